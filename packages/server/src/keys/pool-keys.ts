@@ -1,0 +1,142 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { createCache } from '../store/cache.ts'
+import { ONLY } from '../store/kinds.ts'
+import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
+import { KeyUnavailableError, type KeyProvider } from './provider.ts'
+
+/**
+ * Seals and opens under the data key of one pool (AES-256-GCM, one subkey per purpose by HKDF, RFC 5869). What was sealed
+ * for one purpose and one binding opens only with both: a value moved to another row or another use is refused.
+ */
+export interface PoolCipher {
+  seal(purpose: Purpose, plain: Buffer, binding?: string): Buffer
+  /** Throws SealBrokenError when the value is not ours, was altered, or is used for something else. */
+  open(purpose: Purpose, sealed: Buffer, binding?: string): Buffer
+  /** A keyed hash of a value, for index columns: equal values give equal hashes, and that is all they tell. */
+  index(field: string, value: string): string
+  /** A keyed pseudo-random value, stable for the pool: for what must look real of users who do not exist. */
+  derive(label: string, size: number): Buffer
+}
+
+export type Purpose = 'row' | 'session' | 'srp' | 'refresh' | 'code' | 'page'
+
+export class SealBrokenError extends Error {
+  constructor() {
+    super('the sealed value cannot be opened')
+    this.name = 'SealBrokenError'
+  }
+}
+
+/** Body of a `data-key` row. The same text opens in every region that holds the material of the wrapping key. */
+export interface DataKey {
+  keyArn: string
+  wrapped: string
+}
+
+export interface PoolKeys {
+  /** Throws KeyUnavailableError when the pool's KMS key is disabled or gone: the pool stops, as in Cognito. */
+  get(pool: string): Promise<PoolCipher>
+  /** Makes the data key of a new pool, in the transaction that makes the pool; answers the cipher to write its first rows with. */
+  create(tx: Transaction, pool: string, keyArn: string): Promise<PoolCipher>
+  /** Wraps the data key of the pool under another KMS key; what was sealed stays as it is. */
+  rewrap(tx: Transaction, pool: string, keyArn: string): Promise<void>
+}
+
+const VERSION = 1
+const IV_BYTES = 12
+const TAG_BYTES = 16
+
+export function createPoolKeys({
+  store,
+  provider,
+  clock,
+}: {
+  store: Store
+  provider: KeyProvider
+  clock: Pick<Clock, 'randomBytes'>
+}): PoolKeys {
+  const ciphers = createCache<PoolCipher>(
+    { store },
+    async (pool) => {
+      const row = await store.find('data-key', { pool, key: ONLY })
+      if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
+      return cipherOf(await unwrap(pool, JSON.parse(row.body) as DataKey), clock)
+    },
+    ({ kind, pool }) => (kind === 'data-key' ? pool : undefined),
+  )
+  provider.onChange(() => ciphers.clear())
+
+  const unwrap = (pool: string, { keyArn, wrapped }: DataKey): Promise<Buffer> =>
+    provider.unwrap(localArn(keyArn, store.region), Buffer.from(wrapped, 'base64'), contextOf(pool))
+  const write = (tx: Transaction, pool: string, keyArn: string, wrapped: Buffer): Promise<void> =>
+    tx.put('data-key', {
+      pool,
+      key: ONLY,
+      body: JSON.stringify({ keyArn, wrapped: wrapped.toString('base64') } satisfies DataKey),
+    })
+
+  return {
+    get: (pool) => ciphers.get(pool),
+    create: async (tx, pool, keyArn) => {
+      const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool))
+      await write(tx, pool, keyArn, wrapped)
+      return cipherOf(plain, clock)
+    },
+    rewrap: async (tx, pool, keyArn) => {
+      const row = await tx.lock('data-key', { pool, key: ONLY })
+      if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
+      const plain = await unwrap(pool, JSON.parse(row.body) as DataKey)
+      await write(tx, pool, keyArn, await provider.wrap(keyArn, plain, contextOf(pool)))
+    },
+  }
+}
+
+const contextOf = (pool: string): Record<string, string> => ({ 'twinpool:user-pool': pool })
+
+/**
+ * A replica key has the id and the material of its primary key and the ARN of its own region.
+ * https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html
+ */
+export function localArn(keyArn: string, region: string): string {
+  const parts = keyArn.split(':')
+  parts[3] = region
+  return parts.join(':')
+}
+
+function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCipher {
+  const subkeys = new Map<string, Buffer>()
+  const subkey = (label: string): Buffer => {
+    let key = subkeys.get(label)
+    if (!key) {
+      key = Buffer.from(hkdfSync('sha256', dataKey, '', `twinpool/${label}`, 32))
+      subkeys.set(label, key)
+    }
+    return key
+  }
+  return {
+    seal: (purpose, plain, binding = '') => {
+      const iv = clock.randomBytes(IV_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', subkey(purpose), iv)
+      cipher.setAAD(Buffer.from(binding))
+      const body = Buffer.concat([cipher.update(plain), cipher.final()])
+      return Buffer.concat([Buffer.of(VERSION), iv, body, cipher.getAuthTag()])
+    },
+    open: (purpose, sealed, binding = '') => {
+      if (sealed.length < 1 + IV_BYTES + TAG_BYTES || sealed[0] !== VERSION) throw new SealBrokenError()
+      const decipher = createDecipheriv('aes-256-gcm', subkey(purpose), sealed.subarray(1, 1 + IV_BYTES), {
+        authTagLength: TAG_BYTES,
+      })
+      decipher.setAAD(Buffer.from(binding))
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES)), decipher.final()])
+      } catch {
+        throw new SealBrokenError()
+      }
+    },
+    index: (field, value) => createHmac('sha256', subkey('index')).update(`${field}\n${value}`).digest('base64url'),
+    derive: (label, size) => Buffer.from(hkdfSync('sha256', subkey('derive'), '', label, size)),
+  }
+}

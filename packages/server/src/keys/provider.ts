@@ -1,0 +1,33 @@
+/**
+ * A key management service, as a pool needs it. The local key ring and AWS KMS both have this form.
+ *
+ * `context` is the encryption context (additional authenticated data): what was wrapped with one opens only with the same.
+ * https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
+ */
+export interface KeyProvider {
+  /** Looks up a key by its full ARN. Undefined when this region has no such key. */
+  find(arn: string): Promise<KeyDescription | undefined>
+  /** Makes a 256-bit data key, in the clear and wrapped under the key. Throws KeyUnavailableError. */
+  generateDataKey(arn: string, context: Record<string, string>): Promise<{ plain: Buffer; wrapped: Buffer }>
+  wrap(arn: string, plain: Buffer, context: Record<string, string>): Promise<Buffer>
+  /** Opens a wrapped data key. Throws KeyUnavailableError when the key is disabled, pending deletion or gone. */
+  unwrap(arn: string, wrapped: Buffer, context: Record<string, string>): Promise<Buffer>
+  /** Calls back when a key of this region was enabled, disabled or deleted. */
+  onChange(heard: (arn: string) => void): void
+}
+
+export interface KeyDescription {
+  arn: string
+  enabled: boolean
+  multiRegion: boolean
+  /** Regions that hold the key's material, this one included. */
+  regions: string[]
+}
+
+/** The key cannot be used now: what is sealed under it stays sealed. */
+export class KeyUnavailableError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'KeyUnavailableError'
+  }
+}

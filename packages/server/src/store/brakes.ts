@@ -1,0 +1,110 @@
+import { sql } from 'kysely'
+import type { Clock } from '../clock.ts'
+import type { Engine } from './database.ts'
+
+/**
+ * Counters, used-once marks and waiting times: regional, cheap, gone after a crash. With SQLite, which has one process,
+ * they live in its memory; with PostgreSQL in an unlogged table, so that all processes of the region share them.
+ */
+export interface Brakes {
+  /** Marks the name as used for `milliseconds`; false if it was marked already. */
+  once(name: string, milliseconds: number): Promise<boolean>
+  /** Adds one to a counter that starts again `milliseconds` after its first count; answers the count. */
+  count(name: string, milliseconds: number): Promise<number>
+  /** Reads, then changes a small value under one lock. `undefined` removes it. */
+  update<T>(name: string, change: Revise<T>): Promise<T | undefined>
+  read<T>(name: string): Promise<T | undefined>
+  release(name: string): Promise<void>
+}
+
+type Revise<T> = (present: T | undefined) => { value: T | undefined; milliseconds: number }
+type Keeper = Pick<Brakes, 'update' | 'read'>
+
+const CAPACITY = 1_000_000
+const SWEEP_EVERY = 10_000
+
+export function createBrakes({ engine, clock }: { engine: Engine; clock: Pick<Clock, 'now'> }): Brakes {
+  const { update, read } = engine.name === 'sqlite' ? inMemory(clock) : inTable(engine, clock)
+  return {
+    once: async (name, milliseconds) => {
+      let fresh = false
+      await update<boolean>(name, (present) => {
+        fresh = present === undefined
+        return { value: true, milliseconds: fresh ? milliseconds : KEEP }
+      })
+      return fresh
+    },
+    count: async (name, milliseconds) =>
+      (await update<number>(name, (present) => ({
+        value: (present ?? 0) + 1,
+        milliseconds: present === undefined ? milliseconds : KEEP,
+      }))) ?? 0,
+    update,
+    read,
+    release: async (name) => {
+      await update(name, () => ({ value: undefined, milliseconds: 0 }))
+    },
+  }
+}
+
+/** Leaves the time of expiry as it is. */
+const KEEP = -1
+
+function inMemory(clock: Pick<Clock, 'now'>): Keeper {
+  const known = new Map<string, { value: unknown; expires: number }>()
+  let calls = 0
+  const read: Keeper['read'] = async <T>(name: string) => {
+    const entry = known.get(name)
+    return entry && entry.expires > clock.now() ? (entry.value as T) : undefined
+  }
+  const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
+    const now = clock.now()
+    calls += 1
+    if (calls % SWEEP_EVERY === 0 || known.size > CAPACITY) {
+      for (const [key, entry] of known) if (entry.expires <= now) known.delete(key)
+      // Over capacity with nothing expired: the oldest goes; a brake may be lost, memory may not.
+      if (known.size > CAPACITY) known.delete(known.keys().next().value as string)
+    }
+    const entry = known.get(name)
+    const alive = entry && entry.expires > now ? entry : undefined
+    const { value, milliseconds } = change(alive?.value as T | undefined)
+    if (value === undefined) known.delete(name)
+    else known.set(name, { value, expires: milliseconds === KEEP && alive ? alive.expires : now + milliseconds })
+    return value
+  }
+  return { read, update }
+}
+
+function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Keeper {
+  let calls = 0
+  const read: Keeper['read'] = async <T>(name: string) => {
+    const { rows } = await sql<{ value: string }>`
+      select value from brakes where name = ${name} and expires > ${clock.now()}`.execute(engine.reader)
+    return rows[0] && (JSON.parse(rows[0].value) as T)
+  }
+  const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
+    const now = clock.now()
+    calls += 1
+    return engine.transaction(async (tx) => {
+      if (calls % SWEEP_EVERY === 0) await sql`delete from brakes where expires <= ${now}`.execute(tx)
+      await engine.lock(tx, [`brake\n${name}`])
+      const { rows } = await sql<{ value: string; expires: number }>`
+        select value, expires from brakes where name = ${name} and expires > ${now}`.execute(tx)
+      const alive = rows[0]
+      const { value, milliseconds } = change(alive && (JSON.parse(alive.value) as T))
+      if (value === undefined) {
+        if (alive) await sql`delete from brakes where name = ${name}`.execute(tx)
+        return undefined
+      }
+      const expires = milliseconds === KEEP && alive ? alive.expires : now + milliseconds
+      const text = JSON.stringify(value)
+      if (text !== alive?.value || expires !== alive.expires) {
+        await sql`
+          insert into brakes (name, value, expires) values (${name}, ${text}, ${expires})
+          on conflict (name) do update set value = excluded.value, expires = excluded.expires`.execute(tx)
+      }
+      return value
+    })
+  }
+  return { read, update }
+}

@@ -1,0 +1,36 @@
+import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
+
+/** The tables are addressed by kind (see kinds.ts), so their columns are not spelled out in types a second time. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type Tables = any
+
+export type Connection = Kysely<Tables> | KyselyTransaction<Tables>
+
+/** A row that processes keep in memory has changed; `undefined` instead of a list means: forget everything. */
+export interface Touched {
+  kind: string
+  pool: string
+  key: string
+}
+
+/**
+ * What the two engines do differently, and nothing else. All other SQL is written once, for both.
+ */
+export interface Engine {
+  readonly name: 'sqlite' | 'postgres'
+  /** Snapshot reads; never sees a transaction that is still open. */
+  readonly reader: Kysely<Tables>
+  /** Runs the work in one durable transaction; runs it again when the engine asks for that. */
+  transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
+  /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */
+  lock(tx: Connection, names: readonly string[]): Promise<void>
+  /** The number of the transaction. Changes are read in the order of these numbers. */
+  transactionNumber(tx: Connection): Promise<number>
+  /** All transactions with a number below this one have ended, and can be seen. */
+  horizon(db: Connection): Promise<number>
+  /** Tells the other processes of the region, once the transaction is durable, that something changed. */
+  announce(tx: Connection, touched: readonly Touched[]): Promise<void>
+  /** Calls back when another process announced a change; `undefined` when announcements may have been missed. */
+  listen(heard: (touched: readonly Touched[] | undefined) => void): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,40 @@
+import type { KindOfScope } from './kinds.ts'
+
+/** Body of a `replica` row. Whoever changes the status raises the version; a tie goes to the status that comes later here. */
+export interface Replica {
+  region: string
+  status: ReplicaStatus
+  version: number
+}
+export const REPLICA_STATUSES = ['CREATING', 'INACTIVE', 'ACTIVE', 'DELETING', 'DELETED'] as const
+export type ReplicaStatus = (typeof REPLICA_STATUSES)[number]
+
+/** Body of a `revocation` row: it may be forgotten when the last token of its family has expired (ms since the epoch). */
+export interface Revocation {
+  expires: number
+}
+
+/** Body of a `sign-out` row: whatever was issued to the user up to this moment (ms since the epoch) is no longer good. */
+export interface SignOut {
+  before: number
+}
+
+/**
+ * How two regions' versions of a shared fact become one. Each rule is commutative, associative and idempotent, so that
+ * regions agree whatever arrives first, and however often.
+ */
+const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
+  replica: (a: Replica, b: Replica) => (rank(a) >= rank(b) ? a : b),
+  revocation: (a: Revocation, b: Revocation): Revocation => ({ expires: Math.max(a.expires, b.expires) }),
+  'sign-out': (a: SignOut, b: SignOut): SignOut => ({ before: Math.max(a.before, b.before) }),
+}
+
+const rank = (replica: Replica): number =>
+  replica.version * REPLICA_STATUSES.length + REPLICA_STATUSES.indexOf(replica.status)
+
+/** Merges two bodies (JSON text); the result is `present` itself, to the letter, when nothing new came. */
+export function merge(kind: KindOfScope<'shared'>, present: string | undefined, coming: string): string {
+  if (present === undefined) return coming
+  const merged = JSON.stringify(rules[kind](JSON.parse(present) as never, JSON.parse(coming) as never))
+  return merged === JSON.stringify(JSON.parse(present)) ? present : merged
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '../clock.ts'
+import type { Connection, Engine, Touched } from './database.ts'
+import { type IndexOf, type Kind, kinds } from './kinds.ts'
+import { migrate } from './migrations.ts'
+import { openPostgres } from './postgres.ts'
+import { countRows, findRow, listRows, type PageQuery, type Row } from './rows.ts'
+import { openSqlite } from './sqlite.ts'
+import { type Address, openTransaction, type Transaction } from './write.ts'
+
+/** What one region keeps. */
+export interface Store {
+  readonly engine: Engine
+  readonly region: string
+  /** For reading outside a transaction. */
+  readonly db: Connection
+  find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
+  list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
+  count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
+  /** One transaction, durable when the promise resolves. The work may run more than once: it must have no other effect. */
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /** For replication: the same, with the list of what caches must forget at hand. */
+  transaction<T>(work: (connection: Connection, touched: Touched[]) => Promise<T>): Promise<T>
+  /** Hears of every durable change of the region, whichever of its processes made it; `undefined`: some may have been missed. */
+  onChange(heard: (touched: readonly Touched[] | undefined) => void): () => void
+  close(): Promise<void>
+}
+
+export type StoreConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string; connections?: number }
+
+/** Opens the store of a region and brings its schema to the present. */
+export async function openStore(
+  config: StoreConfig,
+  { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
+): Promise<Store> {
+  const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
+  try {
+    await migrate(engine)
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+  const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
+  const tell = (touched: readonly Touched[] | undefined): void => {
+    for (const listener of listeners) listener(touched)
+  }
+
+  const transaction: Store['transaction'] = async (work) => {
+    let touched: Touched[] = []
+    const result = await engine.transaction(async (connection) => {
+      touched = []
+      const value = await work(connection, touched)
+      if (touched.length > 0) await engine.announce(connection, touched.filter(isCached))
+      return value
+    })
+    if (touched.length > 0) tell(touched)
+    return result
+  }
+  await engine.listen(tell)
+
+  return {
+    engine,
+    region,
+    db: engine.reader,
+    find: (kind, address) => findRow(engine.reader, kind, address),
+    list: (kind, query) => listRows(engine.reader, kind, query),
+    count: (kind, query) => countRows(engine.reader, kind, query),
+    transaction,
+    write: (work) =>
+      transaction(async (connection, touched) =>
+        work(await openTransaction({ engine, clock, region }, connection, touched)),
+      ),
+    onChange: (heard) => {
+      listeners.add(heard)
+      return () => listeners.delete(heard)
+    },
+    close: () => engine.close(),
+  }
+}
+
+const isCached = ({ kind }: Touched): boolean => kinds[kind as Kind].cached
