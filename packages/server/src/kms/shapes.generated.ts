@@ -1,0 +1,292 @@
+// Written by scripts/generate-shapes.ts from @aws-sdk/client-kms 3.1162.0; edit that, not this.
+// The API of AWS KMS, as far as user pools need it: every operation's input and output structures, their enums, the errors documented.
+import type { Enums, OperationShape, Structures } from '../shapes.ts'
+
+/** Every operation: its input and output structure (absent: none), and the errors that the SDK documents for it. */
+export const operations = {
+  CancelKeyDeletion: { input: 'CancelKeyDeletionRequest', output: 'CancelKeyDeletionResponse', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  CreateAlias: { input: 'CreateAliasRequest', errors: ['AlreadyExistsException', 'DependencyTimeoutException', 'InvalidAliasNameException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException'] },
+  CreateKey: { input: 'CreateKeyRequest', output: 'CreateKeyResponse', errors: ['CloudHsmClusterInvalidConfigurationException', 'CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'TagException', 'UnsupportedOperationException', 'XksKeyAlreadyInUseException', 'XksKeyInvalidConfigurationException', 'XksKeyNotFoundException'] },
+  Decrypt: { input: 'DecryptRequest', output: 'DecryptResponse', errors: ['DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'IncorrectKeyException', 'InvalidCiphertextException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KeyUnavailableException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  DescribeKey: { input: 'DescribeKeyRequest', output: 'DescribeKeyResponse', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'NotFoundException'] },
+  DisableKey: { input: 'DisableKeyRequest', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  EnableKey: { input: 'EnableKeyRequest', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException'] },
+  Encrypt: { input: 'EncryptRequest', output: 'EncryptResponse', errors: ['DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KeyUnavailableException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  GenerateDataKey: { input: 'GenerateDataKeyRequest', output: 'GenerateDataKeyResponse', errors: ['DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KeyUnavailableException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  GenerateDataKeyWithoutPlaintext: { input: 'GenerateDataKeyWithoutPlaintextRequest', output: 'GenerateDataKeyWithoutPlaintextResponse', errors: ['DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KeyUnavailableException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  GetKeyPolicy: { input: 'GetKeyPolicyRequest', output: 'GetKeyPolicyResponse', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+  ListAliases: { input: 'ListAliasesRequest', output: 'ListAliasesResponse', errors: ['DependencyTimeoutException', 'InvalidArnException', 'InvalidMarkerException', 'KMSInternalException', 'NotFoundException'] },
+  ListKeys: { input: 'ListKeysRequest', output: 'ListKeysResponse', errors: ['DependencyTimeoutException', 'InvalidMarkerException', 'KMSInternalException'] },
+  PutKeyPolicy: { input: 'PutKeyPolicyRequest', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'NotFoundException', 'UnsupportedOperationException'] },
+  ReplicateKey: { input: 'ReplicateKeyRequest', output: 'ReplicateKeyResponse', errors: ['AlreadyExistsException', 'DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'NotFoundException', 'TagException', 'UnsupportedOperationException'] },
+  ScheduleKeyDeletion: { input: 'ScheduleKeyDeletionRequest', output: 'ScheduleKeyDeletionResponse', errors: ['DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException'] },
+} as const satisfies Record<string, OperationShape>
+
+export type OperationName = keyof typeof operations
+
+export const operationNames = Object.keys(operations) as readonly OperationName[]
+
+/** Errors that the API models, and the HTTP status that the SDK records for each. */
+export const errorStatuses = {
+  AlreadyExistsException: 409,
+  CloudHsmClusterInvalidConfigurationException: 400,
+  CustomKeyStoreInvalidStateException: 400,
+  CustomKeyStoreNotFoundException: 400,
+  DependencyTimeoutException: 503,
+  DisabledException: 409,
+  DryRunOperationException: 412,
+  IncorrectKeyException: 400,
+  InvalidAliasNameException: 400,
+  InvalidArnException: 400,
+  InvalidCiphertextException: 400,
+  InvalidGrantTokenException: 400,
+  InvalidKeyUsageException: 400,
+  InvalidMarkerException: 400,
+  KMSInternalException: 500,
+  KMSInvalidStateException: 409,
+  KeyUnavailableException: 500,
+  LimitExceededException: 400,
+  MalformedPolicyDocumentException: 400,
+  NotFoundException: 404,
+  TagException: 400,
+  UnsupportedOperationException: 400,
+  XksKeyAlreadyInUseException: 400,
+  XksKeyInvalidConfigurationException: 400,
+  XksKeyNotFoundException: 400,
+} as const satisfies Record<string, number>
+
+export const enums = {
+  CustomerMasterKeySpec: ['ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'RSA_2048', 'RSA_3072', 'RSA_4096', 'SM2', 'SYMMETRIC_DEFAULT'],
+  DataKeySpec: ['AES_128', 'AES_256'],
+  DryRunModifierType: ['IGNORE_CIPHERTEXT'],
+  EncapsulationAlgorithmSpec: ['ML_KEM'],
+  EncryptionAlgorithmSpec: ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256', 'SM2PKE', 'SYMMETRIC_DEFAULT'],
+  ExpirationModelType: ['KEY_MATERIAL_DOES_NOT_EXPIRE', 'KEY_MATERIAL_EXPIRES'],
+  KeyAgreementAlgorithmSpec: ['ECDH'],
+  KeyEncryptionMechanism: ['RSAES_OAEP_SHA_256'],
+  KeyManagerType: ['AWS', 'CUSTOMER'],
+  KeySpec: ['ECC_NIST_EDWARDS25519', 'ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87', 'ML_KEM_1024', 'ML_KEM_512', 'ML_KEM_768', 'RSA_2048', 'RSA_3072', 'RSA_4096', 'SM2', 'SYMMETRIC_DEFAULT'],
+  KeyState: ['Creating', 'Disabled', 'Enabled', 'PendingDeletion', 'PendingImport', 'PendingReplicaDeletion', 'Unavailable', 'Updating'],
+  KeyUsageType: ['ENCAPSULATE_DECAPSULATE', 'ENCRYPT_DECRYPT', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'SIGN_VERIFY'],
+  MacAlgorithmSpec: ['HMAC_SHA_224', 'HMAC_SHA_256', 'HMAC_SHA_384', 'HMAC_SHA_512'],
+  MultiRegionKeyType: ['PRIMARY', 'REPLICA'],
+  OriginType: ['AWS_CLOUDHSM', 'AWS_KMS', 'EXTERNAL', 'EXTERNAL_KEY_STORE'],
+  SigningAlgorithmSpec: ['ECDSA_SHA_256', 'ECDSA_SHA_384', 'ECDSA_SHA_512', 'ED25519_PH_SHA_512', 'ED25519_SHA_512', 'ML_DSA_SHAKE_256', 'RSASSA_PKCS1_V1_5_SHA_256', 'RSASSA_PKCS1_V1_5_SHA_384', 'RSASSA_PKCS1_V1_5_SHA_512', 'RSASSA_PSS_SHA_256', 'RSASSA_PSS_SHA_384', 'RSASSA_PSS_SHA_512', 'SM2DSA'],
+} as const satisfies Enums
+
+export const structures: Structures = {
+  AliasListEntry: {
+    AliasName: { type: 'string' },
+    AliasArn: { type: 'string' },
+    TargetKeyId: { type: 'string' },
+    CreationDate: { type: 'timestamp' },
+    LastUpdatedDate: { type: 'timestamp' },
+  },
+  CancelKeyDeletionRequest: {
+    KeyId: { type: 'string', required: true },
+  },
+  CancelKeyDeletionResponse: {
+    KeyId: { type: 'string' },
+  },
+  CreateAliasRequest: {
+    AliasName: { type: 'string', required: true },
+    TargetKeyId: { type: 'string', required: true },
+  },
+  CreateKeyRequest: {
+    Policy: { type: 'string' },
+    Description: { type: 'string' },
+    KeyUsage: { type: 'string', enum: 'KeyUsageType' },
+    CustomerMasterKeySpec: { type: 'string', enum: 'CustomerMasterKeySpec' },
+    KeySpec: { type: 'string', enum: 'KeySpec' },
+    Origin: { type: 'string', enum: 'OriginType' },
+    CustomKeyStoreId: { type: 'string' },
+    BypassPolicyLockoutSafetyCheck: { type: 'boolean' },
+    Tags: { type: 'list', of: { type: 'structure', structure: 'Tag' } },
+    MultiRegion: { type: 'boolean' },
+    XksKeyId: { type: 'string' },
+  },
+  CreateKeyResponse: {
+    KeyMetadata: { type: 'structure', structure: 'KeyMetadata' },
+  },
+  DecryptRequest: {
+    CiphertextBlob: { type: 'blob' },
+    EncryptionContext: { type: 'map', of: { type: 'string' } },
+    GrantTokens: { type: 'list', of: { type: 'string' } },
+    KeyId: { type: 'string' },
+    EncryptionAlgorithm: { type: 'string', enum: 'EncryptionAlgorithmSpec' },
+    Recipient: { type: 'structure', structure: 'RecipientInfo' },
+    DryRun: { type: 'boolean' },
+    DryRunModifiers: { type: 'list', of: { type: 'string', enum: 'DryRunModifierType' } },
+  },
+  DecryptResponse: {
+    KeyId: { type: 'string' },
+    Plaintext: { type: 'blob', sensitive: true },
+    EncryptionAlgorithm: { type: 'string', enum: 'EncryptionAlgorithmSpec' },
+    CiphertextForRecipient: { type: 'blob' },
+    KeyMaterialId: { type: 'string' },
+  },
+  DescribeKeyRequest: {
+    KeyId: { type: 'string', required: true },
+    GrantTokens: { type: 'list', of: { type: 'string' } },
+  },
+  DescribeKeyResponse: {
+    KeyMetadata: { type: 'structure', structure: 'KeyMetadata' },
+  },
+  DisableKeyRequest: {
+    KeyId: { type: 'string', required: true },
+  },
+  EnableKeyRequest: {
+    KeyId: { type: 'string', required: true },
+  },
+  EncryptRequest: {
+    KeyId: { type: 'string', required: true },
+    Plaintext: { type: 'blob', required: true, sensitive: true },
+    EncryptionContext: { type: 'map', of: { type: 'string' } },
+    GrantTokens: { type: 'list', of: { type: 'string' } },
+    EncryptionAlgorithm: { type: 'string', enum: 'EncryptionAlgorithmSpec' },
+    DryRun: { type: 'boolean' },
+  },
+  EncryptResponse: {
+    CiphertextBlob: { type: 'blob' },
+    KeyId: { type: 'string' },
+    EncryptionAlgorithm: { type: 'string', enum: 'EncryptionAlgorithmSpec' },
+  },
+  GenerateDataKeyRequest: {
+    KeyId: { type: 'string', required: true },
+    EncryptionContext: { type: 'map', of: { type: 'string' } },
+    NumberOfBytes: { type: 'integer' },
+    KeySpec: { type: 'string', enum: 'DataKeySpec' },
+    GrantTokens: { type: 'list', of: { type: 'string' } },
+    Recipient: { type: 'structure', structure: 'RecipientInfo' },
+    DryRun: { type: 'boolean' },
+  },
+  GenerateDataKeyResponse: {
+    CiphertextBlob: { type: 'blob' },
+    Plaintext: { type: 'blob', sensitive: true },
+    KeyId: { type: 'string' },
+    CiphertextForRecipient: { type: 'blob' },
+    KeyMaterialId: { type: 'string' },
+  },
+  GenerateDataKeyWithoutPlaintextRequest: {
+    KeyId: { type: 'string', required: true },
+    EncryptionContext: { type: 'map', of: { type: 'string' } },
+    KeySpec: { type: 'string', enum: 'DataKeySpec' },
+    NumberOfBytes: { type: 'integer' },
+    GrantTokens: { type: 'list', of: { type: 'string' } },
+    DryRun: { type: 'boolean' },
+  },
+  GenerateDataKeyWithoutPlaintextResponse: {
+    CiphertextBlob: { type: 'blob' },
+    KeyId: { type: 'string' },
+    KeyMaterialId: { type: 'string' },
+  },
+  GetKeyPolicyRequest: {
+    KeyId: { type: 'string', required: true },
+    PolicyName: { type: 'string' },
+  },
+  GetKeyPolicyResponse: {
+    Policy: { type: 'string' },
+    PolicyName: { type: 'string' },
+  },
+  KeyListEntry: {
+    KeyId: { type: 'string' },
+    KeyArn: { type: 'string' },
+  },
+  KeyMetadata: {
+    KeyId: { type: 'string', required: true },
+    AWSAccountId: { type: 'string' },
+    Arn: { type: 'string' },
+    CreationDate: { type: 'timestamp' },
+    Enabled: { type: 'boolean' },
+    Description: { type: 'string' },
+    KeyUsage: { type: 'string', enum: 'KeyUsageType' },
+    KeyState: { type: 'string', enum: 'KeyState' },
+    DeletionDate: { type: 'timestamp' },
+    ValidTo: { type: 'timestamp' },
+    Origin: { type: 'string', enum: 'OriginType' },
+    CustomKeyStoreId: { type: 'string' },
+    CloudHsmClusterId: { type: 'string' },
+    ExpirationModel: { type: 'string', enum: 'ExpirationModelType' },
+    KeyManager: { type: 'string', enum: 'KeyManagerType' },
+    CustomerMasterKeySpec: { type: 'string', enum: 'CustomerMasterKeySpec' },
+    KeySpec: { type: 'string', enum: 'KeySpec' },
+    EncryptionAlgorithms: { type: 'list', of: { type: 'string', enum: 'EncryptionAlgorithmSpec' } },
+    SigningAlgorithms: { type: 'list', of: { type: 'string', enum: 'SigningAlgorithmSpec' } },
+    KeyAgreementAlgorithms: { type: 'list', of: { type: 'string', enum: 'KeyAgreementAlgorithmSpec' } },
+    EncapsulationAlgorithms: { type: 'list', of: { type: 'string', enum: 'EncapsulationAlgorithmSpec' } },
+    MultiRegion: { type: 'boolean' },
+    MultiRegionConfiguration: { type: 'structure', structure: 'MultiRegionConfiguration' },
+    PendingDeletionWindowInDays: { type: 'integer' },
+    MacAlgorithms: { type: 'list', of: { type: 'string', enum: 'MacAlgorithmSpec' } },
+    XksKeyConfiguration: { type: 'structure', structure: 'XksKeyConfigurationType' },
+    CurrentKeyMaterialId: { type: 'string' },
+  },
+  ListAliasesRequest: {
+    KeyId: { type: 'string' },
+    Limit: { type: 'integer' },
+    Marker: { type: 'string' },
+  },
+  ListAliasesResponse: {
+    Aliases: { type: 'list', of: { type: 'structure', structure: 'AliasListEntry' } },
+    NextMarker: { type: 'string' },
+    Truncated: { type: 'boolean' },
+  },
+  ListKeysRequest: {
+    Limit: { type: 'integer' },
+    Marker: { type: 'string' },
+  },
+  ListKeysResponse: {
+    Keys: { type: 'list', of: { type: 'structure', structure: 'KeyListEntry' } },
+    NextMarker: { type: 'string' },
+    Truncated: { type: 'boolean' },
+  },
+  MultiRegionConfiguration: {
+    MultiRegionKeyType: { type: 'string', enum: 'MultiRegionKeyType' },
+    PrimaryKey: { type: 'structure', structure: 'MultiRegionKey' },
+    ReplicaKeys: { type: 'list', of: { type: 'structure', structure: 'MultiRegionKey' } },
+  },
+  MultiRegionKey: {
+    Arn: { type: 'string' },
+    Region: { type: 'string' },
+  },
+  PutKeyPolicyRequest: {
+    KeyId: { type: 'string', required: true },
+    Policy: { type: 'string', required: true },
+    PolicyName: { type: 'string' },
+    BypassPolicyLockoutSafetyCheck: { type: 'boolean' },
+  },
+  RecipientInfo: {
+    KeyEncryptionAlgorithm: { type: 'string', enum: 'KeyEncryptionMechanism' },
+    AttestationDocument: { type: 'blob' },
+  },
+  ReplicateKeyRequest: {
+    KeyId: { type: 'string', required: true },
+    ReplicaRegion: { type: 'string', required: true },
+    Policy: { type: 'string' },
+    BypassPolicyLockoutSafetyCheck: { type: 'boolean' },
+    Description: { type: 'string' },
+    Tags: { type: 'list', of: { type: 'structure', structure: 'Tag' } },
+  },
+  ReplicateKeyResponse: {
+    ReplicaKeyMetadata: { type: 'structure', structure: 'KeyMetadata' },
+    ReplicaPolicy: { type: 'string' },
+    ReplicaTags: { type: 'list', of: { type: 'structure', structure: 'Tag' } },
+  },
+  ScheduleKeyDeletionRequest: {
+    KeyId: { type: 'string', required: true },
+    PendingWindowInDays: { type: 'integer' },
+  },
+  ScheduleKeyDeletionResponse: {
+    KeyId: { type: 'string' },
+    DeletionDate: { type: 'timestamp' },
+    KeyState: { type: 'string', enum: 'KeyState' },
+    PendingWindowInDays: { type: 'integer' },
+  },
+  Tag: {
+    TagKey: { type: 'string', required: true },
+    TagValue: { type: 'string', required: true },
+  },
+  XksKeyConfigurationType: {
+    Id: { type: 'string' },
+  },
+}

@@ -1,0 +1,395 @@
+/**
+ * The shapes of an AWS JSON API, and the check of a request body against them.
+ *
+ * A service is three tables: `structures` and `enums`, generated from the SDK, and `constraints`, kept by hand. `model`
+ * joins them once; `validateShape` then reads a parsed JSON body against one structure. It knows no service and no
+ * error names: each face says in its own terms what a refusal is called.
+ *
+ * The work is linear in the size of the body (every pattern must be), and the depth is bounded by the shapes.
+ */
+
+export type ShapeType =
+  | 'string'
+  | 'integer'
+  | 'long'
+  | 'double'
+  | 'boolean'
+  | 'timestamp'
+  | 'blob'
+  | 'document'
+  | 'list'
+  | 'map'
+  | 'structure'
+
+export interface Member {
+  readonly type: ShapeType
+  readonly required?: true
+  /** A value that no message may repeat. */
+  readonly sensitive?: true
+  /** The name of the enum, if a string is one. */
+  readonly enum?: string
+  /** The name of the structure. */
+  readonly structure?: string
+  /** What a list or a map holds; the keys of a map are strings. */
+  readonly of?: Member
+}
+
+export type Structures = Readonly<Record<string, Readonly<Record<string, Member>>>>
+export type Enums = Readonly<Record<string, readonly string[]>>
+
+export interface OperationShape {
+  readonly input?: string
+  readonly output?: string
+  readonly errors: readonly string[]
+}
+
+export interface Constraint {
+  /** Of a number: the least value. Of anything else: the least length (strings in UTF-16 units, blobs in bytes). */
+  readonly min?: number
+  readonly max?: number
+  /** The pattern as the service writes it in its messages. */
+  readonly pattern?: string
+  /** Whether a string is what `pattern` means. Must take linear time. */
+  readonly matches?: (value: string) => boolean
+}
+
+/**
+ * What is true of a member, by `Member` (in every structure) or `Structure.Member` (which wins). A suffix says what it is
+ * about: `Member[]` the elements of a list, `Member{key}` and `Member{value}` those of a map.
+ */
+export type Constraints = Readonly<Record<string, Constraint>>
+
+export interface ModelTables {
+  readonly structures: Structures
+  readonly enums: Enums
+  readonly constraints: Constraints
+  /** For strings (map keys and values too) that have no constraint of their own and are no enum. */
+  readonly unconstrained?: Constraint
+  /** Members that no message may repeat although the SDK does not call them sensitive. */
+  readonly sensitiveMembers?: readonly string[]
+}
+
+interface Checked {
+  readonly type: ShapeType
+  readonly sensitive: boolean
+  readonly constraint: Constraint | undefined
+  readonly values: readonly string[] | undefined
+  readonly structure: readonly NamedMember[] | undefined
+  readonly of: Checked | undefined
+  readonly keys: Constraint | undefined
+}
+
+interface NamedMember extends Checked {
+  readonly name: string
+  readonly path: string
+  readonly required: boolean
+}
+
+export type Model = ReadonlyMap<string, readonly NamedMember[]>
+
+export type Validation =
+  | { readonly kind: 'valid'; readonly value: Record<string, unknown> }
+  /** The JSON has another type than the shape: AWS calls it a SerializationException. */
+  | { readonly kind: 'malformed'; readonly message: string }
+  /** The types are right and a constraint is not met; `message` is `<n> validation errors detected: ...`. */
+  | { readonly kind: 'invalid'; readonly violations: readonly string[]; readonly message: string }
+
+// A body of a megabyte can break a million rules; a caller needs a few of them.
+const maximumViolations = 20
+const maximumEcho = 1024
+const maximumDocumentDepth = 64
+
+/** Joins the tables of a service. Throws if one refers to a structure or an enum that is not there. */
+export function model(tables: ModelTables): Model {
+  const { structures, enums, constraints, unconstrained } = tables
+  const secret = new Set(tables.sensitiveMembers)
+  const done = new Map<string, NamedMember[]>()
+
+  const constraintOf = (structure: string, member: string, suffix: string): Constraint | undefined =>
+    constraints[`${structure}.${member}${suffix}`] ?? constraints[`${member}${suffix}`]
+
+  const check = (
+    member: Member,
+    at: { structure: string; name: string; suffix: string; sensitive: boolean },
+  ): Checked => {
+    const { structure, name, suffix } = at
+    const sensitive = at.sensitive || member.sensitive === true
+    const values = member.enum === undefined ? undefined : enums[member.enum]
+    if (member.enum !== undefined && values === undefined) throw new Error(`no enum ${member.enum}`)
+    const isFreeText = member.type === 'string' && values === undefined
+    const inner = member.type === 'map' ? '{value}' : '[]'
+    return {
+      type: member.type,
+      sensitive,
+      values,
+      constraint: constraintOf(structure, name, suffix) ?? (isFreeText ? unconstrained : undefined),
+      structure: member.structure === undefined ? undefined : compile(member.structure, sensitive),
+      of: member.of && check(member.of, { ...at, suffix: suffix + inner, sensitive }),
+      keys: member.type === 'map' ? (constraintOf(structure, name, `${suffix}{key}`) ?? unconstrained) : undefined,
+    }
+  }
+
+  const compile = (structure: string, sensitive: boolean): readonly NamedMember[] => {
+    const key = sensitive ? `${structure} (sensitive)` : structure
+    const found = done.get(key)
+    if (found !== undefined) return found
+    const members = structures[structure]
+    if (members === undefined) throw new Error(`no structure ${structure}`)
+    const compiled: NamedMember[] = []
+    done.set(key, compiled)
+    for (const [name, member] of Object.entries(members)) {
+      const at = { structure, name, suffix: '', sensitive: sensitive || secret.has(name) }
+      const path = name.charAt(0).toLowerCase() + name.slice(1)
+      compiled.push({ name, path, required: member.required === true, ...check(member, at) })
+    }
+    return compiled
+  }
+
+  for (const structure of Object.keys(structures)) compile(structure, false)
+  return done
+}
+
+/**
+ * Reads a parsed JSON body as a structure: unknown members are dropped, nulls are absent, blobs become Buffers, timestamps
+ * stay epoch seconds. Maps have no prototype, so that no key of a caller's meets an inherited one.
+ */
+export function validateShape(shapes: Model, structureName: string, input: unknown): Validation {
+  const members = shapes.get(structureName)
+  if (members === undefined) throw new Error(`no structure ${structureName}`)
+  const reading = new Reading()
+  try {
+    const value = reading.structure(members, input, '')
+    const { violations } = reading
+    if (violations.length === 0) return { kind: 'valid', value }
+    const count = violations.length === 1 ? '1 validation error' : `${violations.length} validation errors`
+    return { kind: 'invalid', violations, message: `${count} detected: ${violations.join('; ')}` }
+  } catch (error) {
+    if (error instanceof Malformed) return { kind: 'malformed', message: error.message }
+    throw error
+  }
+}
+
+class Malformed extends Error {}
+
+const typeNames: Partial<Record<ShapeType, string>> = {
+  string: 'a String',
+  integer: 'an Integer',
+  long: 'a Long',
+  double: 'a Double',
+  boolean: 'a Boolean',
+  timestamp: 'a Timestamp',
+  blob: 'a Blob',
+}
+
+// The wording of AWS's JSON reader.
+const foundList = 'Start of list found where not expected'
+const foundStructure = 'Start of structure or map found where not expected.'
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+class Reading {
+  readonly violations: string[] = []
+
+  structure(members: readonly NamedMember[], input: unknown, path: string): Record<string, unknown> {
+    if (Array.isArray(input)) throw new Malformed(foundList)
+    if (!isObject(input)) throw new Malformed('Expected structure or null')
+    const output: Record<string, unknown> = {}
+    for (const member of members) {
+      const value = Object.hasOwn(input, member.name) ? input[member.name] : undefined
+      const memberPath = path === '' ? member.path : `${path}.${member.path}`
+      if (value !== undefined && value !== null) output[member.name] = this.value(member, value, memberPath)
+      else if (member.required) this.#violate('Value null', memberPath, notNull)
+    }
+    return output
+  }
+
+  value(shape: Checked, input: unknown, path: string): unknown {
+    switch (shape.type) {
+      case 'structure':
+        return this.structure(shape.structure ?? [], input, path)
+      case 'list':
+        return this.#list(shape, input, path)
+      case 'map':
+        return this.#map(shape, input, path)
+      case 'document':
+        return checkedDocument(input)
+      default: {
+        const value = scalar(shape.type, input)
+        for (const rule of brokenRules(shape, value)) this.#violate(shownValue(shape, value), path, rule)
+        return value
+      }
+    }
+  }
+
+  #list(shape: Checked, input: unknown, path: string): unknown[] {
+    if (!Array.isArray(input)) throw new Malformed(isObject(input) ? foundStructure : 'Expected list or null')
+    const { of } = shape
+    if (of === undefined) return []
+    this.#length(shape, input, input.length, path)
+    if (of.type === 'structure' || of.type === 'list' || of.type === 'map') {
+      return input.map((element, index) => {
+        const elementPath = `${path}.${index + 1}.member`
+        if (element !== null && element !== undefined) return this.value(of, element, elementPath)
+        this.#violate('Value null', elementPath, notNull)
+        return undefined
+      })
+    }
+    const output = input.map((element) => (element === null ? null : scalar(of.type, element)))
+    if (output.some((element) => element === null || isBroken(of, element))) {
+      this.#violate(
+        shownValue(shape, output),
+        path,
+        `Member must satisfy constraint: [${[...rules(of), notNull].join(', ')}]`,
+      )
+    }
+    return output
+  }
+
+  #map(shape: Checked, input: unknown, path: string): Record<string, unknown> {
+    if (Array.isArray(input)) throw new Malformed(foundList)
+    if (!isObject(input)) throw new Malformed('Expected map or null')
+    const { of } = shape
+    const output: Record<string, unknown> = Object.create(null)
+    if (of === undefined) return output
+    const keys = Object.keys(input).filter((key) => input[key] !== null && input[key] !== undefined)
+    this.#length(shape, undefined, keys.length, path)
+    let badKey = false
+    let badValue = false
+    for (const key of keys) {
+      const element = input[key]
+      if (shape.keys !== undefined && failures(shape.keys, key, key.length).next().done === false) badKey = true
+      if (of.type === 'structure' || of.type === 'list' || of.type === 'map') {
+        output[key] = this.value(of, element, `${path}.${key.slice(0, maximumEcho)}.member`)
+      } else {
+        const value = scalar(of.type, element)
+        if (isBroken(of, value)) badValue = true
+        output[key] = value
+      }
+    }
+    // Maps hold what people type in: they are never repeated.
+    const list = (constraint: Constraint | undefined) => (constraint === undefined ? [] : constraintRules(constraint))
+    if (badKey) this.#violate('Value', path, `Map keys must satisfy constraint: [${list(shape.keys).join(', ')}]`)
+    if (badValue) this.#violate('Value', path, `Map value must satisfy constraint: [${rules(of).join(', ')}]`)
+    return output
+  }
+
+  #length(shape: Checked, input: readonly unknown[] | undefined, length: number, path: string): void {
+    if (shape.constraint === undefined) return
+    for (const rule of failures(shape.constraint, undefined, length))
+      this.#violate(shownValue(shape, input), path, rule)
+  }
+
+  #violate(value: string, path: string, rule: string): void {
+    if (this.violations.length >= maximumViolations) return
+    this.violations.push(`${value} at '${path}' failed to satisfy constraint: ${rule}`)
+  }
+}
+
+const notNull = 'Member must not be null'
+const atLeast = (min: number, of: 'length' | 'value') => `Member must have ${of} greater than or equal to ${min}`
+const atMost = (max: number, of: 'length' | 'value') => `Member must have ${of} less than or equal to ${max}`
+const matching = (pattern: string) => `Member must satisfy regular expression pattern: ${pattern}`
+const oneOf = (values: readonly string[]) => `Member must satisfy enum value set: [${values.join(', ')}]`
+
+function* failures(constraint: Constraint, text: string | undefined, size: number, of: 'length' | 'value' = 'length') {
+  const { min, max, pattern, matches } = constraint
+  if (max !== undefined && size > max) yield atMost(max, of)
+  if (min !== undefined && size < min) yield atLeast(min, of)
+  if (pattern !== undefined && text !== undefined && matches?.(text) === false) yield matching(pattern)
+}
+
+function* brokenRules(shape: Checked, value: unknown): Generator<string> {
+  const { constraint, values } = shape
+  if (typeof value === 'string') {
+    if (values !== undefined && !values.includes(value)) yield oneOf(values)
+    if (constraint !== undefined) yield* failures(constraint, value, value.length)
+  } else if (typeof value === 'number') {
+    if (constraint !== undefined) yield* failures(constraint, undefined, value, 'value')
+  } else if (value instanceof Uint8Array && constraint !== undefined) {
+    yield* failures(constraint, undefined, value.length)
+  }
+}
+
+const isBroken = (shape: Checked, value: unknown): boolean => brokenRules(shape, value).next().done === false
+
+/** All rules that hold for a value: of the elements of a list or map, AWS names every rule, not only the broken ones. */
+function rules(shape: Checked): string[] {
+  const { constraint, values } = shape
+  return [
+    ...(values === undefined ? [] : [oneOf(values)]),
+    ...(constraint === undefined ? [] : constraintRules(constraint)),
+  ]
+}
+
+function constraintRules({ min, max, pattern }: Constraint): string[] {
+  return [
+    ...(max === undefined ? [] : [atMost(max, 'length')]),
+    ...(min === undefined ? [] : [atLeast(min, 'length')]),
+    ...(pattern === undefined ? [] : [matching(pattern)]),
+  ]
+}
+
+function shownValue(shape: Checked, value: unknown): string {
+  if (shape.sensitive || shape.of?.sensitive || value === undefined || value instanceof Uint8Array) return 'Value'
+  if (!Array.isArray(value)) return `Value '${echo(String(value))}'`
+  if (value.length > 0 && shape.of?.type !== 'string') return 'Value'
+  return `Value '[${echo(value.slice(0, maximumEcho).join(', '))}]'`
+}
+
+const echo = (text: string): string => (text.length <= maximumEcho ? text : `${text.slice(0, maximumEcho)}...`)
+
+function scalar(type: ShapeType, input: unknown): unknown {
+  if (Array.isArray(input)) throw new Malformed(foundList)
+  if (isObject(input)) throw new Malformed(foundStructure)
+  switch (type) {
+    case 'string':
+      if (typeof input === 'string') return input
+      break
+    case 'boolean':
+      if (typeof input === 'boolean') return input
+      break
+    case 'integer':
+      if (Number.isInteger(input) && (input as number) === ((input as number) | 0)) return input
+      break
+    case 'long':
+      if (Number.isSafeInteger(input)) return input
+      break
+    case 'double':
+    case 'timestamp':
+      if (Number.isFinite(input)) return input
+      break
+    case 'blob':
+      if (typeof input === 'string' && isBase64(input)) return Buffer.from(input, 'base64')
+      break
+  }
+  throw new Malformed(`${token(input)} can not be converted to ${typeNames[type]}`)
+}
+
+function token(input: unknown): string {
+  if (typeof input === 'string') return 'STRING_VALUE'
+  if (typeof input === 'number') return 'NUMBER_VALUE'
+  return input === true ? 'TRUE_VALUE' : 'FALSE_VALUE'
+}
+
+const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
+
+/** A document is any JSON; it may not be so deep that whoever walks it later runs out of stack, nor reach a prototype. */
+function checkedDocument(input: unknown): unknown {
+  let level: unknown[] = [input]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maximumDocumentDepth) throw new Malformed('Document is nested too deeply')
+    const next: unknown[] = []
+    for (const value of level) {
+      if (Array.isArray(value)) for (const element of value) next.push(element)
+      else if (isObject(value)) {
+        for (const [key, element] of Object.entries(value)) {
+          if (key === '__proto__') throw new Malformed('Document has a member of a reserved name')
+          next.push(element)
+        }
+      }
+    }
+    level = next
+  }
+  return input
+}
