@@ -1,1 +1,2 @@
-export {}
+export { ConfigError, parseConfig, type RegionConfig, type RegionConfigInput, readConfig } from './config.ts'
+export { createRegion, type Region } from './server.ts'

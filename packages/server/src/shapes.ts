@@ -62,6 +62,8 @@ export type Constraints = Readonly<Record<string, Constraint>>
 export interface ModelTables {
   readonly structures: Structures
   readonly enums: Enums
+  /** Values that the service documents and the SDK's enums lack. */
+  readonly enumAdditions?: Enums
   readonly constraints: Constraints
   /** For strings (map keys and values too) that have no constraint of their own and are no enum. */
   readonly unconstrained?: Constraint
@@ -101,9 +103,15 @@ const maximumDocumentDepth = 64
 
 /** Joins the tables of a service. Throws if one refers to a structure or an enum that is not there. */
 export function model(tables: ModelTables): Model {
-  const { structures, enums, constraints, unconstrained } = tables
+  const { structures, enums, enumAdditions = {}, constraints, unconstrained } = tables
   const secret = new Set(tables.sensitiveMembers)
   const done = new Map<string, NamedMember[]>()
+
+  const valuesOf = (name: string): readonly string[] => {
+    const values = enums[name]
+    if (values === undefined) throw new Error(`no enum ${name}`)
+    return [...values, ...(enumAdditions[name] ?? [])].sort()
+  }
 
   const constraintOf = (structure: string, member: string, suffix: string): Constraint | undefined =>
     constraints[`${structure}.${member}${suffix}`] ?? constraints[`${member}${suffix}`]
@@ -114,8 +122,7 @@ export function model(tables: ModelTables): Model {
   ): Checked => {
     const { structure, name, suffix } = at
     const sensitive = at.sensitive || member.sensitive === true
-    const values = member.enum === undefined ? undefined : enums[member.enum]
-    if (member.enum !== undefined && values === undefined) throw new Error(`no enum ${member.enum}`)
+    const values = member.enum === undefined ? undefined : valuesOf(member.enum)
     const isFreeText = member.type === 'string' && values === undefined
     const inner = member.type === 'map' ? '{value}' : '[]'
     return {
@@ -334,7 +341,7 @@ function shownValue(shape: Checked, value: unknown): string {
   if (shape.sensitive || shape.of?.sensitive || value === undefined || value instanceof Uint8Array) return 'Value'
   if (!Array.isArray(value)) return `Value '${echo(String(value))}'`
   if (value.length > 0 && shape.of?.type !== 'string') return 'Value'
-  return `Value '[${echo(value.slice(0, maximumEcho).join(', '))}]'`
+  return `Value '[${echo(value.slice(0, maximumEcho).map(String).join(', '))}]'`
 }
 
 const echo = (text: string): string => (text.length <= maximumEcho ? text : `${text.slice(0, maximumEcho)}...`)

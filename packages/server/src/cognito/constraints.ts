@@ -5,7 +5,7 @@
  * A pattern is kept in AWS's words, because messages repeat it. What it means is a JavaScript regular expression of the whole
  * value; where that would take more than linear time, or where the service accepts more than it says, `means` says so.
  */
-import type { Constraint, Constraints } from '../shapes.ts'
+import type { Constraint, Constraints, Enums } from '../shapes.ts'
 
 const { raw } = String
 
@@ -70,20 +70,7 @@ const token = text(0, undefined, raw`[A-Za-z0-9-_=.]+`)
 export const unconstrained: Constraint = { max: 131_072 }
 
 /** Values that the service documents and the SDK's enums lack. */
-export const enumAdditions = {
-  ExplicitAuthFlowsType: [
-    'ADMIN_NO_SRP_AUTH',
-    'ALLOW_ADMIN_USER_PASSWORD_AUTH',
-    'ALLOW_CLIENT_TOKEN_AUTH',
-    'ALLOW_CUSTOM_AUTH',
-    'ALLOW_REFRESH_TOKEN_AUTH',
-    'ALLOW_USER_AUTH',
-    'ALLOW_USER_PASSWORD_AUTH',
-    'ALLOW_USER_SRP_AUTH',
-    'CUSTOM_AUTH_FLOW_ONLY',
-    'USER_PASSWORD_AUTH',
-  ],
-}
+export const enumAdditions: Enums = { ExplicitAuthFlowsType: ['ALLOW_CLIENT_TOKEN_AUTH'] }
 
 /** Secret although the SDK does not mark them: codes, passkey answers, device verifiers, providers' client secrets. */
 export const sensitiveMembers = [
@@ -92,7 +79,6 @@ export const sensitiveMembers = [
   'Credential',
   'DeviceSecretVerifierConfig',
   'ProviderDetails',
-  'SecretHash',
 ]
 
 export const constraints: Constraints = {
@@ -227,7 +213,7 @@ export const constraints: Constraints = {
   FeedbackToken: token,
   'RevokeTokenRequest.Token': token,
   Session: range(20, 2048),
-  SessionId: text(1, 64, '[0-9a-z]+'),
+  SessionId: text(1, 64, '.*a.*b'),
   DeviceKey: text(1, 55, raw`[\w-]+_[0-9a-f-]+`),
   DeviceName: range(1, 1024),
   'WebAuthnConfigurationType.RelyingPartyId': range(1, 127),

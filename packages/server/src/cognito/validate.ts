@@ -4,13 +4,7 @@ import { constraints, enumAdditions, sensitiveMembers, unconstrained } from './c
 import { enums, type OperationName, operations, structures } from './shapes.generated.ts'
 import type { Input } from './types.ts'
 
-const shapes = model({
-  structures,
-  enums: { ...enums, ...enumAdditions },
-  constraints,
-  unconstrained,
-  sensitiveMembers,
-})
+const shapes = model({ structures, enums, enumAdditions, constraints, unconstrained, sensitiveMembers })
 
 /**
  * Reads a parsed request body as the input of an operation: unknown members dropped, nulls absent, blobs as Buffers.

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Connection, Engine, Touched } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
@@ -22,6 +23,8 @@ export interface Store {
   transaction<T>(work: (connection: Connection, touched: Touched[]) => Promise<T>): Promise<T>
   /** Hears of every durable change of the region, whichever of its processes made it; `undefined`: some may have been missed. */
   onChange(heard: (touched: readonly Touched[] | undefined) => void): () => void
+  /** Rejects when the store cannot be read now. */
+  check(): Promise<void>
   close(): Promise<void>
 }
 
@@ -72,6 +75,9 @@ export async function openStore(
     onChange: (heard) => {
       listeners.add(heard)
       return () => listeners.delete(heard)
+    },
+    check: async () => {
+      await sql`select version from schema_version`.execute(engine.reader)
     },
     close: () => engine.close(),
   }

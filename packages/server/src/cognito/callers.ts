@@ -1,0 +1,85 @@
+import { CognitoError } from '../errors.ts'
+import { checkAccessToken } from '../identity/access.ts'
+import type { Context } from '../identity/context.ts'
+import type { Client, Pool } from '../identity/pool.ts'
+import type { User, UserPlace } from '../identity/user.ts'
+import { readAccessToken } from '../tokens/access.ts'
+import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { Caller } from './rows.ts'
+
+/** What every handler knows of the call. */
+export interface Call {
+  requestId: string
+  /** Address of the caller, as far as the region can tell. */
+  address: string
+  userAgent: string
+}
+
+/** Signed, about the account and this region, not about one pool. */
+export type AccountCall = Call
+
+/** About one pool that is here: with the cipher of its rows. */
+export interface PoolCall extends Call, UserPlace {
+  pool: Pool
+}
+
+/** Unsigned, by an app client. The client's secret is checked where the operation carries its proof. */
+export interface ClientCall extends PoolCall {
+  client: Client
+}
+
+/** Unsigned, with an access token that is good: signature, issuer, life, revocation, scope, and a user who is enabled. */
+export interface TokenCall extends PoolCall {
+  claims: AccessTokenClaims
+  user: User
+}
+
+/** Reads who calls, and about which pool, up to the point where the gate can decide. */
+export interface Resolved {
+  pool: Pool | undefined
+  /** The rest of what the handler is given; runs after the gate. Throws in the protocol's terms. */
+  complete(): Promise<Partial<TokenCall & ClientCall>>
+}
+
+type Reader = (
+  context: Context,
+  input: Record<string, unknown>,
+) => Promise<Resolved>
+
+const placeOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<UserPlace> => ({
+  pool,
+  cipher: await keys.get(pool.id),
+})
+
+const inPool: Reader = async (context, input) => {
+  const pool = await context.pools.get(input.UserPoolId as string)
+  return { pool, complete: () => placeOf(context, pool) }
+}
+
+const withToken: Reader = async (context, input) => {
+  const { claims, pool: id } = await readAccessToken(context, input.AccessToken as string)
+  const pool = await context.pools.get(id)
+  return {
+    pool,
+    complete: async () => {
+      const place = await placeOf(context, pool)
+      return { ...place, claims, user: await checkAccessToken(context, place, claims) }
+    },
+  }
+}
+
+export const readers: Record<Caller, Reader> = {
+  account: async () => ({ pool: undefined, complete: async () => ({}) }),
+  pool: inPool,
+  feedback: inPool,
+  client: async (context, input) => {
+    const client = await context.pools.getClient(input.ClientId as string)
+    const pool = await context.pools.get(client.pool)
+    return { pool, complete: async () => ({ ...(await placeOf(context, pool)), client }) }
+  },
+  token: withToken,
+  session: async (context, input) => {
+    if (typeof input.AccessToken === 'string') return withToken(context, input)
+    throw new CognitoError('NotAuthorizedException', 'Invalid session for the user.')
+  },
+}

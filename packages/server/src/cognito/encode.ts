@@ -1,0 +1,15 @@
+/**
+ * What a handler answered, in the terms of AWS JSON 1.1: dates as epoch seconds, bytes as base64, nothing for undefined.
+ * https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
+ */
+export function encode(output: object | undefined): string {
+  return output === undefined ? '' : JSON.stringify(output, replacer)
+}
+
+function replacer(this: Record<string, unknown>, name: string, value: unknown): unknown {
+  // Date.prototype.toJSON and Buffer.prototype.toJSON run before the replacer does.
+  const raw = this[name]
+  if (raw instanceof Date) return raw.getTime() / 1000
+  if (raw instanceof Uint8Array) return Buffer.from(raw).toString('base64')
+  return value === null ? undefined : value
+}

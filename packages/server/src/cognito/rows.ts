@@ -1,0 +1,41 @@
+import type { Context } from '../identity/context.ts'
+import type { AccountCall, ClientCall, PoolCall, TokenCall } from './callers.ts'
+import type { ReplicaRight } from './gate.ts'
+import type { OperationName } from './shapes.generated.ts'
+import type { Input, Output } from './types.ts'
+
+/** What an operation changes: nothing or configuration, token state, or the user directory. */
+export type Effect = 'none' | 'config' | 'tokens' | 'write'
+
+export type Handler<Name extends OperationName, C> = (
+  context: Context,
+  call: C,
+  input: Input<Name>,
+) => Promise<Output<Name>>
+
+/** Who may call, and what of the call is known before the handler runs. */
+export type Caller =
+  | 'account' // signed, about the account
+  | 'pool' // signed, about the pool in UserPoolId
+  | 'client' // unsigned, by the app client in ClientId
+  | 'token' // unsigned, with an access token
+  | 'session' // unsigned, with an access token or the Session of a challenge
+  | 'feedback' // unsigned, with the token of a notification mail
+
+export interface OperationRow {
+  caller: Caller
+  effect: Effect
+  replica: ReplicaRight
+  /** Undefined: not there yet. */
+  handler: Handler<never, never> | undefined
+}
+
+type Erased = Handler<never, never>
+
+// One constructor per kind of caller, so that the compiler holds each handler to what it will be given.
+export const account = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, AccountCall>): OperationRow => ({ caller: 'account', effect, replica, handler: handler as Erased | undefined })
+export const pool = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, PoolCall>): OperationRow => ({ caller: 'pool', effect, replica, handler: handler as Erased | undefined })
+export const client = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, ClientCall>): OperationRow => ({ caller: 'client', effect, replica, handler: handler as Erased | undefined })
+export const token = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, TokenCall>): OperationRow => ({ caller: 'token', effect, replica, handler: handler as Erased | undefined })
+export const session = (replica: ReplicaRight, effect: Effect): OperationRow => ({ caller: 'session', effect, replica, handler: undefined })
+export const feedback = (replica: ReplicaRight, effect: Effect): OperationRow => ({ caller: 'feedback', effect, replica, handler: undefined })

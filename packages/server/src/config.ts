@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region name such as us-west-2')
+const baseUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
+const secret = (bytes: number) => z.string().min(bytes, `at least ${bytes} characters`)
+
+const schema = z
+  .strictObject({
+    region: regionName,
+    accountId: z.string().regex(/^\d{12}$/).default('000000000000'),
+    parity: z.enum(['aws', 'extended']).default('aws'),
+    listen: z
+      .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65_535).default(9401) })
+      .prefault({}),
+    /** TLS by this process itself: PEM files. Without it, a proxy in front ends TLS. */
+    tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
+    /** How clients reach this region. Default: the address it listens on. */
+    endpoint: baseUrl.optional(),
+    /** Base of UPDATED issuers: an address that is answered as long as one region lives. Default: the endpoint. */
+    issuerBase: baseUrl.optional(),
+    store: z.discriminatedUnion('engine', [
+      z.strictObject({ engine: z.literal('sqlite'), file: z.string().min(1) }),
+      z.strictObject({
+        engine: z.literal('postgres'),
+        url: z.string().regex(/^postgres(ql)?:\/\//, 'a postgres:// URL'),
+        connections: z.number().int().min(2).max(500).optional(),
+      }),
+    ]),
+    /** Who may make signed calls. */
+    credentials: z
+      .array(z.strictObject({ accessKeyId: z.string().min(16).max(128), secretAccessKey: secret(16) }))
+      .min(1),
+    /** Calls may be signed for any region's name: for a region behind a router that clients think of as another one. */
+    anyRegionInSignature: z.boolean().default(false),
+    keys: z.strictObject({
+      provider: z.literal('local'),
+      /** 32 bytes, base64: what the local key ring is sealed under. Either this or masterKeyFile. */
+      masterKey: z.base64().optional(),
+      masterKeyFile: z.string().optional(),
+    }),
+    /** With what the regions prove themselves to each other. */
+    cluster: z.strictObject({ secret: secret(32) }),
+    /** The other regions: where clients reach them, and where this one fetches their changes. */
+    peers: z
+      .record(regionName, z.strictObject({ endpoint: baseUrl, replication: baseUrl.optional() }))
+      .default({}),
+    messages: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('none') }),
+        z.strictObject({ kind: z.literal('inbox'), url: z.url() }),
+      ])
+      .default({ kind: 'none' }),
+    log: z.strictObject({ level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info') }).prefault({}),
+  })
+  .superRefine((config, refinement) => {
+    const refuse = (path: string[], message: string): void => refinement.addIssue({ code: 'custom', path, message })
+    if (Object.hasOwn(config.peers, config.region)) refuse(['peers', config.region], 'a region is no peer of itself')
+    if ((config.keys.masterKey === undefined) === (config.keys.masterKeyFile === undefined)) {
+      refuse(['keys'], 'exactly one of masterKey and masterKeyFile')
+    }
+    if (config.keys.masterKey && Buffer.from(config.keys.masterKey, 'base64').length !== 32) {
+      refuse(['keys', 'masterKey'], '32 bytes in base64')
+    }
+    if (config.parity === 'aws' && Object.keys(config.peers).length > 1) {
+      refuse(['peers'], 'in `aws` parity there is one other region at most; use "parity": "extended" for more')
+    }
+  })
+
+export type RegionConfig = z.output<typeof schema>
+export type RegionConfigInput = z.input<typeof schema>
+
+/** What is wrong with a configuration, a line per mistake; never a value, for it may be a secret. */
+export class ConfigError extends Error {
+  constructor(mistakes: readonly string[]) {
+    super(`the configuration is not usable:\n${mistakes.map((line) => `  ${line}`).join('\n')}`)
+    this.name = 'ConfigError'
+  }
+}
+
+/** Checks a configuration and fills in what has defaults. Throws ConfigError. */
+export function parseConfig(input: unknown): RegionConfig {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join('.') || '(root)'}: ${message}`))
+}
+
+/**
+ * Reads a configuration file (JSON). A value of the form `"${NAME}"` is taken from the environment, so that secrets need not
+ * stand in the file. Throws ConfigError.
+ */
+export function readConfig(file: string, environment: NodeJS.ProcessEnv = process.env): RegionConfig {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError([`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`])
+  }
+  let input: unknown
+  try {
+    input = JSON.parse(text, (_, value: unknown) => {
+      const name = typeof value === 'string' ? /^\$\{(\w+)\}$/.exec(value)?.[1] : undefined
+      if (name === undefined) return value
+      const found = environment[name]
+      if (found === undefined) throw new ConfigError([`the environment has no ${name}`])
+      return found
+    })
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError([`${file} is not JSON`])
+  }
+  return parseConfig(input)
+}

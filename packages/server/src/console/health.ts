@@ -1,0 +1,40 @@
+import type { Context } from '../identity/context.ts'
+
+export interface Health {
+  status: 'ok' | 'failing'
+  region: string
+  checks: Record<string, { ok: boolean; detail?: string }>
+}
+
+const PATIENCE_MILLISECONDS = 2_000
+
+/** Asks everything that a sign-in needs, and says what it found. */
+export async function checkHealth({
+  region,
+  store,
+  keyProvider,
+  serviceKeyArn,
+}: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>): Promise<Health> {
+  const checks: Health['checks'] = {
+    store: await attempt(() => store.check()),
+    keys: await attempt(async () => {
+      const key = await keyProvider.find(serviceKeyArn)
+      if (!key?.enabled) throw new Error('the service key is disabled or gone')
+    }),
+  }
+  const ok = Object.values(checks).every((check) => check.ok)
+  return { status: ok ? 'ok' : 'failing', region, checks }
+}
+
+async function attempt(work: () => Promise<void>): Promise<{ ok: boolean; detail?: string }> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MILLISECONDS)
+  try {
+    await Promise.race([work(), promise])
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, detail: (error as Error).message }
+  } finally {
+    clearTimeout(timer)
+  }
+}

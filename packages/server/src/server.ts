@@ -1,0 +1,111 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
+import { type Clock, systemClock } from './clock.ts'
+import type { RegionConfig } from './config.ts'
+import { createEvents } from './events/events.ts'
+import type { Context } from './identity/context.ts'
+import { createPools } from './identity/pool.ts'
+import { createLocalKeyRing } from './keys/local-key-ring.ts'
+import { createPoolKeys } from './keys/pool-keys.ts'
+import { inboxMessenger, noMessenger } from './messages/messenger.ts'
+import { createRoutes } from './routes.ts'
+import { createBrakes } from './store/brakes.ts'
+import { openStore } from './store/store.ts'
+
+/** One region, composed and ready to listen. */
+export interface Region {
+  readonly context: Context
+  /** Answers one request, without a port. */
+  fetch(request: Request): Response | Promise<Response>
+  /** Listens; resolves with the address. */
+  start(): Promise<{ endpoint: string; port: number }>
+  /** Ends what is open and closes the store. */
+  stop(): Promise<void>
+}
+
+const HEADERS_TIMEOUT_MILLISECONDS = 15_000
+const REQUEST_TIMEOUT_MILLISECONDS = 30_000
+const KEEP_ALIVE_MILLISECONDS = 65_000
+
+/** The composition root: from a configuration to a region. */
+export async function createRegion(config: RegionConfig, { clock = systemClock }: { clock?: Clock } = {}): Promise<Region> {
+  const { region, accountId } = config
+  const events = createEvents({ region, level: config.log.level })
+
+  if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
+  const store = await openStore(config.store, { clock, region })
+  const brakes = createBrakes({ engine: store.engine, clock })
+
+  const masterKey = config.keys.masterKey ?? readFileSync(config.keys.masterKeyFile as string, 'utf8').trim()
+  const keyRing = createLocalKeyRing({
+    store,
+    clock,
+    region,
+    accountId,
+    masterKey: Buffer.from(masterKey, 'base64'),
+    clusterSecret: config.cluster.secret,
+  })
+  const keys = createPoolKeys({ store, provider: keyRing, clock })
+
+  const scheme = config.tls ? 'https' : 'http'
+  const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
+  const context: Context = {
+    region,
+    accountId,
+    parity: config.parity,
+    endpoint,
+    endpoints: { [region]: endpoint, ...mapValues(config.peers, (peer) => peer.endpoint) },
+    issuerBase: config.issuerBase ?? endpoint,
+    clock,
+    store,
+    pools: createPools({ store }),
+    keys,
+    keyProvider: keyRing,
+    serviceKeyArn: await keyRing.ensureServiceKey(),
+    brakes,
+    messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
+    events,
+  }
+
+  const routes = createRoutes(context, {
+    credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
+    anyRegionInSignature: config.anyRegionInSignature,
+    kms: { keyRing, clock, events, region, accountId },
+    mounted: [],
+  })
+  const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
+  const server = config.tls
+    ? createHttpsServer({ cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) }, listener)
+    : createHttpServer(listener)
+  server.headersTimeout = HEADERS_TIMEOUT_MILLISECONDS
+  server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS
+  server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS
+
+  return {
+    context,
+    fetch: (request) => routes.fetch(request),
+    start: async () => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      server.once('error', reject)
+      server.listen(config.listen.port, config.listen.host, resolve)
+      await promise
+      events.noted('listening', { endpoint })
+      return { endpoint, port: (server.address() as AddressInfo).port }
+    },
+    stop: async () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      server.close(() => resolve())
+      server.closeIdleConnections()
+      server.closeAllConnections()
+      await promise
+      await store.close()
+    },
+  }
+}
+
+const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))

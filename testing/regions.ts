@@ -1,0 +1,199 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { createRegion, parseConfig, type Region, type RegionConfigInput } from '@twinpool/server'
+import pg from 'pg'
+
+export type EngineName = 'sqlite' | 'postgres'
+
+/** The engines to test: both, where a PostgreSQL is at hand (`npm test` brings one). */
+export const engines: readonly EngineName[] = (process.env.TWINPOOL_TEST_ENGINES?.split(',') as EngineName[]) ?? [
+  'sqlite',
+  ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : []),
+]
+
+export const credentials = { accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'a-secret-for-tests-alone-0123456789' }
+
+export interface Message {
+  to: string
+  channel: string
+  subject?: string
+  body: string
+  code: string
+}
+
+export interface RunningRegion {
+  name: string
+  endpoint: string
+  region: Region
+  /** A signed SDK client of this region. */
+  cognito: CognitoIdentityProviderClient
+  kms: KMSClient
+  /** Stops the region and starts it again from what it stored. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface Plane {
+  regions: RunningRegion[]
+  /** The first one, where pools are made. */
+  primary: RunningRegion
+  secondary: RunningRegion
+  /** Messages sent, newest first. */
+  inbox: Message[]
+  /** The code of the newest message to an address. */
+  codeFor(to: string): string
+  stop(): Promise<void>
+}
+
+export interface PlaneOptions {
+  engine?: EngineName
+  regions?: readonly string[]
+  config?: Partial<RegionConfigInput>
+}
+
+/** Starts regions in this process, each with a store, a port and keys of its own, and tears all of it down again. */
+export async function startRegions({
+  engine = 'sqlite',
+  regions = ['us-west-2', 'us-east-1'],
+  config = {},
+}: PlaneOptions = {}): Promise<Plane> {
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+  const inbox: Message[] = []
+  const inboxServer = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    inbox.unshift(JSON.parse(Buffer.concat(chunks).toString()))
+    response.end()
+  })
+  inboxServer.listen(0, '127.0.0.1')
+  const ports = await freePorts(regions.length)
+  const secret = randomBytes(32).toString('base64')
+  const databases: string[] = []
+
+  const running: RunningRegion[] = []
+  for (const [at, name] of regions.entries()) {
+    const endpoint = `http://127.0.0.1:${ports[at]}`
+    const store =
+      engine === 'sqlite'
+        ? { engine, file: join(directory, name, 'region.db') }
+        : { engine, url: await createDatabase(databases), connections: 8 }
+    const parsed = parseConfig({
+      region: name,
+      listen: { port: ports[at] },
+      endpoint,
+      issuerBase: `http://127.0.0.1:${ports[0]}`,
+      store,
+      credentials: [credentials],
+      keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
+      cluster: { secret },
+      peers: Object.fromEntries(
+        regions.flatMap((peer, index) => (peer === name ? [] : [[peer, { endpoint: `http://127.0.0.1:${ports[index]}` }]])),
+      ),
+      messages: { kind: 'inbox', url: `http://127.0.0.1:${(inboxServer.address() as AddressInfo).port}/` },
+      log: { level: (process.env.TWINPOOL_TEST_LOG as 'info') ?? 'silent' },
+      ...config,
+    } satisfies RegionConfigInput)
+    const settings = { region: name, endpoint, credentials, maxAttempts: 1 }
+    const entry: RunningRegion = {
+      name,
+      endpoint,
+      region: await createRegion(parsed),
+      cognito: new CognitoIdentityProviderClient(settings),
+      kms: new KMSClient(settings),
+      restart: async () => {
+        await entry.stop()
+        entry.region = await createRegion(parsed)
+        await entry.region.start()
+      },
+      stop: () => entry.region.stop(),
+    }
+    await entry.region.start()
+    running.push(entry)
+  }
+
+  return {
+    regions: running,
+    primary: running[0] as RunningRegion,
+    secondary: running[1] as RunningRegion,
+    inbox,
+    codeFor: (to) => {
+      const message = inbox.find((entry) => entry.to === to)
+      if (!message) throw new Error(`no message to ${to}`)
+      return message.code
+    },
+    stop: async () => {
+      for (const { stop, cognito, kms } of running) {
+        cognito.destroy()
+        kms.destroy()
+        await stop()
+      }
+      inboxServer.close()
+      inboxServer.closeAllConnections()
+      for (const name of databases) await administer(`drop database if exists ${name} with (force)`)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Waits until the condition gives a value that is not false or undefined; fails after `seconds`. */
+export async function until<T>(
+  condition: () => Promise<T | false | undefined> | T | false | undefined,
+  { seconds = 20, what = 'the condition' }: { seconds?: number; what?: string } = {},
+): Promise<T> {
+  const deadline = performance.now() + seconds * 1000
+  for (;;) {
+    const value = await condition()
+    if (value !== undefined && value !== false) return value as T
+    if (performance.now() > deadline) throw new Error(`${what} did not come true in ${seconds} s`)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    setTimeout(resolve, 10)
+    await promise
+  }
+}
+
+async function createDatabase(databases: string[]): Promise<string> {
+  const name = `twinpool_${randomUUID().replaceAll('-', '')}`
+  await administer(`create database ${name}`)
+  databases.push(name)
+  const url = new URL(process.env.TWINPOOL_TEST_POSTGRES as string)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: process.env.TWINPOOL_TEST_POSTGRES })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Ports that were free a moment ago; held together, so that no two are the same. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      server.listen(0, '127.0.0.1', resolve)
+      await promise
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(
+    servers.map((server) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      server.close(() => resolve())
+      return promise
+    }),
+  )
+  return ports
+}
