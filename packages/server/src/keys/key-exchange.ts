@@ -1,0 +1,100 @@
+import { hkdfSync } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { KeyTag, Replica } from './key-record.ts'
+import { openBox, sealBox } from './sealed-box.ts'
+
+/** How what one region's key ring has to say reaches another's. The carrier cannot read it. */
+export interface KeyExchange {
+  /**
+   * Resolves when the other region's ring has accepted the message (`LocalKeyRing.accept`). Throws KeyExchangeError. A
+   * message may be delivered twice.
+   */
+  offer(region: string, message: SealedKeyMessage): Promise<void>
+}
+
+/** What goes over the wire, as JSON. `sealed` is base64. */
+export interface SealedKeyMessage {
+  from: string
+  to: string
+  sealed: string
+}
+
+export class KeyExchangeError extends Error {
+  readonly reason: 'unknown-region' | 'unreachable' | 'refused'
+
+  constructor(reason: KeyExchangeError['reason'], message: string, options: { cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'KeyExchangeError'
+    this.reason = reason
+  }
+}
+
+export type KeyMessage =
+  /** From the primary: hold this key too. */
+  | {
+      type: 'replica'
+      id: string
+      grant: string
+      created: number
+      description: string
+      policy: string | null
+      tags: KeyTag[]
+      primary: string
+      replicas: Replica[]
+      revision: number
+      /** base64, in the clear inside the seal. */
+      materials: { version: number; plain: string }[]
+    }
+  /** From the primary: these regions hold the key now. */
+  | { type: 'replicas'; id: string; primary: string; replicas: Replica[]; revision: number }
+  /** From a replica: it is gone. */
+  | { type: 'removed'; id: string; region: string; grant: string }
+
+/** A message that was recorded and is sent again later is refused: it could bring back a key that has been deleted. */
+const LIFETIME_MILLISECONDS = 15 * 60_000
+
+export interface KeyMessageSeal {
+  seal(to: string, message: KeyMessage): SealedKeyMessage
+  /** Throws KeyExchangeError `refused` for what was not sealed by a region of this cluster for this one, or is too old. */
+  open(message: unknown): KeyMessage
+}
+
+/** Messages are sealed (AES-256-GCM) under a key derived from the cluster secret (HKDF, RFC 5869). */
+export function createKeyMessageSeal({
+  clusterSecret,
+  region,
+  accountId,
+  clock,
+}: {
+  clusterSecret: string
+  region: string
+  accountId: string
+  clock: Pick<Clock, 'now' | 'randomBytes'>
+}): KeyMessageSeal {
+  const key = Buffer.from(hkdfSync('sha256', clusterSecret, '', 'twinpool/key-exchange', 32))
+  const binding = (from: string, to: string): string => `${accountId}\n${from}\n${to}`
+  return {
+    seal: (to, message) => {
+      const plain = Buffer.from(JSON.stringify({ at: clock.now(), message }))
+      return { from: region, to, sealed: sealBox(key, clock, plain, binding(region, to)).toString('base64') }
+    },
+    open: (message) => {
+      if (!isSealedMessage(message) || message.to !== region) {
+        throw new KeyExchangeError('refused', 'not a key message for this region')
+      }
+      const plain = openBox(key, Buffer.from(message.sealed, 'base64'), binding(message.from, region))
+      if (!plain) throw new KeyExchangeError('refused', 'the key message was not sealed by a region of this cluster')
+      const opened = JSON.parse(plain.toString()) as { at: number; message: KeyMessage }
+      if (Math.abs(clock.now() - opened.at) > LIFETIME_MILLISECONDS) {
+        throw new KeyExchangeError('refused', 'the key message is too old, or the clocks of the regions are far apart')
+      }
+      return opened.message
+    },
+  }
+}
+
+function isSealedMessage(value: unknown): value is SealedKeyMessage {
+  if (typeof value !== 'object' || value === null) return false
+  const { from, to, sealed } = value as Record<string, unknown>
+  return typeof from === 'string' && typeof to === 'string' && typeof sealed === 'string'
+}
