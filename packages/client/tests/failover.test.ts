@@ -21,6 +21,7 @@ import {
   DeadlineError,
   OutcomeUnknownError,
   RegionUnavailableError,
+  type SdkClient,
   type TwinpoolClient,
   type TwinpoolClientOptions,
   type TwinpoolEvents,
@@ -62,7 +63,7 @@ async function play(options: Partial<TwinpoolClientOptions> = {}): Promise<Plane
   const east = await new PlayRegion('us-east-1').start()
   const sdk = { 'us-west-2': west.client(), 'us-east-1': east.client() }
   const flights = { open: 0 }
-  const counted = (inner: CognitoIdentityProviderClient) => ({
+  const counted = (inner: CognitoIdentityProviderClient): SdkClient => ({
     config: inner.config,
     send: (command: SignUpCommand, sdkOptions: object) => {
       flights.open += 1
