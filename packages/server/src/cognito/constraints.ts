@@ -213,7 +213,7 @@ export const constraints: Constraints = {
   FeedbackToken: token,
   'RevokeTokenRequest.Token': token,
   Session: range(20, 2048),
-  SessionId: text(1, 64, '.*a.*b'),
+  SessionId: text(1, 64, '[0-9a-z]+'),
   DeviceKey: text(1, 55, raw`[\w-]+_[0-9a-f-]+`),
   DeviceName: range(1, 1024),
   'WebAuthnConfigurationType.RelyingPartyId': range(1, 127),
