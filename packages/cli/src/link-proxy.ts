@@ -1,0 +1,151 @@
+/** One direction of a replication link, as a TCP proxy that can be cut and slowed: the network's bad days on a laptop. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface LinkProxy {
+  /** The port on 127.0.0.1 to connect to in place of the target's. */
+  port: number
+  /** Breaks open connections and refuses new ones (closes them at once) until `heal`. */
+  cut(): void
+  heal(): void
+  /** Delays every chunk by so many milliseconds each way; 0 ends it, and what is held back goes out at once. */
+  slow(ms: number): void
+  /** Breaks open connections and stops listening. */
+  close(): Promise<void>
+}
+
+export interface LinkProxyOptions {
+  targetPort: number
+  targetHost?: string
+  /** Left out or 0: a free one. */
+  port?: number
+}
+
+/** What may be held back per direction before its source is paused. */
+const holdLimitBytes = 256 * 1024
+
+interface Line {
+  /** Sends what is due by the present delay. */
+  advance(): void
+  dispose(): void
+}
+
+export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkProxy> {
+  const { targetPort, targetHost = '127.0.0.1', port = 0 } = options
+  const sockets = new Set<Socket>()
+  const lines = new Set<Line>()
+  let severed = false
+  let delayMs = 0
+
+  const finish = (line: Line) => {
+    lines.delete(line)
+    line.dispose()
+  }
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (caller) => {
+    if (severed) {
+      caller.on('error', () => undefined)
+      sever(caller)
+      return
+    }
+    const target = connect({ host: targetHost, port: targetPort, allowHalfOpen: true, noDelay: true })
+    const pair = [caller, target]
+    const ours = [joinLine(caller, target, () => delayMs), joinLine(target, caller, () => delayMs)]
+    for (const line of ours) lines.add(line)
+    for (const socket of pair) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', (hadError) => {
+        sockets.delete(socket)
+        // After a clean end the other side may still have bytes coming; after a break it must learn of it, as through a
+        // real network.
+        if (hadError) for (const end of pair) sever(end)
+        if (pair.every((end) => end.closed)) for (const line of ours) finish(line)
+      })
+    }
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+
+  const breakAll = () => {
+    for (const line of lines) finish(line)
+    for (const socket of sockets) sever(socket)
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut: () => {
+      severed = true
+      breakAll()
+    },
+    heal: () => {
+      severed = false
+    },
+    slow: (ms) => {
+      if (!Number.isFinite(ms) || ms < 0) throw new RangeError('slow takes milliseconds, 0 or more')
+      delayMs = ms
+      for (const line of lines) line.advance()
+    },
+    close: async () => {
+      breakAll()
+      if (!server.listening) return
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+function sever(socket: Socket): void {
+  if (socket.connecting) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/**
+ * Carries one direction. Chunks leave in the order in which they came, each when its delay is over; the end of the stream
+ * is one of them. The source is paused while too much is held or the destination is full.
+ */
+function joinLine(source: Socket, destination: Socket, delay: () => number): Line {
+  const held: { chunk: Buffer | 'end'; arrivedAt: number }[] = []
+  let heldBytes = 0
+  let blocked = false
+  let timer: NodeJS.Timeout | undefined
+  let disposed = false
+
+  const advance = () => {
+    clearTimeout(timer)
+    if (disposed) return
+    while (held[0] !== undefined && !blocked) {
+      const { chunk, arrivedAt } = held[0]
+      const waitMs = arrivedAt + delay() - performance.now()
+      if (waitMs > 0) {
+        timer = setTimeout(advance, Math.ceil(waitMs))
+        break
+      }
+      held.shift()
+      if (chunk === 'end') {
+        destination.end()
+      } else {
+        heldBytes -= chunk.length
+        blocked = !destination.write(chunk)
+      }
+    }
+    if (heldBytes < holdLimitBytes && !blocked) source.resume()
+    else source.pause()
+  }
+
+  const hold = (chunk: Buffer | 'end') => {
+    held.push({ chunk, arrivedAt: performance.now() })
+    if (chunk !== 'end') heldBytes += chunk.length
+    advance()
+  }
+  source.on('data', hold)
+  source.on('end', () => hold('end'))
+  destination.on('drain', () => {
+    blocked = false
+    advance()
+  })
+  const dispose = () => {
+    disposed = true
+    clearTimeout(timer)
+  }
+  return { advance, dispose }
+}

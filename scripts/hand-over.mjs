@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+
+/** What the pinned Node is always started with: workspace packages resolve to their TypeScript sources. */
+export const sourceFlags = ['--conditions=twinpool-source', '--disable-warning=ExperimentalWarning']
+
+const passedOn = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+
+/**
+ * Runs a program in our place: same terminal, same stdin; signals are passed on to it. On Ctrl-C the program hears of it
+ * twice (from the terminal and from us), so it must take a repeated signal for the same wish.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<number>} the exit code; 128 + n for a program that ended by signal n, as shells say it
+ */
+export function handOver(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'inherit', ...options })
+    const listeners = passedOn.map((signal) => {
+      const listener = () => child.kill(signal)
+      process.on(signal, listener)
+      return { signal, listener }
+    })
+    const settle = (settled) => {
+      for (const { signal, listener } of listeners) process.off(signal, listener)
+      settled()
+    }
+    child.once('error', (error) => settle(() => reject(error)))
+    child.once('exit', (code, signal) => settle(() => resolve(code ?? 128 + constants.signals[signal])))
+  })
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+// node scripts/run.mjs <command> [args…]: installs what is missing, then runs the command with the pinned Node.
+// Plain JavaScript for Node 20: it must work on a fresh clone.
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { handOver, sourceFlags } from './hand-over.mjs'
+import { ensureInstalled } from './install.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+const source = (path, ...args) => [...sourceFlags, join(root, path), ...args]
+const tool = (path, ...args) => [join(root, 'node_modules', path), ...args]
+
+/** Each command is one or more runs of the pinned Node, in order; the first that fails ends it. */
+const commands = {
+  dev: (args) => [source('packages/cli/src/main.ts', 'dev', ...args)],
+  drill: (args) => [source('packages/cli/src/main.ts', 'drill', ...args)],
+  test: (args) => [source('scripts/test.ts', ...args)],
+  packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
+  lint: (args) => [tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...args)],
+  types: (args) => [tool('typescript/bin/tsc', '--noEmit', ...args)],
+  build: (args) => [source('scripts/build.ts', ...args)],
+  generate: (args) => [source('scripts/generate-shapes.ts', ...args)],
+  check: (args) => [...commands.lint([]), ...commands.types([]), ...commands.test(args)],
+}
+
+const [name, ...args] = process.argv.slice(2)
+if (!Object.hasOwn(commands, name ?? '')) {
+  process.stderr.write(`usage: node scripts/run.mjs <${Object.keys(commands).join('|')}> [args…]\n`)
+  process.exit(2)
+}
+
+try {
+  const node = await ensureInstalled({ root })
+  for (const run of commands[name](args)) {
+    process.exitCode = await handOver(node, run, { cwd: root })
+    if (process.exitCode !== 0) break
+  }
+} catch (error) {
+  process.stderr.write(`twinpool: ${error.message}\n`)
+  process.exitCode = 2
+}
