@@ -1,0 +1,204 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createInbox } from './inbox.ts'
+import type { Plane } from './plane.ts'
+import type { RegionProcess } from './region-process.ts'
+
+const BODY_BYTES = 4 * 1024 * 1024
+const HEALTH_PATIENCE_MILLISECONDS = 1_000
+const WELL_KNOWN = /^\/[\w-]+_[0-9a-zA-Z]+\/\.well-known\/(?:jwks\.json|openid-configuration)$/
+const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|start|cut|heal|slow)$/
+
+/** What the control port is given once the regions run; until then it only collects messages. */
+export interface Control {
+  attach(plane: Plane): void
+  close(): Promise<void>
+}
+
+/**
+ * The control port of a development plane: the router and the UPDATED issuer, which answer as long as one region lives,
+ * and the controls under /dev. It listens on loopback only, and takes no orders from web pages.
+ */
+export async function startControl({ port }: { port: number }): Promise<Control> {
+  const inbox = createInbox()
+  let plane: Plane | undefined
+
+  const server = createServer((incoming, outgoing) => {
+    answer(incoming, outgoing).catch((error: unknown) => {
+      if (!outgoing.headersSent) tell(outgoing, 500, { error: (error as Error).message })
+      else outgoing.destroy()
+    })
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+
+  async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
+    if (url.pathname.startsWith('/dev/')) {
+      if (!isLocal(incoming)) return tell(outgoing, 403, { error: 'the controls answer programs on this machine only' })
+      return control(url, incoming, outgoing)
+    }
+    if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
+    if (url.pathname === '/health') return tell(outgoing, 200, { status: 'ok' })
+    const body = await read(incoming)
+    if (!body) return tell(outgoing, 413, { error: 'the request is too large' })
+    return forward(plane, WELL_KNOWN.test(url.pathname), { incoming, outgoing, body })
+  }
+
+  async function control(url: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = 'GET' } = incoming
+    if (url.pathname === '/dev/inbox') {
+      if (method === 'GET') return tell(outgoing, 200, inbox.list(url.searchParams.get('to') ?? undefined))
+      if (method === 'POST') {
+        const body = await read(incoming)
+        return inbox.add(body?.toString() ?? '') ? tell(outgoing, 204) : tell(outgoing, 400, { error: 'no message' })
+      }
+    }
+    if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
+    if (url.pathname === '/dev/status' && method === 'GET') return tell(outgoing, 200, await describe(plane))
+    const [, name = '', action = ''] = ACTION.exec(url.pathname) ?? []
+    if (!action) return tell(outgoing, 404, { error: 'no such control' })
+    if (method !== 'POST') return tell(outgoing, 405, { error: 'POST it' })
+    const region = plane.regions.get(name)
+    if (!region) return tell(outgoing, 404, { error: `no region ${name}` })
+    const settings = await readJson(incoming)
+    if (action === 'kill') await region.kill()
+    if (action === 'start') await region.start()
+    for (const link of plane.links.filter(({ follower, supplier }) => follower === name || supplier === name)) {
+      if (action === 'cut') {
+        link.proxy.cut()
+        link.cut = true
+      }
+      if (action === 'heal') {
+        link.proxy.heal()
+        link.proxy.slow(0)
+        link.cut = false
+        link.slowMilliseconds = 0
+      }
+      if (action === 'slow') {
+        const { ms } = (settings ?? {}) as { ms?: unknown }
+        if (!Number.isInteger(ms) || (ms as number) < 0 || (ms as number) > 60_000) {
+          return tell(outgoing, 400, { error: 'slow takes {"ms": N}, N from 0 to 60000' })
+        }
+        link.proxy.slow(ms as number)
+        link.slowMilliseconds = ms as number
+      }
+    }
+    return tell(outgoing, 200, describeRegion(plane, region))
+  }
+
+  return {
+    attach: (running) => {
+      plane = running
+    },
+    close: async () => {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+/** Sends a request to the first region that takes it: the primary region while it lives, else another. */
+async function forward(
+  plane: Plane,
+  wantsFound: boolean,
+  { incoming, outgoing, body }: { incoming: IncomingMessage; outgoing: ServerResponse; body: Buffer },
+): Promise<void> {
+  const running = [...plane.regions.values()].filter(({ state }) => state === 'running')
+  for (const [at, region] of running.entries()) {
+    try {
+      const response = await pass(region, incoming, body)
+      const isLast = at === running.length - 1
+      // A region that does not hold the pool says so; another one may.
+      if (!isLast && (response.statusCode ?? 500) >= (wantsFound ? 400 : 500)) {
+        response.resume()
+        continue
+      }
+      outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, 'x-twinpool-region': region.name })
+      response.pipe(outgoing)
+      return
+    } catch {
+      // Gone in this moment: the next one.
+    }
+  }
+  tell(outgoing, 503, { __type: 'InternalErrorException', message: 'No region answers.' })
+}
+
+async function pass(
+  region: RegionProcess,
+  { method, url, headers }: IncomingMessage,
+  body: Buffer,
+): Promise<IncomingMessage> {
+  const { hostname, port } = new URL(region.endpoint)
+  const { connection: _, 'transfer-encoding': __, ...kept } = headers
+  const outward = request({ hostname, port, method, path: url, headers: { ...kept, 'content-length': body.length } })
+  outward.end(body)
+  const [response] = (await once(outward, 'response')) as [IncomingMessage]
+  return response
+}
+
+async function describe(plane: Plane) {
+  const regions = await Promise.all(
+    [...plane.regions.values()].map(async (region) => [
+      region.name,
+      { ...describeRegion(plane, region), health: await healthOf(region) },
+    ]),
+  )
+  return { regions: Object.fromEntries(regions) }
+}
+
+function describeRegion(plane: Plane, { name, endpoint, state, pid, logFile }: RegionProcess) {
+  return {
+    name,
+    endpoint,
+    state,
+    pid,
+    log: logFile,
+    links: plane.links
+      .filter(({ follower }) => follower === name)
+      .map(({ supplier, cut, slowMilliseconds }) => ({ from: supplier, cut, slowMilliseconds })),
+  }
+}
+
+async function healthOf({ endpoint, state }: RegionProcess): Promise<unknown> {
+  if (state !== 'running') return undefined
+  try {
+    const response = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(HEALTH_PATIENCE_MILLISECONDS) })
+    return await response.json()
+  } catch {
+    return { status: 'silent' }
+  }
+}
+
+/** Browsers name the page that sends them, and a foreign name may have been pointed at this machine. */
+function isLocal({ headers }: IncomingMessage): boolean {
+  const name = headers.host?.replace(/:\d+$/, '')
+  return (
+    (name === '127.0.0.1' || name === 'localhost') &&
+    (headers.origin === undefined || headers.origin === `http://${headers.host}`)
+  )
+}
+
+async function read(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    size += (chunk as Buffer).length
+    if (size > BODY_BYTES) return undefined
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}
+
+async function readJson(incoming: IncomingMessage): Promise<unknown> {
+  try {
+    return JSON.parse((await read(incoming))?.toString() || '{}')
+  } catch {
+    return undefined
+  }
+}
+
+function tell(outgoing: ServerResponse, status: number, value?: unknown): void {
+  outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  outgoing.end(value === undefined ? undefined : `${JSON.stringify(value)}\n`)
+}

@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { type Command, CommandError, oneOf, readOptions, wholeNumber } from '../command.ts'
+import { untilAskedToStop } from '../signals.ts'
+import { startControl } from './control.ts'
+import { type Plane, startPlane } from './plane.ts'
+
+export const DEFAULT_PORT = 9400
+const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
+
+export const dev: Command = {
+  help: `twinpool dev [options]
+
+  Runs each region as a process of its own, and a control port with a router in front of them, until SIGINT or SIGTERM.
+
+  --regions A,B          regions, the first is where pools are made   (us-west-2,us-east-1)
+  --port N               control port; regions take the next ones     (${DEFAULT_PORT})
+  --data DIR             where the regions keep their data            (.twinpool)
+  --ephemeral            keep nothing: a temporary directory, removed at the end
+  --store sqlite|postgres|postgres://...                              (sqlite)
+  --parity aws|extended  as Cognito documents it, or without its limits   (aws)
+  --json                 one line {"event":"ready", ...} on stdout once all is ready
+
+  Controls:  POST /dev/regions/<region>/kill|start|cut|heal|slow   GET /dev/inbox?to=<address>   GET /dev/status
+`,
+  run: async (args) => {
+    const options = readOptions(args, {
+      regions: { type: 'string', default: 'us-west-2,us-east-1' },
+      port: { type: 'string', default: String(DEFAULT_PORT) },
+      data: { type: 'string' },
+      ephemeral: { type: 'boolean', default: false },
+      store: { type: 'string', default: 'sqlite' },
+      parity: { type: 'string', default: 'aws' },
+      json: { type: 'boolean', default: false },
+    })
+    if (options.data && options.ephemeral) throw new CommandError('--data and --ephemeral exclude each other')
+    const port = wholeNumber('port', options.port, { least: 1, most: 65_000 })
+    const regions = readRegions(options.regions)
+    const parity = oneOf('parity', options.parity, ['aws', 'extended'])
+    if (parity === 'aws' && regions.length > 2) throw new CommandError('three regions and more need --parity extended')
+
+    const stopping = untilAskedToStop()
+    const { plane, stop } = await startDevPlane({
+      regions,
+      port,
+      directory: options.ephemeral ? undefined : (options.data ?? join(process.cwd(), '.twinpool')),
+      store: options.store,
+      parity,
+    })
+    try {
+      const ready = readyOf(plane, port)
+      process.stdout.write(options.json ? `${JSON.stringify(ready)}\n` : welcome(ready))
+      await stopping
+    } finally {
+      await stop()
+    }
+    return 0
+  },
+}
+
+export interface Ready {
+  event: 'ready'
+  control: string
+  regions: Record<string, { endpoint: string }>
+  credentials: { accessKeyId: string; secretAccessKey: string }
+}
+
+/** A plane with its control port. Throws CommandError. */
+export async function startDevPlane(
+  options: Parameters<typeof startPlane>[0],
+): Promise<{ plane: Plane; ready: Ready; stop(): Promise<void> }> {
+  const control = await startControl(options).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new CommandError(`port ${options.port} is taken: is another plane running? Choose one with --port`)
+  })
+  try {
+    const plane = await startPlane(options)
+    control.attach(plane)
+    return {
+      plane,
+      ready: readyOf(plane, options.port),
+      stop: async () => {
+        await plane.stop()
+        await control.close()
+      },
+    }
+  } catch (error) {
+    await control.close()
+    throw error
+  }
+}
+
+function readyOf(plane: Plane, port: number): Ready {
+  return {
+    event: 'ready',
+    control: `http://127.0.0.1:${port}`,
+    regions: Object.fromEntries([...plane.regions].map(([name, { endpoint }]) => [name, { endpoint }])),
+    credentials: plane.credentials,
+  }
+}
+
+function readRegions(text: string): string[] {
+  const regions = text.split(',').map((name) => name.trim())
+  for (const name of regions) {
+    if (!REGION.test(name))
+      throw new CommandError(`--regions: ${JSON.stringify(name)} is no region name such as us-west-2`)
+  }
+  if (new Set(regions).size !== regions.length) throw new CommandError('--regions names a region twice')
+  return regions
+}
+
+function welcome({ control, regions, credentials }: Ready): string {
+  const [first = ''] = Object.keys(regions)
+  const endpoint = regions[first]?.endpoint
+  const rows = [
+    ['control, router, issuer', control],
+    ...Object.entries(regions).map(([name, region], at) => [
+      at === 0 ? `${name} (pools are made here)` : name,
+      region.endpoint,
+    ]),
+    ['AWS_ACCESS_KEY_ID', credentials.accessKeyId],
+    ['AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey],
+  ]
+  const width = Math.max(...rows.map(([name = '']) => name.length))
+  return `
+  Twinpool is up.
+
+${rows.map(([name = '', value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}
+
+  Try next:
+    npx twinpool drill                                  kill the primary under load, and see what it costs
+    curl ${control}/dev/status                 what runs, and how far behind it is
+    curl -X POST ${control}/dev/regions/${first}/kill
+    aws cognito-idp create-user-pool --pool-name first --endpoint-url ${endpoint} --region ${first}
+
+  Ctrl-C stops it.
+
+`
+}

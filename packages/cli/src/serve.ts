@@ -1,0 +1,43 @@
+import { ConfigError, createRegion, readConfig } from '@twinpool/server'
+import { type Command, CommandError, readOptions } from './command.ts'
+import { untilAskedToStop } from './signals.ts'
+
+export const serve: Command = {
+  help: `twinpool serve --config FILE
+
+  Runs one region until SIGINT or SIGTERM.
+
+  --config FILE   the region's configuration (JSON; "\${NAME}" is taken from the environment)
+  --json          print one line {"event":"ready", ...} on stdout once it listens
+`,
+  run: async (args) => {
+    const options = readOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } })
+    if (!options.config) throw new CommandError('--config FILE is needed')
+    const region = await open(options.config)
+    const stopping = untilAskedToStop()
+    const { endpoint } = await region.start().catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
+      if (error.code === 'EACCES') throw new CommandError('this user may not listen on that port')
+      throw error
+    })
+    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(ready)}\n`
+        : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+    )
+    process.send?.(ready)
+    await stopping
+    await region.stop()
+    return 0
+  },
+}
+
+async function open(file: string) {
+  try {
+    return await createRegion(readConfig(file))
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.message)
+    throw new CommandError(`the region cannot start: ${(error as Error).message}`)
+  }
+}
