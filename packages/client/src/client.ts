@@ -55,7 +55,7 @@ export type TwinpoolClient = {
 type Failure = Extract<AttemptResult, { error: unknown }>
 
 /** A client over one SDK client for each region. SPEC.md says what it does in which case. @throws TypeError, RangeError for contradictory options */
-export function createTwinpoolClient(options: TwinpoolClientOptions): TwinpoolClient {
+export function createTwinpoolClient<Client extends SdkClient>(options: TwinpoolClientOptions<Client>): TwinpoolClient {
   const settings = settingsFrom(options)
   const { clock, portable } = settings
   const events = createEmitter()

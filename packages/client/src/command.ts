@@ -12,7 +12,7 @@ export interface SdkCommand<Output extends object = object> {
 /** The part of an SDK v3 client that is used here. */
 export interface SdkClient {
   readonly config?: unknown
-  send(command: never, options?: never): Promise<unknown>
+  send(command: never, options: never): Promise<unknown>
 }
 
 type Handler = (args: unknown) => Promise<{ output?: { $metadata?: { attempts?: number; totalRetryDelay?: number } } }>

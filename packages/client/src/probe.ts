@@ -4,7 +4,10 @@ import type { SdkClient, SdkCommand } from './command.ts'
  * Asks a region whether it serves. Resolving, or rejecting with a modelled client error
  * (NotAuthorizedException for a made-up token), means yes.
  */
-export type Probe = (client: SdkClient, context: { region: string; signal: AbortSignal }) => Promise<unknown>
+export type Probe<Client extends SdkClient = SdkClient> = (
+  client: Client,
+  context: { region: string; signal: AbortSignal },
+) => Promise<unknown>
 
 type CommandClass = new (input: object) => SdkCommand
 

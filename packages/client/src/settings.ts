@@ -3,9 +3,9 @@ import { type Clock, systemClock } from './clock.ts'
 import type { SdkClient } from './command.ts'
 import type { Probe } from './probe.ts'
 
-export type TwinpoolClientOptions = {
+export type TwinpoolClientOptions<Client extends SdkClient = SdkClient> = {
   /** Your own SDK clients, by region name. Order counts: after `prefer` and `primary`, regions are tried in this order. */
-  readonly regions: Readonly<Record<string, SdkClient>>
+  readonly regions: Readonly<Record<string, Client>>
   /** The region that takes writes. */
   readonly primary: string
   /** The region for sign-in, refresh and reads while it is healthy. Default: the primary. */
@@ -38,7 +38,7 @@ export type TwinpoolClientOptions = {
    * How to ask an unhealthy region whether it serves. Default: an unsigned call with a made-up token, with a command class learnt from your
    * own calls. `false`: never in the background; one real request at a time is sent to find out.
    */
-  readonly probe?: Probe | false
+  readonly probe?: Probe<Client> | false
   /** For tests. */
   readonly clock?: Clock
 }
@@ -75,7 +75,7 @@ export const DEFAULTS = {
 export const THROTTLE_BUDGET = { capacity: 20, refillPerSecond: 2 } as const
 
 /** Options with their defaults filled in. Contradictions are refused here. @throws TypeError, RangeError */
-export function settingsFrom(options: TwinpoolClientOptions): Settings {
+export function settingsFrom<Client extends SdkClient>(options: TwinpoolClientOptions<Client>): Settings {
   const { regions, primary, prefer = primary, challenges = 'portable' } = options
   for (const [role, name] of Object.entries({ primary, prefer })) {
     if (!Object.hasOwn(regions, name)) throw new TypeError(`'${role}' names ${name}, which is not among the regions`)
@@ -93,11 +93,12 @@ export function settingsFrom(options: TwinpoolClientOptions): Settings {
   const order = [...new Set([prefer, primary, ...Object.keys(regions)])]
   return {
     ...numbers,
-    regions: order.map((name) => ({ name, client: regions[name] as SdkClient })),
+    regions: order.map((name) => ({ name, client: regions[name] as Client })),
     primary,
     prefer,
     portable: challenges === 'portable',
-    probe: options.probe,
+    // It is only ever given the clients above.
+    probe: options.probe as Probe | false | undefined,
     clock: options.clock ?? systemClock,
   }
 }

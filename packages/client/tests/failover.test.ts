@@ -7,6 +7,7 @@ import {
   DescribeUserPoolCommand,
   GetTokensFromRefreshTokenCommand,
   GetUserCommand,
+  type GetUserCommandOutput,
   GlobalSignOutCommand,
   InitiateAuthCommand,
   RespondToAuthChallengeCommand,
@@ -21,7 +22,6 @@ import {
   DeadlineError,
   OutcomeUnknownError,
   RegionUnavailableError,
-  type SdkClient,
   type TwinpoolClient,
   type TwinpoolClientOptions,
   type TwinpoolEvents,
@@ -41,6 +41,12 @@ const signUp = () => new SignUpCommand({ ClientId, Username: 'ana', Password: 'P
 const answer = (more: { Session?: string; ChallengeResponses?: Record<string, string> }, name = 'SMS_MFA') =>
   new RespondToAuthChallengeCommand({ ClientId, ChallengeName: name as 'SMS_MFA', ...more })
 
+/** What this package needs of an SDK client, with a count of requests around it. */
+type RegionClient = {
+  config: unknown
+  send(command: GetUserCommand, options: object): Promise<GetUserCommandOutput>
+}
+
 type Plane = {
   west: PlayRegion
   east: PlayRegion
@@ -58,14 +64,14 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end()
 })
 
-async function play(options: Partial<TwinpoolClientOptions> = {}): Promise<Plane> {
+async function play(options: Partial<TwinpoolClientOptions<RegionClient>> = {}): Promise<Plane> {
   const west = await new PlayRegion('us-west-2').start()
   const east = await new PlayRegion('us-east-1').start()
   const sdk = { 'us-west-2': west.client(), 'us-east-1': east.client() }
   const flights = { open: 0 }
-  const counted = (inner: CognitoIdentityProviderClient): SdkClient => ({
+  const counted = (inner: CognitoIdentityProviderClient): RegionClient => ({
     config: inner.config,
-    send: (command: SignUpCommand, sdkOptions: object) => {
+    send: (command, sdkOptions) => {
       flights.open += 1
       return inner.send(command, sdkOptions).finally(() => {
         flights.open -= 1
@@ -441,7 +447,7 @@ test('a probe of the caller is used, and an exception that the service models co
   const plane = await play({
     probe: (sdk, { region, signal }) => {
       asked.push(region)
-      return sdk.send(new GetUserCommand({ AccessToken: 'twinpool.probe' }) as never, { abortSignal: signal } as never)
+      return sdk.send(new GetUserCommand({ AccessToken: 'twinpool.probe' }), { abortSignal: signal })
     },
   })
   await plane.west.kill()
@@ -496,6 +502,54 @@ test('the caller’s abort ends the request with its reason and blames no region
   assert.equal(plane.client.state.regions['us-west-2']?.state, 'HEALTHY')
   assert.deepEqual(plane.east.asked, [])
 })
+
+test('requests under way when the primary is killed are served by the other region, each once', async () => {
+  const plane = await play()
+  plane.west.behaviour = isSilent
+  const signIns = Array.from({ length: 20 }, () => plane.client.send(signIn()))
+  await plane.west.received(20)
+  await plane.west.kill()
+  await Promise.all(signIns)
+  assert.equal(plane.east.asked.length, 20)
+  assert.deepEqual(
+    plane.requests.map(({ result, attempts }) => `${result} ${attempts}`),
+    Array(20).fill('served 2'),
+  )
+  assert.deepEqual(plane.moves, ['failover', 'degraded'])
+})
+
+test('a request signed by a wrong clock is signed again, in the same region', async () => {
+  const plane = await play()
+  const future = new Date(Date.now() + 3_600_000).toUTCString()
+  plane.west.behaviour = () =>
+    plane.west.asked.length === 0
+      ? { ...refuse('InvalidSignatureException', 'Signature expired'), headers: { date: future } }
+      : ok({ Username: 'ana' })
+  const user = await plane.client.send(new AdminGetUserCommand({ UserPoolId: 'us-west-2_EXAMPLE12', Username: 'ana' }))
+  assert.equal(user.Username, 'ana')
+  assert.deepEqual(tried(plane), ['us-west-2 businessError', 'us-west-2 success'])
+})
+
+test('a listener that throws fails as an uncaught error, not the request', async (t) => {
+  const uncaught: (() => void)[] = []
+  t.mock.method(globalThis, 'queueMicrotask', (task: () => void) => uncaught.push(task))
+  const plane = await play()
+  plane.client.on('circuit', () => {
+    throw new Error('a fault of the listener')
+  })
+  plane.west.behaviour = breaks
+  await plane.client.send(signIn())
+  t.mock.restoreAll()
+  assert.ok(uncaught.some((task) => /a fault of the listener/.test(String(outcomeOf(task)))))
+})
+
+function outcomeOf(task: () => void): unknown {
+  try {
+    return task()
+  } catch (error) {
+    return error
+  }
+}
 
 test('the SDK client of the caller keeps its own middleware and its own retries', async () => {
   const plane = await play()

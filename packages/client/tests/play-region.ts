@@ -3,11 +3,12 @@ import type { AddressInfo, Socket } from 'node:net'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 
 type Input = { readonly AuthFlow?: string; readonly [member: string]: unknown }
-type Reply = { status: number; body: object | string } | 'silence' | 'hang up'
+type Answer = { status: number; body: object | string; headers?: Record<string, string> }
+type Reply = Answer | 'silence' | 'hang up'
 export type Behaviour = (operation: string, input: Input) => Reply
 
 export const ok = (body: object = {}): Reply => ({ status: 200, body })
-export const refuse = (type: string, message = type): Reply => ({ status: 400, body: { __type: type, message } })
+export const refuse = (type: string, message = type): Answer => ({ status: 400, body: { __type: type, message } })
 
 /** Serves everybody, and knows a made-up token when it sees one. */
 export const serves: Behaviour = (_operation, input) =>
@@ -86,6 +87,6 @@ export class PlayRegion {
     if (reply === 'silence') return
     if (reply === 'hang up') return void request.socket.destroy()
     const body = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body)
-    response.writeHead(reply.status, { 'content-type': 'application/x-amz-json-1.1' }).end(body)
+    response.writeHead(reply.status, { 'content-type': 'application/x-amz-json-1.1', ...reply.headers }).end(body)
   }
 }
