@@ -1,0 +1,203 @@
+/**
+ * Each package as its users meet it: packed, installed alone (with the siblings that it depends on) into an empty folder,
+ * and run by a plain Node. Needs built packages: `node scripts/run.mjs packages` builds them and runs this.
+ */
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join, sep } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { packagesInOrder } from '../scripts/build.ts'
+
+const run = promisify(execFile)
+const packages = packagesInOrder()
+const version = '0.1.0'
+const scratch = await mkdtemp(join(tmpdir(), 'twinpool-packages-'))
+after(() => rm(scratch, { recursive: true, force: true }))
+
+/** The user's own Node: the first on PATH that npm has not put there for our scripts. 20 or newer. */
+const plainNode = (process.env.PATH ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.includes(`node_modules${sep}`))
+  .map((folder) => join(folder, 'node'))
+  .find((path) => existsSync(path)) as string
+const pinnedNode = process.execPath
+
+/** A clean environment: what npm and Node told us about this repository must not reach the installed package. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|TWINPOOL_|INIT_CWD$)/i.test(name)),
+)
+
+const tarballs = new Map<string, { file: string; paths: string[] }>()
+
+before(async () => {
+  for (const { name, folder } of packages) {
+    const args = ['pack', '--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', scratch]
+    const { stdout } = await run('npm', args, { cwd: folder, env: environment })
+    const packed = JSON.parse(stdout)
+    const [about] = (Array.isArray(packed) ? packed : Object.values(packed)) as [
+      { filename: string; files: { path: string }[] },
+    ]
+    tarballs.set(name, { file: join(scratch, about.filename), paths: about.files.map(({ path }) => path) })
+  }
+})
+
+function withSiblings(name: string): string[] {
+  const { siblings } = packages.find((candidate) => candidate.name === name) as (typeof packages)[number]
+  return [...new Set([name, ...siblings.flatMap(withSiblings)])]
+}
+
+/** Installs the package alone and returns the folder of the project that now uses it. */
+async function install(name: string): Promise<string> {
+  const project = join(scratch, `uses-${name.replaceAll(/\W+/g, '-')}`)
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  const files = withSiblings(name).map((wanted) => tarballs.get(wanted)?.file as string)
+  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...files]
+  await run('npm', args, { cwd: project, env: environment })
+  return project
+}
+
+async function runModule(node: string, project: string, source: string): Promise<string> {
+  await writeFile(join(project, 'main.js'), source)
+  const { stdout } = await run(node, ['main.js'], { cwd: project, env: environment })
+  return stdout.trim()
+}
+
+describe('every package', () => {
+  for (const { name, folder } of packages) {
+    it(`${name} ships what it runs on, and neither sources nor tests`, async () => {
+      const { paths } = tarballs.get(name) as { paths: string[] }
+      assert.ok(paths.includes('dist/index.js') && paths.includes('dist/index.d.ts'), `${name} is not built`)
+      const strays = paths.filter((path) => /(\.test\.|^src\/|tsconfig|\.tsbuildinfo)/.test(path))
+      assert.deepEqual(strays, [])
+      const compiled = paths.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path))
+      for (const path of compiled) {
+        const unresolved = /from '\.[^']*\.ts'/.exec(await readFile(join(folder, path), 'utf8'))
+        assert.equal(unresolved, null, `${path} imports a source file`)
+      }
+    })
+
+    it(`${name} has the version that all have, and asks for siblings of that version`, async () => {
+      const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+      assert.equal(manifest.version, version)
+      const siblings = packages.find((candidate) => candidate.name === name)?.siblings ?? []
+      for (const sibling of siblings) assert.equal(manifest.dependencies[sibling], version)
+    })
+  }
+})
+
+describe('installed alone, with a plain Node', () => {
+  for (const name of ['@twinpool/verifier', '@twinpool/toolkit', '@twinpool/lambda']) {
+    it(`${name} can be imported`, async () => {
+      const project = await install(name)
+      const source = `console.log(typeof await import('${name}'))`
+      assert.equal(await runModule(plainNode, project, source), 'object')
+    })
+  }
+
+  it('@twinpool/client sends through the SDK clients of its caller, and brings no server', async () => {
+    const project = await install('@twinpool/client')
+    const source = `
+      import { CognitoIdentityProviderClient, GetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
+      import { createTwinpoolClient } from '@twinpool/client'
+      const region = (name) => {
+        const sdk = new CognitoIdentityProviderClient({
+          region: name, credentials: { accessKeyId: 'a', secretAccessKey: 'b' }, maxAttempts: 1,
+          requestHandler: { handle: async () => ({ response: {
+            statusCode: 200, headers: {}, body: new TextEncoder().encode(JSON.stringify({ Username: 'ann', UserAttributes: [] })),
+          } }) },
+        })
+        return sdk
+      }
+      const regions = { 'us-west-2': region('us-west-2'), 'us-east-1': region('us-east-1') }
+      const pool = createTwinpoolClient({ regions, primary: 'us-west-2' })
+      const { Username } = await pool.send(new GetUserCommand({ AccessToken: 'token' }))
+      pool.close()
+      console.log(Username)`
+    assert.equal(await runModule(plainNode, project, source), 'ann')
+    assert.deepEqual(await readdir(join(project, 'node_modules', '@twinpool')), ['client'])
+  })
+})
+
+describe('installed alone, with Node 24', () => {
+  it('@twinpool/server can be imported', async () => {
+    const project = await install('@twinpool/server')
+    assert.equal(await runModule(pinnedNode, project, `console.log(typeof await import('@twinpool/server'))`), 'object')
+  })
+
+  it('twinpool tells its version, and an older Node that it is too old', async () => {
+    const project = await twinpoolProject()
+    const command = join(project, 'node_modules', '.bin', 'twinpool')
+    const { stdout } = await run(pinnedNode, [command, '--version'], { cwd: project, env: environment })
+    assert.equal(stdout.trim(), version)
+
+    const { stdout: major } = await run(plainNode, ['-p', 'parseInt(process.versions.node)'])
+    if (Number(major) >= 24) return
+    await assert.rejects(run(plainNode, [command, '--version'], { cwd: project, env: environment }), {
+      code: 2,
+      stderr: /^twinpool needs Node 24 or newer; this is Node .*\n$/,
+    })
+  })
+
+  it('twinpool dev brings up two regions and takes them down again', { timeout: 60_000 }, async () => {
+    const project = await twinpoolProject()
+    const command = join(project, 'node_modules', '.bin', 'twinpool')
+    const args = ['dev', '--ephemeral', '--json', '--port', String(await freePorts(3))]
+    const plane = spawn(pinnedNode, [command, ...args], {
+      cwd: project,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(plane, 'exit')
+    try {
+      const lines = createInterface({ input: plane.stdout })
+      const [line] = await Promise.race([
+        once(lines, 'line'),
+        ended.then(() => assert.fail('it ended before it was ready')),
+      ])
+      const ready = JSON.parse(line)
+      assert.equal(ready.event, 'ready')
+      const endpoints = Object.values(ready.regions as Record<string, { endpoint: string }>).map((at) => at.endpoint)
+      assert.equal(endpoints.length, 2)
+      for (const endpoint of endpoints) assert.equal((await fetch(`${endpoint}/health`)).status, 200)
+      plane.kill('SIGTERM')
+      assert.deepEqual(await ended, [0, null])
+      for (const endpoint of endpoints) await assert.rejects(fetch(`${endpoint}/health`))
+    } finally {
+      plane.kill('SIGKILL')
+    }
+  })
+})
+
+let installedTwinpool: Promise<string> | undefined
+function twinpoolProject(): Promise<string> {
+  installedTwinpool ??= install('twinpool')
+  return installedTwinpool
+}
+
+/** The first of so many ports in a row that are free now. */
+async function freePorts(count: number): Promise<number> {
+  for (let first = 19_400; ; first += count) {
+    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)))
+    if (free.every(Boolean)) return first
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer()
+  const outcome = once(probe, 'listening').then(
+    () => true,
+    () => false,
+  )
+  probe.listen(port, '127.0.0.1')
+  const free = await outcome
+  probe.close()
+  return free
+}
