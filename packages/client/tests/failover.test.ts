@@ -208,6 +208,15 @@ test('a throttled request is tried again in the same region within its budget, t
   assert.equal(plane.client.state.region, 'us-west-2', 'throttling alone moves nobody else')
 })
 
+test('all requests together have one budget of tries against throttling in a region', async () => {
+  const plane = await play({ throttleBackoffMs: 0 })
+  plane.west.behaviour = throttles
+  const signIns = Promise.all(Array.from({ length: 30 }, () => plane.client.send(signIn())))
+  await until(plane, () => plane.east.asked.length === 30)
+  await signIns
+  assert.equal(plane.west.asked.length, 30 + 20)
+})
+
 test('when every region throttles, the caller gets the error of the service', async () => {
   const plane = await play({ throttleRetries: 0 })
   plane.west.behaviour = throttles
