@@ -72,6 +72,7 @@ export type KeyRefusal =
   | 'key-not-found'
   | 'key-disabled'
   | 'key-pending-deletion'
+  | 'key-pending-replica-deletion'
   | 'key-not-pending-deletion'
   | 'key-not-multi-region-primary'
   | 'key-limit'

@@ -1,0 +1,72 @@
+import type { KeyRefusal, KeyRefusedError } from '../keys/key-record.ts'
+
+/**
+ * The errors of the KMS API that can be met here, and the HTTP status that each has on the wire: 400, whatever the SDK's
+ * model says, unless it is the service that failed. https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+ */
+const STATUS = {
+  AlreadyExistsException: 400,
+  DisabledException: 400,
+  DryRunOperationException: 400,
+  IncorrectKeyException: 400,
+  InvalidAliasNameException: 400,
+  InvalidArnException: 400,
+  InvalidCiphertextException: 400,
+  InvalidGrantTokenException: 400,
+  InvalidKeyUsageException: 400,
+  InvalidMarkerException: 400,
+  KMSInternalException: 500,
+  KMSInvalidStateException: 400,
+  LimitExceededException: 400,
+  MalformedPolicyDocumentException: 400,
+  NotFoundException: 400,
+  NotImplementedException: 501,
+  SerializationException: 400,
+  TagException: 400,
+  UnknownOperationException: 400,
+  UnsupportedOperationException: 400,
+  ValidationException: 400,
+} as const
+
+export type KmsErrorCode = keyof typeof STATUS
+
+/** A refusal in the API's own terms. */
+export class KmsError extends Error {
+  readonly code: KmsErrorCode
+  readonly status: number
+
+  constructor(code: KmsErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = code
+    this.code = code
+    this.status = STATUS[code]
+  }
+}
+
+type Told = readonly [KmsErrorCode, (subject: string) => string]
+
+// biome-ignore format: a table
+const told: Record<KeyRefusal, Told> = {
+  'key-not-found':                ['NotFoundException',             (key) => `Key '${key}' does not exist`],
+  'key-disabled':                 ['DisabledException',             (key) => `${key} is disabled.`],
+  'key-pending-deletion':         ['KMSInvalidStateException',      (key) => `${key} is pending deletion.`],
+  'key-pending-replica-deletion': ['KMSInvalidStateException',      (key) => `${key} is pending replica deletion.`],
+  'key-not-pending-deletion':     ['KMSInvalidStateException',      (key) => `${key} is not pending deletion.`],
+  'key-not-multi-region-primary': ['UnsupportedOperationException', (key) => `${key} is not a multi-Region primary key.`],
+  'key-limit':                    ['LimitExceededException',        () => 'This region has as many keys as it may have.'],
+  'region-same':                  ['AlreadyExistsException',        (region) => `The primary key is in ${region}.`],
+  'region-has-replica':           ['AlreadyExistsException',        (region) => `The key has a replica in ${region}.`],
+  'region-unknown':               ['UnsupportedOperationException', (region) => `The region ${region} is not available.`],
+  'region-unreachable':           ['KMSInternalException',          (region) => `The region ${region} cannot be reached. Try again later.`],
+  'region-refused':               ['KMSInternalException',          (region) => `The region ${region} did not accept the key.`],
+  'alias-exists':                 ['AlreadyExistsException',        (alias) => `An alias with the name ${alias} already exists`],
+  'alias-limit':                  ['LimitExceededException',        (key) => `${key} has as many aliases as it may have.`],
+  'ciphertext-invalid':           ['InvalidCiphertextException',    () => 'The ciphertext cannot be decrypted.'],
+  'ciphertext-of-another-key':    ['IncorrectKeyException',         () => 'The key ID in the request does not identify a CMK that can perform this operation.'],
+}
+
+/** What a refusal of the key ring is called in this API. */
+export function inKmsTerms(error: KeyRefusedError): KmsError {
+  const [code, message] = told[error.refusal]
+  return new KmsError(code, message(error.subject), { cause: error })
+}

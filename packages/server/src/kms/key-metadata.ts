@@ -1,0 +1,39 @@
+import type { KeyMetadata } from '@aws-sdk/client-kms'
+import { holders, type KeyRecord } from '../keys/key-record.ts'
+import type { LocalKeyRing } from '../keys/local-key-ring.ts'
+import { localArn } from '../keys/pool-keys.ts'
+
+/** A key as DescribeKey shows it in `region`. */
+export function metadataOf(
+  { accountId, keyArn }: Pick<LocalKeyRing, 'accountId' | 'keyArn'>,
+  record: KeyRecord,
+  region: string,
+): KeyMetadata {
+  const { id, state, deletion, multiRegion } = record
+  const placed = (where: string) => ({ Arn: localArn(keyArn(id), where), Region: where })
+  return {
+    AWSAccountId: accountId,
+    KeyId: id,
+    Arn: localArn(keyArn(id), region),
+    CreationDate: new Date(record.created),
+    Enabled: state === 'Enabled',
+    Description: record.description,
+    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeyState: state,
+    ...(deletion?.at != null && { DeletionDate: new Date(deletion.at) }),
+    ...(deletion && state === 'PendingReplicaDeletion' && { PendingDeletionWindowInDays: deletion.days }),
+    Origin: 'AWS_KMS',
+    KeyManager: 'CUSTOMER',
+    CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT',
+    KeySpec: 'SYMMETRIC_DEFAULT',
+    EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    MultiRegion: multiRegion !== null,
+    ...(multiRegion && {
+      MultiRegionConfiguration: {
+        MultiRegionKeyType: multiRegion.primary === region ? 'PRIMARY' : 'REPLICA',
+        PrimaryKey: placed(multiRegion.primary),
+        ReplicaKeys: holders(multiRegion).map((replica) => placed(replica.region)),
+      },
+    }),
+  }
+}

@@ -1,0 +1,21 @@
+import { ALGORITHM, checkDryRun, readContext } from '../cryptography.ts'
+import { KmsError } from '../errors.ts'
+import { resolveKeyId } from '../key-id.ts'
+import type { Handler } from '../types.ts'
+
+export const Decrypt: Handler<'Decrypt'> = async ({ keyRing }, input) => {
+  const context = readContext(input)
+  if (input.DryRunModifiers?.length) {
+    throw new KmsError('UnsupportedOperationException', 'A dry run needs the ciphertext.')
+  }
+  if (!input.CiphertextBlob) {
+    throw new KmsError(
+      'ValidationException',
+      "Value at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+    )
+  }
+  const expected = input.KeyId === undefined ? undefined : await resolveKeyId(keyRing, input.KeyId)
+  const { key, plain } = await keyRing.decrypt(input.CiphertextBlob, context, expected)
+  checkDryRun(input)
+  return { KeyId: keyRing.keyArn(key.id), Plaintext: plain, EncryptionAlgorithm: ALGORITHM }
+}

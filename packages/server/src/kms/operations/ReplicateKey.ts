@@ -1,0 +1,23 @@
+import { readKeyId } from '../key-id.ts'
+import { metadataOf } from '../key-metadata.ts'
+import { checkPolicy, defaultPolicy } from '../key-policy.ts'
+import { checkTags } from '../key-tags.ts'
+import type { Handler } from '../types.ts'
+
+/** Description, policy and tags are the replica's own: nothing of the primary's is carried over but the material. */
+export const ReplicateKey: Handler<'ReplicateKey'> = async ({ keyRing, accountId }, input) => {
+  const id = readKeyId(keyRing, input.KeyId)
+  if (input.Policy !== undefined) {
+    checkPolicy(input.Policy, { accountId, bypassLockoutCheck: input.BypassPolicyLockoutSafetyCheck ?? false })
+  }
+  const record = await keyRing.replicate(id, input.ReplicaRegion, {
+    description: input.Description ?? '',
+    policy: input.Policy ?? null,
+    tags: checkTags(input.Tags),
+  })
+  return {
+    ReplicaKeyMetadata: metadataOf(keyRing, record, input.ReplicaRegion),
+    ReplicaPolicy: record.policy ?? defaultPolicy(accountId),
+    ReplicaTags: record.tags,
+  }
+}
