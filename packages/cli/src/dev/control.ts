@@ -55,6 +55,7 @@ export async function startControl({ port }: { port: number }): Promise<Control>
       }
     }
     if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
+    if (url.pathname === '/dev/ready' && method === 'GET') return tell(outgoing, 200, describePlane(plane, port))
     if (url.pathname === '/dev/status' && method === 'GET') return tell(outgoing, 200, await describe(plane))
     const [, name = '', action = ''] = ACTION.exec(url.pathname) ?? []
     if (!action) return tell(outgoing, 404, { error: 'no such control' })
@@ -95,6 +96,23 @@ export async function startControl({ port }: { port: number }): Promise<Control>
       server.close()
       server.closeAllConnections()
     },
+  }
+}
+
+/** What `--json` prints once all is ready: enough to use the plane. */
+export interface Ready {
+  event: 'ready'
+  control: string
+  regions: Record<string, { endpoint: string }>
+  credentials: { accessKeyId: string; secretAccessKey: string }
+}
+
+export function describePlane(plane: Plane, port: number): Ready {
+  return {
+    event: 'ready',
+    control: `http://127.0.0.1:${port}`,
+    regions: Object.fromEntries([...plane.regions].map(([name, { endpoint }]) => [name, { endpoint }])),
+    credentials: plane.credentials,
   }
 }
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { type Command, CommandError, oneOf, readOptions, wholeNumber } from '../command.ts'
 import { untilAskedToStop } from '../signals.ts'
-import { startControl } from './control.ts'
-import { type Plane, startPlane } from './plane.ts'
+import { describePlane, type Ready, startControl } from './control.ts'
+import { startPlane } from './plane.ts'
 
 export const DEFAULT_PORT = 9400
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
@@ -39,7 +39,7 @@ export const dev: Command = {
     if (parity === 'aws' && regions.length > 2) throw new CommandError('three regions and more need --parity extended')
 
     const stopping = untilAskedToStop()
-    const { plane, stop } = await startDevPlane({
+    const { ready, stop } = await startDevPlane({
       regions,
       port,
       directory: options.ephemeral ? undefined : (options.data ?? join(process.cwd(), '.twinpool')),
@@ -47,7 +47,6 @@ export const dev: Command = {
       parity,
     })
     try {
-      const ready = readyOf(plane, port)
       process.stdout.write(options.json ? `${JSON.stringify(ready)}\n` : welcome(ready))
       await stopping
     } finally {
@@ -57,17 +56,10 @@ export const dev: Command = {
   },
 }
 
-export interface Ready {
-  event: 'ready'
-  control: string
-  regions: Record<string, { endpoint: string }>
-  credentials: { accessKeyId: string; secretAccessKey: string }
-}
-
 /** A plane with its control port. Throws CommandError. */
 export async function startDevPlane(
   options: Parameters<typeof startPlane>[0],
-): Promise<{ plane: Plane; ready: Ready; stop(): Promise<void> }> {
+): Promise<{ ready: Ready; stop(): Promise<void> }> {
   const control = await startControl(options).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
     throw new CommandError(`port ${options.port} is taken: is another plane running? Choose one with --port`)
@@ -76,8 +68,7 @@ export async function startDevPlane(
     const plane = await startPlane(options)
     control.attach(plane)
     return {
-      plane,
-      ready: readyOf(plane, options.port),
+      ready: describePlane(plane, options.port),
       stop: async () => {
         await plane.stop()
         await control.close()
@@ -86,15 +77,6 @@ export async function startDevPlane(
   } catch (error) {
     await control.close()
     throw error
-  }
-}
-
-function readyOf(plane: Plane, port: number): Ready {
-  return {
-    event: 'ready',
-    control: `http://127.0.0.1:${port}`,
-    regions: Object.fromEntries([...plane.regions].map(([name, { endpoint }]) => [name, { endpoint }])),
-    credentials: plane.credentials,
   }
 }
 
