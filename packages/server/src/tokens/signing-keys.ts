@@ -1,0 +1,136 @@
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Clock } from '../clock.ts'
+import type { PoolCipher } from '../keys/pool-keys.ts'
+import { createCache } from '../store/cache.ts'
+import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
+
+/** A pool has two keys: one signs ID tokens, the other access tokens. These are also the keys of their rows. */
+export const SIGNING_USES = ['id', 'access'] as const
+export type SigningUse = (typeof SIGNING_USES)[number]
+
+export interface SigningKeyPair {
+  kid: string
+  publicKey: KeyObject
+  privateKey: KeyObject
+}
+
+/** A public key as `/.well-known/jwks.json` shows it (RFC 7517). */
+export interface PublishedKey {
+  alg: 'RS256'
+  e: string
+  kid: string
+  kty: 'RSA'
+  n: string
+  use: 'sig'
+}
+
+/** Body of a `signing-key` row: the public part is open, the private one (PKCS #8) sealed. */
+interface SigningKeyDocument {
+  kid: string
+  n: string
+  e: string
+  sealed: string
+}
+
+interface PoolSigningKeys {
+  published: PublishedKey[]
+  verifying: ReadonlyMap<string, { use: SigningUse; key: KeyObject }>
+  signing: Record<SigningUse, { kid: string; sealed: string; opened?: KeyObject }>
+}
+
+/** The signing keys of the pools that this region holds, decoded once. */
+export interface SigningKeys {
+  /** The keys as the world may see them; undefined when this region does not hold the pool. */
+  published(pool: string): Promise<PublishedKey[] | undefined>
+  /** The key that checks what the key named `kid` signed, and what that one signs. */
+  verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
+  /** The key to sign with. Throws SealBrokenError when it is not the pool's. */
+  signing(place: { pool: string; cipher: PoolCipher }, use: SigningUse): Promise<{ kid: string; key: KeyObject }>
+}
+
+const MODULUS_BITS = 2048
+const KID_BYTES = 32
+
+const generate = promisify(generateKeyPair)
+
+/** Makes the keys of a new pool. It takes a good part of a second in the thread pool, so it comes before the transaction. */
+export async function generateSigningKeys(
+  clock: Pick<Clock, 'randomBytes'>,
+): Promise<Record<SigningUse, SigningKeyPair>> {
+  const [id, access] = await Promise.all(
+    SIGNING_USES.map(async () => ({
+      kid: clock.randomBytes(KID_BYTES).toString('base64'),
+      ...(await generate('rsa', { modulusLength: MODULUS_BITS })),
+    })),
+  )
+  return { id, access } as Record<SigningUse, SigningKeyPair>
+}
+
+/** Writes the keys of a new pool, in the transaction that makes the pool. */
+export async function writeSigningKeys(
+  tx: Transaction,
+  { pool, cipher }: { pool: string; cipher: PoolCipher },
+  pairs: Record<SigningUse, SigningKeyPair>,
+): Promise<void> {
+  for (const use of SIGNING_USES) {
+    const { kid, publicKey, privateKey } = pairs[use]
+    const { n, e } = publicKey.export({ format: 'jwk' })
+    const sealed = cipher.seal('row', privateKey.export({ format: 'der', type: 'pkcs8' }), bindingOf(pool, use))
+    const document = { kid, n, e, sealed: sealed.toString('base64') } as SigningKeyDocument
+    await tx.insert('signing-key', { pool, key: use, body: JSON.stringify(document) })
+  }
+}
+
+export function createSigningKeys({ store }: { store: Store }): SigningKeys {
+  const cache = createCache<PoolSigningKeys | undefined>(
+    { store },
+    async (pool) => {
+      const rows = await store.list('signing-key', { pool, limit: SIGNING_USES.length })
+      if (rows.length < SIGNING_USES.length) return undefined
+      const documents = rows.map(({ key, body }) => [key, JSON.parse(body) as SigningKeyDocument])
+      return decode(Object.fromEntries(documents) as Record<SigningUse, SigningKeyDocument>)
+    },
+    ({ kind, pool }) => (kind === 'signing-key' ? pool : undefined),
+  )
+  return {
+    published: async (pool) => (await cache.get(pool))?.published,
+    verifying: async (pool, kid) => (await cache.get(pool))?.verifying.get(kid),
+    signing: async ({ pool, cipher }, use) => {
+      const known = (await cache.get(pool))?.signing[use]
+      if (!known) throw new Error(`the pool ${pool} has no signing keys`)
+      known.opened ??= createPrivateKey({
+        key: cipher.open('row', Buffer.from(known.sealed, 'base64'), bindingOf(pool, use)),
+        format: 'der',
+        type: 'pkcs8',
+      })
+      return { kid: known.kid, key: known.opened }
+    },
+  }
+}
+
+function decode(documents: Record<SigningUse, SigningKeyDocument>): PoolSigningKeys {
+  const published = SIGNING_USES.map(
+    (use): PublishedKey => ({
+      alg: 'RS256',
+      e: documents[use].e,
+      kid: documents[use].kid,
+      kty: 'RSA',
+      n: documents[use].n,
+      use: 'sig',
+    }),
+  )
+  return {
+    published,
+    verifying: new Map(
+      SIGNING_USES.map((use) => {
+        const { kid, n, e } = documents[use]
+        return [kid, { use, key: createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' }) }]
+      }),
+    ),
+    signing: { id: documents.id, access: documents.access },
+  }
+}
+
+const bindingOf = (pool: string, use: SigningUse): string => `${pool}\nsigning-key\n${use}`
