@@ -85,7 +85,7 @@ function undeclaredImports({ path, text }: Source): Finding[] {
   const declared = [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), manifest.name]
   const pattern = /(?:\bfrom|\bimport|\bimport\()\s*'((?:@[\w.-]+\/)?[\w.-]+)[^'\n]*'/g
   const findings: Finding[] = []
-  const code = withoutComments(text).replace(/\b(import|export) type\b[^']*'[^']*'/g, (erased) =>
+  const code = withoutComments(text).replace(/\b((import|export) type\b[^']*|typeof import\()'[^']*'/g, (erased) =>
     erased.replace(/[^\n]/g, ' '),
   )
   for (const match of code.matchAll(pattern)) {
