@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { PasswordPolicyType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
@@ -22,7 +23,7 @@ interface PasswordDocument extends Verifier {
 /** The name and the sub that a password is bound to; neither ever changes. */
 export type PasswordOwner = Pick<UserDocument, 'sub' | 'username'>
 
-const DEFAULT_POLICY = {
+const DEFAULT_POLICY: PasswordPolicyType & { MinimumLength: number } = {
   MinimumLength: 8,
   RequireUppercase: true,
   RequireLowercase: true,
@@ -39,7 +40,7 @@ export function srpIdentityOf(pool: Pick<Pool, 'id'>, username: string): SrpIden
 }
 
 /** The policy of a pool. https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html */
-function policyOf({ document }: Pick<Pool, 'document'>) {
+function policyOf({ document }: Pick<Pool, 'document'>): PasswordPolicyType {
   return document.Policies?.PasswordPolicy ?? DEFAULT_POLICY
 }
 
@@ -48,8 +49,8 @@ export function checkPasswordPolicy(pool: Pick<Pool, 'document'>, password: stri
   const policy = policyOf(pool)
   const rules: [boolean | undefined, boolean, string][] = [
     [true, [...password].length >= (policy.MinimumLength ?? DEFAULT_POLICY.MinimumLength), 'Password not long enough'],
-    [policy.RequireUppercase, /\p{Lu}/u.test(password), 'Password must have uppercase characters'],
-    [policy.RequireLowercase, /\p{Ll}/u.test(password), 'Password must have lowercase characters'],
+    [policy.RequireUppercase, /[A-Z]/.test(password), 'Password must have uppercase characters'],
+    [policy.RequireLowercase, /[a-z]/.test(password), 'Password must have lowercase characters'],
     [policy.RequireNumbers, /\d/.test(password), 'Password must have numeric characters'],
     [policy.RequireSymbols, SYMBOLS.test(password.trim()), 'Password must have symbol characters'],
   ]

@@ -48,7 +48,7 @@ function openGroup(): DiffieHellman {
     group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
     return group
   } catch {
-    return createDiffieHellman(PRIME, GENERATOR)
+    return createDiffieHellman(PRIME, 2)
   }
 }
 
