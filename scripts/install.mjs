@@ -63,9 +63,11 @@ export function isInstalled(root) {
 /** @param {string} root @param {(line: string) => void} say */
 function install(root, say) {
   say(existsSync(join(root, 'node_modules')) ? 'Dependencies have changed; installing…' : 'Installing dependencies…')
-  if (npm(root, 'ci') !== 0) {
-    say('npm ci did not succeed; trying npm install…')
-    if (npm(root, 'install') !== 0) throw new Error('The dependencies could not be installed: see what npm said above.')
+  // npm ci refuses a lock that was made on another platform without the optional packages of this one; npm install does
+  // not, and keeps to the locked versions too. What npm ci said is of interest only when neither succeeds.
+  const first = npm(root, ['ci'], ['ignore', 'pipe', 'pipe'])
+  if (first.status !== 0 && npm(root, ['install', '--no-save'], onStderr).status !== 0) {
+    throw new Error(`The dependencies could not be installed. What npm ci said:\n${first.stdout}${first.stderr}`)
   }
   // With ignore-scripts set in the user's npm configuration, the node package has not fetched its binary.
   if (!isExecutable(pinnedNode(root))) {
@@ -81,13 +83,13 @@ function install(root, say) {
 /** npm talks on stderr, because stdout belongs to the command that is about to run. */
 const onStderr = /** @type {const} */ (['ignore', 2, 2])
 
-/** @param {string} root @param {'ci' | 'install'} verb */
-function npm(root, verb) {
+/** @param {string} root @param {string[]} verb @param {import('node:child_process').StdioOptions} stdio */
+function npm(root, verb, stdio) {
   // Development dependencies are asked for by name: NODE_ENV=production would leave them out.
-  const args = [verb, '--loglevel=error', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
-  const run = spawnSync('npm', args, { cwd: root, stdio: onStderr })
+  const args = [...verb, '--loglevel=error', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
+  const run = spawnSync('npm', args, { cwd: root, stdio, encoding: 'utf8' })
   if (run.error) throw new Error(`npm could not be started (${run.error.message}). It comes with Node.`)
-  return run.status
+  return run
 }
 
 /** @param {string} root */

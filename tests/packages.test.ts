@@ -74,13 +74,16 @@ describe('every package', () => {
   for (const { name, folder } of packages) {
     it(`${name} ships what it runs on, and neither sources nor tests`, async () => {
       const { paths } = tarballs.get(name) as { paths: string[] }
-      assert.ok(paths.includes('dist/index.js') && paths.includes('dist/index.d.ts'), `${name} is not built`)
+      const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+      const entry = manifest.exports?.['.'] ?? {}
+      for (const path of [entry.types, entry.default, ...Object.values<string>(manifest.bin ?? {})].filter(Boolean)) {
+        assert.ok(paths.includes(path.replace(/^\.\//, '')), `${name} names ${path}, which it does not ship`)
+      }
       const strays = paths.filter((path) => /(\.test\.|^src\/|tsconfig|\.tsbuildinfo)/.test(path))
       assert.deepEqual(strays, [])
-      const compiled = paths.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path))
-      for (const path of compiled) {
-        const unresolved = /from '\.[^']*\.ts'/.exec(await readFile(join(folder, path), 'utf8'))
-        assert.equal(unresolved, null, `${path} imports a source file`)
+      for (const path of paths.filter((path) => /^dist\/.*\.js$/.test(path))) {
+        const source = /\bfrom '\.[^']*\.ts'|\bimport\('\.[^']*\.ts'\)/.exec(await readFile(join(folder, path), 'utf8'))
+        assert.ok(source === null, `${path} imports a source file: ${source?.[0]}`)
       }
     })
 
@@ -96,14 +99,38 @@ describe('every package', () => {
 describe('installed alone, with a plain Node', () => {
   for (const name of ['@twinpool/verifier', '@twinpool/toolkit', '@twinpool/lambda']) {
     it(`${name} can be imported`, async () => {
-      const project = await install(name)
+      const project = await projectOf(name)
       const source = `console.log(typeof await import('${name}'))`
       assert.equal(await runModule(plainNode, project, source), 'object')
     })
   }
 
+  it('@twinpool/client brings declarations that its users compile against', async () => {
+    const project = await projectOf('@twinpool/client')
+    const source = `
+      import { createTwinpoolClient, type TwinpoolState } from '@twinpool/client'
+      export const options: Parameters<typeof createTwinpoolClient>[0] = { regions: {}, primary: 'us-west-2' }
+      export const broken: TwinpoolState = 7`
+    await writeFile(join(project, 'main.ts'), source)
+    const compiler = join(import.meta.dirname, '..', 'node_modules', 'typescript', 'bin', 'tsc')
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--types',
+      '',
+      '--skipLibCheck',
+    ]
+    await assert.rejects(run(pinnedNode, [compiler, ...flags, 'main.ts'], { cwd: project, env: environment }), {
+      stdout: /^main\.ts\(4,20\): error TS2322: [^\n]*\n$/,
+    })
+  })
+
   it('@twinpool/client sends through the SDK clients of its caller, and brings no server', async () => {
-    const project = await install('@twinpool/client')
+    const project = await projectOf('@twinpool/client')
     const source = `
       import { CognitoIdentityProviderClient, GetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
       import { createTwinpoolClient } from '@twinpool/client'
@@ -128,12 +155,12 @@ describe('installed alone, with a plain Node', () => {
 
 describe('installed alone, with Node 24', () => {
   it('@twinpool/server can be imported', async () => {
-    const project = await install('@twinpool/server')
+    const project = await projectOf('@twinpool/server')
     assert.equal(await runModule(pinnedNode, project, `console.log(typeof await import('@twinpool/server'))`), 'object')
   })
 
   it('twinpool tells its version, and an older Node that it is too old', async () => {
-    const project = await twinpoolProject()
+    const project = await projectOf('twinpool')
     const command = join(project, 'node_modules', '.bin', 'twinpool')
     const { stdout } = await run(pinnedNode, [command, '--version'], { cwd: project, env: environment })
     assert.equal(stdout.trim(), version)
@@ -147,7 +174,7 @@ describe('installed alone, with Node 24', () => {
   })
 
   it('twinpool dev brings up two regions and takes them down again', { timeout: 60_000 }, async () => {
-    const project = await twinpoolProject()
+    const project = await projectOf('twinpool')
     const command = join(project, 'node_modules', '.bin', 'twinpool')
     const args = ['dev', '--ephemeral', '--json', '--port', String(await freePorts(3))]
     const plane = spawn(pinnedNode, [command, ...args], {
@@ -176,10 +203,11 @@ describe('installed alone, with Node 24', () => {
   })
 })
 
-let installedTwinpool: Promise<string> | undefined
-function twinpoolProject(): Promise<string> {
-  installedTwinpool ??= install('twinpool')
-  return installedTwinpool
+const projects = new Map<string, Promise<string>>()
+function projectOf(name: string): Promise<string> {
+  const project = projects.get(name) ?? install(name)
+  projects.set(name, project)
+  return project
 }
 
 /** The first of so many ports in a row that are free now. */
