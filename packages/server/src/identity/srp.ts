@@ -44,8 +44,8 @@ const diffieHellman = openGroup()
 function openGroup(): DiffieHellman {
   const group = createDiffieHellmanGroup('modp15') as DiffieHellman
   try {
-    DiffieHellman.prototype.setPrivateKey.call(group, GENERATOR)
     group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
+    group.setPrivateKey(GENERATOR)
     return group
   } catch {
     return createDiffieHellman(PRIME, 2)

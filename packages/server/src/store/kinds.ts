@@ -44,6 +44,7 @@ export const kinds = {
   group:            { scope: 'replicated', index: [],                    cached: false, byKey: false },
   member:           { scope: 'replicated', index: ['group_name', 'sub'], cached: false, byKey: false },
   revocation:       { scope: 'shared',     index: [],                    cached: false, byKey: false },
+  rotation:         { scope: 'shared',     index: [],                    cached: false, byKey: false },
   'sign-out':       { scope: 'shared',     index: [],                    cached: false, byKey: false },
   settings:         { scope: 'regional',   index: [],                    cached: true,  byKey: false },
   'prefix-domain':  { scope: 'regional',   index: [],                    cached: true,  byKey: true },

@@ -14,6 +14,16 @@ export interface Revocation {
   expires: number
 }
 
+/**
+ * Body of a `rotation` row: the newest generation of a family's refresh tokens that was used, and when it first was (ms
+ * since the epoch). It may be forgotten when the family has expired.
+ */
+export interface Rotation {
+  generation: number
+  at: number
+  expires: number
+}
+
 /** Body of a `sign-out` row: whatever was issued to the user up to this moment (ms since the epoch) is no longer good. */
 export interface SignOut {
   before: number
@@ -26,6 +36,11 @@ export interface SignOut {
 const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
   replica: (a: Replica, b: Replica) => (rank(a) >= rank(b) ? a : b),
   revocation: (a: Revocation, b: Revocation): Revocation => ({ expires: Math.max(a.expires, b.expires) }),
+  rotation: (a: Rotation, b: Rotation): Rotation => ({
+    generation: Math.max(a.generation, b.generation),
+    at: a.generation === b.generation ? Math.min(a.at, b.at) : a.generation > b.generation ? a.at : b.at,
+    expires: Math.max(a.expires, b.expires),
+  }),
   'sign-out': (a: SignOut, b: SignOut): SignOut => ({ before: Math.max(a.before, b.before) }),
 }
 
