@@ -15,6 +15,7 @@ import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createRoutes } from './routes.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore } from './store/store.ts'
+import { createSigningKeys } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
 export interface Region {
@@ -64,6 +65,7 @@ export async function createRegion(config: RegionConfig, { clock = systemClock }
     store,
     pools: createPools({ store }),
     keys,
+    signingKeys: createSigningKeys({ store }),
     keyProvider: keyRing,
     serviceKeyArn: await keyRing.ensureServiceKey(),
     brakes,

@@ -1,13 +1,29 @@
 import { CognitoError } from '../errors.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
+import { isEnded } from '../tokens/revocation.ts'
 import type { Context } from './context.ts'
-import type { User, UserPlace } from './user.ts'
+import { findUserBySub, type User, type UserPlace } from './user.ts'
 
-/** Checks what only the store can tell of an access token: revocation, and a user who is there and enabled. Throws NotAuthorizedException. */
+/**
+ * Checks what only the store can tell of an access token: revocation, sign-out, and a user who is there and enabled. Throws
+ * NotAuthorizedException, UserNotFoundException.
+ */
 export async function checkAccessToken(
-  _context: Pick<Context, 'store'>,
-  _place: UserPlace,
-  _claims: AccessTokenClaims,
+  { store }: Pick<Context, 'store'>,
+  place: UserPlace,
+  { sub, origin_jti, event_id, username }: AccessTokenClaims,
 ): Promise<User> {
-  throw new CognitoError('NotAuthorizedException', 'Invalid Access Token')
+  const origin = origin_jti ?? event_id
+  // Tokens without a user (client_credentials) have neither.
+  if (origin === undefined || username === undefined) throw refused('Invalid Access Token')
+  const [ended, user] = await Promise.all([
+    isEnded(store, place.pool.id, { sub, origin }),
+    findUserBySub(store, place, sub),
+  ])
+  if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
+  if (ended) throw refused('Access Token has been revoked')
+  if (!user.enabled) throw refused('User is disabled.')
+  return user
 }
+
+const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -5,6 +5,7 @@ import type { KeyProvider } from '../keys/provider.ts'
 import type { Messenger } from '../messages/messenger.ts'
 import type { Brakes } from '../store/brakes.ts'
 import type { Store } from '../store/store.ts'
+import type { SigningKeys } from '../tokens/signing-keys.ts'
 import type { Pools } from './pool.ts'
 
 /**
@@ -25,6 +26,7 @@ export interface Context {
   store: Store
   pools: Pools
   keys: PoolKeys
+  signingKeys: SigningKeys
   keyProvider: KeyProvider
   /** ARN of the key that pools without a key of their own are wrapped under. */
   serviceKeyArn: string

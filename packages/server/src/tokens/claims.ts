@@ -1,3 +1,5 @@
+import type { Standing } from './groups.ts'
+
 /** Claims of an access token that a user got. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
 export interface AccessTokenClaims {
   sub: string
@@ -15,4 +17,108 @@ export interface AccessTokenClaims {
   device_key?: string
   version?: number
   'cognito:groups'?: string[]
+}
+
+/** Claims of an ID token. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html */
+export interface IdTokenClaims {
+  sub: string
+  iss: string
+  aud: string
+  token_use: 'id'
+  auth_time: number
+  iat: number
+  exp: number
+  jti: string
+  'cognito:username': string
+  origin_jti?: string
+  event_id?: string
+  'cognito:groups'?: string[]
+  'cognito:roles'?: string[]
+  'cognito:preferred_role'?: string
+  [attribute: string]: unknown
+}
+
+/** The scope that lets a token call the self-service API; the only one that a sign-in through the API gives. */
+export const SELF_SERVICE_SCOPE = 'aws.cognito.signin.user.admin'
+
+/** What both tokens of one answer say. Times are seconds since the epoch. */
+export interface CommonClaims {
+  sub: string
+  username: string
+  client: string
+  issuer: string
+  authTime: number
+  issuedAt: number
+  eventId: string
+  /** Absent where the client's tokens cannot be revoked. */
+  originJti: string | undefined
+  standing: Standing
+}
+
+export function accessClaims(
+  common: CommonClaims,
+  { jti, lifetimeSeconds, scopes }: { jti: string; lifetimeSeconds: number; scopes: readonly string[] },
+): AccessTokenClaims {
+  return {
+    sub: common.sub,
+    ...groupsOf(common),
+    iss: common.issuer,
+    client_id: common.client,
+    ...(common.originJti && { origin_jti: common.originJti }),
+    event_id: common.eventId,
+    token_use: 'access',
+    scope: scopes.join(' '),
+    auth_time: common.authTime,
+    exp: common.issuedAt + lifetimeSeconds,
+    iat: common.issuedAt,
+    jti,
+    username: common.username,
+  }
+}
+
+/** `attributes` are those that the client may read, as strings. */
+export function idClaims(
+  common: CommonClaims,
+  {
+    jti,
+    lifetimeSeconds,
+    attributes,
+  }: { jti: string; lifetimeSeconds: number; attributes: Readonly<Record<string, string>> },
+): IdTokenClaims {
+  const { roles, preferredRole } = common.standing
+  return {
+    ...attributeClaims(attributes),
+    sub: common.sub,
+    ...groupsOf(common),
+    ...(roles.length > 0 && { 'cognito:roles': [...roles] }),
+    ...(preferredRole && { 'cognito:preferred_role': preferredRole }),
+    iss: common.issuer,
+    'cognito:username': common.username,
+    ...(common.originJti && { origin_jti: common.originJti }),
+    aud: common.client,
+    event_id: common.eventId,
+    token_use: 'id',
+    auth_time: common.authTime,
+    exp: common.issuedAt + lifetimeSeconds,
+    iat: common.issuedAt,
+    jti,
+  }
+}
+
+const groupsOf = ({ standing }: CommonClaims) =>
+  standing.groups.length > 0 && { 'cognito:groups': [...standing.groups] }
+
+// In a token every attribute is a string, whatever its type in the schema, but these.
+const FORMS: ReadonlyMap<string, (value: string) => unknown> = new Map([
+  ['email_verified', (value: string): unknown => value === 'true'],
+  ['phone_number_verified', (value: string): unknown => value === 'true'],
+  ['updated_at', (value: string): unknown => Number(value)],
+  ['address', (formatted: string): unknown => ({ formatted })],
+  ['identities', (value: string): unknown => JSON.parse(value)],
+])
+
+function attributeClaims(attributes: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, FORMS.get(name)?.(value) ?? value]),
+  )
 }

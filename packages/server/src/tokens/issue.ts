@@ -1,0 +1,100 @@
+import { type Clock, timedUuid } from '../clock.ts'
+import type { Store } from '../store/store.ts'
+import { accessClaims, type CommonClaims, idClaims, SELF_SERVICE_SCOPE } from './claims.ts'
+import { readStanding } from './groups.ts'
+import { type IssuerPlace, issuerOf } from './issuer.ts'
+import { signJwt } from './jwt.ts'
+import { canRevoke, lifetimesOf, rotates, type TokenClient } from './lifetimes.ts'
+import { type Grant, type RefreshToken, sealRefreshToken, type TokenPlace } from './refresh-token.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+export interface IssueContext extends IssuerPlace {
+  clock: Clock
+  store: Pick<Store, 'find' | 'list'>
+  signingKeys: SigningKeys
+}
+
+/** For whom tokens are issued, and by which rules. */
+export interface IssueRequest {
+  place: TokenPlace
+  /** IssuerConfiguration.Type of the pool. */
+  issuerType: string | undefined
+  client: TokenClient
+  username: string
+  /** The attributes that the client may read. */
+  attributes: Readonly<Record<string, string>>
+  grant: Grant
+}
+
+export interface IssuedTokens {
+  accessToken: string
+  idToken: string
+  /** Lifetime of the access token. */
+  expiresInSeconds: number
+}
+
+/** The grant of a sign-in that is complete now. */
+export function newGrant(
+  clock: Pick<Clock, 'now' | 'randomBytes'>,
+  { sub, client }: Pick<Grant, 'sub' | 'client'>,
+): Grant {
+  return {
+    sub,
+    client,
+    origin: timedUuid(clock),
+    eventId: timedUuid(clock),
+    authTime: Math.floor(clock.now() / 1000),
+    scopes: [SELF_SERVICE_SCOPE],
+  }
+}
+
+/** Issues an access and an ID token. Nothing is written. */
+export async function issueTokens(
+  { clock, store, signingKeys, ...issuers }: IssueContext,
+  { place, issuerType, client, username, attributes, grant }: IssueRequest,
+): Promise<IssuedTokens> {
+  const { accessSeconds, idSeconds } = lifetimesOf(client)
+  const [standing, accessKey, idKey] = await Promise.all([
+    readStanding(store, { pool: place.pool, sub: grant.sub }),
+    signingKeys.signing(place, 'access'),
+    signingKeys.signing(place, 'id'),
+  ])
+  const common: CommonClaims = {
+    sub: grant.sub,
+    username,
+    client: client.id,
+    issuer: issuerOf(issuers, place.pool, issuerType),
+    authTime: grant.authTime,
+    issuedAt: Math.floor(clock.now() / 1000),
+    eventId: grant.eventId,
+    originJti: canRevoke(client) || rotates(client) ? grant.origin : undefined,
+    standing,
+  }
+  const [accessToken, idToken] = await Promise.all([
+    signJwt(
+      accessKey,
+      accessClaims(common, { jti: clock.uuid(), lifetimeSeconds: accessSeconds, scopes: grant.scopes }),
+    ),
+    signJwt(idKey, idClaims(common, { jti: clock.uuid(), lifetimeSeconds: idSeconds, attributes })),
+  ])
+  return { accessToken, idToken, expiresInSeconds: accessSeconds }
+}
+
+/** Issues the first refresh token of a family. */
+export function issueRefreshToken(
+  { clock }: Pick<IssueContext, 'clock'>,
+  { place, client, grant }: Pick<IssueRequest, 'place' | 'client' | 'grant'>,
+): string {
+  const issued = clock.now()
+  return sealRefreshToken(place, {
+    ...grant,
+    issued,
+    expires: issued + lifetimesOf(client).refreshSeconds * 1000,
+    ...(rotates(client) && { generation: 0 }),
+  })
+}
+
+/** Issues the refresh token that takes the place of another; it ends when that one would have. */
+export function issueSuccessor({ clock }: Pick<IssueContext, 'clock'>, place: TokenPlace, token: RefreshToken): string {
+  return sealRefreshToken(place, { ...token, issued: clock.now(), generation: (token.generation ?? 0) + 1 })
+}

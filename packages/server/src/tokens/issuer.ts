@@ -1,0 +1,30 @@
+/** Where tokens can say that they come from. */
+export interface IssuerPlace {
+  endpoint: string
+  endpoints: Readonly<Record<string, string>>
+  issuerBase: string
+}
+
+export type IssuerType = 'ORIGINAL' | 'UPDATED'
+
+/**
+ * The `iss` of a pool's tokens, the same in all its regions. ORIGINAL names the region that the pool's id names, UPDATED an
+ * address that is answered as long as one region lives.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
+ */
+export function issuerOf(
+  { endpoint, endpoints, issuerBase }: IssuerPlace,
+  pool: string,
+  type: string | undefined,
+): string {
+  const home = pool.slice(0, pool.indexOf('_'))
+  return `${type === 'UPDATED' ? issuerBase : (endpoints[home] ?? endpoint)}/${pool}`
+}
+
+/** Whether tokens of this pool may say so: what was issued before the pool's issuer was switched stays good for its life. */
+export function isIssuerOf(place: IssuerPlace, pool: string, issuer: string): boolean {
+  return issuer === issuerOf(place, pool, 'ORIGINAL') || issuer === issuerOf(place, pool, 'UPDATED')
+}
+
+/** The pool that an issuer names. */
+export const poolOfIssuer = (issuer: string): string => issuer.slice(issuer.lastIndexOf('/') + 1)

@@ -1,0 +1,43 @@
+import { timeOfUuid } from '../clock.ts'
+import type { Revocation, SignOut } from '../store/merge.ts'
+import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
+import { LONGEST_ACCESS_SECONDS } from './lifetimes.ts'
+
+/**
+ * All tokens that come from one sign-in. `origin` is a UUID of version 7, made when the sign-in was complete, so that it tells that moment
+ * to the millisecond: a sign-out ends what was there before it, and nothing after.
+ */
+export interface Family {
+  sub: string
+  origin: string
+}
+
+/** Whether the tokens of a family have been ended, by a revocation or by a sign-out in whatever region. */
+export async function isEnded(store: Pick<Store, 'find'>, pool: string, { sub, origin }: Family): Promise<boolean> {
+  const [revoked, signedOut] = await Promise.all([
+    store.find('revocation', { pool, key: origin }),
+    store.find('sign-out', { pool, key: sub }),
+  ])
+  if (revoked) return true
+  return signedOut !== undefined && timeOfUuid(origin) <= (JSON.parse(signedOut.body) as SignOut).before
+}
+
+/** Ends the tokens of one family. `expires`: when its refresh token ends by itself, in ms since the epoch. */
+export function revokeFamily(
+  tx: Transaction,
+  pool: string,
+  { origin, expires }: { origin: string; expires: number },
+): Promise<void> {
+  const fact: Revocation = { expires: expires + LONGEST_ACCESS_SECONDS * 1000 }
+  return tx.share('revocation', { pool, key: origin, body: JSON.stringify(fact) })
+}
+
+/** Ends all tokens that a user has got up to the moment `before` (ms since the epoch). */
+export function endAllTokens(
+  tx: Transaction,
+  pool: string,
+  { sub, before }: { sub: string; before: number },
+): Promise<void> {
+  return tx.share('sign-out', { pool, key: sub, body: JSON.stringify({ before } satisfies SignOut) })
+}
