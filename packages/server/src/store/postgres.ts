@@ -11,6 +11,8 @@ const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
 const INT8 = 20
 const RELISTEN_MILLISECONDS = 250
+/** A listener hears nothing of a server that is gone without a word; by default TCP would ask after two hours. */
+const KEEP_ALIVE_MILLISECONDS = 5_000
 
 /**
  * PostgreSQL: any number of processes per region share one database.
@@ -68,7 +70,12 @@ export function openPostgres(url: string, options: { connections?: number } = {}
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
-          const client = new pg.Client({ connectionString: url, application_name: 'twinpool-listen', keepAlive: true })
+          const client = new pg.Client({
+            connectionString: url,
+            application_name: 'twinpool-listen',
+            keepAlive: true,
+            keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
+          })
           const ended = new Promise<void>((resolve) => client.once('end', resolve).on('error', () => resolve()))
           try {
             await client.connect()
@@ -77,7 +84,8 @@ export function openPostgres(url: string, options: { connections?: number } = {}
             listener = client
             heard(undefined)
             first.resolve()
-            await ended
+            // A store may be closed while this connection is made.
+            if (!closed) await ended
           } catch (error) {
             first.reject(error)
           }

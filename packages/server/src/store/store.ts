@@ -36,12 +36,6 @@ export async function openStore(
   { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
 ): Promise<Store> {
   const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
-  try {
-    await migrate(engine)
-  } catch (error) {
-    await engine.close()
-    throw error
-  }
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
   const tell = (touched: readonly Touched[] | undefined): void => {
     for (const listener of listeners) listener(touched)
@@ -52,13 +46,20 @@ export async function openStore(
     const result = await engine.transaction(async (connection) => {
       touched = []
       const value = await work(connection, touched)
-      if (touched.length > 0) await engine.announce(connection, touched.filter(isCached))
+      const cached = touched.filter(isCached)
+      if (cached.length > 0) await engine.announce(connection, cached)
       return value
     })
     if (touched.length > 0) tell(touched)
     return result
   }
-  await engine.listen(tell)
+  try {
+    await migrate(engine)
+    await engine.listen(tell)
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
 
   return {
     engine,

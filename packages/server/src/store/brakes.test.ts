@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { sql } from 'kysely'
+import { engines } from '../../../../testing/regions.ts'
+import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { type Brakes, createBrakes } from './brakes.ts'
+
+for (const engine of engines) {
+  describe(`brakes: ${engine}`, () => {
+    let now = 0
+    const clock = { now: () => now }
+    let opened: TestStore
+    let brakes: Brakes
+    let names = 0
+    let name = ''
+
+    before(async () => {
+      opened = await openTestStore(engine, { clock, region: 'us-west-2' })
+      brakes = createBrakes({ engine: opened.store.engine, clock })
+    })
+    beforeEach(() => {
+      now = 1_000
+      names += 1
+      name = `name ${names}`
+    })
+    after(() => opened.close())
+
+    it('a mark is given once, until it expires', async () => {
+      assert.equal(await brakes.once(name, 100), true)
+      now += 99
+      assert.equal(await brakes.once(name, 100), false)
+      now += 1
+      assert.equal(await brakes.once(name, 100), true)
+    })
+
+    it('of many who ask for a mark at once, one gets it', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => brakes.once(name, 100)))
+      assert.equal(answers.filter((fresh) => fresh).length, 1)
+    })
+
+    it('a counter loses no count, and starts again when its time is over, counted from the first', async () => {
+      const counts = await Promise.all(Array.from({ length: 20 }, () => brakes.count(name, 100)))
+      assert.deepEqual(
+        counts.sort((a, b) => a - b),
+        Array.from({ length: 20 }, (_, at) => at + 1),
+      )
+      now += 99
+      assert.equal(await brakes.count(name, 100), 21)
+      now += 1
+      assert.equal(await brakes.count(name, 100), 1)
+    })
+
+    it('a value is changed, kept for as long as its last change says, and removed', async () => {
+      const add = (milliseconds: number) =>
+        brakes.update<{ sum: number }>(name, (present) => ({ value: { sum: (present?.sum ?? 0) + 1 }, milliseconds }))
+      assert.deepEqual(await add(10), { sum: 1 })
+      assert.deepEqual(await add(50), { sum: 2 })
+      now += 49
+      assert.deepEqual(await brakes.read(name), { sum: 2 })
+      now += 1
+      assert.equal(await brakes.read(name), undefined)
+      assert.deepEqual(await add(10), { sum: 1 })
+      assert.equal(await brakes.update(name, () => ({ value: undefined, milliseconds: 0 })), undefined)
+      assert.equal(await brakes.read(name), undefined)
+    })
+
+    it('what is released can be had again', async () => {
+      await brakes.once(name, 100)
+      await brakes.release(name)
+      await brakes.release(name)
+      assert.equal(await brakes.once(name, 100), true)
+    })
+
+    it('names that look like SQL or like each other are different names', async () => {
+      assert.equal(await brakes.once(`${name}'; drop table brakes; --`, 100), true)
+      assert.equal(await brakes.once(`${name}%`, 100), true)
+      assert.equal(await brakes.once(`${name.toUpperCase()}`, 100), true)
+      assert.equal(await brakes.once(name, 100), true)
+    })
+  })
+}
+
+describe('brakes of a region with several processes', { skip: !engines.includes('postgres') }, () => {
+  let opened: TestStore
+  let both: [Brakes, Brakes]
+  const clock = { now: () => 1_000 }
+
+  before(async () => {
+    opened = await openTestStore('postgres', { clock, region: 'us-west-2' })
+    const again = await opened.openAgain()
+    both = [createBrakes({ engine: opened.store.engine, clock }), createBrakes({ engine: again.engine, clock })]
+  })
+  after(() => opened.close())
+
+  it('marks and counters are those of all processes', async () => {
+    const marks = await Promise.all(Array.from({ length: 20 }, (_, at) => (both[at % 2] as Brakes).once('mark', 100)))
+    assert.equal(marks.filter((fresh) => fresh).length, 1)
+    await Promise.all(Array.from({ length: 20 }, (_, at) => (both[at % 2] as Brakes).count('count', 100)))
+    assert.equal(await both[0].count('count', 100), 21)
+  })
+
+  it('live in a table that is not logged', async () => {
+    const { rows } = await sql<{ kept: string }>`
+      select relpersistence as kept from pg_class where relname = 'brakes'`.execute(opened.store.db)
+    assert.deepEqual(rows, [{ kept: 'u' }])
+  })
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type Kind, type KindOfScope, kindNames, scopeOf } from './kinds.ts'
+import { merge, REPLICA_STATUSES } from './merge.ts'
+
+type Shared = KindOfScope<'shared'>
+
+const moment = fc.integer({ min: 0, max: 5 })
+
+/** Bodies as two regions may have written them of one key; few values, so that ties are common. */
+const bodies: Record<Shared, fc.Arbitrary<unknown>> = {
+  replica: fc.record({
+    region: fc.constant('us-east-1'),
+    status: fc.constantFrom(...REPLICA_STATUSES),
+    version: moment,
+  }),
+  revocation: fc.record({ expires: moment }),
+  rotation: fc.record({ generation: moment, at: moment, expires: moment }),
+  'sign-out': fc.record({ before: moment }),
+}
+
+const shared = kindNames.filter((kind: Kind): kind is Shared => scopeOf(kind) === 'shared')
+
+describe('the merge of shared facts', () => {
+  it('has a rule and a test for every shared kind', () => {
+    assert.deepEqual(Object.keys(bodies).sort(), [...shared].sort())
+  })
+
+  for (const kind of shared) {
+    const body = bodies[kind].map((value) => JSON.stringify(value))
+
+    it(`${kind}: it does not matter which comes first`, () => {
+      fc.assert(fc.property(body, body, (a, b) => assert.equal(merge(kind, a, b), merge(kind, b, a))))
+    })
+
+    it(`${kind}: it does not matter which two meet first`, () => {
+      fc.assert(
+        fc.property(body, body, body, (a, b, c) =>
+          assert.equal(merge(kind, merge(kind, a, b), c), merge(kind, a, merge(kind, b, c))),
+        ),
+      )
+    })
+
+    it(`${kind}: what is known already changes nothing`, () => {
+      fc.assert(
+        fc.property(body, body, (a, b) => {
+          assert.equal(merge(kind, a, a), a)
+          const both = merge(kind, a, b)
+          assert.equal(merge(kind, both, a), both)
+          assert.equal(merge(kind, both, b), both)
+        }),
+      )
+    })
+
+    it(`${kind}: the first fact is taken as it is`, () => {
+      fc.assert(fc.property(body, (a) => assert.equal(merge(kind, undefined, a), a)))
+    })
+  }
+
+  it('what is there stays to the letter when nothing new came, however it is spaced', () => {
+    const present = '{ "before" : 5 }'
+    assert.equal(merge('sign-out', present, '{"before":4}'), present)
+    assert.equal(merge('sign-out', present, '{"before":5}'), present)
+    assert.equal(merge('sign-out', present, '{"before":6}'), '{"before":6}')
+  })
+
+  it('a later sign-out is never taken back', () => {
+    assert.equal(merge('sign-out', '{"before":9}', '{"before":3}'), '{"before":9}')
+  })
+
+  it('a replica takes the higher version, and at a tie the status that is further on', () => {
+    const replica = (status: string, version: number) => JSON.stringify({ region: 'us-east-1', status, version })
+    assert.equal(merge('replica', replica('ACTIVE', 2), replica('INACTIVE', 3)), replica('INACTIVE', 3))
+    assert.equal(merge('replica', replica('ACTIVE', 3), replica('INACTIVE', 3)), replica('ACTIVE', 3))
+    assert.equal(merge('replica', replica('DELETED', 4), replica('CREATING', 5)), replica('CREATING', 5))
+  })
+})

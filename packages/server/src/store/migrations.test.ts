@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { sql } from 'kysely'
+import { engines } from '../../../../testing/regions.ts'
+import { openTestStore } from '../../../../testing/stores.ts'
+import { kindNames, ONLY, tableOf } from './kinds.ts'
+import { migrate } from './migrations.ts'
+import { openStore } from './store.ts'
+
+const region = 'us-west-2'
+const clock = { now: () => 1 }
+
+for (const engine of engines) {
+  describe(`the schema: ${engine}`, () => {
+    it('has a table for every kind', async () => {
+      const opened = await openTestStore(engine, { clock, region })
+      after(() => opened.close())
+      for (const kind of kindNames) {
+        const { rows } = await sql`select pool, key, body, epoch, seq from ${sql.table(tableOf(kind))}`.execute(
+          opened.store.db,
+        )
+        assert.deepEqual(rows, [])
+      }
+    })
+
+    it('is brought to the present once, and what is stored stays', async () => {
+      const opened = await openTestStore(engine, { clock, region })
+      after(() => opened.close())
+      const topology = { pool: 'p', key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }
+      await opened.store.write((tx) => tx.put('topology', topology))
+      await migrate(opened.store.engine)
+      assert.equal((await opened.store.find('topology', topology))?.body, topology.body)
+    })
+
+    it('of a newer version is refused, and left as it is', async () => {
+      const opened = await openTestStore(engine, { clock, region })
+      after(() => opened.close())
+      await opened.store.transaction((connection) => sql`update schema_version set version = 999`.execute(connection))
+      await assert.rejects(migrate(opened.store.engine), /schema version 999.*use a newer Twinpool/)
+      const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(opened.store.db)
+      assert.deepEqual(
+        rows.map(({ version }) => Number(version)),
+        [999],
+      )
+    })
+  })
+}
+
+describe('a store of a newer version', () => {
+  it('is not opened, and its file is free again', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+    after(() => rmSync(directory, { recursive: true, force: true }))
+    const config = { engine: 'sqlite', file: join(directory, 'region.db') } as const
+    const first = await openStore(config, { clock, region })
+    const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(first.db)
+    await first.transaction((connection) => sql`update schema_version set version = 999`.execute(connection))
+    await first.close()
+    await assert.rejects(openStore(config, { clock, region }), /use a newer Twinpool/)
+
+    const { openSqlite } = await import('./sqlite.ts')
+    const repaired = openSqlite(config.file)
+    await repaired.transaction((tx) => sql`update schema_version set version = ${rows[0]?.version}`.execute(tx))
+    await repaired.close()
+    await (await openStore(config, { clock, region })).close()
+  })
+})
+
+describe('processes of one region that start at once', { skip: !engines.includes('postgres') }, () => {
+  it('make the schema together', async () => {
+    const opened = await openTestStore('postgres', { clock, region })
+    after(() => opened.close())
+    const { rows } = await sql<{ statement: string }>`
+      select 'drop table ' || quote_ident(tablename) || ' cascade' as statement from pg_tables
+      where schemaname = 'public'`.execute(opened.store.db)
+    for (const { statement } of rows) await sql.raw(statement).execute(opened.store.db)
+    await Promise.all(Array.from({ length: 4 }, () => opened.openAgain()))
+    await opened.store.check()
+  })
+})

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { engines } from '../../../../testing/regions.ts'
+import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { ONLY } from './kinds.ts'
+import { findRowsByKey, listRowsOfAllPools } from './rows.ts'
+import type { Store } from './store.ts'
+
+const region = 'us-west-2'
+const pool = `${region}_rows`
+const other = `${region}_other`
+// In the order of their bytes in UTF-8, which is neither that of a locale nor that of UTF-16.
+const keys = ['', 'A', 'B', 'Z', 'a', 'a b', 'a!', 'a%', 'a/1', 'a/2', 'a_', 'b', 'z', 'é', 'ﬀ', '😀'].sort((a, b) =>
+  Buffer.compare(Buffer.from(a), Buffer.from(b)),
+)
+
+for (const engine of engines) {
+  describe(`reading rows: ${engine}`, () => {
+    let opened: TestStore
+    let store: Store
+
+    before(async () => {
+      opened = await openTestStore(engine, { clock: { now: () => 1 }, region })
+      store = opened.store
+      for (const name of [pool, other]) {
+        await store.write(async (tx) => {
+          await tx.put('topology', { pool: name, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) })
+          for (const key of [...keys].reverse()) {
+            await tx.put('group', { pool: name, key, body: key })
+            await tx.put('member', {
+              pool: name,
+              key,
+              body: key,
+              fields: { group_name: key < 'a' ? 'low' : 'high', sub: key },
+            })
+          }
+        })
+      }
+    })
+    after(() => opened.close())
+
+    const listed = async (query: { after?: string; prefix?: string; limit?: number }): Promise<string[]> =>
+      (await store.list('group', { pool, limit: 100, ...query })).map(({ key }) => key)
+
+    it('rows come in the order of the bytes of their keys, of their pool alone', async () => {
+      assert.deepEqual(await listed({}), keys)
+    })
+
+    it('pages of every size join to the whole', async () => {
+      for (const limit of [1, 2, 3, 5, 100]) {
+        const seen: string[] = []
+        for (let after: string | undefined; ; ) {
+          const page = await listed({ limit, ...(after !== undefined && { after }) })
+          seen.push(...page)
+          if (page.length < limit) break
+          after = page.at(-1)
+        }
+        assert.deepEqual(seen, keys)
+      }
+    })
+
+    it('a prefix is taken to the letter', async () => {
+      assert.deepEqual(await listed({ prefix: 'a/' }), ['a/1', 'a/2'])
+      assert.deepEqual(await listed({ prefix: 'a%' }), ['a%'])
+      assert.deepEqual(await listed({ prefix: 'a_' }), ['a_'])
+      assert.deepEqual(await listed({ prefix: '😀' }), ['😀'])
+      assert.deepEqual(await listed({ prefix: 'x' }), [])
+      assert.deepEqual(await listed({ prefix: 'a/', after: 'a/1' }), ['a/2'])
+    })
+
+    it('rows are found and counted by index columns, all of those given', async () => {
+      const high = keys.filter((key) => key >= 'a')
+      const found = await store.list('member', { pool, where: { group_name: 'high' }, limit: 100 })
+      assert.deepEqual(
+        found.map(({ key }) => key),
+        high,
+      )
+      assert.equal(await store.count('member', { pool, where: { group_name: 'high' } }), high.length)
+      assert.equal(await store.count('member', { pool, where: { group_name: 'low', sub: 'A' } }), 1)
+      assert.equal(await store.count('member', { pool, where: { group_name: 'low', sub: 'z' } }), 0)
+      assert.equal(await store.count('member', { pool }), keys.length)
+      assert.equal(await store.count('member', { pool: 'no such pool' }), 0)
+    })
+
+    it('text from a caller is never read as SQL', async () => {
+      const nasty = `'; drop table row_group; --`
+      assert.equal(await store.find('group', { pool: nasty, key: nasty }), undefined)
+      assert.deepEqual(await listed({ prefix: nasty }), [])
+      assert.equal(await store.count('member', { pool, where: { sub: nasty } }), 0)
+      assert.deepEqual(await listed({}), keys)
+    })
+
+    it('a key is found in whatever pool', async () => {
+      const rows = await findRowsByKey(store.db, 'group', 'a/1')
+      assert.deepEqual(
+        rows.map((row) => row.pool),
+        [other, pool].sort(),
+      )
+    })
+
+    it('rows of all pools come in pages, in the order of pool and key', async () => {
+      const seen: string[] = []
+      for (let after: { pool: string; key: string } | undefined; ; ) {
+        const page = await listRowsOfAllPools(store.db, 'group', { after, limit: 5 })
+        seen.push(...page.map((row) => `${row.pool} ${row.key}`))
+        if (page.length < 5) break
+        after = page.at(-1)
+      }
+      assert.deepEqual(
+        seen,
+        [other, pool].sort().flatMap((name) => keys.map((key) => `${name} ${key}`)),
+      )
+    })
+  })
+}

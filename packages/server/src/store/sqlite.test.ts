@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { sql } from 'kysely'
+import { ONLY } from './kinds.ts'
+import { openSqlite } from './sqlite.ts'
+import { openStore, type Store } from './store.ts'
+
+const region = 'us-west-2'
+const clock = { now: () => 1 }
+
+describe('the store in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+  const file = join(directory, 'region.db')
+  let store: Store
+
+  before(async () => {
+    // Whatever the user's mask would let others read.
+    const mask = process.umask(0)
+    store = await openStore({ engine: 'sqlite', file }, { clock, region })
+    await store.write((tx) =>
+      tx.put('topology', { pool: 'p', key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }),
+    )
+    process.umask(mask)
+  })
+  after(async () => {
+    await store.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  it('can be read by its owner alone, its log too', () => {
+    const modes = readdirSync(directory).map((name) => [
+      name,
+      (statSync(join(directory, name)).mode & 0o777).toString(8),
+    ])
+    assert.deepEqual(Object.fromEntries(modes), { 'region.db': '600', 'region.db-shm': '600', 'region.db-wal': '600' })
+  })
+
+  it('is on the disk when a write resolves: write-ahead log, synchronous=FULL, for reader and writer', async () => {
+    const settings = async (run: typeof store.transaction | undefined) => {
+      const read = async (connection: Store['db']) => {
+        const journal = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(connection)
+        const synchronous = await sql<{ synchronous: number }>`pragma synchronous`.execute(connection)
+        return { ...journal.rows[0], ...synchronous.rows[0] }
+      }
+      return run ? run((connection) => read(connection)) : read(store.db)
+    }
+    // https://www.sqlite.org/pragma.html#pragma_synchronous : 2 is FULL.
+    const full = { journal_mode: 'wal', synchronous: 2 }
+    assert.deepEqual(await settings(store.transaction), full)
+    assert.deepEqual(await settings(undefined), full)
+  })
+
+  it('readers are not held up by a transaction that is open', async () => {
+    const ending = Promise.withResolvers<void>()
+    const started = Promise.withResolvers<void>()
+    const writing = store.write(async (tx) => {
+      await tx.put('group', { pool: 'p', key: 'g', body: '1' })
+      started.resolve()
+      await ending.promise
+    })
+    await started.promise
+    assert.equal(await store.find('group', { pool: 'p', key: 'g' }), undefined)
+    ending.resolve()
+    await writing
+    assert.equal((await store.find('group', { pool: 'p', key: 'g' }))?.body, '1')
+  })
+
+  it('keeps what was written when it is opened again', async () => {
+    await store.close()
+    store = await openStore({ engine: 'sqlite', file }, { clock, region })
+    assert.equal((await store.find('group', { pool: 'p', key: 'g' }))?.body, '1')
+  })
+
+  it('a file that is no store is refused', async () => {
+    const other = join(directory, 'other.db')
+    writeFileSync(
+      other,
+      'not a database at all, but long enough to look like the head of one, had it been one.'.repeat(9),
+    )
+    await assert.rejects(async () => openStore({ engine: 'sqlite', file: other }, { clock, region }), /not a database/)
+  })
+
+  it('a directory that is not there is told', () => {
+    assert.throws(() => openSqlite(join(directory, 'none', 'region.db')), /ENOENT/)
+  })
+})
