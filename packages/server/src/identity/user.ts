@@ -48,7 +48,10 @@ export function normalize(pool: Pool, type: AliasType, value: string): string {
 
 /** The keyed hash under which a value of an indexed attribute is found. */
 export function indexOf({ pool, cipher }: UserPlace, field: string, value: string): string {
-  return cipher.index(field, (ALIAS_TYPES as readonly string[]).includes(field) ? normalize(pool, field as AliasType, value) : value)
+  return cipher.index(
+    field,
+    (ALIAS_TYPES as readonly string[]).includes(field) ? normalize(pool, field as AliasType, value) : value,
+  )
 }
 
 /** Finds a user by sub. */
@@ -63,7 +66,11 @@ export async function findUserBySub(db: Reading, place: UserPlace, sub: string):
  */
 export async function findUser(db: Reading, place: UserPlace, name: string): Promise<User | undefined> {
   const { pool } = place
-  const [row] = await db.list('user', { pool: pool.id, where: { username: indexOf(place, 'username', name) }, limit: 1 })
+  const [row] = await db.list('user', {
+    pool: pool.id,
+    where: { username: indexOf(place, 'username', name) },
+    limit: 1,
+  })
   if (row) return openUser(place, row)
   if (UUID.test(name)) {
     const bySub = await findUserBySub(db, place, name)
@@ -91,13 +98,31 @@ export async function lockUser(tx: Transaction, place: UserPlace, sub: string): 
   return openUser(place, row)
 }
 
-/** Writes a new user and takes the username. Throws UsernameExistsException. */
+/**
+ * Writes a new user and takes the username: no other user's username, preferred username (where people sign in with it) or
+ * sub, for a name must find one user only. Throws UsernameExistsException.
+ */
 export async function insertUser(tx: Transaction, place: UserPlace, user: UserDocument): Promise<void> {
+  const { username, sub } = user
+  const exists = new CognitoError('UsernameExistsException', 'User already exists')
+  if (aliasTypesOf(place.pool).includes('preferred_username')) {
+    const preferred = await tx.lock('alias', {
+      pool: place.pool.id,
+      key: aliasKey(place, 'preferred_username', username),
+    })
+    if (preferred) throw exists
+  }
+  if (
+    UUID.test(username) &&
+    username !== sub &&
+    (await tx.find('user', { pool: place.pool.id, key: username.toLowerCase() }))
+  ) {
+    throw exists
+  }
   try {
-    await insertAlias(tx, place, { type: 'username', value: user.username, sub: user.sub })
+    await insertAlias(tx, place, { type: 'username', value: username, sub })
   } catch (error) {
-    if (error instanceof RowExistsError) throw new CognitoError('UsernameExistsException', 'User already exists')
-    throw error
+    throw error instanceof RowExistsError ? exists : error
   }
   await tx.insert('user', draftOf(place, user))
 }
@@ -125,16 +150,25 @@ export function aliasTypesOf(pool: Pool): readonly Exclude<AliasType, 'username'
 
 /**
  * Gives an alias to a user. When another user has it: throws RowExistsError, or moves it (`force`); moving it marks the
- * attribute of the one who lost it as unverified.
+ * attribute of the one who lost it as unverified. A preferred username that is another user's username is never given.
  */
 export async function claimAlias(
   tx: Transaction,
   place: UserPlace,
-  { type, value, sub, force = false }: { type: Exclude<AliasType, 'username'>; value: string; sub: string; force?: boolean },
+  {
+    type,
+    value,
+    sub,
+    force = false,
+  }: { type: Exclude<AliasType, 'username'>; value: string; sub: string; force?: boolean },
 ): Promise<void> {
   const address = { pool: place.pool.id, key: aliasKey(place, type, value) }
   const present = await tx.lock('alias', address)
   if (present?.fields.sub === sub) return
+  if (type === 'preferred_username') {
+    const username = await tx.lock('alias', { pool: place.pool.id, key: aliasKey(place, 'username', value) })
+    if (username && username.fields.sub !== sub) throw new RowExistsError('alias')
+  }
   if (!present) return insertAlias(tx, place, { type, value, sub })
   if (!force) throw new RowExistsError('alias')
   const loser = await lockUser(tx, place, present.fields.sub as string)
