@@ -1,3 +1,35 @@
+import { AdminAddUserToGroup } from './operations/groups/AdminAddUserToGroup.ts'
+import { AdminListGroupsForUser } from './operations/groups/AdminListGroupsForUser.ts'
+import { AdminRemoveUserFromGroup } from './operations/groups/AdminRemoveUserFromGroup.ts'
+import { CreateGroup } from './operations/groups/CreateGroup.ts'
+import { DeleteGroup } from './operations/groups/DeleteGroup.ts'
+import { GetGroup } from './operations/groups/GetGroup.ts'
+import { ListGroups } from './operations/groups/ListGroups.ts'
+import { ListUsersInGroup } from './operations/groups/ListUsersInGroup.ts'
+import { UpdateGroup } from './operations/groups/UpdateGroup.ts'
+import { ChangePassword } from './operations/self-service/ChangePassword.ts'
+import { ConfirmForgotPassword } from './operations/self-service/ConfirmForgotPassword.ts'
+import { DeleteUser } from './operations/self-service/DeleteUser.ts'
+import { DeleteUserAttributes } from './operations/self-service/DeleteUserAttributes.ts'
+import { ForgotPassword } from './operations/self-service/ForgotPassword.ts'
+import { GetUser } from './operations/self-service/GetUser.ts'
+import { GetUserAttributeVerificationCode } from './operations/self-service/GetUserAttributeVerificationCode.ts'
+import { UpdateUserAttributes } from './operations/self-service/UpdateUserAttributes.ts'
+import { VerifyUserAttribute } from './operations/self-service/VerifyUserAttribute.ts'
+import { ConfirmSignUp } from './operations/sign-up/ConfirmSignUp.ts'
+import { ResendConfirmationCode } from './operations/sign-up/ResendConfirmationCode.ts'
+import { SignUp } from './operations/sign-up/SignUp.ts'
+import { AdminConfirmSignUp } from './operations/users/AdminConfirmSignUp.ts'
+import { AdminCreateUser } from './operations/users/AdminCreateUser.ts'
+import { AdminDeleteUser } from './operations/users/AdminDeleteUser.ts'
+import { AdminDeleteUserAttributes } from './operations/users/AdminDeleteUserAttributes.ts'
+import { AdminDisableUser } from './operations/users/AdminDisableUser.ts'
+import { AdminEnableUser } from './operations/users/AdminEnableUser.ts'
+import { AdminGetUser } from './operations/users/AdminGetUser.ts'
+import { AdminResetUserPassword } from './operations/users/AdminResetUserPassword.ts'
+import { AdminSetUserPassword } from './operations/users/AdminSetUserPassword.ts'
+import { AdminUpdateUserAttributes } from './operations/users/AdminUpdateUserAttributes.ts'
+import { ListUsers } from './operations/users/ListUsers.ts'
 import { account, client, feedback, type OperationRow, pool, session, token } from './rows.ts'
 import type { OperationName } from './shapes.generated.ts'
 
@@ -38,17 +70,17 @@ export const operations = {
   DeleteUserPoolDomain:                   pool('I', 'config'),
 
   // User administration
-  AdminCreateUser:                        pool('P', 'write'),
-  AdminGetUser:                           pool('I', 'none'),
-  ListUsers:                              pool('I', 'none'),
-  AdminUpdateUserAttributes:              pool('P', 'write'),
-  AdminDeleteUserAttributes:              pool('P', 'write'),
-  AdminDeleteUser:                        pool('P', 'write'),
-  AdminEnableUser:                        pool('P', 'write'),
-  AdminDisableUser:                       pool('P', 'write'),
-  AdminConfirmSignUp:                     pool('P', 'write'),
-  AdminResetUserPassword:                 pool('P', 'write'),
-  AdminSetUserPassword:                   pool('P', 'write'),
+  AdminCreateUser:                        pool('P', 'write', AdminCreateUser),
+  AdminGetUser:                           pool('I', 'none', AdminGetUser),
+  ListUsers:                              pool('I', 'none', ListUsers),
+  AdminUpdateUserAttributes:              pool('P', 'write', AdminUpdateUserAttributes),
+  AdminDeleteUserAttributes:              pool('P', 'write', AdminDeleteUserAttributes),
+  AdminDeleteUser:                        pool('P', 'write', AdminDeleteUser),
+  AdminEnableUser:                        pool('P', 'write', AdminEnableUser),
+  AdminDisableUser:                       pool('P', 'write', AdminDisableUser),
+  AdminConfirmSignUp:                     pool('P', 'write', AdminConfirmSignUp),
+  AdminResetUserPassword:                 pool('P', 'write', AdminResetUserPassword),
+  AdminSetUserPassword:                   pool('P', 'write', AdminSetUserPassword),
   AdminSetUserSettings:                   pool('P', 'write'),
   AdminLinkProviderForUser:               pool('P', 'write'),
   AdminDisableProviderForUser:            pool('P', 'write'),
@@ -57,18 +89,18 @@ export const operations = {
   AdminUpdateAuthEventFeedback:           pool('A', 'none'),
 
   // User self-service
-  SignUp:                                 client('P', 'write'),
-  ConfirmSignUp:                          client('P', 'write'),
-  ResendConfirmationCode:                 client('P', 'write'),
-  ForgotPassword:                         client('P', 'write'),
-  ConfirmForgotPassword:                  client('P', 'write'),
-  ChangePassword:                         token('P', 'write'),
-  GetUser:                                token('A', 'none'),
-  UpdateUserAttributes:                   token('P', 'write'),
-  DeleteUserAttributes:                   token('P', 'write'),
-  GetUserAttributeVerificationCode:       token('P', 'write'),
-  VerifyUserAttribute:                    token('P', 'write'),
-  DeleteUser:                             token('P', 'write'),
+  SignUp:                                 client('P', 'write', SignUp),
+  ConfirmSignUp:                          client('P', 'write', ConfirmSignUp),
+  ResendConfirmationCode:                 client('P', 'write', ResendConfirmationCode),
+  ForgotPassword:                         client('P', 'write', ForgotPassword),
+  ConfirmForgotPassword:                  client('P', 'write', ConfirmForgotPassword),
+  ChangePassword:                         token('P', 'write', ChangePassword),
+  GetUser:                                token('A', 'none', GetUser),
+  UpdateUserAttributes:                   token('P', 'write', UpdateUserAttributes),
+  DeleteUserAttributes:                   token('P', 'write', DeleteUserAttributes),
+  GetUserAttributeVerificationCode:       token('P', 'write', GetUserAttributeVerificationCode),
+  VerifyUserAttribute:                    token('P', 'write', VerifyUserAttribute),
+  DeleteUser:                             token('P', 'write', DeleteUser),
   SetUserSettings:                        token('P', 'write'),
   UpdateAuthEventFeedback:                feedback('A', 'config'),
 
@@ -105,15 +137,15 @@ export const operations = {
   DeleteWebAuthnCredential:               token('P', 'write'),
 
   // Groups
-  CreateGroup:                            pool('P', 'write'),
-  GetGroup:                               pool('I', 'none'),
-  UpdateGroup:                            pool('P', 'write'),
-  DeleteGroup:                            pool('P', 'write'),
-  ListGroups:                             pool('I', 'none'),
-  ListUsersInGroup:                       pool('I', 'none'),
-  AdminAddUserToGroup:                    pool('P', 'write'),
-  AdminRemoveUserFromGroup:               pool('P', 'write'),
-  AdminListGroupsForUser:                 pool('I', 'none'),
+  CreateGroup:                            pool('P', 'write', CreateGroup),
+  GetGroup:                               pool('I', 'none', GetGroup),
+  UpdateGroup:                            pool('P', 'write', UpdateGroup),
+  DeleteGroup:                            pool('P', 'write', DeleteGroup),
+  ListGroups:                             pool('I', 'none', ListGroups),
+  ListUsersInGroup:                       pool('I', 'none', ListUsersInGroup),
+  AdminAddUserToGroup:                    pool('P', 'write', AdminAddUserToGroup),
+  AdminRemoveUserFromGroup:               pool('P', 'write', AdminRemoveUserFromGroup),
+  AdminListGroupsForUser:                 pool('I', 'none', AdminListGroupsForUser),
 
   // Resource servers
   CreateResourceServer:                   pool('P', 'config'),

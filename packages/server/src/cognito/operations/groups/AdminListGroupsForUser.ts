@@ -1,0 +1,10 @@
+import { listGroupsOf } from '../../../identity/groups.ts'
+import { getUser } from '../../../identity/user.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const AdminListGroupsForUser: Handler<'AdminListGroupsForUser', PoolCall> = async (context, call, input) => {
+  const { sub } = await getUser(context.store, call, input.Username)
+  const { groups, token } = await listGroupsOf(context, call, sub, { limit: input.Limit, token: input.NextToken })
+  return { Groups: groups, NextToken: token }
+}

@@ -1,0 +1,7 @@
+import { getGroup } from '../../../identity/groups.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const GetGroup: Handler<'GetGroup', PoolCall> = async (context, call, input) => {
+  return { Group: await getGroup(context, call, input.GroupName) }
+}

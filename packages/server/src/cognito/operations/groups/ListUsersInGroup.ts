@@ -1,0 +1,12 @@
+import { listMembers } from '../../../identity/groups.ts'
+import { describeUser } from '../../../identity/user-type.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const ListUsersInGroup: Handler<'ListUsersInGroup', PoolCall> = async (context, call, input) => {
+  const { users, token } = await listMembers(context, call, input.GroupName, {
+    limit: input.Limit,
+    token: input.NextToken,
+  })
+  return { Users: users.map((user) => describeUser(user)), NextToken: token }
+}

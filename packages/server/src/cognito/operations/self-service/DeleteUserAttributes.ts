@@ -1,0 +1,10 @@
+import { removalOf } from '../../../identity/attributes.ts'
+import { updateAttributes } from '../../../identity/verification.ts'
+import type { TokenCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const DeleteUserAttributes: Handler<'DeleteUserAttributes', TokenCall> = async (context, call, input) => {
+  const writer = await context.pools.getClient(call.claims.client_id)
+  await updateAttributes(context, call, { sub: call.user.sub, list: removalOf(input.UserAttributeNames), writer })
+  return {}
+}

@@ -1,0 +1,9 @@
+import { listAttributes } from '../../../identity/attributes.ts'
+import { describeMfa } from '../../../identity/user-type.ts'
+import type { TokenCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const GetUser: Handler<'GetUser', TokenCall> = async ({ pools }, { claims, user }) => {
+  const client = await pools.getClient(claims.client_id)
+  return { Username: user.username, UserAttributes: listAttributes(user, client), ...describeMfa(user) }
+}

@@ -1,0 +1,11 @@
+import { startVerification } from '../../../identity/verification.ts'
+import type { TokenCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const GetUserAttributeVerificationCode: Handler<'GetUserAttributeVerificationCode', TokenCall> = async (
+  context,
+  call,
+  input,
+) => {
+  return { CodeDeliveryDetails: await startVerification(context, call, call.user, input.AttributeName) }
+}

@@ -1,0 +1,17 @@
+import { type Invitation, invite, inviteAgain } from '../../../identity/invitation.ts'
+import { describeUser } from '../../../identity/user-type.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const AdminCreateUser: Handler<'AdminCreateUser', PoolCall> = async (context, call, input) => {
+  const invitation: Invitation = {
+    name: input.Username,
+    list: input.UserAttributes,
+    password: input.TemporaryPassword,
+    force: input.ForceAliasCreation ?? false,
+    mediums: input.DesiredDeliveryMediums,
+    silent: input.MessageAction === 'SUPPRESS',
+  }
+  const again = input.MessageAction === 'RESEND'
+  return { User: describeUser(await (again ? inviteAgain : invite)(context, call, invitation)) }
+}
