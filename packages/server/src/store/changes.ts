@@ -3,10 +3,42 @@ import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
 import type { Change } from './write.ts'
 
-/** All changes of one transaction. `position` orders transactions: it is what a follower remembers and acknowledges. */
+/**
+ * All changes of one transaction. `position` orders transactions: it is what a follower remembers and acknowledges. `mark`
+ * tells this transaction from another that came to have the same position in a log that was put back to an earlier state.
+ */
 export interface Batch {
   position: number
+  mark: string
+  /** When the transaction began, milliseconds since the epoch on the clock of this region. */
+  at: number
   changes: Change[]
+}
+
+/** A stretch of the log. */
+export interface Reading {
+  log: string
+  batches: Batch[]
+  /** Nothing that can be read follows. */
+  drained: boolean
+  /** Something has been committed that cannot be read yet: a transaction that began earlier is still running. */
+  held: boolean
+  /**
+   * Whoever has all of `batches`, and they are `drained`, lacks nothing that was committed here before this moment
+   * (milliseconds since the epoch).
+   */
+  asOf: number
+}
+
+/** What is known of the log as a whole. */
+export interface LogState {
+  id: string
+  /** The newest position that can be read; 0 when there has been none. */
+  head: number
+  headMark: string
+  /** Everything up to this position has been removed. */
+  trimmed: number
+  trimmedMark: string
 }
 
 interface Raw {
@@ -25,61 +57,176 @@ interface Raw {
  * Reads the log after a position, whole transactions only, in an order in which nothing can appear later before what has
  * been read: the numbers of transactions, and only those below the oldest one that has not ended.
  */
-export async function readBatches(
+export async function readLog(
   engine: Engine,
-  { after, limit }: { after: number; limit: number },
-): Promise<Batch[]> {
+  { after, limit, now }: { after: number; limit: number; now: number },
+): Promise<Reading> {
   return engine.reader.transaction().execute(async (db) => {
     const horizon = await engine.horizon(db)
     const { rows } = await sql<Raw>`
       select tx, seq, pool, kind, key, epoch, body, fields, at from changes
       where tx > ${after} and tx < ${horizon} order by tx, seq limit ${limit}`.execute(db)
     const last = rows.at(-1)
-    if (last && rows.length === limit) {
+    const drained = rows.length < limit
+    if (last && !drained) {
       const rest = await sql<Raw>`
         select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
       rows.push(...rest.rows)
     }
+    const hidden = await sql<{ at: number | null }>`
+      select min(at) as at from changes where tx >= ${horizon}`.execute(db)
+    const hiddenAt = hidden.rows[0]?.at ?? undefined
     const batches: Batch[] = []
     for (const row of rows) {
-      if (batches.at(-1)?.position !== row.tx) batches.push({ position: row.tx, changes: [] })
+      let batch = batches.at(-1)
+      if (batch?.position !== row.tx) {
+        batch = { position: row.tx, mark: '', at: row.at, changes: [] }
+        batches.push(batch)
+      }
+      batch.mark = markOf(row)
       const change = toChange(row)
-      if (change) batches.at(-1)?.changes.push(change)
+      if (change) batch.changes.push(change)
     }
-    return batches
+    return {
+      log: (await readFact(db, LOG)) ?? '',
+      batches,
+      drained,
+      held: hiddenAt !== undefined,
+      asOf: Math.min(now, hiddenAt ?? now),
+    }
   })
+}
+
+/** The transactions after a position, whole, in the order of the log. */
+export async function readBatches(
+  engine: Engine,
+  { after, limit }: { after: number; limit: number },
+): Promise<Batch[]> {
+  return (await readLog(engine, { after, limit, now: 0 })).batches
 }
 
 /** The position of the newest transaction that can be read; 0 when there has been none. */
 export async function readHead(engine: Engine): Promise<number> {
-  return engine.reader.transaction().execute(async (db) => {
-    const horizon = await engine.horizon(db)
-    const { rows } = await sql<{ head: number | null }>`
-      select max(tx) as head from changes where tx < ${horizon}`.execute(db)
-    return Math.max(rows[0]?.head ?? 0, await readTrimmed(db))
-  })
+  return (await readLogState(engine)).head
 }
 
 /** Everything up to this position has been removed from the log. */
 export async function readTrimmed(db: Connection): Promise<number> {
-  const { rows } = await sql<{ value: string }>`select value from facts where name = 'trimmed'`.execute(db)
-  return Number(rows[0]?.value ?? 0)
+  return Number((await readFact(db, TRIMMED)) ?? 0)
 }
 
-/** Removes the log, and the memory of removed rows, up to a position. */
-export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
-  return engine.transaction(async (tx) => {
-    const { rows } = await sql<{ seq: number; at: number }>`
-      select max(seq) as seq, max(at) as at from changes where tx <= ${upTo}`.execute(tx)
-    if (!rows[0]?.seq) return 0
-    const gone = await sql<{ seq: number }>`delete from changes where tx <= ${upTo} returning seq`.execute(tx)
-    await sql`
-      insert into facts (name, value) values ('trimmed', ${String(upTo)})
-      on conflict (name) do update set value = excluded.value`.execute(tx)
-    await sql`delete from tombstones where at <= ${rows[0].at}`.execute(tx)
-    return gone.rows.length
+/** Reads where the log begins and ends. */
+export async function readLogState(engine: Engine): Promise<LogState> {
+  return engine.reader.transaction().execute(async (db) => {
+    const horizon = await engine.horizon(db)
+    const { rows } = await sql<{ tx: number; seq: number; at: number }>`
+      select tx, seq, at from changes where tx < ${horizon} order by tx desc, seq desc limit 1`.execute(db)
+    const trimmed = await readTrimmed(db)
+    const trimmedMark = (await readFact(db, TRIMMED_MARK)) ?? ''
+    const newest = rows[0]
+    return {
+      id: (await readFact(db, LOG)) ?? '',
+      head: newest?.tx ?? trimmed,
+      headMark: newest ? markOf(newest) : trimmedMark,
+      trimmed,
+      trimmedMark,
+    }
   })
+}
+
+/** The mark of the transaction at a position; undefined when the log has none there. */
+export async function findMark(engine: Engine, position: number): Promise<string | undefined> {
+  const { rows } = await sql<{ seq: number; at: number }>`
+    select seq, at from changes where tx = ${position} order by seq desc limit 1`.execute(engine.reader)
+  return rows[0] && markOf(rows[0])
+}
+
+/**
+ * Gives the log an id if it has none. Answers whether the log cannot have been written by this database: it holds numbers
+ * of transactions that the database has yet to give out, as after a dump was loaded into another server.
+ */
+export async function openLog(engine: Engine, id: string): Promise<{ transplanted: boolean }> {
+  return engine.transaction(async (tx) => {
+    await sql`insert into facts (name, value) values (${LOG}, ${id}) on conflict (name) do nothing`.execute(tx)
+    const { rows } = await sql<{ tx: number | null }>`select max(tx) as tx from changes`.execute(tx)
+    const newest = Math.max(rows[0]?.tx ?? 0, await readTrimmed(tx))
+    return { transplanted: newest >= (await engine.transactionNumber(tx)) }
+  })
+}
+
+/** The log begins anew under another id: no position in it means what it meant. `emptied`: what it holds cannot be read in order. */
+export async function renewLog(
+  connection: Connection,
+  { id, emptied }: { id: string; emptied: boolean },
+): Promise<void> {
+  await writeFact(connection, LOG, id)
+  if (!emptied) return
+  await sql`delete from changes`.execute(connection)
+  await writeFact(connection, TRIMMED, '0')
+  await writeFact(connection, TRIMMED_MARK, '')
+}
+
+/** The newest position at which the log is older than a moment, or further from its end than so many changes; 0 when none is. */
+export async function findExcess(
+  engine: Engine,
+  { before, changes }: { before: number; changes: number },
+): Promise<number> {
+  const young = await sql<{ tx: number }>`
+    select tx from changes where at >= ${before} order by tx limit 1`.execute(engine.reader)
+  const surplus = await sql<{ tx: number }>`
+    select tx from changes order by tx desc limit 1 offset ${changes}`.execute(engine.reader)
+  const { head } = await readLogState(engine)
+  return Math.min(head, Math.max(young.rows[0] ? young.rows[0].tx - 1 : head, surplus.rows[0]?.tx ?? 0))
+}
+
+const TRIM_CHANGES = 5_000
+
+/** Removes the log up to a position, in bounded transactions; answers how many changes went. */
+export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
+  let gone = 0
+  for (;;) {
+    const removed = await engine.transaction(async (tx) => {
+      const bound = await sql<{ tx: number }>`
+        select tx from changes where tx <= ${upTo} order by tx limit 1 offset ${TRIM_CHANGES}`.execute(tx)
+      const newest = await sql<{ tx: number; seq: number; at: number }>`
+        select tx, seq, at from changes where tx <= ${bound.rows[0]?.tx ?? upTo} order by tx desc, seq desc limit 1`.execute(
+        tx,
+      )
+      const last = newest.rows[0]
+      if (!last) return 0
+      const { rows } = await sql`delete from changes where tx <= ${last.tx} returning 1 as one`.execute(tx)
+      await writeFact(tx, TRIMMED, String(last.tx))
+      await writeFact(tx, TRIMMED_MARK, markOf(last))
+      return rows.length
+    })
+    gone += removed
+    if (removed === 0) return gone
+  }
+}
+
+/** Forgets removed rows that were removed before a moment; not those of a pool that is being copied. */
+export async function purgeTombstones(engine: Engine, before: number): Promise<void> {
+  await engine.transaction((tx) =>
+    sql`delete from tombstones where at < ${before} and pool not in (select pool from copies)`.execute(tx),
+  )
+}
+
+const LOG = 'log'
+const TRIMMED = 'trimmed'
+const TRIMMED_MARK = 'trimmed-mark'
+
+const markOf = ({ seq, at }: { seq: number; at: number }): string => `${seq}.${at}`
+
+async function readFact(db: Connection, name: string): Promise<string | undefined> {
+  const { rows } = await sql<{ value: string }>`select value from facts where name = ${name}`.execute(db)
+  return rows[0]?.value
+}
+
+async function writeFact(connection: Connection, name: string, value: string): Promise<void> {
+  await sql`
+    insert into facts (name, value) values (${name}, ${value})
+    on conflict (name) do update set value = excluded.value`.execute(connection)
 }
 
 function toChange(row: Raw): Change | undefined {

@@ -45,11 +45,16 @@ const steps: readonly ((db: Connection, engine: Engine['name']) => Promise<void>
       primary key (pool, kind, key))`.execute(db)
     await sql`create table facts (name text primary key, value text not null)`.execute(db)
     // replication/: how far this region has followed each peer, and how far each peer has followed it.
-    await sql`create table cursors (peer text primary key, log text not null, position bigint not null)`.execute(db)
+    await sql`create table cursors (
+      peer text primary key, log text not null, position bigint not null, mark text not null, as_of bigint not null)`.execute(
+      db,
+    )
     await sql`create table followers (peer text primary key, position bigint not null, at bigint not null)`.execute(db)
+    // What is being copied from whom, and the rows that the stream has touched since it began.
     await sql`create table copies (
-      pool ${text} not null, peer text not null, purpose text not null, kind text not null, after ${text} not null,
-      done bigint not null, total bigint not null, started bigint not null, primary key (pool))`.execute(db)
+      pool ${text} not null, peer text not null, generation text not null, kind text not null, after ${text},
+      done bigint not null, total bigint not null, swept bigint not null, started bigint not null, target bigint,
+      primary key (pool, peer))`.execute(db)
     await sql`create table copy_touched (
       pool ${text} not null, kind text not null, key ${text} not null, primary key (pool, kind, key))`.execute(db)
     // Brakes are cheap: they may be lost with a crash, and never travel.

@@ -101,6 +101,15 @@ export async function openTransaction(
     return topology.epoch
   }
 
+  /** A topology row carries the epoch that it begins. */
+  const epochOf = async (kind: Kind, { pool, body }: { pool: string; body: string }): Promise<number> => {
+    const epoch = await authority(pool, kind, body)
+    if (kind !== 'topology') return epoch
+    const begun = Math.max(epoch, (JSON.parse(body) as Topology).epoch)
+    epochs.set(pool, begun)
+    return begun
+  }
+
   const lockRow = (kind: Kind, { pool, key }: Address): Promise<void> =>
     engine.lock(connection, [`${pool}\n${kind}\n${key}`])
 
@@ -127,12 +136,12 @@ export async function openTransaction(
       return findRow(connection, kind, address)
     },
     put: async (kind, draft) => {
-      const epoch = await authority(draft.pool, kind, draft.body)
+      const epoch = await epochOf(kind, draft)
       await lockRow(kind, draft)
       await change(kind, draft, epoch)
     },
     insert: async (kind, draft) => {
-      const epoch = await authority(draft.pool, kind, draft.body)
+      const epoch = await epochOf(kind, draft)
       await lockRow(kind, draft)
       if (await findRow(connection, kind, draft)) throw new RowExistsError(kind)
       await change(kind, draft, epoch)
@@ -149,7 +158,8 @@ export async function openTransaction(
       if (body !== present?.body) await change(kind, { ...draft, body }, 0)
     },
     set: async (kind, draft) => {
-      await upsert(connection, { ...draft, kind, fields: (draft.fields ?? {}) as Record<string, string | null>, stamp: { epoch: 0, seq: 0 } }, 'always')
+      const fields = (draft.fields ?? {}) as Record<string, string | null>
+      await upsertRows(connection, kind, [{ ...draft, fields, stamp: UNSTAMPED }], 'always')
       touched.push({ kind, pool: draft.pool, key: draft.key })
     },
     unset: async (kind, { pool, key }) => {
@@ -159,58 +169,155 @@ export async function openTransaction(
   }
 }
 
-/**
- * Makes a change true here, if it is newer than what is here; applying it twice, or out of order, does no harm.
- * The primary and its replicas use the same one. Answers whether anything changed.
- */
-export async function applyChange(connection: Connection, change: Change): Promise<boolean> {
-  const { pool, kind, key, body, stamp } = change
-  if (body === null) {
-    const { rows } = await sql`
-      insert into tombstones (pool, kind, key, epoch, seq, at)
-      values (${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${change.at})
-      on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
-      where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning 1`.execute(connection)
-    if (rows.length === 0) return false
-    const deleted = await sql`
-      delete from ${sql.table(tableOf(kind))}
-      where pool = ${pool} and key = ${key} and (epoch, seq) < (${stamp.epoch}, ${stamp.seq}) returning 1`.execute(
-      connection,
-    )
-    return deleted.rows.length > 0
-  }
-  return upsert(connection, { ...change, body }, scopeOf(kind) === 'shared' ? 'always' : 'newer')
-}
+const UNSTAMPED: Stamp = { epoch: 0, seq: 0 }
 
-interface Upsert extends Draft<Kind> {
-  kind: Kind
+/** A row as it came from another region, or is about to be written here. */
+export interface StampedRow {
+  pool: string
+  key: string
   body: string
   fields: Record<string, string | null>
   stamp: Stamp
 }
 
-async function upsert(connection: Connection, row: Upsert, when: 'newer' | 'always'): Promise<boolean> {
-  const table = tableOf(row.kind)
-  const index = kinds[row.kind].index.map((name) => ({ column: `i_${name}`, value: row.fields[name] ?? null }))
-  const columns = ['pool', 'key', 'body', 'epoch', 'seq', ...index.map(({ column }) => column)].map((c) => sql.ref(c))
-  const values = [row.pool, row.key, row.body, row.stamp.epoch, row.stamp.seq, ...index.map(({ value }) => value)]
-  const sets = ['body', 'epoch', 'seq', ...index.map(({ column }) => column)].map(
-    (column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`,
+/**
+ * Makes changes true here, where they are newer than what is here; applying them twice, or in another order, does no harm.
+ * The primary and its replicas use the same one. Of several changes of one row only the newest is looked at. Answers how
+ * many rows are different now.
+ */
+export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<number> {
+  const newest = new Map<string, Change>()
+  for (const change of changes) {
+    const name = `${change.kind}\n${change.pool}\n${change.key}`
+    const other = newest.get(name)
+    if (!other || !isNewer(other.stamp, change.stamp)) newest.set(name, change)
+  }
+  const puts = new Map<Kind, StampedRow[]>()
+  let different = 0
+  for (const { kind, body, ...change } of newest.values()) {
+    if (body === null) different += (await applyRemoval(connection, kind, change)) ? 1 : 0
+    else puts.set(kind, [...(puts.get(kind) ?? []), { ...change, body }])
+  }
+  for (const [kind, rows] of puts) {
+    different += (await upsertRows(connection, kind, rows, scopeOf(kind) === 'shared' ? 'always' : 'newer')).length
+  }
+  return different
+}
+
+/** Makes one change true here; answers whether anything is different now. */
+export async function applyChange(connection: Connection, change: Change): Promise<boolean> {
+  return (await applyChanges(connection, [change])) > 0
+}
+
+/** Writes rows as they are in the region that has the say, whatever is here. For copies alone: see replication/DESIGN.md. */
+export async function replaceRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<void> {
+  await upsertRows(connection, kind, rows, 'always')
+}
+
+/** Writes the rows that are not here yet; answers their keys. */
+export async function addRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<Set<string>> {
+  return new Set(await upsertRows(connection, kind, rows, 'absent'))
+}
+
+/** Removes rows without a trace in the log: what a copy does not find at its source. */
+export async function sweepRows(
+  connection: Connection,
+  kind: Kind,
+  { pool, keys }: { pool: string; keys: readonly string[] },
+): Promise<void> {
+  for (const some of inChunks(keys)) {
+    await sql`delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key in (${sql.join(some)})`.execute(
+      connection,
+    )
+  }
+}
+
+/** Removes up to `limit` rows of a pool without a trace in the log; answers their keys. */
+export async function eraseRows(
+  connection: Connection,
+  kind: Kind,
+  { pool, limit, except = [] }: { pool: string; limit: number; except?: readonly string[] },
+): Promise<string[]> {
+  const kept = except.length > 0 ? sql`and key not in (${sql.join(except)})` : sql``
+  const { rows } = await sql<{ key: string }>`
+    delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key in (
+      select key from ${sql.table(tableOf(kind))} where pool = ${pool} ${kept} order by key limit ${limit})
+    returning key`.execute(connection)
+  return rows.map(({ key }) => key)
+}
+
+const isNewer = (a: Stamp, b: Stamp): boolean => a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq)
+
+async function applyRemoval(
+  connection: Connection,
+  kind: Kind,
+  { pool, key, stamp, at }: Pick<Change, 'pool' | 'key' | 'stamp' | 'at'>,
+): Promise<boolean> {
+  await sql`
+    insert into tombstones (pool, kind, key, epoch, seq, at)
+    values (${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})
+    on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
+    where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq)`.execute(connection)
+  const deleted = await sql`
+    delete from ${sql.table(tableOf(kind))}
+    where pool = ${pool} and key = ${key} and (epoch, seq) < (${stamp.epoch}, ${stamp.seq})
+    returning 1 as one`.execute(connection)
+  return deleted.rows.length > 0
+}
+
+/** Few sizes, so that statements are few and can be kept prepared. */
+const CHUNKS = [250, 50, 10, 1] as const
+
+function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
+  let at = 0
+  for (const size of CHUNKS) {
+    for (; list.length - at >= size; at += size) yield list.slice(at, at + size)
+  }
+}
+
+/** No two of the rows may have the same key. Answers the keys of those that were written. */
+async function upsertRows(
+  connection: Connection,
+  kind: Kind,
+  rows: readonly StampedRow[],
+  when: 'newer' | 'always' | 'absent',
+): Promise<string[]> {
+  const table = sql.table(tableOf(kind))
+  const names = kinds[kind].index as readonly string[]
+  const data = ['body', 'epoch', 'seq', ...names.map((name) => `i_${name}`)]
+  const columns = sql.join(['pool', 'key', ...data].map((column) => sql.ref(column)))
+  // PostgreSQL takes parameters in a list of values for text.
+  const selected = sql.join(
+    ['pool', 'key', ...data].map((column) =>
+      column === 'epoch' || column === 'seq'
+        ? sql`cast(${sql.ref(`coming.${column}`)} as bigint)`
+        : sql`cast(${sql.ref(`coming.${column}`)} as text)`,
+    ),
   )
-  const newer =
-    when === 'always'
-      ? sql``
-      : sql`where (${sql.table(table)}.epoch, ${sql.table(table)}.seq) < (excluded.epoch, excluded.seq)`
-  // A removal that is newer than this row has the last word.
+  const sets = sql.join(data.map((column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`))
+  // A removal that is newer than the row has the last word.
   const alive =
-    when === 'always'
-      ? sql`1 = 1`
-      : sql`not exists (select 1 from tombstones where pool = ${row.pool} and kind = ${row.kind} and key = ${row.key}
-          and (epoch, seq) > (${row.stamp.epoch}, ${row.stamp.seq}))`
-  const { rows } = await sql`
-    insert into ${sql.table(table)} (${sql.join(columns)})
-    select ${sql.join(values.map((value, at) => (at === 3 || at === 4 ? sql`cast(${value} as bigint)` : sql`cast(${value} as text)`)))}
-    where ${alive}
-    on conflict (pool, key) do update set ${sql.join(sets)} ${newer} returning 1`.execute(connection)
-  return rows.length > 0
+    when === 'newer'
+      ? sql`not exists (select 1 from tombstones as gone where gone.pool = coming.pool and gone.kind = ${kind}
+          and gone.key = coming.key
+          and (gone.epoch, gone.seq) > (cast(coming.epoch as bigint), cast(coming.seq as bigint)))`
+      : sql`1 = 1`
+  const resolve = {
+    newer: sql`do update set ${sets} where (${table}.epoch, ${table}.seq) < (excluded.epoch, excluded.seq)`,
+    always: sql`do update set ${sets}`,
+    absent: sql`do nothing`,
+  }[when]
+  const written: string[] = []
+  for (const some of inChunks(rows)) {
+    const values = some.map(({ pool, key, body, stamp, fields }) => {
+      const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
+      return sql`(${sql.join(list)})`
+    })
+    const result = await sql<{ key: string }>`
+      with coming (${columns}) as (values ${sql.join(values)})
+      insert into ${table} (${columns}) select ${selected} from coming where ${alive}
+      on conflict (pool, key) ${resolve} returning key`.execute(connection)
+    for (const { key } of result.rows) written.push(key)
+  }
+  return written
 }

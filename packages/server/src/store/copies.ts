@@ -1,0 +1,137 @@
+import { sql } from 'kysely'
+import type { Connection } from './database.ts'
+import { type Kind, kinds, tableOf } from './kinds.ts'
+import type { Change } from './write.ts'
+
+/** A copy of a pool in progress. */
+export interface Copy {
+  pool: string
+  peer: string
+  /** Tells this copy from one that was begun before: a page that was fetched for that one is not applied. */
+  generation: string
+  /** What is being paged through now; see replication/copier.ts. */
+  stage: string
+  /** Key of the last row that is in. */
+  after: string | undefined
+  done: number
+  total: number
+  /** Rows that were here and not at the source. */
+  swept: number
+  /** Milliseconds since the epoch. */
+  started: number
+  /** Position that the cursor must have passed; undefined until all pages are in. */
+  target: number | undefined
+}
+
+interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'target'> {
+  kind: string
+  after: string | null
+  target: number | null
+}
+
+export async function listCopies(db: Connection): Promise<Copy[]> {
+  const { rows } = await sql<RawCopy>`select * from copies order by started, pool, peer`.execute(db)
+  return rows.map(toCopy)
+}
+
+export async function findCopy(
+  db: Connection,
+  { pool, peer }: { pool: string; peer: string },
+): Promise<Copy | undefined> {
+  const { rows } = await sql<RawCopy>`select * from copies where pool = ${pool} and peer = ${peer}`.execute(db)
+  return rows[0] && toCopy(rows[0])
+}
+
+export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
+  await sql`
+    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, target)
+    values (${copy.pool}, ${copy.peer}, ${copy.generation}, ${copy.stage}, ${copy.after ?? null}, ${copy.done},
+      ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.target ?? null})
+    on conflict (pool, peer) do update set generation = excluded.generation, kind = excluded.kind, after = excluded.after,
+      done = excluded.done, total = excluded.total, swept = excluded.swept, started = excluded.started,
+      target = excluded.target`.execute(connection)
+}
+
+export async function removeCopy(
+  connection: Connection,
+  { pool, peer }: { pool: string; peer: string },
+): Promise<void> {
+  await sql`delete from copies where pool = ${pool} and peer = ${peer}`.execute(connection)
+}
+
+/** Ends all copies of a pool. */
+export async function removeCopies(connection: Connection, pool: string): Promise<void> {
+  await sql`delete from copies where pool = ${pool}`.execute(connection)
+}
+
+/** Notes rows that the stream has changed while their pool is being copied. */
+export async function noteTouched(
+  connection: Connection,
+  rows: readonly { pool: string; kind: Kind; key: string }[],
+): Promise<void> {
+  for (const { pool, kind, key } of rows) {
+    await sql`
+      insert into copy_touched (pool, kind, key) values (${pool}, ${kind}, ${key})
+      on conflict (pool, kind, key) do nothing`.execute(connection)
+  }
+}
+
+/** Keys from `after` (exclusive) to `until` (inclusive; undefined: to the end) that the stream has touched. */
+export async function listTouched(
+  db: Connection,
+  { pool, kind, after, until }: Range & { kind: Kind },
+): Promise<Set<string>> {
+  const { rows } = await sql<{ key: string }>`
+    select key from copy_touched where pool = ${pool} and kind = ${kind} ${within({ after, until })}`.execute(db)
+  return new Set(rows.map(({ key }) => key))
+}
+
+export async function clearTouched(connection: Connection, pool: string): Promise<void> {
+  await sql`delete from copy_touched where pool = ${pool}`.execute(connection)
+}
+
+export async function clearTombstones(connection: Connection, pool: string): Promise<void> {
+  await sql`delete from tombstones where pool = ${pool}`.execute(connection)
+}
+
+export interface Range {
+  pool: string
+  after: string | undefined
+  until: string | undefined
+}
+
+/** Keys of the rows that are here in a range, in order; those whose key is the same are not equal for that. */
+export async function listKeys(
+  db: Connection,
+  kind: Kind,
+  { pool, after, until, limit }: Range & { limit: number },
+): Promise<string[]> {
+  const { rows } = await sql<{ key: string }>`
+    select key from ${sql.table(tableOf(kind))} where pool = ${pool} ${within({ after, until })}
+    order by key limit ${limit}`.execute(db)
+  return rows.map(({ key }) => key)
+}
+
+/** Removals that are still remembered, in the order (kind, key), as changes. */
+export async function listTombstones(
+  db: Connection,
+  { pool, after, limit }: { pool: string; after: { kind: string; key: string } | undefined; limit: number },
+): Promise<Change[]> {
+  const { rows } = await sql<{ kind: Kind; key: string; epoch: number; seq: number; at: number }>`
+    select kind, key, epoch, seq, at from tombstones
+    where pool = ${pool} ${after ? sql`and (kind, key) > (${after.kind}, ${after.key})` : sql``}
+    order by kind, key limit ${limit}`.execute(db)
+  return rows
+    .filter(({ kind }) => Object.hasOwn(kinds, kind))
+    .map(({ kind, key, epoch, seq, at }) => ({ pool, kind, key, body: null, fields: {}, stamp: { epoch, seq }, at }))
+}
+
+const within = ({ after, until }: Pick<Range, 'after' | 'until'>) =>
+  sql`${after === undefined ? sql`` : sql`and key > ${after}`} ${until === undefined ? sql`` : sql`and key <= ${until}`}`
+
+const toCopy = ({ kind, after, target, ...copy }: RawCopy): Copy => ({
+  ...copy,
+  stage: kind,
+  after: after ?? undefined,
+  target: target ?? undefined,
+})

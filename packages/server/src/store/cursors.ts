@@ -1,0 +1,61 @@
+import { sql } from 'kysely'
+import type { Connection } from './database.ts'
+
+/** How far this region has followed a peer: everything in the peer's log up to `position` is applied or was passed over. */
+export interface Cursor {
+  peer: string
+  log: string
+  position: number
+  mark: string
+  /** What the peer had acknowledged to its clients up to then is here (milliseconds since the epoch on the peer's clock). */
+  asOf: number
+}
+
+/** How far a peer says it has followed this region. */
+export interface Follower {
+  peer: string
+  position: number
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+interface RawCursor extends Omit<Cursor, 'asOf'> {
+  as_of: number
+}
+
+export async function findCursor(db: Connection, peer: string): Promise<Cursor | undefined> {
+  const { rows } = await sql<RawCursor>`select * from cursors where peer = ${peer}`.execute(db)
+  return rows[0] && toCursor(rows[0])
+}
+
+export async function listCursors(db: Connection): Promise<Cursor[]> {
+  const { rows } = await sql<RawCursor>`select * from cursors order by peer`.execute(db)
+  return rows.map(toCursor)
+}
+
+export async function putCursor(connection: Connection, { peer, log, position, mark, asOf }: Cursor): Promise<void> {
+  await sql`
+    insert into cursors (peer, log, position, mark, as_of) values (${peer}, ${log}, ${position}, ${mark}, ${asOf})
+    on conflict (peer) do update set
+      log = excluded.log, position = excluded.position, mark = excluded.mark, as_of = excluded.as_of`.execute(
+    connection,
+  )
+}
+
+export async function listFollowers(db: Connection): Promise<Follower[]> {
+  const { rows } = await sql<Follower>`select peer, position, at from followers order by peer`.execute(db)
+  return rows
+}
+
+export async function putFollower(connection: Connection, { peer, position, at }: Follower): Promise<void> {
+  await sql`
+    insert into followers (peer, position, at) values (${peer}, ${position}, ${at})
+    on conflict (peer) do update set position = excluded.position, at = excluded.at`.execute(connection)
+}
+
+/** Acknowledgements of another log mean nothing. */
+export async function forgetFollowers(connection: Connection): Promise<void> {
+  await sql`delete from followers`.execute(connection)
+}
+
+const toCursor = ({ as_of, ...cursor }: RawCursor): Cursor => ({ ...cursor, asOf: as_of })
