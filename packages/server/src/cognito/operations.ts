@@ -1,3 +1,13 @@
+import { AdminInitiateAuth } from './operations/auth/AdminInitiateAuth.ts'
+import { AdminRespondToAuthChallenge } from './operations/auth/AdminRespondToAuthChallenge.ts'
+import { AdminUserGlobalSignOut } from './operations/auth/AdminUserGlobalSignOut.ts'
+import { GetTokensFromRefreshToken } from './operations/auth/GetTokensFromRefreshToken.ts'
+import { GlobalSignOut } from './operations/auth/GlobalSignOut.ts'
+import { InitiateAuth } from './operations/auth/InitiateAuth.ts'
+import { RespondToAuthChallenge } from './operations/auth/RespondToAuthChallenge.ts'
+import { RevokeToken } from './operations/auth/RevokeToken.ts'
+import { CreateUserPoolClient } from './operations/clients/CreateUserPoolClient.ts'
+import { DescribeUserPoolClient } from './operations/clients/DescribeUserPoolClient.ts'
 import { AdminAddUserToGroup } from './operations/groups/AdminAddUserToGroup.ts'
 import { AdminListGroupsForUser } from './operations/groups/AdminListGroupsForUser.ts'
 import { AdminRemoveUserFromGroup } from './operations/groups/AdminRemoveUserFromGroup.ts'
@@ -7,6 +17,8 @@ import { GetGroup } from './operations/groups/GetGroup.ts'
 import { ListGroups } from './operations/groups/ListGroups.ts'
 import { ListUsersInGroup } from './operations/groups/ListUsersInGroup.ts'
 import { UpdateGroup } from './operations/groups/UpdateGroup.ts'
+import { CreateUserPool } from './operations/pools/CreateUserPool.ts'
+import { DescribeUserPool } from './operations/pools/DescribeUserPool.ts'
 import { ChangePassword } from './operations/self-service/ChangePassword.ts'
 import { ConfirmForgotPassword } from './operations/self-service/ConfirmForgotPassword.ts'
 import { DeleteUser } from './operations/self-service/DeleteUser.ts'
@@ -42,8 +54,8 @@ import type { OperationName } from './shapes.generated.ts'
 // biome-ignore format: a table
 export const operations = {
   // Pools
-  CreateUserPool:                         account('P', 'config'),
-  DescribeUserPool:                       pool('I', 'none'),
+  CreateUserPool:                         account('P', 'config', CreateUserPool),
+  DescribeUserPool:                       pool('I', 'none', DescribeUserPool),
   UpdateUserPool:                         pool('I', 'config'),
   DeleteUserPool:                         pool('P', 'config'),
   ListUserPools:                          account('I', 'none'),
@@ -54,8 +66,8 @@ export const operations = {
   GetCSVHeader:                           pool('P', 'none'),
 
   // Clients and secrets
-  CreateUserPoolClient:                   pool('P', 'config'),
-  DescribeUserPoolClient:                 pool('I', 'none'),
+  CreateUserPoolClient:                   pool('P', 'config', CreateUserPoolClient),
+  DescribeUserPoolClient:                 pool('I', 'none', DescribeUserPoolClient),
   UpdateUserPoolClient:                   pool('P', 'config'),
   DeleteUserPoolClient:                   pool('P', 'config'),
   ListUserPoolClients:                    pool('I', 'none'),
@@ -84,7 +96,7 @@ export const operations = {
   AdminSetUserSettings:                   pool('P', 'write'),
   AdminLinkProviderForUser:               pool('P', 'write'),
   AdminDisableProviderForUser:            pool('P', 'write'),
-  AdminUserGlobalSignOut:                 pool('A', 'tokens'),
+  AdminUserGlobalSignOut:                 pool('A', 'tokens', AdminUserGlobalSignOut),
   AdminListUserAuthEvents:                pool('I', 'none'),
   AdminUpdateAuthEventFeedback:           pool('A', 'none'),
 
@@ -105,14 +117,14 @@ export const operations = {
   UpdateAuthEventFeedback:                feedback('A', 'config'),
 
   // Authentication and tokens
-  InitiateAuth:                           client('A', 'tokens'),
-  RespondToAuthChallenge:                 client('A', 'tokens'),
-  AdminInitiateAuth:                      pool('A', 'tokens'),
-  AdminRespondToAuthChallenge:            pool('A', 'none'),
-  GetTokensFromRefreshToken:              client('A', 'tokens'),
+  InitiateAuth:                           client('A', 'tokens', InitiateAuth),
+  RespondToAuthChallenge:                 client('A', 'tokens', RespondToAuthChallenge),
+  AdminInitiateAuth:                      pool('A', 'tokens', AdminInitiateAuth),
+  AdminRespondToAuthChallenge:            pool('A', 'tokens', AdminRespondToAuthChallenge),
+  GetTokensFromRefreshToken:              client('A', 'tokens', GetTokensFromRefreshToken),
   GetClientToken:                         client('P', 'none'),
-  RevokeToken:                            client('A', 'tokens'),
-  GlobalSignOut:                          token('A', 'tokens'),
+  RevokeToken:                            client('A', 'tokens', RevokeToken),
+  GlobalSignOut:                          token('A', 'tokens', GlobalSignOut),
 
   // MFA, devices, passkeys
   AssociateSoftwareToken:                 session('P', 'write'),

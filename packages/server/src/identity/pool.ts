@@ -1,4 +1,10 @@
-import type { UserPoolClientType, UserPoolType } from '@aws-sdk/client-cognito-identity-provider'
+import type {
+  EmailMfaConfigType,
+  SoftwareTokenMfaConfigType,
+  UserPoolClientType,
+  UserPoolType,
+  WebAuthnConfigurationType,
+} from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
 import { type Cache, createCache } from '../store/cache.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
@@ -12,17 +18,21 @@ export type RegionalSetting = (typeof REGIONAL_SETTINGS)[number]
 
 /** Times are ms since the epoch wherever a document of ours carries one. */
 export interface PoolDocument
-  extends Omit<UserPoolType, RegionalSetting | 'CreationDate' | 'LastModifiedDate' | 'Id' | 'Arn' | 'EstimatedNumberOfUsers'> {
+  extends Omit<
+    UserPoolType,
+    RegionalSetting | 'CreationDate' | 'LastModifiedDate' | 'Id' | 'Arn' | 'EstimatedNumberOfUsers'
+  > {
   created: number
   modified: number
-  /** What SetUserPoolMfaConfig keeps beside MfaConfiguration. */
-  softwareTokenMfa?: { Enabled?: boolean }
-  emailMfa?: { Message?: string; Subject?: string }
-  webAuthn?: { RelyingPartyId?: string; UserVerification?: 'preferred' | 'required'; FactorConfiguration?: string }
+  /** What SetUserPoolMfaConfig keeps beside MfaConfiguration. `smsMfa`: whether text messages are one of the factors. */
+  smsMfa?: boolean
+  softwareTokenMfa?: SoftwareTokenMfaConfigType
+  emailMfa?: EmailMfaConfigType
+  webAuthn?: WebAuthnConfigurationType
 }
 
 /** Body of the `settings` row: only in this region. */
-export type RegionalSettings = Pick<UserPoolType, RegionalSetting> & { modified?: number; smsMfaMessage?: string }
+export type RegionalSettings = Pick<UserPoolType, RegionalSetting> & { modified?: number }
 
 /** Body of a `client` row. Secrets are sealed (purpose `row`, binding `client/<id>`), newest last, base64. */
 export interface ClientDocument
@@ -105,7 +115,8 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
   const topology = JSON.parse(topologyRow.body) as Topology
   const all = replicaRows.map((row) => JSON.parse(row.body) as Replica)
   const role = topology.primary === store.region ? 'PRIMARY' : 'SECONDARY'
-  const status = role === 'PRIMARY' ? 'ACTIVE' : (all.find(({ region }) => region === store.region)?.status ?? 'DELETED')
+  const status =
+    role === 'PRIMARY' ? 'ACTIVE' : (all.find(({ region }) => region === store.region)?.status ?? 'DELETED')
   if (status === 'DELETED') return undefined
   return {
     id,

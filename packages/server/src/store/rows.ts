@@ -89,6 +89,12 @@ export async function countRows<K extends Kind>(
   return Number(rows[0]?.count ?? 0)
 }
 
+/** How many rows of a kind there are in all pools. */
+export async function countRowsOfAllPools(db: Connection, kind: Kind): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) as count from ${sql.table(tableOf(kind))}`.execute(db)
+  return Number(rows[0]?.count ?? 0)
+}
+
 function toRow<K extends Kind>(kind: K, raw: Raw): Row<K> {
   const fields: Partial<Record<string, string | null>> = {}
   for (const name of kinds[kind].index) fields[name] = raw[`i_${name}`] ?? null

@@ -1,0 +1,9 @@
+import { createPool } from '../../../identity/pool-creation.ts'
+import { describePool } from '../../../identity/pool-type.ts'
+import type { AccountCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const CreateUserPool: Handler<'CreateUserPool', AccountCall> = async (context, _call, input) => {
+  const id = await createPool(context, input)
+  return { UserPool: await describePool(context, await context.pools.get(id)) }
+}
