@@ -1,4 +1,5 @@
 import type { Rotation } from '../store/merge.ts'
+import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { LONGEST_ACCESS_SECONDS } from './lifetimes.ts'
 import type { RefreshToken } from './refresh-token.ts'
@@ -27,4 +28,15 @@ export async function useGeneration(
   if (generation === newest.generation && now < newest.at + graceSeconds * 1000) return 'good'
   await revokeFamily(tx, pool, { origin, expires })
   return 'reused'
+}
+
+/** Whether a token was used up while its client still rotated them; what was good only for a retry does not come back. */
+export async function isRotatedOut(
+  store: Pick<Store, 'find'>,
+  pool: string,
+  { origin, generation }: Pick<RefreshToken, 'origin' | 'generation'>,
+): Promise<boolean> {
+  if (generation === undefined) return false
+  const row = await store.find('rotation', { pool, key: origin })
+  return row !== undefined && generation <= (JSON.parse(row.body) as Rotation).generation
 }

@@ -1,0 +1,13 @@
+import { beginSignIn } from '../../../identity/sign-in/begin.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+import { stepOutput, withClient } from './step-output.ts'
+
+export const AdminInitiateAuth: Handler<'AdminInitiateAuth', PoolCall> = async (
+  context,
+  call,
+  { ClientId, AuthFlow, AuthParameters = {} },
+) => {
+  const place = await withClient(context, call, ClientId)
+  return stepOutput(await beginSignIn(context, place, { flow: AuthFlow, parameters: AuthParameters, signed: true }))
+}

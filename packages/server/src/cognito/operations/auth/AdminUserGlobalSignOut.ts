@@ -1,0 +1,14 @@
+import { signOutEverywhere } from '../../../identity/sign-out.ts'
+import { getUser } from '../../../identity/user.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const AdminUserGlobalSignOut: Handler<'AdminUserGlobalSignOut', PoolCall> = async (
+  context,
+  call,
+  { Username },
+) => {
+  const { sub } = await getUser(context.store, call, Username)
+  await signOutEverywhere(context, call, { sub, how: 'admin' })
+  return {}
+}

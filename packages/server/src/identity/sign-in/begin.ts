@@ -1,0 +1,83 @@
+import type { AuthFlowType } from '@aws-sdk/client-cognito-identity-provider'
+import { CognitoError } from '../../errors.ts'
+import { rotates } from '../../tokens/lifetimes.ts'
+import type { Context } from '../context.ts'
+import { allowsFlow, type FlowRight } from './flows.ts'
+import { signInByPassword } from './password.ts'
+import { refreshByFlow, refreshByToken } from './refresh.ts'
+import { beginSrpSignIn } from './srp.ts'
+import type { Parameters, SignInPlace, Step, TokensStep } from './step.ts'
+
+type Begin = (context: Context, place: SignInPlace, call: { flow: string; parameters: Parameters }) => Promise<Step>
+
+interface FlowRow {
+  /** Whether only a signed call may use it. */
+  signed: boolean
+  right: FlowRight
+  /** What a client without the right is told. */
+  refusal: string
+  /** Undefined: not there yet. */
+  begin: Begin | undefined
+}
+
+const REFUSAL = 'Auth flow not enabled for this client'
+
+/** The flows, and what turns them on. https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-sdk.html */
+// biome-ignore format: a table
+const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
+  USER_SRP_AUTH:            { signed: false, right: 'ALLOW_USER_SRP_AUTH',            refusal: REFUSAL,                                               begin: beginSrpSignIn },
+  USER_PASSWORD_AUTH:       { signed: false, right: 'ALLOW_USER_PASSWORD_AUTH',       refusal: 'USER_PASSWORD_AUTH flow not enabled for this client', begin: signInByPassword },
+  ADMIN_USER_PASSWORD_AUTH: { signed: true,  right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
+  ADMIN_NO_SRP_AUTH:        { signed: true,  right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
+  REFRESH_TOKEN_AUTH:       { signed: false, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
+  REFRESH_TOKEN:            { signed: false, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
+  CUSTOM_AUTH:              { signed: false, right: 'ALLOW_CUSTOM_AUTH',              refusal: 'CUSTOM_AUTH is not enabled for the client.',          begin: undefined },
+  USER_AUTH:                { signed: false, right: 'ALLOW_USER_AUTH',                refusal: REFUSAL,                                               begin: undefined },
+}
+
+/**
+ * Begins a sign-in, or refreshes tokens. `signed`: whether the call is an administrator's.
+ *
+ * @throws InvalidParameterException for a flow that the client or the call may not use, and what the flow itself throws
+ */
+export async function beginSignIn(
+  context: Context,
+  place: SignInPlace,
+  { flow, parameters, signed }: { flow: AuthFlowType; parameters: Parameters; signed: boolean },
+): Promise<Step> {
+  const row = flows[flow]
+  if (row.signed && !signed) throw invalid('Initiate Auth method not supported')
+  if (flow === 'USER_AUTH' && place.pool.document.UserPoolTier === 'LITE') {
+    throw new CognitoError('FeatureUnavailableInTierException', 'USER_AUTH is not available in the LITE tier.')
+  }
+  if (!allowsFlow(place.client, row.right)) throw invalid(row.refusal)
+  const { begin } = row
+  if (!begin) throw new CognitoError('NotImplementedException', `${flow} is not implemented yet.`)
+  return tellingFailure(context, place, () => begin(context, place, { flow, parameters }))
+}
+
+/** GetTokensFromRefreshToken, which a client with rotation may always use and another only with the flow switched on. */
+export async function beginRefresh(
+  context: Context,
+  place: SignInPlace,
+  call: { token: string; clientSecret: string | undefined },
+): Promise<TokensStep> {
+  if (!rotates(place.client) && !allowsFlow(place.client, 'ALLOW_REFRESH_TOKEN_AUTH')) throw invalid(REFUSAL)
+  return tellingFailure(context, place, () => refreshByToken(context, place, call))
+}
+
+/** Tells the operator of a refused sign-in. */
+export async function tellingFailure<T>(
+  { events }: Pick<Context, 'events'>,
+  { pool, client }: SignInPlace,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof CognitoError) events.signInFailed({ pool: pool.id, client: client.id, reason: error.code })
+    throw error
+  }
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,0 +1,94 @@
+import { CognitoError } from '../../errors.ts'
+import { NotPrimaryError } from '../../store/write.ts'
+import { aliasExists, moveAliases, withAliasError } from '../aliases.ts'
+import {
+  type Attributes,
+  checkRequired,
+  readChanges,
+  readNewAttributes,
+  requiredAttributes,
+  withChanges,
+} from '../attributes.ts'
+import type { Context } from '../context.ts'
+import { checkPasswordPolicy, setPassword } from '../passwords.ts'
+import { findUserBySub, lockUser, putUser, type User } from '../user.ts'
+import { checkMaySignIn, nextStep } from './next-step.ts'
+import { readUsername, requireParameter } from './parameters.ts'
+import { isNameOf } from './person.ts'
+import { invalidSession, openSession, spendSession } from './session.ts'
+import type { Parameters, SignInPlace, Step } from './step.ts'
+
+const PREFIX = 'userAttributes.'
+
+/**
+ * NEW_PASSWORD_REQUIRED: who came with a temporary password sets a lasting one, and the attributes that the pool requires and
+ * that are not there yet. It writes, so it works in the pool's primary region only, wherever the sign-in began.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
+ */
+export async function answerNewPassword(
+  context: Context,
+  place: SignInPlace,
+  { session: text, responses }: { session: string | undefined; responses: Parameters },
+): Promise<Step> {
+  if (place.pool.role !== 'PRIMARY') throw new NotPrimaryError(place.pool.id)
+  const name = readUsername(place, responses)
+  const password = requireParameter(responses, 'NEW_PASSWORD')
+  if (text === undefined) throw invalidSession()
+  const session = await openSession(context, place, text)
+  if (session.client !== place.client.id || session.challenge !== 'NEW_PASSWORD_REQUIRED') throw invalidSession()
+  const known = await findUserBySub(context.store, place, session.sub)
+  if (!known || !(await isNameOf(context, place, { name, person: { ...known, user: known } }))) throw invalidSession()
+  checkPasswordPolicy(place.pool, password)
+
+  const user = await withAliasError(aliasExists, () =>
+    context.store.write(async (tx) => {
+      const before = await lockUser(tx, place, session.sub)
+      checkMaySignIn(before)
+      // Whoever came first with the same temporary password has set the new one.
+      if (before.status !== 'FORCE_CHANGE_PASSWORD') throw invalidSession()
+      const { temporarySince: _, ...lasting } = before
+      const after: User = {
+        ...lasting,
+        attributes: readAttributes(place, before, responses),
+        status: 'CONFIRMED',
+        modified: context.clock.now(),
+      }
+      await moveAliases(tx, place, { before, after })
+      await putUser(tx, place, after)
+      await setPassword(tx, context, place, after, password)
+      return after
+    }),
+  )
+  await spendSession(context, place, session)
+  return nextStep(context, place, { user, flow: session.flow })
+}
+
+/** The user's attributes with those of the answer: required ones that are there already stay as they are. */
+function readAttributes({ pool, client }: SignInPlace, user: User, responses: Parameters): Attributes {
+  const given = Object.entries(responses).flatMap(([key, Value]) =>
+    key.startsWith(PREFIX) && Value !== undefined ? [{ Name: key.slice(PREFIX.length), Value }] : [],
+  )
+  const isThere = (name: string): boolean => user.attributes[name] !== undefined
+  const required = requiredAttributes(pool)
+  for (const { Name, Value } of given) {
+    if (isThere(Name) && required.includes(Name) && user.attributes[Name] !== Value) {
+      throw new CognitoError('InvalidParameterException', `Cannot modify an already provided ${Name}`)
+    }
+  }
+  // A client may send back what it was shown, also what it could not write.
+  const changed = given.filter(({ Name, Value }) => user.attributes[Name] !== Value)
+  const added = readNewAttributes(
+    pool,
+    changed.filter(({ Name }) => !isThere(Name)),
+    client,
+  )
+  const changes = readChanges(
+    pool,
+    user.attributes,
+    changed.filter(({ Name }) => isThere(Name)),
+    client,
+  )
+  const attributes = withChanges(user.attributes, { ...added, ...changes })
+  checkRequired(pool, attributes)
+  return attributes
+}

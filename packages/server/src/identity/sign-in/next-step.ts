@@ -1,0 +1,112 @@
+import { CognitoError } from '../../errors.ts'
+import { issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
+import type { Grant } from '../../tokens/refresh-token.ts'
+import { listAttributes, requiredAttributes } from '../attributes.ts'
+import type { Context } from '../context.ts'
+import type { Pool } from '../pool.ts'
+import type { User } from '../user.ts'
+import { newSession, sealSession } from './session.ts'
+import type { SignInPlace, Step } from './step.ts'
+
+/**
+ * THE dispatcher: whatever a person has just proved, here it is decided what comes next. Every flow returns here and none
+ * issues tokens by itself, so that none can skip the state of the user, the new password or MFA.
+ *
+ * @param user as the store has it now, after the proof
+ * @throws NotAuthorizedException, UserNotConfirmedException, PasswordResetRequiredException, NotImplementedException
+ */
+export async function nextStep(
+  context: Pick<Context, 'clock' | 'store' | 'signingKeys' | 'events' | 'endpoint' | 'endpoints' | 'issuerBase'>,
+  place: SignInPlace,
+  { user, flow }: { user: User; flow: string },
+): Promise<Step> {
+  checkMaySignIn(user)
+  if (user.status === 'FORCE_CHANGE_PASSWORD') return askNewPassword(context, place, { user, flow })
+  checkNeedsNoMfa(place.pool, user)
+  const { pool, client } = place
+  const grant = newGrant(context.clock, { sub: user.sub, client: client.id })
+  const tokens = await tokensFor(context, place, { user, grant })
+  const refreshToken = issueRefreshToken(context, { place: { pool: pool.id, cipher: place.cipher }, client, grant })
+  context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })
+  return { kind: 'tokens', ...tokens, refreshToken }
+}
+
+/** Access and ID tokens for what a sign-in, now or before, has proved. */
+export function tokensFor(
+  context: Pick<Context, 'clock' | 'store' | 'signingKeys' | 'endpoint' | 'endpoints' | 'issuerBase'>,
+  { pool, cipher, client }: SignInPlace,
+  { user, grant }: { user: User; grant: Grant },
+) {
+  return issueTokens(context, {
+    place: { pool: pool.id, cipher },
+    issuerType: pool.document.IssuerConfiguration?.Type,
+    client,
+    username: user.username,
+    attributes: Object.fromEntries(listAttributes(user, client).map(({ Name, Value }) => [Name, Value])),
+    grant,
+  })
+}
+
+/** Throws what keeps a user from signing in, whatever was proved. */
+export function checkMaySignIn(user: User): void {
+  if (!user.enabled) throw userIsDisabled()
+  switch (user.status) {
+    case 'UNCONFIRMED':
+      throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+    case 'RESET_REQUIRED':
+      throw passwordResetRequired()
+    case 'CONFIRMED':
+    case 'FORCE_CHANGE_PASSWORD':
+      return
+    default:
+      // A user of an identity provider has no password here; the other states of the model are not in use.
+      throw new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+  }
+}
+
+export const userIsDisabled = (): CognitoError => new CognitoError('NotAuthorizedException', 'User is disabled.')
+
+export const passwordResetRequired = (): CognitoError =>
+  new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
+
+const DAY_MILLISECONDS = 86_400_000
+const DEFAULT_TEMPORARY_DAYS = 7
+
+function askNewPassword(
+  context: Pick<Context, 'clock'>,
+  place: SignInPlace,
+  { user, flow }: { user: User; flow: string },
+): Step {
+  const { pool, client } = place
+  const policy = pool.document.Policies?.PasswordPolicy
+  const days = policy?.TemporaryPasswordValidityDays || DEFAULT_TEMPORARY_DAYS
+  if (user.temporarySince !== undefined && context.clock.now() >= user.temporarySince + days * DAY_MILLISECONDS) {
+    throw new CognitoError(
+      'NotAuthorizedException',
+      'Temporary password has expired and must be reset by an administrator.',
+    )
+  }
+  const readable = listAttributes(user, client).filter(({ Name }) => Name !== 'sub')
+  const missing = requiredAttributes(pool).filter((name) => user.attributes[name] === undefined)
+  const challenge = 'NEW_PASSWORD_REQUIRED'
+  return {
+    kind: 'challenge',
+    challenge,
+    parameters: {
+      USER_ID_FOR_SRP: user.username,
+      userAttributes: JSON.stringify(Object.fromEntries(readable.map(({ Name, Value }) => [Name, Value]))),
+      requiredAttributes: JSON.stringify(missing.map((name) => `userAttributes.${name}`)),
+    },
+    session: sealSession(place, newSession(context, place, { sub: user.sub, challenge, flow })),
+  }
+}
+
+/** The MFA challenges are not there yet; until they are, nobody who has to pass one gets tokens without it. */
+function checkNeedsNoMfa({ document }: Pick<Pool, 'document'>, { mfa }: User): void {
+  const needed =
+    document.MfaConfiguration === 'ON' ||
+    (document.MfaConfiguration === 'OPTIONAL' && mfa?.enabled !== undefined && mfa.enabled.length > 0)
+  if (needed) {
+    throw new CognitoError('NotImplementedException', 'This user has to pass MFA, which is not implemented yet.')
+  }
+}

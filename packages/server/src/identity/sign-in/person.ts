@@ -1,0 +1,60 @@
+import { CognitoError } from '../../errors.ts'
+import type { Context } from '../context.ts'
+import { hidesExistence } from '../existence.ts'
+import { findUser, normalize, type User } from '../user.ts'
+import { passwordResetRequired, userIsDisabled } from './next-step.ts'
+import type { SignInPlace } from './step.ts'
+
+/**
+ * Whoever wants to sign in. Without a user, `sub` and `username` are invented, always the same for the name and the pool,
+ * and every step takes its course up to the point where a wrong password fails.
+ */
+export interface Person {
+  user: User | undefined
+  sub: string
+  username: string
+}
+
+/**
+ * Finds who is meant by a name. Clients that may tell whether a user exists also tell at once that the user is disabled or
+ * has to reset the password; the others only to those who know the password.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
+ *
+ * @throws UserNotFoundException, NotAuthorizedException, PasswordResetRequiredException
+ */
+export async function findPerson({ store }: Pick<Context, 'store'>, place: SignInPlace, name: string): Promise<Person> {
+  const user = await findUser(store, place, name)
+  if (hidesExistence(place.client)) {
+    const { sub, username } = user ?? inventUser(place, name)
+    return { user, sub, username }
+  }
+  if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
+  if (!user.enabled) throw userIsDisabled()
+  if (user.status === 'RESET_REQUIRED') throw passwordResetRequired()
+  return { user, sub: user.sub, username: user.username }
+}
+
+/**
+ * Whether the USERNAME of an answer means the person of the session: the username (USER_ID_FOR_SRP), the sub, or an alias. Those who
+ * do not exist are told apart in the same way.
+ */
+export async function isNameOf(
+  { store }: Pick<Context, 'store'>,
+  place: SignInPlace,
+  { name, person }: { name: string; person: Person },
+): Promise<boolean> {
+  if (name === person.username || name === person.sub) return true
+  return ((await findUser(store, place, name)) ?? inventUser(place, name)).sub === person.sub
+}
+
+export const wrongPassword = (): CognitoError =>
+  new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+
+/** A UUID of version 4 by its looks, as `sub` and USER_ID_FOR_SRP have it. */
+function inventUser({ pool, cipher }: SignInPlace, name: string): { sub: string; username: string } {
+  const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  const sub = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return { sub, username: sub }
+}

@@ -1,0 +1,31 @@
+import { CognitoError } from '../../errors.ts'
+import type { Context } from '../context.ts'
+import { tellingFailure } from './begin.ts'
+import { answerNewPassword } from './new-password.ts'
+import { answerPasswordVerifier } from './srp.ts'
+import type { ChallengeName, Parameters, SignInPlace, Step } from './step.ts'
+
+type Answer = (
+  context: Context,
+  place: SignInPlace,
+  answer: { session: string | undefined; responses: Parameters },
+) => Promise<Step>
+
+const answers: Readonly<Record<ChallengeName, Answer>> = {
+  PASSWORD_VERIFIER: answerPasswordVerifier,
+  NEW_PASSWORD_REQUIRED: answerNewPassword,
+}
+
+const isKnown = (challenge: string): challenge is ChallengeName => Object.hasOwn(answers, challenge)
+
+/** Takes the answer to a challenge, whichever region asked it, and says what comes next. */
+export async function answerChallenge(
+  context: Context,
+  place: SignInPlace,
+  { challenge, session, responses }: { challenge: string; session: string | undefined; responses: Parameters },
+): Promise<Step> {
+  if (!isKnown(challenge)) {
+    throw new CognitoError('NotImplementedException', `The challenge ${challenge} is not implemented yet.`)
+  }
+  return tellingFailure(context, place, () => answers[challenge](context, place, { session, responses }))
+}

@@ -1,0 +1,112 @@
+import { CognitoError } from '../../errors.ts'
+import { type Purpose, SealBrokenError } from '../../keys/pool-keys.ts'
+import type { Context } from '../context.ts'
+import type { SrpState } from '../srp.ts'
+import type { UserPlace } from '../user.ts'
+import type { ChallengeName, SignInPlace } from './step.ts'
+
+/** What the next step of a sign-in must know. `expires` is ms since the epoch. */
+export interface Session {
+  id: string
+  client: string
+  sub: string
+  challenge: ChallengeName
+  flow: string
+  expires: number
+}
+
+/** What SECRET_BLOCK says: the session, and the server's side of SRP. */
+export interface SrpSession extends Session {
+  srp: SrpState
+}
+
+const DEFAULT_MINUTES = 3
+const BLOCK = 'base64'
+const TEXT = 'base64url'
+
+/** A session that begins now and lasts as long as the client lets it. */
+export function newSession(
+  { clock }: Pick<Context, 'clock'>,
+  { client }: SignInPlace,
+  { sub, challenge, flow }: Pick<Session, 'sub' | 'challenge' | 'flow'>,
+): Session {
+  const minutes = client.document.AuthSessionValidity ?? DEFAULT_MINUTES
+  return { id: clock.uuid(), client: client.id, sub, challenge, flow, expires: clock.now() + minutes * 60_000 }
+}
+
+/**
+ * The session as its holder carries it: the pool's id in the clear, for calls that name no pool, then the sealed rest.
+ */
+export function sealSession(place: UserPlace, session: Session): string {
+  const pool = Buffer.from(place.pool.id)
+  return Buffer.concat([Buffer.of(pool.length), pool, seal(place, 'session', session)]).toString(TEXT)
+}
+
+/** The pool that a session says it is of; nothing of it is believed yet. */
+export function poolOfSession(text: string): string {
+  const bytes = Buffer.from(text, TEXT)
+  return bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString()
+}
+
+/** Opens a session that was not used up. Throws NotAuthorizedException. */
+export async function openSession(context: Opening, place: UserPlace, text: string): Promise<Session> {
+  const bytes = Buffer.from(text, TEXT)
+  const session = open<Session>(place, 'session', bytes.subarray(1 + (bytes[0] ?? 0)))
+  await checkUsable(context, place, session)
+  return session
+}
+
+export function sealSecretBlock(place: UserPlace, { srp: { A, b, u }, ...session }: SrpSession): string {
+  const srp = { A: A.toString(BLOCK), b: b.toString(BLOCK), u: u.toString(BLOCK) }
+  return seal(place, 'srp', { ...session, srp }).toString(BLOCK)
+}
+
+/** Opens the state of an SRP sign-in that was not used up. Throws NotAuthorizedException. */
+export async function openSecretBlock(context: Opening, place: UserPlace, text: string): Promise<SrpSession> {
+  const { srp, ...session } = open<Session & { srp: Record<keyof SrpState, string> }>(
+    place,
+    'srp',
+    Buffer.from(text, BLOCK),
+  )
+  await checkUsable(context, place, session)
+  const read = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
+  return { ...session, srp: { A: read('A'), b: read('b'), u: read('u') } }
+}
+
+/**
+ * Uses a session up. The mark is regional: in another region of the pool the session could be used once more until it ends,
+ * by somebody who has it and the right answer. Throws NotAuthorizedException.
+ */
+export async function spendSession(
+  { brakes, clock }: Opening,
+  { pool }: UserPlace,
+  { id, expires }: Session,
+): Promise<void> {
+  if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw spent()
+}
+
+type Opening = Pick<Context, 'brakes' | 'clock'>
+
+async function checkUsable({ brakes, clock }: Opening, { pool }: UserPlace, { id, expires }: Session): Promise<void> {
+  if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
+  if (await brakes.read(markOf(pool.id, id))) throw spent()
+}
+
+function seal({ pool, cipher }: UserPlace, purpose: Purpose, value: unknown): Buffer {
+  return cipher.seal(purpose, Buffer.from(JSON.stringify(value)), pool.id)
+}
+
+function open<T>({ pool, cipher }: UserPlace, purpose: Purpose, sealed: Buffer): T {
+  try {
+    return JSON.parse(cipher.open(purpose, sealed, pool.id).toString('utf8')) as T
+  } catch (error) {
+    throw error instanceof SealBrokenError ? invalidSession() : error
+  }
+}
+
+export const invalidSession = (message = 'Invalid session for the user.'): CognitoError =>
+  new CognitoError('NotAuthorizedException', message)
+
+const spent = (): CognitoError => invalidSession('Invalid session for the user, session can only be used once.')
+
+const markOf = (pool: string, id: string): string => `session\n${pool}\n${id}`
