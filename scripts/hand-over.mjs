@@ -23,7 +23,14 @@ export function handOver(program, args, options = {}) {
       process.on(signal, listener)
       return { signal, listener }
     })
+    // npm forwards signals, but a killed npm forwards nothing: then what it started ends too. (The scripts in package.json
+    // begin with exec because a shell in between would keep the signals to itself.)
+    const parent = process.ppid
+    const watch = setInterval(() => {
+      if (process.env.npm_lifecycle_event !== undefined && process.ppid !== parent) child.kill('SIGTERM')
+    }, 500)
     const settle = (settled) => {
+      clearInterval(watch)
       for (const { signal, listener } of listeners) process.off(signal, listener)
       settled()
     }
