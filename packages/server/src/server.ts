@@ -12,6 +12,7 @@ import { createPools } from './identity/pool.ts'
 import { createLocalKeyRing } from './keys/local-key-ring.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
+import { createDiscovery } from './oauth/discovery.ts'
 import { createRoutes } from './routes.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore } from './store/store.ts'
@@ -33,7 +34,10 @@ const REQUEST_TIMEOUT_MILLISECONDS = 30_000
 const KEEP_ALIVE_MILLISECONDS = 65_000
 
 /** The composition root: from a configuration to a region. */
-export async function createRegion(config: RegionConfig, { clock = systemClock }: { clock?: Clock } = {}): Promise<Region> {
+export async function createRegion(
+  config: RegionConfig,
+  { clock = systemClock }: { clock?: Clock } = {},
+): Promise<Region> {
   const { region, accountId } = config
   const events = createEvents({ region, level: config.log.level })
 
@@ -77,11 +81,14 @@ export async function createRegion(config: RegionConfig, { clock = systemClock }
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
     kms: { keyRing, clock, events, region, accountId },
-    mounted: [],
+    mounted: [createDiscovery(context)],
   })
   const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
   const server = config.tls
-    ? createHttpsServer({ cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) }, listener)
+    ? createHttpsServer(
+        { cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) },
+        listener,
+      )
     : createHttpServer(listener)
   server.headersTimeout = HEADERS_TIMEOUT_MILLISECONDS
   server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS

@@ -2,7 +2,8 @@ import { CognitoError } from '../errors.ts'
 import { checkAccessToken } from '../identity/access.ts'
 import type { Context } from '../identity/context.ts'
 import type { Client, Pool } from '../identity/pool.ts'
-import type { User, UserPlace } from '../identity/user.ts'
+import { invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
+import { findUserBySub, type User, type UserPlace } from '../identity/user.ts'
 import { readAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 import type { Caller } from './rows.ts'
@@ -34,17 +35,20 @@ export interface TokenCall extends PoolCall {
   user: User
 }
 
+/** Unsigned, in the middle of a sign-in: with the session of a challenge. */
+export interface SessionCall extends ClientCall {
+  user: User
+  session: Session
+}
+
 /** Reads who calls, and about which pool, up to the point where the gate can decide. */
 export interface Resolved {
   pool: Pool | undefined
   /** The rest of what the handler is given; runs after the gate. Throws in the protocol's terms. */
-  complete(): Promise<Partial<TokenCall & ClientCall>>
+  complete(): Promise<Partial<TokenCall & SessionCall>>
 }
 
-type Reader = (
-  context: Context,
-  input: Record<string, unknown>,
-) => Promise<Resolved>
+type Reader = (context: Context, input: Record<string, unknown>) => Promise<Resolved>
 
 const placeOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<UserPlace> => ({
   pool,
@@ -68,6 +72,25 @@ const withToken: Reader = async (context, input) => {
   }
 }
 
+const withSession = async (context: Context, text: string): Promise<Resolved> => {
+  const id = poolOfSession(text)
+  const pool = id === undefined ? undefined : await context.pools.find(id)
+  if (!pool) throw invalidSession()
+  return {
+    pool,
+    complete: async () => {
+      const place = await placeOf(context, pool)
+      const session = await openSession(context, place, text)
+      const [client, user] = await Promise.all([
+        context.pools.getClient(session.client),
+        findUserBySub(context.store, place, session.sub),
+      ])
+      if (!user) throw invalidSession()
+      return { ...place, client, user, session }
+    },
+  }
+}
+
 export const readers: Record<Caller, Reader> = {
   account: async () => ({ pool: undefined, complete: async () => ({}) }),
   pool: inPool,
@@ -80,6 +103,7 @@ export const readers: Record<Caller, Reader> = {
   token: withToken,
   session: async (context, input) => {
     if (typeof input.AccessToken === 'string') return withToken(context, input)
-    throw new CognitoError('NotAuthorizedException', 'Invalid session for the user.')
+    if (typeof input.Session === 'string') return withSession(context, input.Session)
+    throw new CognitoError('InvalidParameterException', 'Either AccessToken or Session is required.')
   },
 }

@@ -23,7 +23,7 @@ export async function readAccessToken(
   const issuer = jwt?.claims.iss
   if (!jwt || typeof issuer !== 'string') throw refused('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
-  const known = await signingKeys.verifying(pool, jwt.kid)
+  const known = pool && (await signingKeys.verifying(pool, jwt.kid))
   if (!known || !isSignedBy(known.key, jwt)) throw refused('Could not verify signature for Access Token')
 
   // The signature is ours: from here on the claims are what we wrote.

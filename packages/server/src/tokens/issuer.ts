@@ -26,5 +26,11 @@ export function isIssuerOf(place: IssuerPlace, pool: string, issuer: string): bo
   return issuer === issuerOf(place, pool, 'ORIGINAL') || issuer === issuerOf(place, pool, 'UPDATED')
 }
 
-/** The pool that an issuer names. */
-export const poolOfIssuer = (issuer: string): string => issuer.slice(issuer.lastIndexOf('/') + 1)
+/** The pool that an issuer names, if it names one. */
+export function poolOfIssuer(issuer: string): string | undefined {
+  const pool = issuer.slice(issuer.lastIndexOf('/') + 1)
+  return isPoolId(pool) ? pool : undefined
+}
+
+/** Whether a text out of an unchecked place has the form of a pool id. */
+export const isPoolId = (text: string): boolean => /^[\w-]{1,45}_[0-9a-zA-Z]{1,55}$/.test(text)

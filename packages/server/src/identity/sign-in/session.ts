@@ -1,5 +1,6 @@
 import { CognitoError } from '../../errors.ts'
 import { type Purpose, SealBrokenError } from '../../keys/pool-keys.ts'
+import { isPoolId } from '../../tokens/issuer.ts'
 import type { Context } from '../context.ts'
 import type { SrpState } from '../srp.ts'
 import type { UserPlace } from '../user.ts'
@@ -42,10 +43,11 @@ export function sealSession(place: UserPlace, session: Session): string {
   return Buffer.concat([Buffer.of(pool.length), pool, seal(place, 'session', session)]).toString(TEXT)
 }
 
-/** The pool that a session says it is of; nothing of it is believed yet. */
-export function poolOfSession(text: string): string {
+/** The pool that a session says it is of, if it has the form of one; nothing of it is believed yet. */
+export function poolOfSession(text: string): string | undefined {
   const bytes = Buffer.from(text, TEXT)
-  return bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString()
+  const pool = bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString()
+  return isPoolId(pool) ? pool : undefined
 }
 
 /** Opens a session that was not used up. Throws NotAuthorizedException. */

@@ -1,0 +1,11 @@
+import type { Context } from '../identity/context.ts'
+import type { PublishedKey } from '../tokens/signing-keys.ts'
+
+/** The keys that check a pool's tokens (RFC 7517 §5); undefined when this region does not hold the pool. */
+export async function readJwks(
+  { signingKeys }: Pick<Context, 'signingKeys'>,
+  pool: string,
+): Promise<{ keys: PublishedKey[] } | undefined> {
+  const keys = await signingKeys.published(pool)
+  return keys && { keys }
+}
