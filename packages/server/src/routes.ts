@@ -1,4 +1,4 @@
-import { type Context as HonoContext, Hono } from 'hono'
+import { Hono, type Context as HonoContext } from 'hono'
 import { cors } from 'hono/cors'
 import { type Answer, dispatch, refusal } from './cognito/dispatch.ts'
 import { checkSignature } from './cognito/sigv4.ts'
@@ -10,6 +10,10 @@ import { dispatchKms } from './kms/dispatch.ts'
 /** The largest body that any operation of the API takes (branding assets) is well below this. */
 const BODY_BYTES = 4 * 1024 * 1024
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
+/** What callers say of a JSON body; nothing at all is fine too. */
+const JSON_TYPES = new Set([CONTENT_TYPE, 'application/x-amz-json-1.0', 'application/json', ''])
+/** So much of a message is repeated in a header. */
+const HEADER_CHARACTERS = 300
 const COGNITO = 'AWSCognitoIdentityProviderService.'
 const KMS = 'TrentService.'
 
@@ -54,7 +58,9 @@ export function createRoutes(context: Context, faces: Faces): Hono {
   app.use('/', crossOrigin)
   app.post('/', (c) => answerCall(context, faces, c))
   for (const part of faces.mounted) app.route('/', part)
-  app.notFound((c) => send(c, context.clock.uuid(), refusal(new CognitoError('UnknownOperationException', 'No such path.'))))
+  app.notFound((c) =>
+    send(c, context.clock.uuid(), refusal(new CognitoError('UnknownOperationException', 'No such path.'))),
+  )
   app.onError((error, c) => {
     const requestId = context.clock.uuid()
     context.events.failed({ operation: c.req.path, error, requestId })
@@ -66,10 +72,11 @@ export function createRoutes(context: Context, faces: Faces): Hono {
 async function answerCall(context: Context, faces: Faces, c: HonoContext): Promise<Response> {
   const requestId = context.clock.uuid()
   const target = c.req.header('x-amz-target') ?? ''
-  const body = await readBody(c.req.raw)
-  if (body === undefined) {
-    return send(c, requestId, refusal(new CognitoError('RequestEntityTooLargeException', `A request may have ${BODY_BYTES} bytes.`)))
-  }
+  const body = await readBody(c.req.raw).catch((error: unknown) => {
+    if (error instanceof CognitoError) return error
+    return new CognitoError('SerializationException', 'The request body ended early.')
+  })
+  if (body instanceof CognitoError) return send(c, requestId, refusal(body))
   const sign = (service: 'cognito-idp' | 'kms') => (): void => {
     const url = new URL(c.req.url)
     checkSignature(
@@ -98,19 +105,28 @@ function send(c: HonoContext, requestId: string, { status, body, error }: Answer
     'content-type': CONTENT_TYPE,
     'x-amzn-requestid': requestId,
     'cache-control': 'no-store',
-    ...(error && { 'x-amzn-errortype': error.code, 'x-amzn-errormessage': encodeURI(error.message).slice(0, 1_000) }),
+    ...(error && { 'x-amzn-errortype': error.code, 'x-amzn-errormessage': headerText(error.message) }),
   })
 }
 
-/** Undefined when the body is larger than anything the API takes. */
-async function readBody(request: globalThis.Request): Promise<Buffer | undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > BODY_BYTES) return undefined
+/** Messages repeat what callers sent: text that need not be well formed, nor fit for a header. */
+const headerText = (message: string): string => encodeURI(message.slice(0, HEADER_CHARACTERS).toWellFormed())
+
+/** Throws CognitoError for what is too large or does not call itself JSON; and whatever it is that ends a connection. */
+async function readBody(request: globalThis.Request): Promise<Buffer> {
+  const tooLarge = (): CognitoError =>
+    new CognitoError('RequestEntityTooLargeException', `A request may have ${BODY_BYTES} bytes.`)
+  if (Number(request.headers.get('content-length') ?? 0) > BODY_BYTES) throw tooLarge()
+  const type = (request.headers.get('content-type') ?? '').split(';', 1)[0] as string
+  if (!JSON_TYPES.has(type.trim().toLowerCase())) {
+    throw new CognitoError('SerializationException', `The content type of a request is ${CONTENT_TYPE}.`)
+  }
   if (!request.body) return Buffer.alloc(0)
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body) {
     size += chunk.length
-    if (size > BODY_BYTES) return undefined
+    if (size > BODY_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

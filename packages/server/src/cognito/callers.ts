@@ -56,12 +56,12 @@ const placeOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<Use
 })
 
 const inPool: Reader = async (context, input) => {
-  const pool = await context.pools.get(input.UserPoolId as string)
+  const pool = await context.pools.get(given(input, 'UserPoolId'))
   return { pool, complete: () => placeOf(context, pool) }
 }
 
 const withToken: Reader = async (context, input) => {
-  const { claims, pool: id } = await readAccessToken(context, input.AccessToken as string)
+  const { claims, pool: id } = await readAccessToken(context, given(input, 'AccessToken'))
   const pool = await context.pools.get(id)
   return {
     pool,
@@ -91,12 +91,23 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
   }
 }
 
+/** The model calls some of these optional (GetDevice, UpdateManagedLoginBranding), but says of no other way to know whose call it is. */
+function given(input: Record<string, unknown>, member: 'UserPoolId' | 'ClientId' | 'AccessToken'): string {
+  const value = input[member]
+  if (typeof value === 'string') return value
+  const path = member.charAt(0).toLowerCase() + member.slice(1)
+  throw new CognitoError(
+    'InvalidParameterException',
+    `1 validation error detected: Value null at '${path}' failed to satisfy constraint: Member must not be null`,
+  )
+}
+
 export const readers: Record<Caller, Reader> = {
   account: async () => ({ pool: undefined, complete: async () => ({}) }),
   pool: inPool,
   feedback: inPool,
   client: async (context, input) => {
-    const client = await context.pools.getClient(input.ClientId as string)
+    const client = await context.pools.getClient(given(input, 'ClientId'))
     const pool = await context.pools.get(client.pool)
     return { pool, complete: async () => ({ ...(await placeOf(context, pool)), client }) }
   },
