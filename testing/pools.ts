@@ -1,120 +1,153 @@
+import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import {
+  AdminCreateUserCommand,
+  AdminSetUserPasswordCommand,
+  type AttributeType,
   CreateUserPoolClientCommand,
   type CreateUserPoolClientCommandInput,
   CreateUserPoolCommand,
   type CreateUserPoolCommandInput,
-  CreateUserPoolReplicaCommand,
-  ListUserPoolReplicasCommand,
-  UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
-import { type Plane, type RunningRegion, until } from './regions.ts'
+import type { RunningRegion } from './regions.ts'
 
-export interface TestPool {
-  poolId: string
-  clientId: string
-  clientSecret?: string
+export const PASSWORD = 'Correct-Horse-7'
+
+/** Makes a pool. */
+export async function createPool(
+  { cognito }: RunningRegion,
+  settings: Partial<CreateUserPoolCommandInput> = {},
+): Promise<string> {
+  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'a pool', ...settings }))
+  return UserPool?.Id as string
 }
 
-export interface PoolOptions {
-  plane: Plane
-  /** Where the pool is made: the plane's primary when left out. */
-  region?: RunningRegion
-  overrides?: Partial<CreateUserPoolCommandInput>
-  client?: Partial<CreateUserPoolClientCommandInput>
+export interface TestClient {
+  pool: string
+  id: string
+  secret: string | undefined
 }
 
-/** Makes a pool with one app client for which all password flows are on. */
-export async function createPool({ plane, region = plane.primary, overrides, client }: PoolOptions): Promise<TestPool> {
-  const pool = await region.cognito.send(new CreateUserPoolCommand({ PoolName: 'people', ...overrides }))
-  const poolId = pool.UserPool?.Id as string
-  return { poolId, ...(await createClient({ plane, region, poolId, overrides: client })) }
-}
-
-/** Makes one more app client in a pool. */
-export async function createClient({
-  plane,
-  region = plane.primary,
-  poolId,
-  overrides,
-}: {
-  plane: Plane
-  region?: RunningRegion
-  poolId: string
-  overrides?: Partial<CreateUserPoolClientCommandInput> | undefined
-}): Promise<{ clientId: string; clientSecret?: string }> {
-  const { UserPoolClient } = await region.cognito.send(
+/** Makes an app client that may use every flow, unless the settings say otherwise. */
+export async function createClient(
+  { cognito }: RunningRegion,
+  pool: string,
+  settings: Partial<CreateUserPoolClientCommandInput> = {},
+): Promise<TestClient> {
+  const { UserPoolClient } = await cognito.send(
     new CreateUserPoolClientCommand({
-      UserPoolId: poolId,
-      ClientName: 'app',
+      UserPoolId: pool,
+      ClientName: 'a client',
       ExplicitAuthFlows: [
+        'ALLOW_USER_SRP_AUTH',
         'ALLOW_USER_PASSWORD_AUTH',
         'ALLOW_ADMIN_USER_PASSWORD_AUTH',
-        'ALLOW_USER_SRP_AUTH',
-        'ALLOW_CUSTOM_AUTH',
         'ALLOW_REFRESH_TOKEN_AUTH',
       ],
-      ...overrides,
+      ...settings,
     }),
   )
-  return {
-    clientId: UserPoolClient?.ClientId as string,
-    ...(UserPoolClient?.ClientSecret !== undefined && { clientSecret: UserPoolClient.ClientSecret }),
-  }
+  return { pool, id: UserPoolClient?.ClientId as string, secret: UserPoolClient?.ClientSecret }
 }
 
-/** Makes a customer managed key in the first region; a multi-Region one is given to the others as well. Answers its ARN. */
-export async function createKey({
-  plane,
-  multiRegion = true,
-}: {
-  plane: Plane
-  multiRegion?: boolean
-}): Promise<string> {
-  const { kms, name } = plane.primary
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: multiRegion }))
-  const arn = KeyMetadata?.Arn as string
-  for (const other of multiRegion ? plane.regions.filter((region) => region.name !== name) : []) {
-    await kms.send(new ReplicateKeyCommand({ KeyId: arn, ReplicaRegion: other.name }))
-  }
-  return arn
-}
-
-/** Makes a pool under a multi-Region key, with the UPDATED issuer, and one app client: all that a replica needs. */
-export async function createReplicablePool(options: PoolOptions): Promise<TestPool> {
-  const KmsKeyArn = await createKey(options)
-  return createPool({
-    ...options,
-    overrides: {
-      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn },
-      IssuerConfiguration: { Type: 'UPDATED' },
-      ...options.overrides,
-    },
-  })
-}
-
-/** Makes such a pool with a replica in the second region, waits until it is copied, and turns it on unless told otherwise. */
-export async function createReplicatedPool({
-  active = true,
-  ...options
-}: PoolOptions & { active?: boolean }): Promise<TestPool> {
-  const pool = await createReplicablePool(options)
-  const { primary, secondary } = options.plane
-  const replica = { UserPoolId: pool.poolId, RegionName: secondary.name }
-  await primary.cognito.send(new CreateUserPoolReplicaCommand(replica))
-  const isThere = async (status: string): Promise<boolean> => {
-    const all = await secondary.cognito
-      .send(new ListUserPoolReplicasCommand({ UserPoolId: pool.poolId }))
-      .catch(() => undefined)
-    return (
-      all?.UserPoolReplicas?.some(({ RegionName, Status }) => RegionName === secondary.name && Status === status) ??
-      false
+/** Makes a user with a lasting password, or with a temporary one. Answers the sub. */
+export async function createUser(
+  { cognito }: RunningRegion,
+  pool: string,
+  {
+    username,
+    password = PASSWORD,
+    temporary = false,
+    attributes = [],
+  }: { username: string; password?: string; temporary?: boolean; attributes?: AttributeType[] },
+): Promise<string> {
+  const { User } = await cognito.send(
+    new AdminCreateUserCommand({
+      UserPoolId: pool,
+      Username: username,
+      TemporaryPassword: password,
+      MessageAction: 'SUPPRESS',
+      UserAttributes: attributes,
+    }),
+  )
+  if (!temporary) {
+    await cognito.send(
+      new AdminSetUserPasswordCommand({ UserPoolId: pool, Username: username, Password: password, Permanent: true }),
     )
   }
-  await until(() => isThere('INACTIVE'), { what: 'the replica' })
-  if (active) {
-    await primary.cognito.send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'ACTIVE' }))
-    await until(() => isThere('ACTIVE'), { what: 'the active replica' })
+  return User?.Attributes?.find(({ Name }) => Name === 'sub')?.Value as string
+}
+
+/** The proof of a client's secret. */
+export const secretHash = ({ id, secret = '' }: TestClient, username: string): string =>
+  createHmac('sha256', secret)
+    .update(username + id)
+    .digest('base64')
+
+/** The client's side of SRP-6a, written from the specification and with nothing of the server's. */
+export class SrpClient {
+  readonly A: string
+  readonly #a: bigint
+  readonly #poolName: string
+
+  constructor(pool: string) {
+    this.#poolName = pool.slice(pool.indexOf('_') + 1)
+    this.#a = BigInt(`0x${randomBytes(64).toString('hex')}`)
+    this.A = power(2n, this.#a).toString(16)
   }
-  return pool
+
+  /** The responses to PASSWORD_VERIFIER. */
+  answer(parameters: Record<string, string>, password: string, now = new Date()): Record<string, string> {
+    const { SALT = '', SRP_B = '', SECRET_BLOCK = '', USER_ID_FOR_SRP = '' } = parameters
+    const B = BigInt(`0x${SRP_B}`)
+    const x = BigInt(
+      `0x${sha256(padded(BigInt(`0x${SALT}`)), sha256(`${this.#poolName}${USER_ID_FOR_SRP}:${password}`)).toString('hex')}`,
+    )
+    const u = BigInt(`0x${sha256(padded(BigInt(`0x${this.A}`)), padded(B)).toString('hex')}`)
+    const k = BigInt(`0x${sha256(padded(N), padded(2n)).toString('hex')}`)
+    const base = (((B - k * power(2n, x)) % N) + N) % N
+    const S = power(base, this.#a + u * x)
+    const key = Buffer.from(hkdfSync('sha256', padded(S), padded(u), 'Caldera Derived Key', 16))
+    const timestamp = timestampOf(now)
+    const signature = createHmac('sha256', key)
+      .update(this.#poolName + USER_ID_FOR_SRP)
+      .update(Buffer.from(SECRET_BLOCK, 'base64'))
+      .update(timestamp)
+      .digest('base64')
+    return {
+      USERNAME: USER_ID_FOR_SRP,
+      PASSWORD_CLAIM_SECRET_BLOCK: SECRET_BLOCK,
+      PASSWORD_CLAIM_SIGNATURE: signature,
+      TIMESTAMP: timestamp,
+    }
+  }
+}
+
+/** `Sat Jun 6 04:05:09 UTC 2026`: English, and the day without a zero in front. */
+export function timestampOf(moment: Date): string {
+  const [weekday = '', , month = '', , clock = ''] = moment.toUTCString().split(' ')
+  return `${weekday.slice(0, 3)} ${month} ${moment.getUTCDate()} ${clock} UTC ${moment.getUTCFullYear()}`
+}
+
+// RFC 3526 §4.
+const N = BigInt(
+  '0xFFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3BE39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA051015728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7DB3970F85A6E1E4C7ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200CBBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF',
+)
+
+function power(base: bigint, exponent: bigint): bigint {
+  let result = 1n
+  for (let b = base, e = exponent; e > 0n; e >>= 1n, b = (b * b) % N) if (e & 1n) result = (result * b) % N
+  return result
+}
+
+/** As Java's BigInteger writes a number that is not negative. */
+function padded(value: bigint): Buffer {
+  const hex = value.toString(16)
+  const even = hex.length % 2 === 0 ? hex : `0${hex}`
+  return Buffer.from(/^[89a-f]/.test(even) ? `00${even}` : even, 'hex')
+}
+
+function sha256(...parts: (Buffer | string)[]): Buffer {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest()
 }

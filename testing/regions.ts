@@ -17,7 +17,10 @@ export const engines: readonly EngineName[] = (process.env.TWINPOOL_TEST_ENGINES
   ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : []),
 ]
 
-export const credentials = { accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'a-secret-for-tests-alone-0123456789' }
+export const credentials = {
+  accessKeyId: 'AKIATWINPOOLTESTING0',
+  secretAccessKey: 'a-secret-for-tests-alone-0123456789',
+}
 
 export interface Message {
   to: string
@@ -51,10 +54,14 @@ export interface Plane {
   stop(): Promise<void>
 }
 
+type RegionClock = NonNullable<Parameters<typeof createRegion>[1]>['clock']
+
 export interface PlaneOptions {
   engine?: EngineName
   regions?: readonly string[]
   config?: Partial<RegionConfigInput>
+  /** The time that the regions go by; the system's by default. */
+  clock?: RegionClock
 }
 
 /** Starts regions in this process, each with a store, a port and keys of its own, and tears all of it down again. */
@@ -62,6 +69,7 @@ export async function startRegions({
   engine = 'sqlite',
   regions = ['us-west-2', 'us-east-1'],
   config = {},
+  clock,
 }: PlaneOptions = {}): Promise<Plane> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   const inbox: Message[] = []
@@ -93,7 +101,9 @@ export async function startRegions({
       keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
       cluster: { secret },
       peers: Object.fromEntries(
-        regions.flatMap((peer, index) => (peer === name ? [] : [[peer, { endpoint: `http://127.0.0.1:${ports[index]}` }]])),
+        regions.flatMap((peer, index) =>
+          peer === name ? [] : [[peer, { endpoint: `http://127.0.0.1:${ports[index]}` }]],
+        ),
       ),
       messages: { kind: 'inbox', url: `http://127.0.0.1:${(inboxServer.address() as AddressInfo).port}/` },
       log: { level: (process.env.TWINPOOL_TEST_LOG as 'info') ?? 'silent' },
@@ -103,12 +113,12 @@ export async function startRegions({
     const entry: RunningRegion = {
       name,
       endpoint,
-      region: await createRegion(parsed),
+      region: await createRegion(parsed, { clock }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
       restart: async () => {
         await entry.stop()
-        entry.region = await createRegion(parsed)
+        entry.region = await createRegion(parsed, { clock })
         await entry.region.start()
       },
       stop: () => entry.region.stop(),
