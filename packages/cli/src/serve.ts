@@ -29,6 +29,8 @@ export const serve: Command = {
     process.send?.(ready)
     await stopping
     await region.stop()
+    // The channel to the process that started this one would keep it alive.
+    if (process.connected) process.disconnect()
     return 0
   },
 }
