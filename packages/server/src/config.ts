@@ -8,7 +8,10 @@ const secret = (bytes: number) => z.string().min(bytes, `at least ${bytes} chara
 const schema = z
   .strictObject({
     region: regionName,
-    accountId: z.string().regex(/^\d{12}$/).default('000000000000'),
+    accountId: z
+      .string()
+      .regex(/^\d{12}$/)
+      .default('000000000000'),
     parity: z.enum(['aws', 'extended']).default('aws'),
     listen: z
       .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65_535).default(9401) })
@@ -33,18 +36,29 @@ const schema = z
       .min(1),
     /** Calls may be signed for any region's name: for a region behind a router that clients think of as another one. */
     anyRegionInSignature: z.boolean().default(false),
-    keys: z.strictObject({
-      provider: z.literal('local'),
-      /** 32 bytes, base64: what the local key ring is sealed under. Either this or masterKeyFile. */
-      masterKey: z.base64().optional(),
-      masterKeyFile: z.string().optional(),
-    }),
+    keys: z.discriminatedUnion('provider', [
+      z.strictObject({
+        provider: z.literal('local'),
+        /** 32 bytes, base64: what the local key ring is sealed under. Either this or masterKeyFile. */
+        masterKey: z.base64().optional(),
+        masterKeyFile: z.string().optional(),
+      }),
+      z.strictObject({
+        provider: z.literal('aws-kms'),
+        /** The AWS region whose KMS is asked. Default: this region's name. */
+        region: regionName.optional(),
+        /** Default: the public endpoint of KMS in that region. */
+        endpoint: baseUrl.optional(),
+        /** The key for pools that have none of their own. */
+        serviceKeyArn: z.string().regex(/^arn:aws[a-z-]*:kms:[a-z\d-]+:\d{12}:key\/[\w-]+$/, 'the ARN of a KMS key'),
+        /** How long data keys stay open while KMS does not answer. */
+        unwrappedForMinutes: z.number().int().min(5).max(10_080).default(720),
+      }),
+    ]),
     /** With what the regions prove themselves to each other. */
     cluster: z.strictObject({ secret: secret(32) }),
     /** The other regions: where clients reach them, and where this one fetches their changes. */
-    peers: z
-      .record(regionName, z.strictObject({ endpoint: baseUrl, replication: baseUrl.optional() }))
-      .default({}),
+    peers: z.record(regionName, z.strictObject({ endpoint: baseUrl, replication: baseUrl.optional() })).default({}),
     messages: z
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('none') }),
@@ -56,11 +70,16 @@ const schema = z
   .superRefine((config, refinement) => {
     const refuse = (path: string[], message: string): void => refinement.addIssue({ code: 'custom', path, message })
     if (Object.hasOwn(config.peers, config.region)) refuse(['peers', config.region], 'a region is no peer of itself')
-    if ((config.keys.masterKey === undefined) === (config.keys.masterKeyFile === undefined)) {
-      refuse(['keys'], 'exactly one of masterKey and masterKeyFile')
-    }
-    if (config.keys.masterKey && Buffer.from(config.keys.masterKey, 'base64').length !== 32) {
-      refuse(['keys', 'masterKey'], '32 bytes in base64')
+    const { keys } = config
+    if (keys.provider === 'local') {
+      if ((keys.masterKey === undefined) === (keys.masterKeyFile === undefined)) {
+        refuse(['keys'], 'exactly one of masterKey and masterKeyFile')
+      }
+      if (keys.masterKey && Buffer.from(keys.masterKey, 'base64').length !== 32) {
+        refuse(['keys', 'masterKey'], '32 bytes in base64')
+      }
+    } else if (keys.serviceKeyArn.split(':')[3] !== (keys.region ?? config.region)) {
+      refuse(['keys', 'serviceKeyArn'], 'a key of the region whose KMS is asked')
     }
     if (config.parity === 'aws' && Object.keys(config.peers).length > 1) {
       refuse(['peers'], 'in `aws` parity there is one other region at most; use "parity": "extended" for more')

@@ -9,8 +9,10 @@ import type { RegionConfig } from './config.ts'
 import { createEvents } from './events/events.ts'
 import type { Context } from './identity/context.ts'
 import { createPools } from './identity/pool.ts'
-import { createLocalKeyRing } from './keys/local-key-ring.ts'
+import { type AwsKms, openAwsKms } from './keys/aws-kms.ts'
+import { createLocalKeyRing, type LocalKeyRing } from './keys/local-key-ring.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
+import type { KeyProvider } from './keys/provider.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createRoutes } from './routes.ts'
@@ -45,16 +47,8 @@ export async function createRegion(
   const store = await openStore(config.store, { clock, region })
   const brakes = createBrakes({ engine: store.engine, clock })
 
-  const masterKey = config.keys.masterKey ?? readFileSync(config.keys.masterKeyFile as string, 'utf8').trim()
-  const keyRing = createLocalKeyRing({
-    store,
-    clock,
-    region,
-    accountId,
-    masterKey: Buffer.from(masterKey, 'base64'),
-    clusterSecret: config.cluster.secret,
-  })
-  const keys = createPoolKeys({ store, provider: keyRing, clock })
+  const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events })
+  const keys = createPoolKeys({ store, provider: keyProvider, clock })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
@@ -70,8 +64,8 @@ export async function createRegion(
     pools: createPools({ store }),
     keys,
     signingKeys: createSigningKeys({ store }),
-    keyProvider: keyRing,
-    serviceKeyArn: await keyRing.ensureServiceKey(),
+    keyProvider,
+    serviceKeyArn,
     brakes,
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
@@ -102,6 +96,7 @@ export async function createRegion(
       server.once('error', reject)
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
+      awsKms?.start()
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
@@ -111,9 +106,45 @@ export async function createRegion(
       server.closeIdleConnections()
       server.closeAllConnections()
       await promise
+      await awsKms?.stop()
       await store.close()
     },
   }
+}
+
+interface OpenKeys {
+  keyProvider: KeyProvider
+  serviceKeyArn: string
+  keyRing?: LocalKeyRing
+  awsKms?: AwsKms
+}
+
+async function openKeys(
+  { keys, region, accountId, cluster }: RegionConfig,
+  { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
+): Promise<OpenKeys> {
+  if (keys.provider === 'aws-kms') {
+    const { endpoint, serviceKeyArn, unwrappedForMinutes } = keys
+    const awsKms = await openAwsKms({
+      endpoint,
+      serviceKeyArn,
+      unwrappedForMinutes,
+      region: keys.region ?? region,
+      clock,
+      events,
+    })
+    return { keyProvider: awsKms, serviceKeyArn, awsKms }
+  }
+  const masterKey = keys.masterKey ?? readFileSync(keys.masterKeyFile as string, 'utf8').trim()
+  const keyRing = createLocalKeyRing({
+    store,
+    clock,
+    region,
+    accountId,
+    masterKey: Buffer.from(masterKey, 'base64'),
+    clusterSecret: cluster.secret,
+  })
+  return { keyProvider: keyRing, serviceKeyArn: await keyRing.ensureServiceKey(), keyRing }
 }
 
 const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>

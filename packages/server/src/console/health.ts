@@ -16,22 +16,26 @@ export async function checkHealth({
   serviceKeyArn,
 }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>): Promise<Health> {
   const checks: Health['checks'] = {
-    store: await attempt(() => store.check()),
+    store: await attempt(() => store.check().then(() => undefined)),
     keys: await attempt(async () => {
       const key = await keyProvider.find(serviceKeyArn)
       if (!key?.enabled) throw new Error('the service key is disabled or gone')
+      const outage = keyProvider.outage?.()
+      if (!outage) return undefined
+      const { cause, seconds, secondsLeft } = outage
+      return `the key service has not answered for ${seconds} s (${cause}); what is open stays open for ${secondsLeft} s`
     }),
   }
   const ok = Object.values(checks).every((check) => check.ok)
   return { status: ok ? 'ok' : 'failing', region, checks }
 }
 
-async function attempt(work: () => Promise<void>): Promise<{ ok: boolean; detail?: string }> {
+async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: boolean; detail?: string }> {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MILLISECONDS)
   try {
-    await Promise.race([work(), promise])
-    return { ok: true }
+    const detail = await Promise.race([work(), promise])
+    return { ok: true, ...(detail && { detail }) }
   } catch (error) {
     return { ok: false, detail: (error as Error).message }
   } finally {

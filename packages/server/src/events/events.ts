@@ -17,6 +17,13 @@ export interface Events {
   noted(event: string, details: Record<string, unknown>): void
   /** How far behind this region may be of a peer, in seconds on the peer's clock. */
   lag(of: { peer: string; seconds: number }): void
+  /** The key service has begun not to answer: what is open stays open for `secondsLeft`. */
+  keyServiceLost(of: { arn: string; cause: string; secondsLeft: number }): void
+  keyServiceBack(after: { seconds: number }): void
+  /** For how long the key service has not answered; 0 when it does. */
+  keyServiceOutage(of: { seconds: number }): void
+  /** The key service does not let a key be used, so the pools under it stand still. */
+  keyRefused(of: { arn: string; reason: string }): void
   readonly registry: Registry
 }
 
@@ -62,6 +69,12 @@ export function createEvents({
     registers,
   })
 
+  const keyServiceOutage = new Gauge({
+    name: 'twinpool_key_service_outage_seconds',
+    help: 'For how long the key service has not answered; 0 when it does',
+    registers,
+  })
+
   return {
     registry,
     requested: ({ operation, outcome, milliseconds }) => {
@@ -94,5 +107,18 @@ export function createEvents({
       log.info({ event, ...details }, event)
     },
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
+    keyServiceLost: (of) => {
+      notes.inc({ event: 'key-service-lost' })
+      log.error({ event: 'key-service-lost', ...of }, 'the key service does not answer')
+    },
+    keyServiceBack: (after) => {
+      notes.inc({ event: 'key-service-back' })
+      log.info({ event: 'key-service-back', ...after }, 'the key service answers again')
+    },
+    keyServiceOutage: ({ seconds }) => keyServiceOutage.set(seconds),
+    keyRefused: (of) => {
+      notes.inc({ event: 'key-refused' })
+      log.error({ event: 'key-refused', ...of }, 'the key service does not let a key be used')
+    },
   }
 }

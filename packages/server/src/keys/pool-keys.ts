@@ -4,7 +4,7 @@ import { createCache } from '../store/cache.ts'
 import { ONLY } from '../store/kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { KeyUnavailableError, type KeyProvider } from './provider.ts'
+import { type KeyProvider, KeyUnavailableError } from './provider.ts'
 
 /**
  * Seals and opens under the data key of one pool (AES-256-GCM, one subkey per purpose by HKDF, RFC 5869). What was sealed
@@ -69,7 +69,7 @@ export function createPoolKeys({
   provider.onChange(() => ciphers.clear())
 
   const unwrap = (pool: string, { keyArn, wrapped }: DataKey): Promise<Buffer> =>
-    provider.unwrap(localArn(keyArn, store.region), Buffer.from(wrapped, 'base64'), contextOf(pool))
+    provider.unwrap(localArn(keyArn, provider.region), Buffer.from(wrapped, 'base64'), contextOf(pool))
   const write = (tx: Transaction, pool: string, keyArn: string, wrapped: Buffer): Promise<void> =>
     tx.put('data-key', {
       pool,

@@ -16,6 +16,9 @@ export interface KmsRequest {
   requestId: string
 }
 
+/** A region whose keys AWS KMS keeps has no ring of its own. */
+export type KmsFace = Omit<KmsContext, 'keyRing'> & { keyRing?: KmsContext['keyRing'] | undefined }
+
 export interface KmsAnswer {
   status: number
   /** JSON text; '' for the operations that answer with an empty body. */
@@ -29,27 +32,29 @@ const isOperation = (name: string): name is OperationName => Object.hasOwn(opera
  * The life of a call: name -> signature -> input -> handler -> answer. Never throws; what is not a refusal in the protocol's
  * terms is told to the operator, and the caller gets KMSInternalException.
  */
-export async function dispatchKms(kms: KmsContext, request: KmsRequest): Promise<KmsAnswer> {
+export async function dispatchKms(face: KmsFace, request: KmsRequest): Promise<KmsAnswer> {
   const { operation, requestId } = request
-  const started = kms.clock.monotonic()
+  const { keyRing } = face
+  const started = face.clock.monotonic()
   const known = isOperation(operation) || notImplemented.has(operation)
   let outcome = 'ok'
   try {
     if (!known) throw new KmsError('UnknownOperationException', 'AWS KMS has no such operation.')
     request.checkSignature()
     if (!isOperation(operation)) throw new KmsError('NotImplementedException', `${operation} is not implemented.`)
+    if (!keyRing) throw new KmsError('NotImplementedException', 'AWS KMS keeps the keys of this region: ask it.')
     const input = validateInput(operation, parse(request.body))
-    const output = await (operations[operation] as Handler<OperationName>)(kms, input as never)
+    const output = await (operations[operation] as Handler<OperationName>)({ ...face, keyRing }, input as never)
     return { status: 200, body: output === undefined ? '' : JSON.stringify(output, wireForm) }
   } catch (thrown) {
     const error = inProtocol(thrown)
     outcome = error.code
-    if (error.status === 500) kms.events.failed({ operation: `kms:${operation}`, error: thrown, requestId })
+    if (error.status === 500) face.events.failed({ operation: `kms:${operation}`, error: thrown, requestId })
     const { code, message, status } = error
     return { status, body: JSON.stringify({ __type: code, message }), error: { code, message } }
   } finally {
-    const milliseconds = kms.clock.monotonic() - started
-    kms.events.requested({ operation: known ? `kms:${operation}` : 'unknown', outcome, milliseconds })
+    const milliseconds = face.clock.monotonic() - started
+    face.events.requested({ operation: known ? `kms:${operation}` : 'unknown', outcome, milliseconds })
   }
 }
 

@@ -1,0 +1,448 @@
+import type { KeyMetadata, KMS } from '@aws-sdk/client-kms'
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
+import { type KeyDescription, type KeyOutage, type KeyProvider, KeyUnavailableError } from './provider.ts'
+
+/**
+ * Keys kept by AWS KMS. What KMS has opened stays open in memory, so that requests do not wait for it; each minute it is asked
+ * again to open something under every key in use. A refusal counts at once. While there is no answer, what is open stays
+ * open for a bounded time.
+ */
+export interface AwsKms extends KeyProvider {
+  /** Asks about every key in use, and lets go of what KMS refuses or has not answered for, for too long. Never throws. */
+  recheck(): Promise<void>
+  /** Rechecks now, and each minute from now on. */
+  start(): void
+  /** Ends the rechecks and the client's connections. */
+  stop(): Promise<void>
+}
+
+export interface AwsKmsConfig {
+  client: Pick<KMS, 'decrypt' | 'describeKey' | 'destroy' | 'encrypt' | 'generateDataKey'>
+  clock: Pick<Clock, 'monotonic' | 'wait'>
+  events: Pick<Events, 'keyRefused' | 'keyServiceBack' | 'keyServiceLost' | 'keyServiceOutage' | 'noted'>
+  /** The region whose KMS the client asks. */
+  region: string
+  /** Always watched, so that an outage is seen even before any pool is used. */
+  serviceKeyArn: string
+  /** How long data keys stay open while KMS does not answer. */
+  unwrappedForMinutes: number
+}
+
+type Context = Record<string, string>
+
+/** What is known of one key. Times are those of the monotonic clock. */
+interface Holding {
+  /** Open data keys, by what wraps them. */
+  opened: Map<string, Buffer>
+  /** What a recheck asks KMS to open. */
+  probe?: { wrapped: Buffer; context: Context }
+  /** When KMS was last asked to use the key, and did. */
+  usedAt: number
+  failing?: { since: number; cause: string }
+  /** Until then a request is not worth another call. */
+  rest?: Rest
+}
+
+interface Rest {
+  until: number
+  message: string
+}
+
+const RECHECK_MILLISECONDS = 60_000
+const REST_MILLISECONDS = 5_000
+const RECHECKS_AT_ONCE = 8
+const OPENED_PER_KEY = 10_000
+const DESCRIBED_MILLISECONDS = 10_000
+
+/** From the call to the last of its retries. */
+const DEADLINE_MILLISECONDS = 5_000
+/** The same for a look at a key that is known already: less than a health check waits. */
+const LOOK_MILLISECONDS = 1_000
+const CONNECTION_MILLISECONDS = 1_000
+const REQUEST_MILLISECONDS = 2_000
+const ATTEMPTS = 3
+
+/**
+ * KMS has answered, and does not let us use the key. Whatever else goes wrong (no connection, throttling, 5xx, credentials
+ * that cannot be had) says nothing of the key, and is an outage.
+ * https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors
+ */
+const REFUSALS = new Set([
+  'AccessDeniedException',
+  'DisabledException',
+  'InvalidArnException',
+  'InvalidKeyUsageException',
+  'KMSInvalidStateException',
+  'NotFoundException',
+  'UnsupportedOperationException',
+  'ValidationException',
+])
+/** The key is well; what it was to open is not. */
+const NOT_ITS_OWN = new Set(['IncorrectKeyException', 'InvalidCiphertextException'])
+/** An outage of one key (its key store, say), while others may be well. */
+const OF_ONE_KEY = new Set(['KeyUnavailableException'])
+
+/** Crypto operations work on a key that is being updated. https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
+const USABLE_STATES = new Set(['Enabled', 'Updating'])
+
+export function createAwsKms(config: AwsKmsConfig): AwsKms {
+  const { client, clock, events, region, serviceKeyArn } = config
+  const boundMilliseconds = config.unwrappedForMinutes * 60_000
+  const holdings = new Map<string, Holding>()
+  const described = new Map<string, { at: number; key: KeyDescription | undefined }>()
+  const listeners: ((arn: string) => void)[] = []
+  const stopped = new AbortController()
+  /** KMS as a whole does not answer. */
+  let rest: Rest | undefined
+  let lostSince: number | undefined
+  let watching: Promise<void> | undefined
+
+  const hold = (arn: string): Holding => {
+    const holding = holdings.get(arn) ?? { opened: new Map(), usedAt: Number.NEGATIVE_INFINITY }
+    holdings.set(arn, holding)
+    return holding
+  }
+  hold(serviceKeyArn)
+
+  const isWithinBound = (at: number): boolean => clock.monotonic() - at <= boundMilliseconds
+  const isNow = (one: Rest | undefined): one is Rest => one !== undefined && clock.monotonic() < one.until
+  const tell = (arn: string): void => {
+    for (const heard of listeners) heard(arn)
+  }
+
+  const outage = (): KeyOutage | undefined => {
+    const failing = [...holdings.values()].filter((holding) => holding.failing !== undefined)
+    if (failing.length === 0) return undefined
+    const now = clock.monotonic()
+    const first = failing.map((holding) => holding.failing as NonNullable<Holding['failing']>).reduce(earlier)
+    const ends = failing.filter(({ opened }) => opened.size > 0).map(({ usedAt }) => usedAt + boundMilliseconds)
+    return {
+      cause: first.cause,
+      seconds: Math.round((now - first.since) / 1000),
+      secondsLeft: ends.length === 0 ? 0 : Math.max(0, Math.round((Math.min(...ends) - now) / 1000)),
+    }
+  }
+
+  const report = (arn: string): void => {
+    const current = outage()
+    if (current && lostSince === undefined) {
+      lostSince = clock.monotonic()
+      events.keyServiceLost({ arn, cause: current.cause, secondsLeft: current.secondsLeft })
+    }
+    if (!current && lostSince !== undefined) {
+      events.keyServiceBack({ seconds: Math.round((clock.monotonic() - lostSince) / 1000) })
+      lostSince = undefined
+    }
+    events.keyServiceOutage({ seconds: current?.seconds ?? 0 })
+  }
+
+  const ask = async <T>(call: Call<T>, deadlineMilliseconds = DEADLINE_MILLISECONDS): Promise<T> => {
+    const answered = new AbortController()
+    const late = new AbortController()
+    const tooLate = async (): Promise<never> => {
+      await clock.wait(deadlineMilliseconds, answered.signal)
+      late.abort()
+      throw new NoAnswerError()
+    }
+    try {
+      return await Promise.race([call({ abortSignal: late.signal }), tooLate()])
+    } finally {
+      answered.abort()
+    }
+  }
+
+  const answered = (arn: string): void => {
+    const holding = hold(arn)
+    delete holding.failing
+    delete holding.rest
+    report(arn)
+  }
+
+  const refuse = (arn: string, reason: string): string => {
+    const message = `AWS KMS does not let the key ${arn} be used: ${reason}`
+    const { opened } = hold(arn)
+    const news = !holdings.get(arn)?.rest || opened.size > 0
+    holdings.set(arn, {
+      opened: new Map(),
+      usedAt: Number.NEGATIVE_INFINITY,
+      rest: { until: clock.monotonic() + REST_MILLISECONDS, message },
+    })
+    described.delete(arn)
+    if (news) events.keyRefused({ arn, reason })
+    if (opened.size > 0) tell(arn)
+    report(arn)
+    return message
+  }
+
+  const fail = (arn: string, error: unknown): string => {
+    const holding = hold(arn)
+    const cause = causeOf(error)
+    const message = `AWS KMS cannot be asked about the key ${arn}: ${cause}`
+    holding.failing ??= { since: clock.monotonic(), cause }
+    const pause = { until: clock.monotonic() + REST_MILLISECONDS, message }
+    if (OF_ONE_KEY.has(cause)) holding.rest = pause
+    else rest = pause
+    report(arn)
+    return message
+  }
+
+  /** Has KMS use a key, and keeps what the answer says of the key. Throws KeyUnavailableError. */
+  const use = async <T>(arn: string, call: Call<T>): Promise<T> => {
+    const asked = clock.monotonic()
+    try {
+      const answer = await ask(call)
+      answered(arn)
+      hold(arn).usedAt = asked
+      return answer
+    } catch (error) {
+      const name = (error as Error).name
+      if (REFUSALS.has(name)) throw new KeyUnavailableError(refuse(arn, name), { cause: error })
+      if (NOT_ITS_OWN.has(name)) {
+        answered(arn)
+        const message = `the key ${arn} does not open what is said to be wrapped under it`
+        throw new KeyUnavailableError(message, { cause: error })
+      }
+      throw new KeyUnavailableError(fail(arn, error), { cause: error })
+    }
+  }
+
+  const checkWorthAsking = (arn: string): void => {
+    const pause = [rest, holdings.get(arn)?.rest].find(isNow)
+    if (pause) throw new KeyUnavailableError(pause.message)
+  }
+
+  const keep = (arn: string, opened: { plain: Buffer; wrapped: Buffer; context: Context }): void => {
+    const holding = hold(arn)
+    const { plain, wrapped, context } = opened
+    if (holding.opened.size >= OPENED_PER_KEY) holding.opened.delete(holding.opened.keys().next().value as string)
+    holding.opened.set(nameOf(wrapped, context), plain)
+    holding.probe = { wrapped, context }
+  }
+
+  const decrypt = async (arn: string, wrapped: Buffer, context: Context): Promise<Buffer> => {
+    const plain = await use(arn, async (options) => {
+      const input = { KeyId: arn, CiphertextBlob: wrapped, EncryptionContext: context }
+      return bytesOf((await client.decrypt(input, options)).Plaintext)
+    })
+    keep(arn, { plain, wrapped, context })
+    return plain
+  }
+
+  const describe = async (arn: string, deadlineMilliseconds?: number): Promise<KeyDescription | undefined> => {
+    const at = clock.monotonic()
+    let key: KeyDescription | undefined
+    try {
+      const { KeyMetadata } = await ask((options) => client.describeKey({ KeyId: arn }, options), deadlineMilliseconds)
+      key = descriptionOf(arn, region, KeyMetadata)
+    } catch (error) {
+      // To whom may not see a key, KMS does not tell whether there is one.
+      if (!REFUSALS.has((error as Error).name)) throw error
+    }
+    described.set(arn, { at, key })
+    return key
+  }
+
+  const recheckKey = async (arn: string): Promise<void> => {
+    const probe = holdings.get(arn)?.probe
+    try {
+      if (probe) await decrypt(arn, probe.wrapped, probe.context)
+      else {
+        await describe(arn)
+        answered(arn)
+      }
+    } catch (error) {
+      // What KMS said of the key is kept already; a look that failed is told here.
+      if (!(error instanceof KeyUnavailableError)) fail(arn, error)
+    }
+  }
+
+  const letGo = (): void => {
+    for (const [arn, { opened, usedAt }] of holdings) {
+      if (opened.size === 0 || isWithinBound(usedAt)) continue
+      opened.clear()
+      events.noted('key-let-go', { arn })
+      tell(arn)
+    }
+  }
+
+  const forget = (): void => {
+    for (const [arn, holding] of holdings) {
+      const idle = holding.opened.size === 0 && !holding.failing && !isNow(holding.rest)
+      if (idle && arn !== serviceKeyArn) holdings.delete(arn)
+    }
+    for (const [arn, { at }] of described) if (!isWithinBound(at)) described.delete(arn)
+  }
+
+  const recheck = async (): Promise<void> => {
+    letGo()
+    // Longest unanswered first: where KMS throttles, or is lost halfway, every key has its turn.
+    const due = [...holdings].sort(([, a], [, b]) => compare(a.usedAt, b.usedAt)).map(([arn]) => arn)
+    rest = undefined
+    const work = async (): Promise<void> => {
+      while (!rest && !stopped.signal.aborted) {
+        const arn = due.shift()
+        if (arn === undefined) return
+        await recheckKey(arn)
+      }
+    }
+    await Promise.all(Array.from({ length: RECHECKS_AT_ONCE }, work))
+    letGo()
+    forget()
+    report(serviceKeyArn)
+  }
+
+  const watch = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      await recheck()
+      await clock.wait(RECHECK_MILLISECONDS, stopped.signal).catch(() => {})
+    }
+  }
+
+  return {
+    region,
+    outage,
+    recheck,
+    start: () => {
+      watching ??= watch()
+    },
+    stop: async () => {
+      stopped.abort()
+      client.destroy()
+      await watching
+    },
+    onChange: (heard) => {
+      listeners.push(heard)
+    },
+
+    find: async (arn) => {
+      if (arn.split(':')[3] !== region) return undefined
+      const known = described.get(arn)
+      if (known && clock.monotonic() - known.at < DESCRIBED_MILLISECONDS) return known.key
+      // What was known goes on being told in an outage, for as long as what was opened stays open.
+      const stale = known && isWithinBound(known.at) ? known : undefined
+      if (stale && isNow(rest)) return stale.key
+      checkWorthAsking(arn)
+      try {
+        return await describe(arn, stale && LOOK_MILLISECONDS)
+      } catch (error) {
+        if (stale) return stale.key
+        throw new KeyUnavailableError(`AWS KMS cannot be asked about the key ${arn}: ${causeOf(error)}`, {
+          cause: error,
+        })
+      }
+    },
+    generateDataKey: async (arn, context) => {
+      checkWorthAsking(arn)
+      const { plain, wrapped } = await use(arn, async (options) => {
+        const input = { KeyId: arn, KeySpec: 'AES_256', EncryptionContext: context } as const
+        const { Plaintext, CiphertextBlob } = await client.generateDataKey(input, options)
+        return { plain: bytesOf(Plaintext), wrapped: bytesOf(CiphertextBlob) }
+      })
+      keep(arn, { plain, wrapped, context })
+      return { plain, wrapped }
+    },
+    wrap: async (arn, plain, context) => {
+      checkWorthAsking(arn)
+      const wrapped = await use(arn, async (options) => {
+        const input = { KeyId: arn, Plaintext: plain, EncryptionContext: context }
+        return bytesOf((await client.encrypt(input, options)).CiphertextBlob)
+      })
+      keep(arn, { plain, wrapped, context })
+      return wrapped
+    },
+    unwrap: async (arn, wrapped, context) => {
+      const held = holdings.get(arn)
+      const open = held?.opened.get(nameOf(wrapped, context))
+      if (held && open && isWithinBound(held.usedAt)) return open
+      checkWorthAsking(arn)
+      try {
+        return await decrypt(arn, wrapped, context)
+      } catch (error) {
+        const holding = holdings.get(arn)
+        if (holding?.failing) holding.probe ??= { wrapped, context }
+        throw error
+      }
+    },
+  }
+}
+
+type Call<T> = (options: { abortSignal: AbortSignal }) => Promise<T>
+
+class NoAnswerError extends Error {
+  constructor() {
+    super('no answer in time')
+    this.name = 'NoAnswerError'
+  }
+}
+
+/** The AWS SDK is not installed. */
+export class AwsSdkMissingError extends Error {
+  constructor(options: { cause: unknown }) {
+    super(
+      'keys.provider is `aws-kms`, which needs the package @aws-sdk/client-kms: install it beside @twinpool/server',
+      options,
+    )
+    this.name = 'AwsSdkMissingError'
+  }
+}
+
+/**
+ * Keys of AWS KMS, through the AWS SDK and the credentials that it finds. Nothing is asked yet. Throws AwsSdkMissingError.
+ *
+ * @param endpoint of KMS, where it is not the region's public one
+ */
+export async function openAwsKms({
+  endpoint,
+  ...config
+}: Omit<AwsKmsConfig, 'client'> & { endpoint?: string | undefined }): Promise<AwsKms> {
+  const { KMS } = await import('@aws-sdk/client-kms').catch((error: unknown) => {
+    throw new AwsSdkMissingError({ cause: error })
+  })
+  const client = new KMS({
+    region: config.region,
+    ...(endpoint !== undefined && { endpoint }),
+    maxAttempts: ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECTION_MILLISECONDS,
+      requestTimeout: REQUEST_MILLISECONDS,
+      throwOnRequestTimeout: true,
+    },
+  })
+  return createAwsKms({ ...config, client })
+}
+
+function descriptionOf(arn: string, region: string, metadata: KeyMetadata | undefined): KeyDescription {
+  if (!metadata) throw new Error('AWS KMS answered without the metadata of the key')
+  const { KeySpec, KeyState, KeyUsage, MultiRegion, MultiRegionConfiguration } = metadata
+  const symmetric = KeySpec === 'SYMMETRIC_DEFAULT' && KeyUsage === 'ENCRYPT_DECRYPT'
+  const { PrimaryKey, ReplicaKeys = [] } = MultiRegionConfiguration ?? {}
+  const regions = [PrimaryKey, ...ReplicaKeys].flatMap((key) => key?.Region ?? [])
+  return {
+    arn,
+    // Another sort of key is of no use to a pool, whatever its state.
+    enabled: symmetric && KeyState !== undefined && USABLE_STATES.has(KeyState),
+    multiRegion: MultiRegion === true,
+    regions: regions.length === 0 ? [region] : regions,
+  }
+}
+
+function bytesOf(bytes: Uint8Array | undefined): Buffer {
+  if (!bytes) throw new Error('AWS KMS answered without what it was asked for')
+  return Buffer.from(bytes)
+}
+
+/** The order of the pairs of a context means nothing. */
+function nameOf(wrapped: Buffer, context: Context): string {
+  const pairs = Object.entries(context).sort(([a], [b]) => compare(a, b))
+  return `${wrapped.toString('base64')}${JSON.stringify(pairs)}`
+}
+
+const causeOf = (error: unknown): string => {
+  const { code, name } = error as NodeJS.ErrnoException
+  return typeof code === 'string' ? code : name
+}
+
+const compare = <T extends string | number>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const earlier = <T extends { since: number }>(a: T, b: T): T => (b.since < a.since ? b : a)
