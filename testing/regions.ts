@@ -109,7 +109,8 @@ export async function startRegions({
       log: { level: (process.env.TWINPOOL_TEST_LOG as 'info') ?? 'silent' },
       ...config,
     } satisfies RegionConfigInput)
-    const settings = { region: name, endpoint, credentials, maxAttempts: 1 }
+    // A copy: the SDK writes into what it is given.
+    const settings = { region: name, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
     const entry: RunningRegion = {
       name,
       endpoint,

@@ -56,7 +56,10 @@ const notificationBody = text(6, 20000, raw`[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]+`)
 const identifier = raw`[\x21\x23-\x5B\x5D-\x7E]+`
 const idpIdentifier = text(1, 40, raw`[\w\s+=.@-]+`)
 // The shape says [\S]+, yet the password policy counts inner spaces as symbols: only the ends must not be blank.
-const password = text(0, 256, raw`[\S]+`, new RegExp(`^[^${space}](?:[^]*[^${space}])?$`, 'u'))
+const isPassword = new RegExp(`^[^${space}](?:[^]*[^${space}])?$`, 'u')
+const password = text(0, 256, raw`[\S]+`, isPassword)
+// "To create a user with no password, omit this parameter or submit a blank value."
+const passwordOrNone = text(0, 256, raw`[\S]+`, (value) => value === '' || isPassword.test(value))
 const permission = range(1, 2048)
 const providerName = text(1, 32, visible)
 const region = range(5, 32)
@@ -193,7 +196,8 @@ export const constraints: Constraints = {
   // People
   Username: text(1, 128, visible),
   Password: password,
-  TemporaryPassword: password,
+  'SignUpRequest.Password': passwordOrNone,
+  TemporaryPassword: passwordOrNone,
   PreviousPassword: password,
   ProposedPassword: password,
   SecretHash: text(1, 128, raw`[\w+=/]+`),
