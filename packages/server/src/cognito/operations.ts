@@ -7,7 +7,14 @@ import { InitiateAuth } from './operations/auth/InitiateAuth.ts'
 import { RespondToAuthChallenge } from './operations/auth/RespondToAuthChallenge.ts'
 import { RevokeToken } from './operations/auth/RevokeToken.ts'
 import { CreateUserPoolClient } from './operations/clients/CreateUserPoolClient.ts'
+import { DeleteUserPoolClient } from './operations/clients/DeleteUserPoolClient.ts'
 import { DescribeUserPoolClient } from './operations/clients/DescribeUserPoolClient.ts'
+import { ListUserPoolClients } from './operations/clients/ListUserPoolClients.ts'
+import { UpdateUserPoolClient } from './operations/clients/UpdateUserPoolClient.ts'
+import { CreateUserPoolDomain } from './operations/domains/CreateUserPoolDomain.ts'
+import { DeleteUserPoolDomain } from './operations/domains/DeleteUserPoolDomain.ts'
+import { DescribeUserPoolDomain } from './operations/domains/DescribeUserPoolDomain.ts'
+import { UpdateUserPoolDomain } from './operations/domains/UpdateUserPoolDomain.ts'
 import { AdminAddUserToGroup } from './operations/groups/AdminAddUserToGroup.ts'
 import { AdminListGroupsForUser } from './operations/groups/AdminListGroupsForUser.ts'
 import { AdminRemoveUserFromGroup } from './operations/groups/AdminRemoveUserFromGroup.ts'
@@ -17,8 +24,18 @@ import { GetGroup } from './operations/groups/GetGroup.ts'
 import { ListGroups } from './operations/groups/ListGroups.ts'
 import { ListUsersInGroup } from './operations/groups/ListUsersInGroup.ts'
 import { UpdateGroup } from './operations/groups/UpdateGroup.ts'
+import { AddCustomAttributes } from './operations/pools/AddCustomAttributes.ts'
 import { CreateUserPool } from './operations/pools/CreateUserPool.ts'
+import { DeleteUserPool } from './operations/pools/DeleteUserPool.ts'
 import { DescribeUserPool } from './operations/pools/DescribeUserPool.ts'
+import { GetUserPoolMfaConfig } from './operations/pools/GetUserPoolMfaConfig.ts'
+import { ListUserPools } from './operations/pools/ListUserPools.ts'
+import { SetUserPoolMfaConfig } from './operations/pools/SetUserPoolMfaConfig.ts'
+import { UpdateUserPool } from './operations/pools/UpdateUserPool.ts'
+import { CreateUserPoolReplica } from './operations/replicas/CreateUserPoolReplica.ts'
+import { DeleteUserPoolReplica } from './operations/replicas/DeleteUserPoolReplica.ts'
+import { ListUserPoolReplicas } from './operations/replicas/ListUserPoolReplicas.ts'
+import { UpdateUserPoolReplica } from './operations/replicas/UpdateUserPoolReplica.ts'
 import { ChangePassword } from './operations/self-service/ChangePassword.ts'
 import { ConfirmForgotPassword } from './operations/self-service/ConfirmForgotPassword.ts'
 import { DeleteUser } from './operations/self-service/DeleteUser.ts'
@@ -31,6 +48,9 @@ import { VerifyUserAttribute } from './operations/self-service/VerifyUserAttribu
 import { ConfirmSignUp } from './operations/sign-up/ConfirmSignUp.ts'
 import { ResendConfirmationCode } from './operations/sign-up/ResendConfirmationCode.ts'
 import { SignUp } from './operations/sign-up/SignUp.ts'
+import { ListTagsForResource } from './operations/tags/ListTagsForResource.ts'
+import { TagResource } from './operations/tags/TagResource.ts'
+import { UntagResource } from './operations/tags/UntagResource.ts'
 import { AdminConfirmSignUp } from './operations/users/AdminConfirmSignUp.ts'
 import { AdminCreateUser } from './operations/users/AdminCreateUser.ts'
 import { AdminDeleteUser } from './operations/users/AdminDeleteUser.ts'
@@ -56,30 +76,30 @@ export const operations = {
   // Pools
   CreateUserPool:                         account('P', 'config', CreateUserPool),
   DescribeUserPool:                       pool('I', 'none', DescribeUserPool),
-  UpdateUserPool:                         pool('I', 'config'),
-  DeleteUserPool:                         pool('P', 'config'),
-  ListUserPools:                          account('I', 'none'),
-  AddCustomAttributes:                    pool('P', 'config'),
-  GetUserPoolMfaConfig:                   pool('I', 'none'),
-  SetUserPoolMfaConfig:                   pool('I', 'config'),
+  UpdateUserPool:                         pool('I', 'config', UpdateUserPool),
+  DeleteUserPool:                         pool('P', 'config', DeleteUserPool),
+  ListUserPools:                          account('I', 'none', ListUserPools),
+  AddCustomAttributes:                    pool('P', 'config', AddCustomAttributes),
+  GetUserPoolMfaConfig:                   pool('I', 'none', GetUserPoolMfaConfig),
+  SetUserPoolMfaConfig:                   pool('I', 'config', SetUserPoolMfaConfig),
   GetSigningCertificate:                  pool('I', 'none'),
   GetCSVHeader:                           pool('P', 'none'),
 
   // Clients and secrets
   CreateUserPoolClient:                   pool('P', 'config', CreateUserPoolClient),
   DescribeUserPoolClient:                 pool('I', 'none', DescribeUserPoolClient),
-  UpdateUserPoolClient:                   pool('P', 'config'),
-  DeleteUserPoolClient:                   pool('P', 'config'),
-  ListUserPoolClients:                    pool('I', 'none'),
+  UpdateUserPoolClient:                   pool('P', 'config', UpdateUserPoolClient),
+  DeleteUserPoolClient:                   pool('P', 'config', DeleteUserPoolClient),
+  ListUserPoolClients:                    pool('I', 'none', ListUserPoolClients),
   AddUserPoolClientSecret:                pool('P', 'config'),
   DeleteUserPoolClientSecret:             pool('P', 'config'),
   ListUserPoolClientSecrets:              pool('I', 'none'),
 
   // Domains
-  CreateUserPoolDomain:                   pool('I', 'config'),
-  DescribeUserPoolDomain:                 account('I', 'none'),
-  UpdateUserPoolDomain:                   pool('I', 'config'),
-  DeleteUserPoolDomain:                   pool('I', 'config'),
+  CreateUserPoolDomain:                   pool('I', 'config', CreateUserPoolDomain),
+  DescribeUserPoolDomain:                 account('I', 'none', DescribeUserPoolDomain),
+  UpdateUserPoolDomain:                   pool('I', 'config', UpdateUserPoolDomain),
+  DeleteUserPoolDomain:                   pool('I', 'config', DeleteUserPoolDomain),
 
   // User administration
   AdminCreateUser:                        pool('P', 'write', AdminCreateUser),
@@ -203,15 +223,15 @@ export const operations = {
   SetLogDeliveryConfiguration:            pool('I', 'config'),
 
   // Tags
-  TagResource:                            account('I', 'config'),
-  UntagResource:                          account('I', 'config'),
-  ListTagsForResource:                    account('I', 'none'),
+  TagResource:                            account('I', 'config', TagResource),
+  UntagResource:                          account('I', 'config', UntagResource),
+  ListTagsForResource:                    account('I', 'none', ListTagsForResource),
 
   // Replicas
-  CreateUserPoolReplica:                  pool('P', 'config'),
-  ListUserPoolReplicas:                   pool('I', 'none'),
-  UpdateUserPoolReplica:                  pool('I', 'config'),
-  DeleteUserPoolReplica:                  pool('I', 'config'),
+  CreateUserPoolReplica:                  pool('P', 'config', CreateUserPoolReplica),
+  ListUserPoolReplicas:                   pool('I', 'none', ListUserPoolReplicas),
+  UpdateUserPoolReplica:                  pool('I', 'config', UpdateUserPoolReplica),
+  DeleteUserPoolReplica:                  pool('I', 'config', DeleteUserPoolReplica),
 
   // Sessions
   SetUserPoolSessionConfiguration:        pool('P', 'config'),

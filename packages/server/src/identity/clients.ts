@@ -2,10 +2,9 @@ import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provid
 import { randomText } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
 import type { PoolCipher } from '../keys/pool-keys.ts'
-import { ONLY } from '../store/kinds.ts'
 import type { Transaction } from '../store/write.ts'
 import type { Context } from './context.ts'
-import type { Client, ClientDocument, Pool } from './pool.ts'
+import { type Client, type ClientDocument, lockPool, type Pool } from './pool.ts'
 import type { UserPlace } from './user.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
@@ -46,9 +45,7 @@ export async function lockClient(tx: Transaction, pool: Pool, id: string): Promi
 
 /** Writes a new client. Throws LimitExceededException, ResourceNotFoundException when the pool is gone meanwhile. */
 export async function insertClient(tx: Transaction, pool: Pool, { id, document }: Omit<Client, 'pool'>): Promise<void> {
-  if (!(await tx.lock('pool', { pool: pool.id, key: ONLY }))) {
-    throw new CognitoError('ResourceNotFoundException', `User pool ${pool.id} does not exist.`)
-  }
+  await lockPool(tx, pool.id)
   if ((await tx.count('client', { pool: pool.id })) >= LIMIT) {
     throw new CognitoError('LimitExceededException', `Number of user pool clients exceeds the limit of ${LIMIT}.`)
   }

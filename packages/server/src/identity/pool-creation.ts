@@ -5,9 +5,9 @@ import { ONLY, type Topology } from '../store/kinds.ts'
 import { countRowsOfAllPools } from '../store/rows.ts'
 import { generateSigningKeys, writeSigningKeys } from '../tokens/signing-keys.ts'
 import type { Context } from './context.ts'
-import type { PoolDocument, RegionalSettings } from './pool.ts'
+import { type PoolDocument, putPool, type RegionalSettings } from './pool.ts'
 import { checkKey } from './pool-key.ts'
-import { readGlobalSettings } from './pool-settings.ts'
+import { checkPlan, readGlobalSettings } from './pool-settings.ts'
 import { readRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
 
@@ -40,6 +40,7 @@ export async function createPool(
   if (global.MfaConfiguration !== 'OFF' && !regional.SmsConfiguration) {
     throw invalid('SMS configuration and Auto verification for phone_number are required when MFA is required/optional')
   }
+  checkPlan(global)
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 
@@ -68,7 +69,7 @@ export async function createPool(
     const cipher = await keys.create(tx, pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
     await writeSigningKeys(tx, { pool, cipher }, pairs)
     await tx.set('settings', { pool, key: ONLY, body: JSON.stringify(regional satisfies RegionalSettings) })
-    await tx.insert('pool', { pool, key: ONLY, body: JSON.stringify(document), fields: { name: input.PoolName } })
+    await putPool(tx, pool, document)
   })
   return pool
 }

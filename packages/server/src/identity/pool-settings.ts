@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type {
   AccountRecoverySettingType,
   AcrLevelConfigType,
@@ -46,16 +47,13 @@ const DEFAULT_ACR = { Level1: 1, Level2: 2, Level3: 3, Level4: 4 }
 
 /**
  * Reads the settings of a pool as they are kept and shown: what is left out gets its default, for an update replaces
- * everything. Only DcrConfiguration stays as it is (`kept`). Throws InvalidParameterException, FeatureUnavailableInTierException.
+ * everything. DcrConfiguration alone has none: an update without it leaves it as it is. Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
  */
-export function readGlobalSettings(
-  input: PoolInput,
-  kept: Pick<PoolDocument, 'DcrConfiguration'> = {},
-): GlobalSettings {
+export function readGlobalSettings(input: PoolInput): GlobalSettings {
   const template = readVerificationTemplate(input)
   const passwordPolicy = readPasswordPolicy(input)
-  const settings: GlobalSettings = {
+  return {
     Policies: { PasswordPolicy: passwordPolicy, SignInPolicy: readSignInPolicy(input.Policies?.SignInPolicy) },
     DeletionProtection: input.DeletionProtection ?? 'INACTIVE',
     AutoVerifiedAttributes: distinct('AutoVerifiedAttributes', input.AutoVerifiedAttributes),
@@ -74,25 +72,27 @@ export function readGlobalSettings(
     },
     AdminCreateUserConfig: readAdminCreateUserConfig(input, passwordPolicy),
     UserPoolAddOns: input.UserPoolAddOns,
-    DcrConfiguration: input.DcrConfiguration ? readDcrConfiguration(input.DcrConfiguration) : kept.DcrConfiguration,
+    DcrConfiguration: input.DcrConfiguration && readDcrConfiguration(input.DcrConfiguration),
     AccountRecoverySetting: readAccountRecovery(input.AccountRecoverySetting),
     UserPoolTier: input.UserPoolTier ?? 'ESSENTIALS',
     KeyConfiguration: readKeyConfiguration(input.KeyConfiguration),
     IssuerConfiguration: { Type: input.IssuerConfiguration?.Type ?? 'ORIGINAL' },
     AcrConfiguration: readAcrConfiguration(input.AcrConfiguration),
   }
-  checkTier(settings.UserPoolTier as UserPoolTierType, [
-    ['ESSENTIALS', isPasswordless(settings), 'Choice-based sign-in'],
-    ['ESSENTIALS', (passwordPolicy.PasswordHistorySize ?? 0) > 0, 'Password history'],
-    [
-      'ESSENTIALS',
-      input.DcrConfiguration !== undefined && settings.DcrConfiguration?.EnableStatus === 'Enabled',
-      'Dynamic client registration',
-    ],
-    ['ESSENTIALS', input.AcrConfiguration !== undefined, 'Custom ACR level names'],
-    ['PLUS', (settings.UserPoolAddOns?.AdvancedSecurityMode ?? 'OFF') !== 'OFF', 'Threat protection'],
+}
+
+/** Checks that the plan of a pool has what its settings ask for. Throws FeatureUnavailableInTierException. */
+export function checkPlan(settings: GlobalSettings): void {
+  const { Policies, DcrConfiguration, AcrConfiguration, UserPoolAddOns, UserPoolTier = 'ESSENTIALS' } = settings
+  const factors = Policies?.SignInPolicy?.AllowedFirstAuthFactors ?? []
+  const remembered = Policies?.PasswordPolicy?.PasswordHistorySize ?? 0
+  checkTier(UserPoolTier, [
+    ['ESSENTIALS', factors.some((factor) => factor !== 'PASSWORD'), 'Choice-based sign-in'],
+    ['ESSENTIALS', remembered > 0, 'Password history'],
+    ['ESSENTIALS', DcrConfiguration?.EnableStatus === 'Enabled', 'Dynamic client registration'],
+    ['ESSENTIALS', !isDeepStrictEqual(AcrConfiguration, readAcrConfiguration({})), 'Naming of ACR levels'],
+    ['PLUS', (UserPoolAddOns?.AdvancedSecurityMode ?? 'OFF') !== 'OFF', 'Threat protection'],
   ])
-  return settings
 }
 
 const TIERS: Record<UserPoolTierType, number> = { LITE: 0, ESSENTIALS: 1, PLUS: 2 }
@@ -108,9 +108,6 @@ export function checkTier(
     }
   }
 }
-
-const isPasswordless = ({ Policies }: GlobalSettings): boolean =>
-  Policies?.SignInPolicy?.AllowedFirstAuthFactors?.some((factor) => factor !== 'PASSWORD') ?? false
 
 /** Left out altogether, every character class is required; left out of a policy that is given, none of them. */
 function readPasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): PasswordPolicyType {

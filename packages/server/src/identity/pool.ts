@@ -11,6 +11,7 @@ import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
 import { findRowsByKey } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
 
 /** Settings that each region keeps for itself, and that a replica starts without. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
@@ -90,7 +91,7 @@ export function createPools({ store }: { store: Store }): Pools {
     find: (id) => pools.get(id),
     get: async (id) => {
       const pool = await pools.get(id)
-      if (!pool) throw new CognitoError('ResourceNotFoundException', `User pool ${id} does not exist.`)
+      if (!pool) throw noPool(id)
       return pool
     },
     findClient: (id) => clients.get(id),
@@ -115,16 +116,31 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
   const topology = JSON.parse(topologyRow.body) as Topology
   const all = replicaRows.map((row) => JSON.parse(row.body) as Replica)
   const role = topology.primary === store.region ? 'PRIMARY' : 'SECONDARY'
-  const status =
-    role === 'PRIMARY' ? 'ACTIVE' : (all.find(({ region }) => region === store.region)?.status ?? 'DELETED')
+  const own = all.find(({ region }) => region === store.region)
+  const status = role === 'PRIMARY' ? 'ACTIVE' : (own?.status ?? 'DELETED')
   if (status === 'DELETED') return undefined
   return {
     id,
     document: JSON.parse(document.body) as PoolDocument,
-    settings: settings ? (JSON.parse(settings.body) as RegionalSettings) : {},
+    settings: settings ? (JSON.parse(settings.body) as RegionalSettings) : own?.tags ? { UserPoolTags: own.tags } : {},
     topology,
     replicas: all.filter((replica) => replica.status !== 'DELETED'),
     role,
     status,
   }
 }
+
+/** Reads the document of a pool that is to be written, or on whose life the transaction depends. Throws ResourceNotFoundException. */
+export async function lockPool(tx: Transaction, id: string): Promise<PoolDocument> {
+  const row = await tx.lock('pool', { pool: id, key: ONLY })
+  if (!row) throw noPool(id)
+  return JSON.parse(row.body) as PoolDocument
+}
+
+/** Writes the document of a pool. */
+export async function putPool(tx: Transaction, id: string, document: PoolDocument): Promise<void> {
+  await tx.put('pool', { pool: id, key: ONLY, body: JSON.stringify(document), fields: { name: document.Name ?? null } })
+}
+
+const noPool = (id: string): CognitoError =>
+  new CognitoError('ResourceNotFoundException', `User pool ${id} does not exist.`)

@@ -5,6 +5,8 @@ export interface Replica {
   region: string
   status: ReplicaStatus
   version: number
+  /** Tags that the region starts with, until it has settings of its own. */
+  tags?: Record<string, string>
 }
 export const REPLICA_STATUSES = ['CREATING', 'INACTIVE', 'ACTIVE', 'DELETING', 'DELETED'] as const
 export type ReplicaStatus = (typeof REPLICA_STATUSES)[number]

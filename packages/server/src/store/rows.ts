@@ -38,6 +38,8 @@ export interface PageQuery<K extends Kind> {
   prefix?: string
   /** Only rows whose key comes after this one. */
   after?: string | undefined
+  /** Only rows whose key does not come after this one. */
+  until?: string | undefined
   limit: number
 }
 
@@ -51,6 +53,7 @@ export async function listRows<K extends Kind>(db: Connection, kind: K, query: P
     conditions.push(sql`key >= ${query.prefix} and key < ${query.prefix + String.fromCodePoint(0x10ffff)}`)
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
+  if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
   const { rows } = await sql<Raw>`
     select * from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
     order by key limit ${query.limit}`.execute(db)
@@ -93,6 +96,32 @@ export async function countRows<K extends Kind>(
 export async function countRowsOfAllPools(db: Connection, kind: Kind): Promise<number> {
   const { rows } = await sql<{ count: number }>`select count(*) as count from ${sql.table(tableOf(kind))}`.execute(db)
   return Number(rows[0]?.count ?? 0)
+}
+
+/** Counts rows from the first key on, up to a limit, and tells the key at which the count ended. */
+export async function countFirstRows(
+  db: Connection,
+  kind: Kind,
+  { pool, limit }: { pool: string; limit: number },
+): Promise<{ count: number; last: string | undefined }> {
+  const { rows } = await sql<{ count: number; last: string | null }>`
+    select count(*) as count, max(key) as last from
+      (select key from ${sql.table(tableOf(kind))} where pool = ${pool} order by key limit ${limit}) as first`.execute(db)
+  return { count: Number(rows[0]?.count ?? 0), last: rows[0]?.last ?? undefined }
+}
+
+/** Lists rows of one kind whose pool has no row of another kind. */
+export async function listRowsWithout<K extends Kind>(
+  db: Connection,
+  kind: K,
+  { lacking, limit }: { lacking: Kind; limit: number },
+): Promise<Row<K>[]> {
+  const other = sql.table(tableOf(lacking))
+  const { rows } = await sql<Raw>`
+    select * from ${sql.table(tableOf(kind))} as present
+    where not exists (select 1 from ${other} as other where other.pool = present.pool)
+    order by pool, key limit ${limit}`.execute(db)
+  return rows.map((raw) => toRow(kind, raw))
 }
 
 function toRow<K extends Kind>(kind: K, raw: Raw): Row<K> {

@@ -1,0 +1,15 @@
+import { lockClient } from '../../../identity/clients.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const DeleteUserPoolClient: Handler<'DeleteUserPoolClient', PoolCall> = async (
+  { store },
+  { pool },
+  { ClientId },
+) => {
+  await store.write(async (tx) => {
+    await lockClient(tx, pool, ClientId)
+    await tx.remove('client', { pool: pool.id, key: ClientId })
+  })
+  return undefined
+}

@@ -1,0 +1,25 @@
+import { readClientSettings } from '../../../identity/client-settings.ts'
+import { clientType, lockClient, putClient } from '../../../identity/clients.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const UpdateUserPoolClient: Handler<'UpdateUserPoolClient', PoolCall> = async (
+  { store, clock },
+  { pool, cipher },
+  { UserPoolId: _, ClientId: id, ...input },
+) => {
+  const modified = clock.now()
+  const document = await store.write(async (tx) => {
+    const present = await lockClient(tx, pool, id)
+    const { created, secrets, ClientType } = present
+    const ClientName = input.ClientName ?? present.ClientName ?? ''
+    const settings = readClientSettings(
+      { ...input, ClientName },
+      { pool, hasSecret: secrets.length > 0, providers: [], scopes: [], operation: 'updating' },
+    )
+    const replaced = { ...settings, ClientType, created, modified, secrets }
+    await putClient(tx, pool, { id, document: replaced })
+    return replaced
+  })
+  return { UserPoolClient: clientType({ pool, cipher }, { id, document }) }
+}

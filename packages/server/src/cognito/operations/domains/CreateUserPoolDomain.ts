@@ -1,0 +1,8 @@
+import { createDomain, domainTarget } from '../../../identity/domains.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const CreateUserPoolDomain: Handler<'CreateUserPoolDomain', PoolCall> = async (context, { pool }, input) => {
+  const { ManagedLoginVersion, CustomDomainConfig, Routing } = await createDomain(context, pool, input)
+  return { ManagedLoginVersion, CloudFrontDomain: CustomDomainConfig && domainTarget(context), Routing }
+}

@@ -1,0 +1,12 @@
+import { deleteDomain } from '../../../identity/domains.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const DeleteUserPoolDomain: Handler<'DeleteUserPoolDomain', PoolCall> = async (
+  { store },
+  { pool },
+  { Domain },
+) => {
+  await deleteDomain({ store }, pool, Domain)
+  return {}
+}

@@ -1,0 +1,17 @@
+import { domainType, findDomain } from '../../../identity/domains.ts'
+import type { AccountCall } from '../../callers.ts'
+import { checkGate } from '../../gate.ts'
+import type { Handler } from '../../rows.ts'
+
+/** A domain that nobody has is described by nothing: it is no error. */
+export const DescribeUserPoolDomain: Handler<'DescribeUserPoolDomain', AccountCall> = async (
+  context,
+  _call,
+  { Domain: name },
+) => {
+  const found = await findDomain(context, name)
+  const pool = found && (await context.pools.find(found.pool))
+  if (!found || !pool) return { DomainDescription: {} }
+  checkGate(pool, 'I')
+  return { DomainDescription: domainType(context, { ...found, name }) }
+}

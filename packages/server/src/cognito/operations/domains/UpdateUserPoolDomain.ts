@@ -1,0 +1,8 @@
+import { domainTarget, updateDomain } from '../../../identity/domains.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const UpdateUserPoolDomain: Handler<'UpdateUserPoolDomain', PoolCall> = async (context, { pool }, input) => {
+  const { ManagedLoginVersion, CustomDomainConfig, Routing } = await updateDomain(context, pool, input)
+  return { ManagedLoginVersion, CloudFrontDomain: CustomDomainConfig && domainTarget(context), Routing }
+}

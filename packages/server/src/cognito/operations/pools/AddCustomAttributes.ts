@@ -1,0 +1,18 @@
+import { lockPool, putPool } from '../../../identity/pool.ts'
+import { addToSchema } from '../../../identity/schema.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const AddCustomAttributes: Handler<'AddCustomAttributes', PoolCall> = async (
+  { store, clock },
+  { pool },
+  { CustomAttributes },
+) => {
+  const modified = clock.now()
+  await store.write(async (tx) => {
+    const document = await lockPool(tx, pool.id)
+    const SchemaAttributes = addToSchema(document.SchemaAttributes ?? [], CustomAttributes)
+    await putPool(tx, pool.id, { ...document, SchemaAttributes, modified })
+  })
+  return {}
+}

@@ -1,0 +1,8 @@
+import { deletePool } from '../../../identity/pool-deletion.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const DeleteUserPool: Handler<'DeleteUserPool', PoolCall> = async ({ store }, { pool }) => {
+  await deletePool({ store }, pool.id)
+  return undefined
+}

@@ -1,0 +1,6 @@
+import { mfaType } from '../../../identity/mfa-settings.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const GetUserPoolMfaConfig: Handler<'GetUserPoolMfaConfig', PoolCall> = async (_context, { pool }) =>
+  mfaType(pool)

@@ -1,0 +1,8 @@
+import { updatePool } from '../../../identity/pool-update.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const UpdateUserPool: Handler<'UpdateUserPool', PoolCall> = async (context, { pool }, input) => {
+  await updatePool(context, pool, input)
+  return {}
+}

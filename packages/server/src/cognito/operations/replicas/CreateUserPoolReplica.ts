@@ -1,0 +1,12 @@
+import { createReplica, replicaType } from '../../../identity/replicas.ts'
+import type { PoolCall } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
+
+export const CreateUserPoolReplica: Handler<'CreateUserPoolReplica', PoolCall> = async (
+  context,
+  { pool },
+  { RegionName: region, UserPoolTags: tags },
+) => {
+  const replica = await createReplica(context, pool.id, { region, tags })
+  return { UserPoolReplica: replicaType(context, pool.id, replica) }
+}

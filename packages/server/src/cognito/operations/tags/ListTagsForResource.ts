@@ -1,0 +1,14 @@
+import { getPoolByArn } from '../../../identity/tags.ts'
+import type { AccountCall } from '../../callers.ts'
+import { checkGate } from '../../gate.ts'
+import type { Handler } from '../../rows.ts'
+
+export const ListTagsForResource: Handler<'ListTagsForResource', AccountCall> = async (
+  context,
+  _call,
+  { ResourceArn },
+) => {
+  const pool = await getPoolByArn(context, ResourceArn)
+  checkGate(pool, 'I')
+  return { Tags: pool.settings.UserPoolTags ?? {} }
+}
