@@ -80,6 +80,8 @@ export async function startRegions({
     response.end()
   })
   inboxServer.listen(0, '127.0.0.1')
+  // A region that does not start fails the test, and must not keep it running.
+  inboxServer.unref()
   const ports = await freePorts(regions.length)
   const secret = randomBytes(32).toString('base64')
   const databases: string[] = []

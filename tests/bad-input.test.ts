@@ -3,6 +3,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminSetUserPasswordCommand,
+  type CognitoIdentityProviderClient,
+  CreateGroupCommand,
+  CreateUserPoolClientCommand,
+  CreateUserPoolCommand,
+  InitiateAuthCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
 import { constraints } from '../packages/server/src/cognito/constraints.ts'
 import { operations as table } from '../packages/server/src/cognito/operations.ts'
 import { type OperationName, operationNames, operations } from '../packages/server/src/cognito/shapes.generated.ts'
@@ -95,9 +104,12 @@ for (const engine of engines) {
     let plane: Plane
     let endpoint: string
 
+    let known: Record<string, unknown>
+
     before(async () => {
       plane = await startRegions({ engine, regions: ['us-west-2'] })
       endpoint = plane.primary.endpoint
+      known = await peopled(plane.primary.cognito)
     })
     after(() => plane.stop())
 
@@ -170,10 +182,19 @@ for (const engine of engines) {
         ),
       )
       await all(cases, async ({ operation, name, value }) => {
-        const reply = await invoke(operation, { ...wellFormed(operation), [name]: value })
+        const reply = await invoke(operation, { ...wellFormed(operation, known), [name]: value })
         assertNoFault(reply, `${operation} with ${name} ${JSON.stringify(value)?.slice(0, 60)}`)
       })
       await assertAlive()
+    })
+
+    it('strings without a rule of their own have a limit all the same', async () => {
+      const reply = await invoke('SignUp', {
+        ...wellFormed('SignUp', known),
+        ClientMetadata: { a: 'x'.repeat(131_073) },
+      })
+      assertRefused(reply, 'ClientMetadata')
+      assert.equal(errorOf(reply), 'InvalidParameterException')
     })
 
     it('bodies that are no JSON object are refused, by every operation', async () => {
@@ -515,6 +536,40 @@ for (const engine of engines) {
       await assertAlive()
     })
   })
+}
+
+/** A pool with a client and a user who is signed in: past the first checks there is more that could break. */
+async function peopled(cognito: CognitoIdentityProviderClient): Promise<Record<string, unknown>> {
+  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bad-input' }))
+  const UserPoolId = UserPool?.Id
+  const { UserPoolClient } = await cognito.send(
+    new CreateUserPoolClientCommand({
+      UserPoolId,
+      ClientName: 'bad-input',
+      ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
+    }),
+  )
+  const [ClientId, Username, Password] = [UserPoolClient?.ClientId, 'example-user', 'Example-1-Password']
+  await cognito.send(new AdminCreateUserCommand({ UserPoolId, Username, MessageAction: 'SUPPRESS' }))
+  await cognito.send(new AdminSetUserPasswordCommand({ UserPoolId, Username, Password, Permanent: true }))
+  await cognito.send(new CreateGroupCommand({ UserPoolId, GroupName: 'example-group' }))
+  const { AuthenticationResult } = await cognito.send(
+    new InitiateAuthCommand({
+      ClientId,
+      AuthFlow: 'USER_PASSWORD_AUTH',
+      AuthParameters: { USERNAME: Username, PASSWORD: Password },
+    }),
+  )
+  return {
+    UserPoolId,
+    ClientId,
+    Username,
+    Password,
+    PreviousPassword: Password,
+    AccessToken: AuthenticationResult?.AccessToken,
+    RefreshToken: AuthenticationResult?.RefreshToken,
+    Token: AuthenticationResult?.RefreshToken,
+  }
 }
 
 function typeOf(member: Member): string {

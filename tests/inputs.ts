@@ -55,6 +55,9 @@ const samples: Record<string, unknown> = {
 /** Optional members that an operation cannot do without. */
 const alsoGiven: Partial<Record<OperationName, readonly string[]>> = {
   AssociateSoftwareToken: ['AccessToken'],
+  ForgetDevice: ['AccessToken'],
+  GetDevice: ['AccessToken'],
+  UpdateManagedLoginBranding: ['UserPoolId'],
   VerifySoftwareToken: ['AccessToken'],
 }
 
@@ -117,12 +120,12 @@ export const strange: readonly unknown[] = [
   1e308,
   '',
   ' ',
-  'x'.repeat(140_000),
+  'x'.repeat(3_000),
   '\u0000',
   'a\u0000b',
   '\ud800',
   '\udfff\ud800',
-  '😀'.repeat(500),
+  '😀'.repeat(50),
   "'; drop table row_user; --",
   '../../../../etc/passwd',
   '{{7*7}}<script>alert(1)</script>',
