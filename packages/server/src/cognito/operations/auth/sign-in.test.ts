@@ -335,6 +335,25 @@ for (const engine of engines) {
         })
       })
 
+      it('takes an address for a name where people sign up with one, and tells the sub for SRP', async () => {
+        const addressed = await createPool(region, { UsernameAttributes: ['email'] })
+        const client = await createClient(region, addressed, { PreventUserExistenceErrors: 'ENABLED' })
+        const sub = await createUser(region, addressed, { username: 'ada@example.com' })
+        for (const USERNAME of ['ada@example.com', sub]) {
+          const srp = new SrpClient(addressed)
+          const asked = await begin('USER_SRP_AUTH', client, { USERNAME, SRP_A: srp.A })
+          const parameters = asked.ChallengeParameters as Record<string, string>
+          assert.equal(parameters.USER_ID_FOR_SRP, sub)
+          const answer = { ...srp.answer(parameters, PASSWORD), USERNAME }
+          assert.ok((await respond(client, 'PASSWORD_VERIFIER', answer)).AuthenticationResult)
+        }
+        const { ChallengeParameters } = await begin('USER_SRP_AUTH', client, {
+          USERNAME: 'nobody@example.com',
+          SRP_A: new SrpClient(addressed).A,
+        })
+        assert.match(ChallengeParameters?.USER_ID_FOR_SRP ?? '', /^[0-9a-f-]{36}$/)
+      })
+
       it('refuses a public value that would fix the key', async () => {
         const USERNAME = await newUser()
         for (const SRP_A of ['0', '1', 'no number']) {
