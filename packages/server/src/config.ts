@@ -59,6 +59,13 @@ const schema = z
     cluster: z.strictObject({ secret: secret(32) }),
     /** The other regions: where clients reach them, and where this one fetches their changes. */
     peers: z.record(regionName, z.strictObject({ endpoint: baseUrl, replication: baseUrl.optional() })).default({}),
+    /** How long, and how many, changes are kept for a peer that is away; one that is away longer copies its pools again. */
+    replication: z
+      .strictObject({
+        retentionHours: z.number().positive().max(24 * 365).default(24),
+        retentionChanges: z.number().int().min(1_000).default(5_000_000),
+      })
+      .prefault({}),
     messages: z
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('none') }),

@@ -2,10 +2,12 @@ import { Hono, type Context as HonoContext } from 'hono'
 import { cors } from 'hono/cors'
 import { type Answer, dispatch, refusal } from './cognito/dispatch.ts'
 import { checkSignature } from './cognito/sigv4.ts'
+import { dispatchTwinpool } from './cognito/twinpool/operations.ts'
 import { checkHealth } from './console/health.ts'
 import { CognitoError } from './errors.ts'
 import type { Context } from './identity/context.ts'
 import { dispatchKms } from './kms/dispatch.ts'
+import type { Replication } from './replication/replication.ts'
 
 /** The largest body that any operation of the API takes (branding assets) is well below this. */
 const BODY_BYTES = 4 * 1024 * 1024
@@ -16,6 +18,7 @@ const JSON_TYPES = new Set([CONTENT_TYPE, 'application/x-amz-json-1.0', 'applica
 const HEADER_CHARACTERS = 300
 const COGNITO = 'AWSCognitoIdentityProviderService.'
 const KMS = 'TrentService.'
+const TWINPOOL = 'TwinpoolService.'
 
 // https://docs.aws.amazon.com/cognito/latest/developerguide/ : browsers call the API across origins, without cookies.
 const crossOrigin = cors({
@@ -33,7 +36,7 @@ const crossOrigin = cors({
     'x-amz-security-token',
     'x-amz-content-sha256',
   ],
-  exposeHeaders: ['x-amzn-errortype', 'x-amzn-requestid', 'x-amzn-errormessage', 'date'],
+  exposeHeaders: ['x-amzn-errortype', 'x-amzn-requestid', 'x-amzn-errormessage', 'x-twinpool-lag-seconds', 'date'],
   maxAge: 86_400,
 })
 
@@ -41,6 +44,7 @@ export interface Faces {
   credentials: ReadonlyMap<string, string>
   anyRegionInSignature: boolean
   kms: Parameters<typeof dispatchKms>[0]
+  replication: Pick<Replication, 'status' | 'poolStatus' | 'lagSeconds'>
   /** What other folders mount, each its own paths. */
   mounted: readonly Hono[]
 }
@@ -96,7 +100,17 @@ async function answerCall(context: Context, faces: Faces, c: HonoContext): Promi
     ? await dispatch(context, { operation, body, checkSignature: sign('cognito-idp'), call })
     : target.startsWith(KMS)
       ? await dispatchKms(faces.kms, { operation, body, checkSignature: sign('kms'), requestId })
-      : refusal(new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this service.'))
+      : target.startsWith(TWINPOOL)
+        ? await dispatchTwinpool(
+            { context, replication: faces.replication },
+            { operation, body, checkSignature: sign('cognito-idp'), requestId },
+          )
+        : refusal(new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this service.'))
+  const { pool } = answer as Answer
+  if (pool?.role === 'SECONDARY') {
+    const lag = faces.replication.lagSeconds(pool.topology.primary)
+    if (lag !== undefined) c.header('x-twinpool-lag-seconds', lag.toFixed(3))
+  }
   return send(c, requestId, answer)
 }
 

@@ -6,15 +6,18 @@ import { dirname } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { type Clock, systemClock } from './clock.ts'
 import type { RegionConfig } from './config.ts'
-import { createEvents } from './events/events.ts'
+import { createEvents, type Events } from './events/events.ts'
 import type { Context } from './identity/context.ts'
 import { createPools } from './identity/pool.ts'
+import { keepSweepingPools } from './identity/pool-deletion.ts'
 import { type AwsKms, openAwsKms } from './keys/aws-kms.ts'
+import { type KeyExchange, KeyExchangeError } from './keys/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './keys/local-key-ring.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
+import { createPeers, createReplication, type Peers } from './replication/replication.ts'
 import { createRoutes } from './routes.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore } from './store/store.ts'
@@ -34,6 +37,7 @@ export interface Region {
 const HEADERS_TIMEOUT_MILLISECONDS = 15_000
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000
 const KEEP_ALIVE_MILLISECONDS = 65_000
+const KEY_SWEEP_MILLISECONDS = 30_000
 
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
@@ -47,7 +51,15 @@ export async function createRegion(
   const store = await openStore(config.store, { clock, region })
   const brakes = createBrakes({ engine: store.engine, clock })
 
-  const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events })
+  const peers = createPeers({
+    secret: config.cluster.secret,
+    region,
+    bases: mapValues(config.peers, (peer) => peer.replication ?? peer.endpoint),
+    clock,
+    brakes,
+  })
+  const exchange = offerThrough(peers)
+  const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events, exchange })
   const keys = createPoolKeys({ store, provider: keyProvider, clock })
 
   const scheme = config.tls ? 'https' : 'http'
@@ -71,11 +83,26 @@ export async function createRegion(
     events,
   }
 
+  const replication = createReplication({
+    store,
+    clock,
+    brakes,
+    events,
+    region,
+    peers,
+    retention: {
+      milliseconds: config.replication.retentionHours * 3_600_000,
+      changes: config.replication.retentionChanges,
+    },
+    acceptKey: (message) => acceptKey(keyRing, message),
+  })
+
   const routes = createRoutes(context, {
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
     kms: { keyRing, clock, events, region, accountId },
-    mounted: [createDiscovery(context)],
+    replication,
+    mounted: [createDiscovery(context), replication.routes],
   })
   const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
   const server = config.tls
@@ -88,6 +115,9 @@ export async function createRegion(
   server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS
   server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS
 
+  const stopping = new AbortController()
+  let sweeping: Promise<unknown> | undefined
+
   return {
     context,
     fetch: (request) => routes.fetch(request),
@@ -97,10 +127,19 @@ export async function createRegion(
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
       awsKms?.start()
+      await replication.start()
+      const { signal } = stopping
+      sweeping = Promise.all([
+        keyRing && sweepKeys(keyRing, { clock, events, signal }),
+        keepSweepingPools(context, signal),
+      ])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
     stop: async () => {
+      stopping.abort()
+      await replication.stop()
+      await sweeping
       const { promise, resolve } = Promise.withResolvers<void>()
       server.close(() => resolve())
       server.closeIdleConnections()
@@ -121,7 +160,7 @@ interface OpenKeys {
 
 async function openKeys(
   { keys, region, accountId, cluster }: RegionConfig,
-  { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
+  { store, clock, events, exchange }: Pick<Context, 'store' | 'clock' | 'events'> & { exchange: KeyExchange },
 ): Promise<OpenKeys> {
   if (keys.provider === 'aws-kms') {
     const { endpoint, serviceKeyArn, unwrappedForMinutes } = keys
@@ -142,9 +181,48 @@ async function openKeys(
     region,
     accountId,
     masterKey: Buffer.from(masterKey, 'base64'),
+    exchange,
     clusterSecret: cluster.secret,
   })
   return { keyProvider: keyRing, serviceKeyArn: await keyRing.ensureServiceKey(), keyRing }
+}
+
+/** Key rings speak to each other over the replication link. */
+function offerThrough(peers: Peers): KeyExchange {
+  return {
+    offer: async (region, message) => {
+      const peer = peers.all.get(region)
+      if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
+      const answer = await peer.offerKey(message).catch((cause: unknown) => {
+        throw new KeyExchangeError('unreachable', `${region} cannot be reached`, { cause })
+      })
+      if (answer) throw new KeyExchangeError('refused', answer.refused)
+    },
+  }
+}
+
+/** Answers why the message is not taken. */
+async function acceptKey(keyRing: LocalKeyRing | undefined, message: unknown): Promise<string | undefined> {
+  if (!keyRing) return 'this region has no key ring of its own'
+  try {
+    await keyRing.accept(message)
+    return undefined
+  } catch (error) {
+    if (error instanceof KeyExchangeError) return error.message
+    throw error
+  }
+}
+
+async function sweepKeys(
+  keyRing: LocalKeyRing,
+  { clock, events, signal }: { clock: Clock; events: Events; signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    await keyRing
+      .sweep()
+      .catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() }))
+    await clock.wait(KEY_SWEEP_MILLISECONDS, signal).catch(() => {})
+  }
 }
 
 const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>

@@ -1,5 +1,6 @@
 import { CognitoError } from '../errors.ts'
 import type { Context } from '../identity/context.ts'
+import type { Pool } from '../identity/pool.ts'
 import { KeyUnavailableError } from '../keys/provider.ts'
 import { CodeDeliveryFailedError } from '../messages/messenger.ts'
 import { NotPrimaryError } from '../store/write.ts'
@@ -16,6 +17,8 @@ export interface Answer {
   /** JSON text; '' for the operations that answer with an empty body. */
   body: string
   error?: { code: string; message: string }
+  /** The pool that the call was about, as this region has it. */
+  pool?: Pick<Pool, 'role' | 'topology'> | undefined
 }
 
 export interface Request {
@@ -36,7 +39,7 @@ const isOperation = (name: string): name is OperationName => known.has(name)
  */
 export async function dispatch(context: Context, request: Request): Promise<Answer> {
   const started = context.clock.monotonic()
-  let pool: string | undefined
+  let pool: Pool | undefined
   let outcome = 'ok'
   try {
     if (!isOperation(request.operation)) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(request.operation)}`)
@@ -44,23 +47,23 @@ export async function dispatch(context: Context, request: Request): Promise<Answ
     if (row.caller === 'account' || row.caller === 'pool') request.checkSignature()
     const input = validateInput(request.operation, parse(request.body)) as Record<string, unknown>
     const resolved = await readers[row.caller](context, input)
-    pool = resolved.pool?.id
+    pool = resolved.pool
     if (resolved.pool) checkGate(resolved.pool, row.replica)
     if (!row.handler) throw new CognitoError('NotImplementedException', `${request.operation} is not implemented yet.`)
     const call = { ...request.call, ...(await resolved.complete()) }
     const output = await row.handler(context as never, call as never, input as never)
-    return { status: 200, body: encode(output as object | undefined) }
+    return { status: 200, body: encode(output as object | undefined), pool }
   } catch (thrown) {
     const error = inProtocol(thrown)
     outcome = error.code
     if (error.status >= 500 && error.code !== 'NotImplementedException') {
       context.events.failed({ operation: request.operation, error: thrown, requestId: request.call.requestId })
     }
-    return refusal(error)
+    return { ...refusal(error), pool }
   } finally {
     context.events.requested({
       operation: isOperation(request.operation) ? request.operation : 'unknown',
-      pool,
+      pool: pool?.id,
       outcome,
       milliseconds: context.clock.monotonic() - started,
     })
@@ -72,7 +75,7 @@ export function refusal({ code, message, status }: Pick<CognitoError, 'code' | '
   return { status, body: JSON.stringify({ __type: code, message }), error: { code, message } }
 }
 
-function parse(body: Buffer): unknown {
+export function parse(body: Buffer): unknown {
   if (body.length === 0) return {}
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
@@ -81,7 +84,8 @@ function parse(body: Buffer): unknown {
   }
 }
 
-function inProtocol(error: unknown): CognitoError {
+/** Whatever was thrown, as a refusal in the protocol's terms. */
+export function inProtocol(error: unknown): CognitoError {
   if (error instanceof CognitoError) return error
   if (error instanceof NotPrimaryError) return operationNotEnabled()
   if (error instanceof CodeDeliveryFailedError) return new CognitoError('CodeDeliveryFailureException', 'The code could not be delivered.', { cause: error })

@@ -18,6 +18,8 @@ export interface Batch {
 /** A stretch of the log. */
 export interface Reading {
   log: string
+  /** Everything up to this position has been removed: if it is past where the reading began, the reading may lack something. */
+  trimmed: number
   batches: Batch[]
   /** Nothing that can be read follows. */
   drained: boolean
@@ -90,6 +92,7 @@ export async function readLog(
     }
     return {
       log: (await readFact(db, LOG)) ?? '',
+      trimmed: await readTrimmed(db),
       batches,
       drained,
       held: hiddenAt !== undefined,

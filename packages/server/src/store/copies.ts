@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Connection } from './database.ts'
-import { type Kind, kinds, tableOf } from './kinds.ts'
+import { isKind, type Kind } from './kinds.ts'
 import type { Change } from './write.ts'
 
 /** A copy of a pool in progress. */
@@ -19,13 +19,16 @@ export interface Copy {
   swept: number
   /** Milliseconds since the epoch. */
   started: number
+  /** As of when the pool was complete before it had to be copied again, on the peer's clock; undefined for a first copy. */
+  asOf: number | undefined
   /** Position that the cursor must have passed; undefined until all pages are in. */
   target: number | undefined
 }
 
-interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'target'> {
+interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target'> {
   kind: string
   after: string | null
+  as_of: number | null
   target: number | null
 }
 
@@ -44,12 +47,12 @@ export async function findCopy(
 
 export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
   await sql`
-    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, target)
+    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, as_of, target)
     values (${copy.pool}, ${copy.peer}, ${copy.generation}, ${copy.stage}, ${copy.after ?? null}, ${copy.done},
-      ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.target ?? null})
+      ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.asOf ?? null}, ${copy.target ?? null})
     on conflict (pool, peer) do update set generation = excluded.generation, kind = excluded.kind, after = excluded.after,
       done = excluded.done, total = excluded.total, swept = excluded.swept, started = excluded.started,
-      target = excluded.target`.execute(connection)
+      as_of = excluded.as_of, target = excluded.target`.execute(connection)
 }
 
 export async function removeCopy(
@@ -100,18 +103,6 @@ export interface Range {
   until: string | undefined
 }
 
-/** Keys of the rows that are here in a range, in order; those whose key is the same are not equal for that. */
-export async function listKeys(
-  db: Connection,
-  kind: Kind,
-  { pool, after, until, limit }: Range & { limit: number },
-): Promise<string[]> {
-  const { rows } = await sql<{ key: string }>`
-    select key from ${sql.table(tableOf(kind))} where pool = ${pool} ${within({ after, until })}
-    order by key limit ${limit}`.execute(db)
-  return rows.map(({ key }) => key)
-}
-
 /** Removals that are still remembered, in the order (kind, key), as changes. */
 export async function listTombstones(
   db: Connection,
@@ -122,16 +113,17 @@ export async function listTombstones(
     where pool = ${pool} ${after ? sql`and (kind, key) > (${after.kind}, ${after.key})` : sql``}
     order by kind, key limit ${limit}`.execute(db)
   return rows
-    .filter(({ kind }) => Object.hasOwn(kinds, kind))
+    .filter(({ kind }) => isKind(kind))
     .map(({ kind, key, epoch, seq, at }) => ({ pool, kind, key, body: null, fields: {}, stamp: { epoch, seq }, at }))
 }
 
 const within = ({ after, until }: Pick<Range, 'after' | 'until'>) =>
   sql`${after === undefined ? sql`` : sql`and key > ${after}`} ${until === undefined ? sql`` : sql`and key <= ${until}`}`
 
-const toCopy = ({ kind, after, target, ...copy }: RawCopy): Copy => ({
+const toCopy = ({ kind, after, as_of, target, ...copy }: RawCopy): Copy => ({
   ...copy,
   stage: kind,
   after: after ?? undefined,
+  asOf: as_of ?? undefined,
   target: target ?? undefined,
 })

@@ -32,5 +32,13 @@ export interface Engine {
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
   /** Calls back when another process announced a change; `undefined` when announcements may have been missed. */
   listen(heard: (touched: readonly Touched[] | undefined) => void): Promise<void>
+  /** Waits until this process is the one of its region that follows other regions. Rejects when the signal fires. */
+  lead(signal: AbortSignal): Promise<Lease>
   close(): Promise<void>
+}
+
+export interface Lease {
+  /** Fires when another process may have taken over. */
+  readonly lost: AbortSignal
+  release(): Promise<void>
 }

@@ -53,7 +53,7 @@ const steps: readonly ((db: Connection, engine: Engine['name']) => Promise<void>
     // What is being copied from whom, and the rows that the stream has touched since it began.
     await sql`create table copies (
       pool ${text} not null, peer text not null, generation text not null, kind text not null, after ${text},
-      done bigint not null, total bigint not null, swept bigint not null, started bigint not null, target bigint,
+      done bigint not null, total bigint not null, swept bigint not null, started bigint not null, as_of bigint, target bigint,
       primary key (pool, peer))`.execute(db)
     await sql`create table copy_touched (
       pool ${text} not null, kind text not null, key ${text} not null, primary key (pool, kind, key))`.execute(db)

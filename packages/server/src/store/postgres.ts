@@ -11,6 +11,9 @@ const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
 const INT8 = 20
 const RELISTEN_MILLISECONDS = 250
+const LEASE = 'replication lease'
+/** How often a process that waits for the lease asks for it. */
+const LEASE_MILLISECONDS = 1_000
 /** A listener hears nothing of a server that is gone without a word; by default TCP would ask after two hours. */
 const KEEP_ALIVE_MILLISECONDS = 5_000
 
@@ -95,6 +98,36 @@ export function openPostgres(url: string, options: { connections?: number } = {}
       }
       void follow()
       await first.promise
+    },
+    lead: async (signal) => {
+      // The lock is the session's: it ends with the process, however that ends.
+      const client = new pg.Client({
+        connectionString: url,
+        application_name: 'twinpool-lease',
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
+        connectionTimeoutMillis: 10_000,
+      })
+      const lost = new AbortController()
+      client.on('error', () => lost.abort()).once('end', () => lost.abort())
+      const release = async (): Promise<void> => {
+        await client.end().catch(() => {})
+      }
+      try {
+        await client.connect()
+        for (;;) {
+          signal.throwIfAborted()
+          const { rows } = await client.query<{ granted: boolean }>(
+            'select pg_try_advisory_lock(hashtextextended($1, 0)) as granted',
+            [LEASE],
+          )
+          if (rows[0]?.granted) return { lost: lost.signal, release }
+          await systemClock.wait(LEASE_MILLISECONDS, AbortSignal.any([signal, lost.signal]))
+        }
+      } catch (error) {
+        await release()
+        throw error
+      }
     },
     close: async () => {
       closed = true

@@ -106,7 +106,9 @@ export async function countFirstRows(
 ): Promise<{ count: number; last: string | undefined }> {
   const { rows } = await sql<{ count: number; last: string | null }>`
     select count(*) as count, max(key) as last from
-      (select key from ${sql.table(tableOf(kind))} where pool = ${pool} order by key limit ${limit}) as first`.execute(db)
+      (select key from ${sql.table(tableOf(kind))} where pool = ${pool} order by key limit ${limit}) as first`.execute(
+    db,
+  )
   return { count: Number(rows[0]?.count ?? 0), last: rows[0]?.last ?? undefined }
 }
 

@@ -27,6 +27,7 @@ export function openSqlite(file: string): Engine {
     horizon: async () => Number.MAX_SAFE_INTEGER,
     announce: async () => {},
     listen: async () => {},
+    lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
     close: async () => {
       await reader.db.destroy()
       await writer.db.destroy()

@@ -182,31 +182,35 @@ export interface StampedRow {
 
 /**
  * Makes changes true here, where they are newer than what is here; applying them twice, or in another order, does no harm.
- * The primary and its replicas use the same one. Of several changes of one row only the newest is looked at. Answers how
- * many rows are different now.
+ * The primary and its replicas use the same one. Of several changes of one row only the newest is looked at. Answers those
+ * that were newer: a removal also where there was no row to remove.
  */
-export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<number> {
+export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<Change[]> {
   const newest = new Map<string, Change>()
   for (const change of changes) {
     const name = `${change.kind}\n${change.pool}\n${change.key}`
     const other = newest.get(name)
     if (!other || !isNewer(other.stamp, change.stamp)) newest.set(name, change)
   }
-  const puts = new Map<Kind, StampedRow[]>()
-  let different = 0
-  for (const { kind, body, ...change } of newest.values()) {
-    if (body === null) different += (await applyRemoval(connection, kind, change)) ? 1 : 0
-    else puts.set(kind, [...(puts.get(kind) ?? []), { ...change, body }])
+  const taken: Change[] = []
+  const puts = new Map<Kind, (Change & StampedRow)[]>()
+  for (const change of newest.values()) {
+    const { kind, body } = change
+    if (body !== null) puts.set(kind, [...(puts.get(kind) ?? []), { ...change, body }])
+    else if ((await applyRemoval(connection, change)).newer) taken.push(change)
   }
-  for (const [kind, rows] of puts) {
-    different += (await upsertRows(connection, kind, rows, scopeOf(kind) === 'shared' ? 'always' : 'newer')).length
+  for (const [kind, changes] of puts) {
+    const written = await upsertRows(connection, kind, changes, scopeOf(kind) === 'shared' ? 'always' : 'newer')
+    const names = new Set(written.map(({ pool, key }) => `${pool}\n${key}`))
+    taken.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
   }
-  return different
+  return taken
 }
 
 /** Makes one change true here; answers whether anything is different now. */
 export async function applyChange(connection: Connection, change: Change): Promise<boolean> {
-  return (await applyChanges(connection, [change])) > 0
+  if (change.body === null) return (await applyRemoval(connection, change)).different
+  return (await applyChanges(connection, [change])).length > 0
 }
 
 /** Writes rows as they are in the region that has the say, whatever is here. For copies alone: see replication/DESIGN.md. */
@@ -214,9 +218,9 @@ export async function replaceRows(connection: Connection, kind: Kind, rows: read
   await upsertRows(connection, kind, rows, 'always')
 }
 
-/** Writes the rows that are not here yet; answers their keys. */
+/** Writes those rows, all of one pool, that are not here yet; answers their keys. */
 export async function addRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<Set<string>> {
-  return new Set(await upsertRows(connection, kind, rows, 'absent'))
+  return new Set((await upsertRows(connection, kind, rows, 'absent')).map(({ key }) => key))
 }
 
 /** Removes rows without a trace in the log: what a copy does not find at its source. */
@@ -236,12 +240,11 @@ export async function sweepRows(
 export async function eraseRows(
   connection: Connection,
   kind: Kind,
-  { pool, limit, except = [] }: { pool: string; limit: number; except?: readonly string[] },
+  { pool, limit }: { pool: string; limit: number },
 ): Promise<string[]> {
-  const kept = except.length > 0 ? sql`and key not in (${sql.join(except)})` : sql``
   const { rows } = await sql<{ key: string }>`
     delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key in (
-      select key from ${sql.table(tableOf(kind))} where pool = ${pool} ${kept} order by key limit ${limit})
+      select key from ${sql.table(tableOf(kind))} where pool = ${pool} order by key limit ${limit})
     returning key`.execute(connection)
   return rows.map(({ key }) => key)
 }
@@ -250,19 +253,19 @@ const isNewer = (a: Stamp, b: Stamp): boolean => a.epoch > b.epoch || (a.epoch =
 
 async function applyRemoval(
   connection: Connection,
-  kind: Kind,
-  { pool, key, stamp, at }: Pick<Change, 'pool' | 'key' | 'stamp' | 'at'>,
-): Promise<boolean> {
-  await sql`
+  { kind, pool, key, stamp, at }: Change,
+): Promise<{ newer: boolean; different: boolean }> {
+  const noted = await sql`
     insert into tombstones (pool, kind, key, epoch, seq, at)
     values (${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})
     on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
-    where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq)`.execute(connection)
+    where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning 1 as one`.execute(connection)
+  if (noted.rows.length === 0) return { newer: false, different: false }
   const deleted = await sql`
     delete from ${sql.table(tableOf(kind))}
     where pool = ${pool} and key = ${key} and (epoch, seq) < (${stamp.epoch}, ${stamp.seq})
     returning 1 as one`.execute(connection)
-  return deleted.rows.length > 0
+  return { newer: true, different: deleted.rows.length > 0 }
 }
 
 /** Few sizes, so that statements are few and can be kept prepared. */
@@ -275,13 +278,13 @@ function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
   }
 }
 
-/** No two of the rows may have the same key. Answers the keys of those that were written. */
+/** No two of the rows may have the same key. Answers those that were written. */
 async function upsertRows(
   connection: Connection,
   kind: Kind,
   rows: readonly StampedRow[],
   when: 'newer' | 'always' | 'absent',
-): Promise<string[]> {
+): Promise<Address[]> {
   const table = sql.table(tableOf(kind))
   const names = kinds[kind].index as readonly string[]
   const data = ['body', 'epoch', 'seq', ...names.map((name) => `i_${name}`)]
@@ -307,17 +310,17 @@ async function upsertRows(
     always: sql`do update set ${sets}`,
     absent: sql`do nothing`,
   }[when]
-  const written: string[] = []
+  const written: Address[] = []
   for (const some of inChunks(rows)) {
     const values = some.map(({ pool, key, body, stamp, fields }) => {
       const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
       return sql`(${sql.join(list)})`
     })
-    const result = await sql<{ key: string }>`
+    const result = await sql<Address>`
       with coming (${columns}) as (values ${sql.join(values)})
       insert into ${table} (${columns}) select ${selected} from coming where ${alive}
-      on conflict (pool, key) ${resolve} returning key`.execute(connection)
-    for (const { key } of result.rows) written.push(key)
+      on conflict (pool, key) ${resolve} returning pool, key`.execute(connection)
+    written.push(...result.rows)
   }
   return written
 }

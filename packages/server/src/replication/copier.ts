@@ -1,0 +1,250 @@
+import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
+import { findCursor } from '../store/cursors.ts'
+import { isKind, type Kind, type KindOfScope, kindNames, kinds, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import { listRows, listRowsOfAllPools, type Row } from '../store/rows.ts'
+import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
+import { type Applying, applying, beginCopy, type FollowerContext, shareStatus } from './follower.ts'
+import { changeFromWire, type Outline, type Page, rowFromWire, type Source, TOMBSTONES } from './messages.ts'
+import { readStanding, replicaIn } from './standing.ts'
+
+export interface Copier {
+  /** Pools whose first copy has yet to begin. */
+  listDue(): Promise<string[]>
+  /** Begins the first copy of a pool, if this peer is its primary and shares it; answers whether it does. */
+  begin(pool: string, peer: string, source: Source): Promise<boolean>
+  listCopies(): Promise<Copy[]>
+  /**
+   * Takes a copy one step further. `waits`: for the cursor to pass its target; `ended`: nothing is left to do, or the copy has been
+   * overtaken by another.
+   */
+  step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
+}
+
+export type Step = 'moved' | 'waits' | 'ended'
+
+const PAGE_ROWS = 1_000
+const LISTED_ROWS = 500
+/** Past the last stage: all pages are in. */
+const COMPLETE = 'complete'
+const OUTLINE = 'outline'
+
+const replicated = kindNames.filter((kind) => scopeOf(kind) === 'replicated' && kind !== 'topology')
+const shared = kindNames.filter((kind) => scopeOf(kind) === 'shared')
+/** Tombstones first: the later they came, the longer a removed row could show. */
+const fromPrimary = [OUTLINE, TOMBSTONES, ...replicated, ...shared, COMPLETE]
+const fromSecondary = [OUTLINE, ...shared, COMPLETE]
+
+export function createCopier(context: FollowerContext): Copier {
+  const { store, clock, region } = context
+  /** Pages fetched ahead, by pool and peer. */
+  const ahead = new Map<string, { name: string; page: Promise<Page | undefined> }>()
+
+  const fetchPage = (copy: Copy, source: Source): Promise<Page | undefined> =>
+    source.page({ pool: copy.pool, stage: copy.stage, after: copy.after, limit: PAGE_ROWS })
+
+  /** Fetches the page that will be wanted next while this one is written. */
+  const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
+    const address = `${copy.pool}\n${copy.peer}`
+    const waiting = ahead.get(address)
+    ahead.delete(address)
+    return waiting?.name === nameOf(copy) ? waiting.page : fetchPage(copy, source)
+  }
+  const takeAhead = (copy: Copy, source: Source): void => {
+    if (copy.stage === COMPLETE) return
+    const page = fetchPage(copy, source)
+    page.catch(() => {})
+    ahead.set(`${copy.pool}\n${copy.peer}`, { name: nameOf(copy), page })
+  }
+
+  /** Runs in the transaction of the step; false when the copy is no longer the one that was looked at. */
+  const isCurrent = async ({ connection }: Applying, copy: Copy): Promise<boolean> => {
+    const present = await findCopy(connection, copy)
+    return present !== undefined && nameOf(present) === nameOf(copy)
+  }
+
+  const applyOutline = (copy: Copy, outline: Outline): Promise<Step> =>
+    applying(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return 'ended'
+      const standing = await readStanding(apply.tx, copy.pool)
+      const primary = standing.topology?.primary === copy.peer
+      if (primary) await replaceTopology(apply, copy.pool, outline)
+      const stages = primary ? fromPrimary : fromSecondary
+      const total = stages.filter(isKind).reduce((sum, kind) => sum + (outline.counts[kind] ?? 0), 0)
+      await putCopy(apply.connection, { ...copy, stage: stages[1] as string, total })
+      return 'moved'
+    })
+
+  const applyPage = (copy: Copy, page: Page): Promise<{ step: Step; next: Copy }> => {
+    const next = advance(copy, page)
+    return applying(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return { step: 'ended', next: { ...copy, stage: COMPLETE } }
+      const { connection } = apply
+      let swept = 0
+      if (copy.stage === TOMBSTONES) {
+        await applyChanges(
+          connection,
+          page.tombstones.map(changeFromWire).filter((change) => change !== undefined),
+        )
+      } else {
+        const kind = copy.stage as Kind
+        const rows = page.rows.map((row) => rowFromWire(kind, copy.pool, row))
+        if (scopeOf(kind) === 'shared') await mergeRows(apply, kind as KindOfScope<'shared'>, rows)
+        else swept = await reconcile(apply, kind, { copy, page, rows })
+      }
+      const saved = { ...next, swept: copy.swept + swept }
+      await putCopy(connection, saved)
+      return { step: 'moved', next: saved }
+    })
+  }
+
+  /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */
+  const reconcile = async (
+    { connection, touched: cached }: Applying,
+    kind: Kind,
+    { copy: { pool, after }, page, rows }: { copy: Copy; page: Page; rows: StampedRow[] },
+  ): Promise<number> => {
+    const until = page.more ? rows.at(-1)?.key : undefined
+    const streamed = await listTouched(connection, { pool, kind, after, until })
+    const coming = new Map(rows.map((row) => [row.key, row]))
+    const surplus: string[] = []
+    let last = after
+    for (;;) {
+      const present = await listRows(connection, kind, { pool, after: last, until, limit: PAGE_ROWS })
+      for (const row of present) {
+        const other = coming.get(row.key)
+        if (!other && !streamed.has(row.key)) surplus.push(row.key)
+        if (other && isSame(kind, row, other)) coming.delete(row.key)
+      }
+      if (present.length < PAGE_ROWS) break
+      last = present.at(-1)?.key
+    }
+    await sweepRows(connection, kind, { pool, keys: surplus })
+    if (kinds[kind].cached) cached.push(...[...coming.keys(), ...surplus].map((key) => ({ kind, pool, key })))
+    const different = [...coming.values()]
+    await replaceRows(
+      connection,
+      kind,
+      different.filter(({ key }) => !streamed.has(key)),
+    )
+    await applyChanges(
+      connection,
+      different.filter(({ key }) => streamed.has(key)).map((row) => ({ ...row, kind, at: clock.now() })),
+    )
+    return surplus.length
+  }
+
+  /** What is new here comes from the log of its writer as well: only what differs goes into the own log. */
+  const mergeRows = async (
+    { tx, connection }: Applying,
+    kind: KindOfScope<'shared'>,
+    rows: StampedRow[],
+  ): Promise<void> => {
+    const added = kind === 'replica' ? new Set<string>() : await addRows(connection, kind, rows)
+    for (const { pool, key, body } of rows) {
+      if (!added.has(key)) await tx.share(kind, { pool, key, body })
+    }
+  }
+
+  const complete = (copy: Copy): Promise<Step> =>
+    applying(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return 'ended'
+      const cursor = await findCursor(apply.connection, copy.peer)
+      if (!cursor || copy.target === undefined || cursor.position < copy.target) return 'waits'
+      await removeCopy(apply.connection, copy)
+      const standing = await readStanding(apply.tx, copy.pool)
+      if (standing.topology?.primary !== copy.peer) return 'ended'
+      await clearTouched(apply.connection, copy.pool)
+      const own = replicaIn(standing, region)
+      if (own?.status === 'CREATING') await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
+      return 'ended'
+    })
+
+  /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
+  const abandon = (copy: Copy): Promise<Step> =>
+    applying(context, async (apply) => {
+      const { topology } = await readStanding(apply.tx, copy.pool)
+      if (topology?.primary === copy.peer) return 'waits'
+      if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
+      return 'ended'
+    })
+
+  return {
+    listCopies: () => listCopies(store.db),
+
+    listDue: async () => {
+      const due: string[] = []
+      const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
+      let after: Row | undefined
+      for (;;) {
+        const rows = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
+        for (const { pool, body } of rows) {
+          const replica = JSON.parse(body) as Replica
+          if (replica.region === region && replica.status === 'CREATING' && !copying.has(pool)) due.push(pool)
+        }
+        if (rows.length < LISTED_ROWS) return due
+        after = rows.at(-1)
+      }
+    },
+
+    begin: async (pool, peer, source) => {
+      const outline = await source.outline(pool)
+      if (!outline?.topology || primaryOf(outline) !== peer) return false
+      await applying(context, async (apply) => {
+        const standing = await readStanding(apply.tx, pool)
+        if (replicaIn(standing, region)?.status !== 'CREATING' || standing.topology) return
+        await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true })
+        await replaceTopology(apply, pool, outline)
+      })
+      return true
+    },
+
+    step: async ({ pool, peer }, source) => {
+      const copy = await findCopy(store.db, { pool, peer })
+      if (!copy) return 'ended'
+      if (copy.stage === COMPLETE) return complete(copy)
+      if (copy.stage === OUTLINE) {
+        const outline = await source.outline(pool)
+        return outline ? applyOutline(copy, outline) : abandon(copy)
+      }
+      const page = await takePage(copy, source)
+      if (!page) return abandon(copy)
+      const next = advance(copy, page)
+      takeAhead(next, source)
+      const { step } = await applyPage(copy, page)
+      return step
+    },
+  }
+}
+
+const isSame = (kind: Kind, a: Row, b: StampedRow): boolean =>
+  a.stamp.epoch === b.stamp.epoch &&
+  a.stamp.seq === b.stamp.seq &&
+  a.body === b.body &&
+  kinds[kind].index.every((name) => (a.fields as StampedRow['fields'])[name] === b.fields[name])
+
+const nameOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
+
+/** Where a copy is once a page is in. */
+function advance(copy: Copy, page: Page): Copy {
+  const done = copy.done + page.rows.length
+  if (page.more) return { ...copy, done, after: lastOf(page) }
+  const stages: readonly string[] = fromPrimary.includes(copy.stage as Kind) ? fromPrimary : fromSecondary
+  const stage = stages[stages.indexOf(copy.stage) + 1] as string
+  return { ...copy, done, stage, after: undefined, target: stage === COMPLETE ? page.head : undefined }
+}
+
+function lastOf({ rows, tombstones }: Page): string | undefined {
+  const gone = tombstones.at(-1)
+  return gone ? `${gone[0]}\n${gone[2]}` : rows.at(-1)?.[0]
+}
+
+const primaryOf = ({ topology }: Outline): string | undefined =>
+  topology ? (JSON.parse(topology[1]) as Topology).primary : undefined
+
+/** From now on this region holds the pool. */
+async function replaceTopology({ connection, touched }: Applying, pool: string, { topology }: Outline): Promise<void> {
+  if (!topology) return
+  await replaceRows(connection, 'topology', [rowFromWire('topology', pool, topology)])
+  touched.push({ kind: 'topology', pool, key: ONLY })
+}

@@ -1,0 +1,230 @@
+import type { Clock } from '../clock.ts'
+import { clearTombstones, clearTouched, findCopy, noteTouched, putCopy, removeCopy } from '../store/copies.ts'
+import { type Cursor, findCursor, putCursor } from '../store/cursors.ts'
+import type { Connection, Touched } from '../store/database.ts'
+import { type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import { listRowsOfAllPools, type Row } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import { applyChanges, type Change, openTransaction, type Transaction } from '../store/write.ts'
+import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Position } from './messages.ts'
+import { isHeld, readStanding, replicaIn, type Standing } from './standing.ts'
+
+/** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
+export class CursorMovedError extends Error {
+  constructor(peer: string) {
+    super(`the cursor of ${peer} has moved`)
+    this.name = 'CursorMovedError'
+  }
+}
+
+const LISTED_ROWS = 500
+
+export interface FollowerContext {
+  store: Store
+  clock: Pick<Clock, 'now' | 'uuid'>
+  region: string
+}
+
+/** A transaction that applies what another region wrote. */
+export interface Applying {
+  tx: Transaction
+  connection: Connection
+  touched: Touched[]
+}
+
+/** All that is applied in a region is applied under one lock: processes and peers take turns. */
+export function applying<T>(
+  { store, clock, region }: FollowerContext,
+  work: (applying: Applying) => Promise<T>,
+): Promise<T> {
+  return store.transaction(async (connection, touched) => {
+    await store.engine.lock(connection, ['replication'])
+    const tx = await openTransaction({ engine: store.engine, clock, region }, connection, touched)
+    return work({ tx, connection, touched })
+  })
+}
+
+/** This region as a reader of others. */
+export interface Follower {
+  findCursor(peer: string): Promise<Cursor | undefined>
+  /** Where this region stands in the log of a peer; undefined before the first contact. */
+  findOrigin(peer: string): Promise<Origin | undefined>
+  /** Begins anew at the position of the greeting: every pool of the inventory is copied again. */
+  restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<void>
+  /**
+   * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
+   * unless the cursor is at `from`. `asOf` is told when the batches leave nothing behind.
+   */
+  apply(
+    peer: string,
+    from: Pick<Position, 'log' | 'position'>,
+    batches: readonly FeedBatch[],
+    asOf: number | null,
+  ): Promise<void>
+}
+
+export function createFollower(context: FollowerContext): Follower {
+  const { store, clock, region } = context
+  return {
+    findCursor: (peer) => findCursor(store.db, peer),
+
+    findOrigin: async (peer) => {
+      const cursor = await findCursor(store.db, peer)
+      if (!cursor) return undefined
+      let epoch = 0
+      let after: Row | undefined
+      for (;;) {
+        const rows = await listRowsOfAllPools(store.db, 'topology', { after, limit: LISTED_ROWS })
+        for (const { body } of rows) {
+          const topology = JSON.parse(body) as Topology
+          if (topology.primary === peer) epoch = Math.max(epoch, topology.epoch)
+        }
+        if (rows.length < LISTED_ROWS) break
+        after = rows.at(-1)
+      }
+      return { log: cursor.log, position: cursor.position, mark: cursor.mark, epoch }
+    },
+
+    restart: (peer, { log, position, mark }, inventory) =>
+      applying(context, async ({ tx, connection }) => {
+        const present = await findCursor(connection, peer)
+        await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0 })
+        for (const { pool, key, body } of inventory) {
+          const own = (JSON.parse(body) as Replica).region === region
+          if (own || (await readStanding(tx, pool)).topology) await tx.share('replica', { pool, key, body })
+        }
+        const pools = new Set(inventory.map(({ pool }) => pool))
+        for (const pool of pools) {
+          const former = await findCopy(connection, { pool, peer })
+          await removeCopy(connection, { pool, peer })
+          const standing = await readStanding(tx, pool)
+          if (!isHeld(standing, region)) continue
+          const first = replicaIn(standing, region)?.status === 'CREATING'
+          await beginCopy({ clock }, connection, {
+            pool,
+            peer,
+            fromPrimary: standing.topology?.primary === peer,
+            asOf: first ? undefined : former ? former.asOf : present?.asOf,
+          })
+        }
+      }),
+
+    apply: (peer, from, batches, asOf) =>
+      applying(context, async ({ tx, connection, touched }) => {
+        const cursor = await findCursor(connection, peer)
+        if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
+        const accepted = await accept({ peer, region }, { tx, connection }, batches)
+        const taken = await applyChanges(connection, accepted.changes)
+        await noteTouched(
+          connection,
+          taken.filter(({ pool }) => accepted.copying.has(pool)),
+        )
+        for (const { kind, pool, key } of taken) {
+          if (kinds[kind].cached) touched.push({ kind, pool, key })
+        }
+        const last = batches.at(-1)
+        await putCursor(connection, {
+          ...cursor,
+          ...(last && { position: last.position, mark: last.mark }),
+          asOf: Math.max(cursor.asOf, asOf ?? 0, ...batches.map(({ at }) => at)),
+        })
+      }),
+  }
+}
+
+/** Begins a copy from its first step, also when one was under way. */
+export async function beginCopy(
+  { clock }: { clock: Pick<Clock, 'now' | 'uuid'> },
+  connection: Connection,
+  { pool, peer, fromPrimary, asOf }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined },
+): Promise<void> {
+  if (fromPrimary) {
+    await clearTouched(connection, pool)
+    // What they guard against is older than the copy, which says itself what is gone.
+    await clearTombstones(connection, pool)
+  }
+  await putCopy(connection, {
+    pool,
+    peer,
+    generation: clock.uuid(),
+    stage: 'outline',
+    after: undefined,
+    done: 0,
+    total: 0,
+    swept: 0,
+    started: clock.now(),
+    asOf,
+    target: undefined,
+  })
+}
+
+interface Accepted {
+  /** Replicated rows, to be applied by their stamps. */
+  changes: Change[]
+  /** Pools that are being copied from this peer. */
+  copying: Set<string>
+}
+
+/** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
+async function accept(
+  { peer, region }: { peer: string; region: string },
+  { tx, connection }: { tx: Transaction; connection: Connection },
+  batches: readonly FeedBatch[],
+): Promise<Accepted> {
+  const known = new Map<string, Standing>()
+  const accepted: Accepted = { changes: [], copying: new Set() }
+  const look = async (pool: string): Promise<Standing> => {
+    let standing = known.get(pool)
+    if (!standing) {
+      standing = await readStanding(tx, pool)
+      known.set(pool, standing)
+      if (await findCopy(connection, { pool, peer })) accepted.copying.add(pool)
+    }
+    return standing
+  }
+
+  for (const batch of batches) {
+    for (const wire of batch.changes) {
+      const change = changeFromWire(wire)
+      if (!change || scopeOf(change.kind) === 'regional') continue
+      const { pool, kind, key, body } = change
+      const standing = await look(pool)
+      if (scopeOf(kind) === 'shared') {
+        if (body === null) continue
+        const named = kind === 'replica' && (JSON.parse(body) as Replica).region === region
+        const kept = kind === 'replica' ? standing.topology !== undefined : isHeld(standing, region)
+        if (!named && !kept) continue
+        await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
+        if (kind === 'replica') standing.replicas = (await readStanding(tx, pool)).replicas
+        continue
+      }
+      if (!isHeld(standing, region)) continue
+      const fromPrimary = standing.topology?.primary === peer
+      if (kind === 'topology') {
+        const topology = body === null ? undefined : (JSON.parse(body) as Topology)
+        if (!topology) {
+          // The pool is no more: so is its replica.
+          const own = replicaIn(standing, region)
+          if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
+          standing.replicas = (await readStanding(tx, pool)).replicas
+          continue
+        }
+        const epoch = standing.topology?.epoch ?? 0
+        const inCharge = fromPrimary ? topology.epoch >= epoch : topology.primary === peer && topology.epoch > epoch
+        if (!inCharge) continue
+        standing.topology = topology
+      } else if (!fromPrimary) continue
+      accepted.changes.push(change)
+    }
+  }
+  return accepted
+}
+
+/** Gives a replica another status; the version rises, so that the news wins everywhere. */
+export async function shareStatus(tx: Transaction, pool: string, replica: Replica): Promise<void> {
+  const body: Replica = { ...replica, version: replica.version + 1 }
+  const rows = await tx.list('replica', { pool, limit: 100 })
+  const key = rows.find((row) => (JSON.parse(row.body) as Replica).region === replica.region)?.key ?? replica.region
+  await tx.share('replica', { pool, key, body: JSON.stringify(body) })
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
+import { CursorMovedError, type Follower } from './follower.ts'
+import { type Advance, type FeedBatch, type FeedMessage, FORMAT, type Inventory, type Place } from './messages.ts'
+import { pause } from './pause.ts'
+import { type Peer, PeerError, type PeerProblem } from './peer.ts'
+import type { StatusBoard } from './status.ts'
+
+/** A stream that says nothing for so long, though it should each second, is taken for dead. */
+const SILENCE_MILLISECONDS = 3_000
+const FIRST_BACKOFF_MILLISECONDS = 50
+/** Small, so that a region that is back catches up at once. */
+const LAST_BACKOFF_MILLISECONDS = 1_000
+/** How often a position that moved without a change is saved, and how often a peer is told how far this region is. */
+const SETTLE_MILLISECONDS = 1_000
+
+export interface LinkContext {
+  peer: Peer
+  follower: Follower
+  board: Pick<StatusBoard, 'report'>
+  events: Pick<Events, 'noted' | 'lag'>
+  clock: Clock
+  /** Called when the cursor has moved, and when a connection is there. */
+  moved(): void
+  /** Whether somebody waits for the cursor to move. */
+  awaited(): Promise<boolean>
+}
+
+/** Follows one peer until the signal fires: connects, applies, acknowledges, and comes back when the connection is lost. */
+export async function runLink(context: LinkContext, signal: AbortSignal): Promise<void> {
+  const { peer, board, events, clock } = context
+  const state: LinkState = { connected: false, problem: undefined, heardAt: 0, ahead: 0, asOf: 0 }
+  let failures = 0
+  while (!signal.aborted) {
+    try {
+      await follow(context, state, signal, () => {
+        failures = 0
+      })
+    } catch (error) {
+      if (signal.aborted) break
+      const problem = error instanceof PeerError ? error.problem : 'failing'
+      // Said once per state: a peer that is down is tried every second.
+      if (state.connected || state.problem !== problem) {
+        events.noted('peer-lost', { peer: peer.region, problem, why: (error as Error).message })
+      }
+      state.problem = problem
+    }
+    state.connected = false
+    await board.report(peer.region, { ...state }).catch(() => {})
+    failures += 1
+    const ceiling = Math.min(LAST_BACKOFF_MILLISECONDS, FIRST_BACKOFF_MILLISECONDS * 2 ** Math.min(failures, 10))
+    const jitter = clock.randomBytes(2).readUInt16BE() / 65_536
+    await pause(clock, ceiling * (0.5 + jitter / 2), { signal })
+  }
+}
+
+interface LinkState {
+  connected: boolean
+  problem: PeerProblem | undefined
+  heardAt: number
+  ahead: number
+  asOf: number
+}
+
+async function follow(
+  { peer, follower, board, events, clock, moved, awaited }: LinkContext,
+  state: LinkState,
+  signal: AbortSignal,
+  greeted: () => void,
+): Promise<void> {
+  const lost = new AbortController()
+  const both = AbortSignal.any([signal, lost.signal])
+  const origin = await follower.findOrigin(peer.region)
+  const inflow = peer.feed(origin, both)[Symbol.asyncIterator]()
+  try {
+    const first = await within(clock, inflow.next(), both)
+    const [hello, ...rest] = first.done ? [] : first.value
+    if (hello?.type !== 'hello') throw new PeerError('failing', `${peer.region} did not greet`)
+    const { format, log, standing, now } = hello
+    if (format !== FORMAT) throw new PeerError('format', `${peer.region} speaks ${format}, this region ${FORMAT}`)
+    if (standing !== 'continues') {
+      if (origin) events.noted('behind', { peer: peer.region, reason: standing })
+      await follower.restart(peer.region, hello, await readInventory(peer))
+    }
+    if (!state.connected) events.noted('peer-found', { peer: peer.region })
+    Object.assign(state, { connected: true, problem: undefined, heardAt: clock.now(), ahead: now - clock.now() })
+    await board.report(peer.region, { ...state })
+    greeted()
+    moved()
+
+    let { position } = hello
+    let acknowledged = Number.NaN
+    let settled = clock.monotonic()
+    let held: FeedBatch[] = []
+    let messages = rest
+    for (;;) {
+      // Whatever has come meanwhile goes into one transaction.
+      const batches = [...held, ...messages.flatMap((message) => advanceOf(message).batches)]
+      const last = messages.at(-1)
+      if (last) {
+        const { now, asOf } = advanceOf(last)
+        state.heardAt = clock.now()
+        state.ahead = now - state.heardAt
+        const due = clock.monotonic() - settled >= SETTLE_MILLISECONDS
+        const changed = batches.some(({ changes }) => changes.length > 0)
+        if (changed || (batches.length > 0 && (due || (await awaited())))) {
+          await follower.apply(peer.region, { log, position }, batches, asOf)
+          position = batches.at(-1)?.position ?? position
+          held = []
+          moved()
+        } else held = batches.slice(-1)
+        if (asOf !== null) state.asOf = Math.max(state.asOf, asOf)
+        if (due) {
+          settled = clock.monotonic()
+          if (position !== acknowledged) {
+            await peer.acknowledge({ log, position })
+            acknowledged = position
+          }
+        }
+        await board.report(peer.region, { ...state })
+        events.lag({ peer: peer.region, seconds: Math.max(0, now - state.asOf) / 1_000 })
+      }
+      const next = await within(clock, inflow.next(), both)
+      if (next.done) return
+      messages = next.value
+    }
+  } catch (error) {
+    if (error instanceof CursorMovedError) return
+    throw error
+  } finally {
+    lost.abort()
+    await inflow.return?.().catch(() => {})
+  }
+}
+
+function advanceOf(message: FeedMessage): Advance {
+  if (message.type !== 'advance') throw new PeerError('failing', 'a second greeting')
+  return message
+}
+
+/** Throws PeerError `silent` when nothing comes for too long. */
+async function within<T>(clock: Pick<Clock, 'wait'>, coming: Promise<T>, signal: AbortSignal): Promise<T> {
+  let come = false
+  const arrival = coming.finally(() => {
+    come = true
+  })
+  await pause(clock, SILENCE_MILLISECONDS, { signal, until: arrival })
+  if (come) return arrival
+  arrival.catch(() => {})
+  if (signal.aborted) throw new PeerError('unreachable', 'the link was closed')
+  throw new PeerError('silent', `nothing came for ${SILENCE_MILLISECONDS} ms`)
+}
+
+async function readInventory(peer: Peer): Promise<Inventory['rows']> {
+  const rows: Inventory['rows'] = []
+  let after: Place | undefined
+  for (;;) {
+    const page = await peer.inventory(after)
+    rows.push(...page.rows)
+    if (!page.next) return rows
+    after = page.next
+  }
+}

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { isKind, type Kind, kindNames, kinds } from '../store/kinds.ts'
+import type { Row } from '../store/rows.ts'
+import type { Change, StampedRow } from '../store/write.ts'
+
+/** What both ends must share to understand each other: this format, and the same table of kinds that travel. */
+export const FORMAT: string = `2.${createHash('sha256')
+  .update(
+    JSON.stringify(kindNames.filter((kind) => kinds[kind].scope !== 'regional').map((kind) => [kind, kinds[kind]])),
+  )
+  .digest('hex')
+  .slice(0, 12)}`
+
+/** Where a follower stands in the log of a supplier. */
+export interface Position {
+  log: string
+  position: number
+  mark: string
+}
+
+/** What a follower says when it comes. `epoch`: the newest that it knows of any pool of which the supplier is the primary. */
+export interface Origin extends Position {
+  epoch: number
+}
+
+/** First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. */
+export interface Hello extends Position {
+  type: 'hello'
+  format: string
+  region: string
+  now: number
+  /** The stream goes on after `position`: the follower's own, or, when that is of no use, the head of the log. */
+  standing: 'continues' | Gap
+}
+
+/** Why a follower must start anew. */
+export type Gap = 'unknown-log' | 'trimmed' | 'went-back'
+
+/** A transaction as far as it concerns the follower; a last one without changes only moves the position. */
+export interface FeedBatch {
+  position: number
+  mark: string
+  at: number
+  changes: WireChange[]
+}
+
+/** Every other line: transactions, and, when they leave nothing behind, as of when that is so. A heartbeat has none. */
+export interface Advance {
+  type: 'advance'
+  now: number
+  asOf: number | null
+  batches: FeedBatch[]
+}
+
+export type FeedMessage = Hello | Advance
+
+/** kind, pool, key, body, epoch, seq, at, index columns in the order of the kind. */
+export type WireChange = [string, string, string, string | null, number, number, number, (string | null)[]]
+
+/** key, body, epoch, seq, index columns. */
+export type WireRow = [string, string, number, number, (string | null)[]]
+
+/** Place of a row among all pools. */
+export interface Place {
+  pool: string
+  key: string
+}
+
+/** Rows of kind `replica` that concern the follower; `next` is what to go on after. */
+export interface Inventory {
+  rows: { pool: string; key: string; body: string }[]
+  next: Place | null
+}
+
+/** What a pool consists of. */
+export interface Outline {
+  topology: WireRow | null
+  counts: Record<string, number>
+}
+
+export interface PageQuery {
+  pool: string
+  /** A kind, or `tombstones`. */
+  stage: string
+  after: string | undefined
+  limit: number
+}
+
+export interface Page {
+  rows: WireRow[]
+  tombstones: WireChange[]
+  more: boolean
+  /** Where the log ended after the page was read. */
+  head: number
+}
+
+export const TOMBSTONES = 'tombstones'
+
+/** What a follower may ask of a supplier; over the wire, or in one process. */
+export interface Source {
+  inventory(after: Place | undefined): Promise<Inventory>
+  /** Undefined when the supplier does not share the pool with this region. */
+  outline(pool: string): Promise<Outline | undefined>
+  /** Undefined when the supplier does not share the pool with this region. */
+  page(query: PageQuery): Promise<Page | undefined>
+}
+
+const columnsOf = (kind: Kind, fields: Partial<Record<string, string | null>>): (string | null)[] =>
+  kinds[kind].index.map((name) => fields[name] ?? null)
+
+const fieldsOf = (kind: Kind, columns: readonly (string | null)[]): Record<string, string | null> =>
+  Object.fromEntries(kinds[kind].index.map((name, at) => [name, columns[at] ?? null]))
+
+export const changeToWire = ({ kind, pool, key, body, stamp, at, fields }: Change): WireChange => [
+  kind,
+  pool,
+  key,
+  body,
+  stamp.epoch,
+  stamp.seq,
+  at,
+  body === null ? [] : columnsOf(kind, fields),
+]
+
+/** Undefined for what is no change of a kind known here. */
+export function changeFromWire([kind, pool, key, body, epoch, seq, at, columns]: WireChange): Change | undefined {
+  if (!isKind(kind)) return undefined
+  return { kind, pool, key, body, stamp: { epoch, seq }, at, fields: body === null ? {} : fieldsOf(kind, columns) }
+}
+
+export const rowToWire = (kind: Kind, { key, body, stamp, fields }: Row): WireRow => [
+  key,
+  body,
+  stamp.epoch,
+  stamp.seq,
+  columnsOf(kind, fields),
+]
+
+export const rowFromWire = (kind: Kind, pool: string, [key, body, epoch, seq, columns]: WireRow): StampedRow => ({
+  pool,
+  key,
+  body,
+  stamp: { epoch, seq },
+  fields: fieldsOf(kind, columns),
+})

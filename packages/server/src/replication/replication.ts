@@ -1,0 +1,229 @@
+import type { Hono } from 'hono'
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
+import type { Brakes } from '../store/brakes.ts'
+import type { Store } from '../store/store.ts'
+import { createCopier } from './copier.ts'
+import { createEraser } from './eraser.ts'
+import { createFollower } from './follower.ts'
+import { runLink } from './link.ts'
+import { pause } from './pause.ts'
+import { createPeer, type Peer } from './peer.ts'
+import { createProver } from './proof.ts'
+import { createReplicationRoutes } from './routes.ts'
+import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
+import { createSupplier, type Retention } from './supplier.ts'
+
+/** One region among its peers. */
+export interface Replication {
+  /** The paths that peers use. */
+  readonly routes: Hono
+  /** Opens the log and begins to follow. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  status(): Promise<Status>
+  poolStatus(pool: string): Promise<PoolReplication | undefined>
+  /** How far this region may be behind a peer; undefined before the first contact. */
+  lagSeconds(peer: string): number | undefined
+}
+
+export interface ReplicationConfig {
+  store: Store
+  clock: Clock
+  brakes: Brakes
+  events: Events
+  region: string
+  /** The other regions. */
+  peers: Peers
+  acceptKey(message: unknown): Promise<string | undefined>
+  retention?: Partial<Retention> | undefined
+}
+
+const DEFAULT_RETENTION: Retention = { milliseconds: 24 * 3_600_000, changes: 5_000_000 }
+const TRIM_MILLISECONDS = 30_000
+/** What is not announced is found by looking. */
+const LOOK_MILLISECONDS = 1_000
+const REFRESH_MILLISECONDS = 250
+
+/** Both ends of the wire to the other regions. */
+export interface Peers {
+  readonly all: ReadonlyMap<string, Peer>
+  readonly prover: ReturnType<typeof createProver>
+}
+
+export function createPeers({
+  secret,
+  region,
+  bases,
+  clock,
+  brakes,
+}: {
+  secret: string
+  region: string
+  /** Region -> base URL of its replication paths. */
+  bases: Readonly<Record<string, string>>
+  clock: Pick<Clock, 'now' | 'randomBytes'>
+  brakes: Pick<Brakes, 'once'>
+}): Peers {
+  const prover = createProver({ secret, region, clock, brakes })
+  const all = new Map(
+    Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock })]),
+  )
+  return { all, prover }
+}
+
+export function createReplication(config: ReplicationConfig): Replication {
+  const { store, clock, brakes, events, region, peers, acceptKey } = config
+  const retention = { ...DEFAULT_RETENTION, ...config.retention }
+  const supplier = createSupplier({ store, clock, region, events, retention })
+  const follower = createFollower({ store, clock, region })
+  const copier = createCopier({ store, clock, region })
+  const eraser = createEraser({ store, clock, region })
+  const names = [...peers.all.keys()]
+  const board = createStatusBoard({ store, clock, brakes, region, peers: names })
+  const stopping = new AbortController()
+  const running: Promise<void>[] = []
+
+  const bell = createBell()
+  /** What is to be erased or copied is in rows of kind `replica`: they are looked through when one has changed. */
+  let stale = true
+  let erasing: string[] = []
+  let due: string[] = []
+  const forget = store.onChange((touched) => {
+    if (touched && !touched.some(({ kind }) => kind === 'replica')) return
+    stale = true
+    bell.ring()
+  })
+
+  /** Erases and copies until nothing is left that can be done now; answers whether it got anywhere. */
+  const work = async (signal: AbortSignal): Promise<boolean> => {
+    let busy = false
+    if (stale) {
+      stale = false
+      erasing = await eraser.listDue()
+      due = await copier.listDue()
+    }
+    for (const pool of erasing.splice(0)) {
+      while (!signal.aborted && (await eraser.step(pool))) busy = true
+      events.noted('replica-removed', { pool })
+    }
+    for (const pool of due.splice(0)) {
+      let begun = false
+      for (const [name, peer] of peers.all) {
+        begun = await copier.begin(pool, name, peer).catch(() => false)
+        if (!begun) continue
+        events.noted('copy-begun', { pool, peer: name })
+        busy = true
+        break
+      }
+      // Its primary is away, or has yet to hear what this region knows.
+      if (!begun) stale = true
+    }
+    // A page of each in turn: a large pool does not keep the small ones waiting.
+    for (const copy of await copier.listCopies()) {
+      const peer = peers.all.get(copy.peer)
+      if (!peer || signal.aborted) continue
+      const step = await copier.step(copy, peer).catch((error: unknown) => error as Error)
+      if (step instanceof Error) {
+        if (!noted.has(copy.generation))
+          events.noted('copy-halted', { pool: copy.pool, peer: copy.peer, why: step.message })
+        noted.add(copy.generation)
+        continue
+      }
+      noted.delete(copy.generation)
+      if (step === 'ended') {
+        events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
+        if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
+      }
+      if (step !== 'waits') busy = true
+    }
+    return busy
+  }
+  const noted = new Set<string>()
+
+  const workUntil = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      bell.mute()
+      const busy = await work(signal).catch((error: unknown) => {
+        if (!signal.aborted) events.failed({ operation: 'replication', error, requestId: '' })
+        return false
+      })
+      if (!busy) await bell.wait(clock, LOOK_MILLISECONDS, signal)
+    }
+  }
+
+  const trimUntil = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await pause(clock, TRIM_MILLISECONDS, { signal })
+      if (signal.aborted) return
+      await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
+    }
+  }
+
+  const refreshUntil = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await board.refresh().catch(() => {})
+      await pause(clock, REFRESH_MILLISECONDS, { signal })
+    }
+  }
+
+  const awaited = async (): Promise<boolean> => (await copier.listCopies()).some(({ target }) => target !== undefined)
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      const lease = await store.engine.lead(signal).catch(() => undefined)
+      if (!lease) {
+        await pause(clock, LOOK_MILLISECONDS, { signal })
+        continue
+      }
+      const both = AbortSignal.any([signal, lease.lost])
+      await Promise.all([
+        ...[...peers.all.values()].map((peer) =>
+          runLink({ peer, follower, board, events, clock, moved: bell.ring, awaited }, both),
+        ),
+        workUntil(both),
+        trimUntil(both),
+      ])
+      await lease.release()
+    }
+  }
+
+  return {
+    routes: createReplicationRoutes({
+      supplier,
+      store,
+      clock,
+      prover: peers.prover,
+      events,
+      peers: new Set(names),
+      acceptKey,
+      status: board.status,
+      signal: stopping.signal,
+    }),
+    start: async () => {
+      await supplier.open()
+      running.push(lead(stopping.signal), refreshUntil(stopping.signal))
+    },
+    stop: async () => {
+      stopping.abort()
+      forget()
+      await Promise.all(running)
+    },
+    status: board.status,
+    poolStatus: board.poolStatus,
+    lagSeconds: board.lagSeconds,
+  }
+}
+
+/** Wakes one who waits. */
+function createBell() {
+  let rung = Promise.withResolvers<void>()
+  return {
+    ring: (): void => rung.resolve(),
+    mute: (): void => {
+      rung = Promise.withResolvers<void>()
+    },
+    wait: (clock: Pick<Clock, 'wait'>, milliseconds: number, signal: AbortSignal): Promise<void> =>
+      pause(clock, milliseconds, { signal, until: rung.promise }),
+  }
+}

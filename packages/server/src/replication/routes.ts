@@ -1,0 +1,198 @@
+import { type Context, Hono } from 'hono'
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
+import type { Store } from '../store/store.ts'
+import { readFeed } from './feed.ts'
+import { FORMAT, type Origin } from './messages.ts'
+import { ANSWER_HEADER, PROOF_HEADER, ProofRefusedError, type Proven, type Prover } from './proof.ts'
+import type { Status } from './status.ts'
+import type { Supplier } from './supplier.ts'
+
+export interface RoutesContext {
+  supplier: Supplier
+  store: Store
+  clock: Clock
+  prover: Prover
+  events: Pick<Events, 'noted'>
+  /** Regions that may ask. */
+  peers: ReadonlySet<string>
+  /** Takes a key message; answers why not, or undefined. */
+  acceptKey(message: unknown): Promise<string | undefined>
+  status(): Promise<Status>
+  /** Ends the streams. */
+  signal: AbortSignal
+}
+
+const BODY_BYTES = 1024 * 1024
+
+/** The paths that regions use among themselves. Nothing here is answered without proof. */
+export function createReplicationRoutes(context: RoutesContext): Hono {
+  const { supplier, store, clock, prover, signal } = context
+  const app = new Hono()
+  /** One note per peer and reason, until it is over: a refused peer asks again every second. */
+  const refused = new Map<string, string>()
+
+  const answer = (c: Context, proven: Proven, status: number, value: unknown): Response => {
+    const body = JSON.stringify(value)
+    const now = clock.now()
+    return c.body(body, status as 200, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      [ANSWER_HEADER]: prover.answer(proven, { status, now, body }),
+    })
+  }
+
+  type Handle = (c: Context, proven: Proven, body: string) => Promise<Response> | Response
+
+  const proven = (handle: Handle) => async (c: Context) => {
+    const url = new URL(c.req.url)
+    const body = c.req.method === 'POST' ? await readBody(c.req.raw) : ''
+    if (body === undefined) return c.json({ reason: 'size' }, 413)
+    const claimed = c.req.header(PROOF_HEADER)?.split(' ')[1] ?? ''
+    const name = context.peers.has(claimed) ? claimed : 'unknown'
+    const note = (reason: string): void => {
+      if (refused.get(name) === reason) return
+      refused.set(name, reason)
+      context.events.noted('replication-refused', { peer: name, reason })
+    }
+    let request: Proven
+    try {
+      request = await prover.check(c.req.header(PROOF_HEADER), {
+        method: c.req.method,
+        path: url.pathname + url.search,
+        body,
+      })
+    } catch (error) {
+      if (!(error instanceof ProofRefusedError)) throw error
+      note(error.reason)
+      return error.request
+        ? answer(c, error.request, 401, { reason: error.reason })
+        : c.json({ reason: error.reason }, 401)
+    }
+    if (!context.peers.has(request.from)) {
+      note('not-a-peer')
+      return answer(c, request, 403, { reason: 'not-a-peer' })
+    }
+    if (c.req.header('x-twinpool-format') !== FORMAT) {
+      note('format')
+      return answer(c, request, 409, { reason: 'format', format: FORMAT })
+    }
+    refused.delete(name)
+    return handle(c, request, body)
+  }
+
+  app.get(
+    '/replication/feed',
+    proven((c, request) => {
+      const position = c.req.query('position')
+      const origin: Origin | undefined =
+        position === undefined
+          ? undefined
+          : {
+              log: c.req.query('log') ?? '',
+              position: numberOf(position),
+              mark: c.req.query('mark') ?? '',
+              epoch: numberOf(c.req.query('epoch')),
+            }
+      const ended = new AbortController()
+      const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
+      const line = prover.line(request.proof)
+      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: origin }, both)
+      const encoder = new TextEncoder()
+      const stream = new ReadableStream<Uint8Array>(
+        {
+          pull: async (controller) => {
+            const next = await messages.next()
+            if (next.done) return controller.close()
+            const json = JSON.stringify(next.value)
+            controller.enqueue(encoder.encode(`${line(json)}\t${json}\n`))
+          },
+          cancel: async () => {
+            ended.abort()
+            await messages.return(undefined)
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      return c.body(stream, 200, {
+        'content-type': 'application/x-ndjson',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        [ANSWER_HEADER]: prover.answer(request, { status: 200, now: clock.now(), body: undefined }),
+      })
+    }),
+  )
+
+  app.post(
+    '/replication/ack',
+    proven(async (c, request, body) => {
+      const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
+      if (typeof log !== 'string' || !Number.isSafeInteger(position)) return answer(c, request, 400, { reason: 'body' })
+      await supplier.acknowledge(request.from, { log, position: position as number })
+      return answer(c, request, 200, {})
+    }),
+  )
+
+  app.get(
+    '/replication/inventory',
+    proven(async (c, request) => {
+      const [pool, key] = [c.req.query('pool'), c.req.query('key')]
+      const after = pool === undefined || key === undefined ? undefined : { pool, key }
+      return answer(c, request, 200, await supplier.inventory(request.from, after))
+    }),
+  )
+
+  app.get(
+    '/replication/outline',
+    proven(async (c, request) => {
+      const outline = await supplier.outline(request.from, c.req.query('pool') ?? '')
+      return outline ? answer(c, request, 200, outline) : answer(c, request, 404, { reason: 'not-shared' })
+    }),
+  )
+
+  app.get(
+    '/replication/page',
+    proven(async (c, request) => {
+      const page = await supplier.page(request.from, {
+        pool: c.req.query('pool') ?? '',
+        stage: c.req.query('stage') ?? '',
+        after: c.req.query('after'),
+        limit: numberOf(c.req.query('limit')),
+      })
+      return page ? answer(c, request, 200, page) : answer(c, request, 404, { reason: 'not-shared' })
+    }),
+  )
+
+  app.post(
+    '/replication/key',
+    proven(async (c, request, body) => {
+      const refusal = await context.acceptKey(JSON.parse(body))
+      return answer(c, request, 200, refusal === undefined ? {} : { refused: refusal })
+    }),
+  )
+
+  app.get(
+    '/replication/status',
+    proven(async (c, request) => answer(c, request, 200, await context.status())),
+  )
+
+  return app
+}
+
+const numberOf = (text: string | undefined): number => {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : 0
+}
+
+/** Undefined when it is larger than anything that a region has to say. */
+async function readBody(request: Request): Promise<string | undefined> {
+  if (!request.body) return ''
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body) {
+    size += chunk.length
+    if (size > BODY_BYTES) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,57 @@
+import { type Kind, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import type { Store } from '../store/store.ts'
+
+/** How regions stand to a pool, as one of them knows it. */
+export interface Standing {
+  /** Undefined when this region does not hold the pool. */
+  topology: Topology | undefined
+  replicas: Replica[]
+}
+
+type Reading = Pick<Store, 'find' | 'list'>
+
+const MOST_REGIONS = 100
+
+export async function readStanding(db: Reading, pool: string): Promise<Standing> {
+  const row = await db.find('topology', { pool, key: ONLY })
+  const replicas = await db.list('replica', { pool, limit: MOST_REGIONS })
+  return {
+    topology: row && (JSON.parse(row.body) as Topology),
+    replicas: replicas.map(({ body }) => JSON.parse(body) as Replica),
+  }
+}
+
+export const replicaIn = ({ replicas }: Standing, region: string): Replica | undefined =>
+  replicas.find((replica) => replica.region === region)
+
+/** Whether a peer has the pool, or is to have it. */
+export function isShared(standing: Standing, peer: string): boolean {
+  const status = replicaIn(standing, peer)?.status
+  return standing.topology?.primary === peer || (status !== undefined && status !== 'DELETED')
+}
+
+/** Whether a region keeps what comes for the pool. */
+export function isHeld(standing: Standing, region: string): boolean {
+  if (!standing.topology) return false
+  if (standing.topology.primary === region) return true
+  const status = replicaIn(standing, region)?.status
+  return status === 'CREATING' || status === 'INACTIVE' || status === 'ACTIVE'
+}
+
+/** Whether a peer is told of a change; `replicaRegion`: of whose replica a `replica` row speaks. */
+export function concerns(
+  standing: Standing,
+  {
+    region,
+    peer,
+    kind,
+    replicaRegion,
+  }: { region: string; peer: string; kind: Kind; replicaRegion?: string | undefined },
+): boolean {
+  if (scopeOf(kind) === 'regional') return false
+  if (isShared(standing, peer)) return true
+  if (kind === 'replica') return replicaRegion === peer || replicaRegion === region
+  // A replica that is gone has written shared facts that its peers may not have yet.
+  return scopeOf(kind) === 'shared' && !standing.topology && replicaIn(standing, region) !== undefined
+}

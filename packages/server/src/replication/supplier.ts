@@ -1,0 +1,291 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
+import {
+  findExcess,
+  findMark,
+  type LogState,
+  openLog,
+  purgeTombstones,
+  readLog,
+  readLogState,
+  renewLog,
+  trimChanges,
+} from '../store/changes.ts'
+import { listTombstones } from '../store/copies.ts'
+import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
+import type { Connection } from '../store/database.ts'
+import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import { listRowsOfAllPools } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import {
+  changeToWire,
+  type FeedBatch,
+  FORMAT,
+  type Gap,
+  type Hello,
+  type Inventory,
+  type Origin,
+  type Outline,
+  type Page,
+  type PageQuery,
+  type Place,
+  type Position,
+  rowToWire,
+  TOMBSTONES,
+} from './messages.ts'
+import { concerns, isShared, readStanding, type Standing } from './standing.ts'
+
+export interface Retention {
+  /** How long a change is kept for a peer that has not acknowledged it. */
+  milliseconds: number
+  /** How many changes are kept for such peers. */
+  changes: number
+}
+
+export interface FeedReading {
+  batches: FeedBatch[]
+  /** Where the peer is after these batches. */
+  position: number
+  drained: boolean
+  held: boolean
+  now: number
+  asOf: number
+}
+
+/** A region as the others read it. */
+export interface Supplier {
+  /** To be called once, before anything else: gives the log its id, and sees whether it can be gone on with. */
+  open(): Promise<void>
+  hello(peer: string, from: Origin | undefined): Promise<Hello>
+  /** Undefined when the log cannot be read on from there: it is another one by now, or trimmed past it. */
+  read(peer: string, from: Pick<Position, 'log' | 'position'>): Promise<FeedReading | undefined>
+  inventory(peer: string, after: Place | undefined): Promise<Inventory>
+  /** Undefined when the pool is not shared with the peer. */
+  outline(peer: string, pool: string): Promise<Outline | undefined>
+  /** Undefined when the pool is not shared with the peer, or the stage is unknown. */
+  page(peer: string, query: PageQuery): Promise<Page | undefined>
+  acknowledge(peer: string, position: Pick<Position, 'log' | 'position'>): Promise<void>
+  /** Removes what no peer needs any more; answers how many changes went. */
+  trim(): Promise<number>
+}
+
+const READ_CHANGES = 500
+const LISTED_ROWS = 500
+const MOST_PAGE_ROWS = 2_000
+
+export function createSupplier({
+  store,
+  clock,
+  region,
+  events,
+  retention,
+}: {
+  store: Store
+  clock: Pick<Clock, 'now' | 'uuid'>
+  region: string
+  events: Pick<Events, 'noted'>
+  retention: Retention
+}): Supplier {
+  const { engine } = store
+
+  /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
+  const renew = async (
+    reason: string,
+    { from, above = 0, emptied = false }: { from: string; above?: number; emptied?: boolean },
+  ): Promise<void> => {
+    const pools: string[] = []
+    const id = clock.uuid()
+    await store.write(async (tx) => {
+      pools.length = 0
+      await engine.lock(tx.connection, [RENEWAL])
+      const state = await readLogState(engine)
+      if (state.id !== from) return
+      await renewLog(tx.connection, { id, emptied })
+      await forgetFollowers(tx.connection)
+      for await (const { pool, ...topology } of listOwnTopologies(tx.connection)) {
+        const epoch = Math.max(topology.epoch, above) + 1
+        await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ ...topology, epoch } satisfies Topology) })
+        pools.push(pool)
+      }
+    })
+    if ((await readLogState(engine)).id === id) events.noted('log-renewed', { reason, pools: pools.length })
+  }
+
+  /** Topologies of the pools that this region is the primary of. */
+  async function* listOwnTopologies(db: Connection): AsyncGenerator<Topology & { pool: string }> {
+    let after: Place | undefined
+    for (;;) {
+      const rows = await listRowsOfAllPools(db, 'topology', { after, limit: LISTED_ROWS })
+      for (const { pool, body } of rows) {
+        const topology = JSON.parse(body) as Topology
+        if (topology.primary === region) yield { ...topology, pool }
+      }
+      if (rows.length < LISTED_ROWS) return
+      after = rows.at(-1)
+    }
+  }
+
+  const newestEpoch = async (): Promise<number> => {
+    let newest = 0
+    for await (const topology of listOwnTopologies(store.db)) newest = Math.max(newest, topology.epoch)
+    return newest
+  }
+
+  const gapOf = async (from: Origin | undefined, state: LogState): Promise<Gap | undefined> => {
+    if (!from) return 'unknown-log'
+    // A follower of an earlier log that has seen an epoch which begins only now: this database was there once before.
+    if (from.log !== state.id)
+      return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
+    if (from.position < state.trimmed) return 'trimmed'
+    const mark = from.position === state.trimmed ? state.trimmedMark : await findMark(engine, from.position)
+    return mark === from.mark ? undefined : 'went-back'
+  }
+
+  return {
+    open: async () => {
+      const { transplanted } = await openLog(engine, clock.uuid())
+      if (!transplanted) return
+      const { id } = await readLogState(engine)
+      await renew('transplanted', { from: id, emptied: true })
+    },
+
+    hello: async (peer, from) => {
+      let state = await readLogState(engine)
+      const gap = await gapOf(from, state)
+      if (gap === 'went-back') {
+        await renew(gap, { from: state.id, above: from?.epoch ?? 0 })
+        state = await readLogState(engine)
+      }
+      if (gap && from) events.noted('follower-behind', { peer, reason: gap })
+      return {
+        type: 'hello',
+        format: FORMAT,
+        region,
+        now: clock.now(),
+        ...(gap || !from
+          ? { log: state.id, position: state.head, mark: state.headMark }
+          : { log: from.log, position: from.position, mark: from.mark }),
+        standing: gap ?? 'continues',
+      }
+    },
+
+    read: async (peer, { log, position: after }) => {
+      const now = clock.now()
+      const reading = await readLog(engine, { after, limit: READ_CHANGES, now })
+      if (reading.log !== log || reading.trimmed > after) return undefined
+      // Read after the log, so that whoever is to have a change by then is seen.
+      const standings = new Map<string, Standing>()
+      for (const { changes } of reading.batches) {
+        for (const { pool } of changes) {
+          if (!standings.has(pool)) standings.set(pool, await readStanding(store, pool))
+        }
+      }
+      const batches: FeedBatch[] = []
+      for (const { position, mark, at, changes } of reading.batches) {
+        const told = changes.filter(({ kind, pool, body }) =>
+          concerns(standings.get(pool) as Standing, {
+            region,
+            peer,
+            kind,
+            replicaRegion: kind === 'replica' && body !== null ? (JSON.parse(body) as Replica).region : undefined,
+          }),
+        )
+        // One that does not concern the peer is sent as the last only: it tells how far the peer is.
+        if (batches.at(-1)?.changes.length === 0) batches.pop()
+        batches.push({ position, mark, at, changes: told.map(changeToWire) })
+      }
+      const { drained, held, asOf } = reading
+      return { batches, position: batches.at(-1)?.position ?? after, drained, held, now, asOf }
+    },
+
+    inventory: async (peer, after) => {
+      const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
+      const rows: Inventory['rows'] = []
+      for (const { pool, key, body } of found) {
+        const standing = await readStanding(store, pool)
+        const replicaRegion = (JSON.parse(body) as Replica).region
+        if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
+      }
+      const last = found.length === LISTED_ROWS ? found.at(-1) : undefined
+      return { rows, next: last ? { pool: last.pool, key: last.key } : null }
+    },
+
+    outline: async (peer, pool) => {
+      const standing = await readStanding(store, pool)
+      if (!isShared(standing, peer)) return undefined
+      const row = await store.find('topology', { pool, key: ONLY })
+      const counts: Record<string, number> = {}
+      for (const kind of kindNames) {
+        if (scopeOf(kind) !== 'regional') counts[kind] = await store.count(kind, { pool })
+      }
+      return { topology: row ? rowToWire('topology', row) : null, counts }
+    },
+
+    page: async (peer, { pool, stage, after, limit }) => {
+      if (!isShared(await readStanding(store, pool), peer)) return undefined
+      const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
+      if (stage === TOMBSTONES) {
+        const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
+        const gone = await listTombstones(store.db, {
+          pool,
+          after: after === undefined ? undefined : { kind, key },
+          limit: most,
+        })
+        const { head } = await readLogState(engine)
+        return { rows: [], tombstones: gone.map(changeToWire), more: gone.length === most, head }
+      }
+      if (!isKind(stage) || scopeOf(stage) === 'regional') return undefined
+      const rows = await store.list(stage, { pool, after, limit: most })
+      const { head } = await readLogState(engine)
+      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === most, head }
+    },
+
+    acknowledge: async (peer, { log, position }) => {
+      if ((await readLogState(engine)).id !== log) return
+      await engine.transaction((connection) => putFollower(connection, { peer, position, at: clock.now() }))
+    },
+
+    trim: async () => {
+      const oldest = clock.now() - retention.milliseconds
+      const excess = await findExcess(engine, { before: oldest, changes: retention.changes })
+      const acknowledged = await leastAcknowledged()
+      const gone = await trimChanges(engine, Math.max(excess, acknowledged))
+      await purgeTombstones(engine, oldest)
+      return gone
+    },
+  }
+
+  /** Up to where every region that shares a pool with this one, or has ever followed it, has the log; the head when there is none. */
+  async function leastAcknowledged(): Promise<number> {
+    // Before the peers are looked up: one that is named only now needs nothing of what is there already but a copy.
+    const { head } = await readLogState(engine)
+    const positions = new Map((await listFollowers(store.db)).map(({ peer, position }) => [peer, position]))
+    let after: Place | undefined
+    for (;;) {
+      const rows = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
+      for (const { pool, body } of rows) {
+        const replica = JSON.parse(body) as Replica
+        const sharing =
+          replica.region === region
+            ? (await readStanding(store, pool)).topology?.primary
+            : replica.status === 'DELETED'
+              ? undefined
+              : replica.region
+        if (sharing !== undefined && !positions.has(sharing)) positions.set(sharing, 0)
+      }
+      if (rows.length < LISTED_ROWS) break
+      after = rows.at(-1)
+    }
+    positions.delete(region)
+    return Math.min(head, ...positions.values())
+  }
+}
+
+const RENEWAL = 'replication/log'
+
+/** A tombstone's place: its kind, a line break, its key. */
+const splitOnce = (text: string): [string, string] => {
+  const at = text.indexOf('\n')
+  return [text.slice(0, at), text.slice(at + 1)]
+}
