@@ -6,15 +6,15 @@ import {
   AdminSetUserPasswordCommand,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
+  CreateUserPoolReplicaCommand,
   InitiateAuthCommand,
+  UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import { checkGate, type ReplicaRight } from '../packages/server/src/cognito/gate.ts'
 import { type OperationName, operationNames } from '../packages/server/src/cognito/shapes.generated.ts'
-import type { DataKey } from '../packages/server/src/keys/pool-keys.ts'
-import { readBatches } from '../packages/server/src/store/changes.ts'
-import { REPLICA_STATUSES, type Replica, type ReplicaStatus } from '../packages/server/src/store/merge.ts'
-import { applyChange } from '../packages/server/src/store/write.ts'
-import { engines, type Plane, type RunningRegion, startRegions } from '../testing/regions.ts'
+import { REPLICA_STATUSES, type ReplicaStatus } from '../packages/server/src/store/merge.ts'
+import { engines, type Plane, type RunningRegion, startRegions, until } from '../testing/regions.ts'
 import { call, errorOf, type Reply } from './calls.ts'
 import { gateTable, type Right } from './gate-table.ts'
 import { type Input, wellFormed } from './inputs.ts'
@@ -82,8 +82,7 @@ for (const engine of engines) {
 
     before(async () => {
       plane = await startRegions({ engine })
-      known = await peopled(plane.primary)
-      await replicate(plane, known.UserPoolId as string)
+      known = await peopled(plane)
     })
     after(() => plane.stop())
 
@@ -93,8 +92,8 @@ for (const engine of engines) {
       return call(region.endpoint, operation, wellFormed(operation, { ...known, ResourceArn }), { region: region.name })
     }
 
-    async function assertGate(status: ReplicaStatus, allowed: readonly OperationName[]): Promise<void> {
-      await stand(plane.secondary, known.UserPoolId as string, status)
+    async function assertGate(status: 'ACTIVE' | 'INACTIVE', allowed: readonly OperationName[]): Promise<void> {
+      await stand(plane, known.UserPoolId as string, status)
       const answers = new Map<OperationName, Reply>()
       for (const operation of inOrder) answers.set(operation, await invoke(plane.secondary, operation))
       const refused = inOrder.filter((name) => errorOf(answers.get(name) as Reply) === 'OperationNotEnabledException')
@@ -114,7 +113,7 @@ for (const engine of engines) {
       assertGate('ACTIVE', withRight('always', 'active', 'account')))
 
     it('a refusal has the status and the form of a client error', async () => {
-      await stand(plane.secondary, known.UserPoolId as string, 'ACTIVE')
+      await stand(plane, known.UserPoolId as string, 'ACTIVE')
       const reply = await invoke(plane.secondary, 'SignUp')
       assert.equal(reply.status, 400)
       assert.equal(reply.headers['x-amzn-errortype'], 'OperationNotEnabledException')
@@ -130,9 +129,16 @@ for (const engine of engines) {
   })
 }
 
-/** A pool with a client and a user who is signed in. */
-async function peopled({ cognito }: RunningRegion): Promise<Input> {
-  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'gate' }))
+/** A pool with a replica, a client and a user who is signed in. */
+async function peopled({ primary: { cognito, kms }, secondary }: Plane): Promise<Input> {
+  const { KeyMetadata: key } = await kms.send(new CreateKeyCommand({ MultiRegion: true }))
+  await kms.send(new ReplicateKeyCommand({ KeyId: key?.KeyId, ReplicaRegion: secondary.name }))
+  const { UserPool } = await cognito.send(
+    new CreateUserPoolCommand({
+      PoolName: 'gate',
+      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: key?.Arn },
+    }),
+  )
   const UserPoolId = UserPool?.Id
   const { UserPoolClient } = await cognito.send(
     new CreateUserPoolClientCommand({
@@ -152,6 +158,7 @@ async function peopled({ cognito }: RunningRegion): Promise<Input> {
     }),
   )
   const RefreshToken = AuthenticationResult?.RefreshToken
+  await cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId, RegionName: secondary.name }))
   return {
     UserPoolId,
     ClientId,
@@ -163,33 +170,12 @@ async function peopled({ cognito }: RunningRegion): Promise<Input> {
   }
 }
 
-/** Carries the rows of a pool to the secondary, and its data key under a key that the secondary has. */
-async function replicate({ primary, secondary }: Plane, pool: string): Promise<void> {
-  const [from, to] = [primary.region.context, secondary.region.context]
-  const batches = await readBatches(from.store.engine, { after: 0, limit: 10_000 })
-  const changes = batches.flatMap((batch) => batch.changes).filter((change) => change.pool === pool)
-  const context = { 'twinpool:user-pool': pool }
-  await to.store.transaction(async (connection, touched) => {
-    for (const change of changes) {
-      let { body } = change
-      if (change.kind === 'data-key' && body !== null) {
-        const { keyArn, wrapped } = JSON.parse(body) as DataKey
-        const plain = await from.keyProvider.unwrap(keyArn, Buffer.from(wrapped, 'base64'), context)
-        const again = await to.keyProvider.wrap(to.serviceKeyArn, plain, context)
-        body = JSON.stringify({ keyArn: to.serviceKeyArn, wrapped: again.toString('base64') } satisfies DataKey)
-      }
-      await applyChange(connection, { ...change, body })
-      touched.push(change)
-    }
+/** Puts the replica into a state by the API, and waits until the secondary itself says so. */
+async function stand({ primary, secondary }: Plane, UserPoolId: string, Status: 'ACTIVE' | 'INACTIVE'): Promise<void> {
+  if (Status === 'ACTIVE') {
+    await primary.cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId, RegionName: secondary.name, Status }))
+  }
+  await until(async () => (await secondary.region.context.pools.find(UserPoolId))?.status === Status, {
+    what: `the replica ${Status}`,
   })
-}
-
-let version = 0
-
-/** Puts the replica into a state. */
-async function stand({ name, region }: RunningRegion, pool: string, status: ReplicaStatus): Promise<void> {
-  version += 1
-  const body = JSON.stringify({ region: name, status, version } satisfies Replica)
-  await region.context.store.write((tx) => tx.share('replica', { pool, key: name, body }))
-  assert.equal((await region.context.pools.get(pool)).status, status)
 }
