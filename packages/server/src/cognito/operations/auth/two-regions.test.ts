@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  type AuthFlowType,
+  type ChallengeNameType,
+  CreateUserPoolReplicaCommand,
+  GetTokensFromRefreshTokenCommand,
+  GetUserCommand,
+  GlobalSignOutCommand,
+  InitiateAuthCommand,
+  ListUserPoolReplicasCommand,
+  RespondToAuthChallengeCommand,
+  RevokeTokenCommand,
+  UpdateUserPoolReplicaCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
+import {
+  createClient,
+  createPool,
+  createUser,
+  PASSWORD,
+  SrpClient,
+  type TestClient,
+} from '../../../../../../testing/pools.ts'
+import { engines, type Plane, type RunningRegion, startRegions, until } from '../../../../../../testing/regions.ts'
+
+for (const engine of engines) {
+  describe(`sign-in over two regions on ${engine}`, () => {
+    let plane: Plane
+    let pool: string
+    let client: TestClient
+    let rotating: TestClient
+    let users = 0
+
+    const begin = async (
+      { cognito }: RunningRegion,
+      AuthFlow: AuthFlowType,
+      parameters: Record<string, string>,
+      by = client,
+    ) => cognito.send(new InitiateAuthCommand({ AuthFlow, ClientId: by.id, AuthParameters: parameters }))
+    const respond = (
+      { cognito }: RunningRegion,
+      ChallengeName: ChallengeNameType,
+      ChallengeResponses: Record<string, string>,
+      Session?: string,
+    ) =>
+      cognito.send(
+        new RespondToAuthChallengeCommand({ ClientId: client.id, ChallengeName, ChallengeResponses, Session }),
+      )
+    const signIn = async (region: RunningRegion, USERNAME: string, by = client) => {
+      const { AuthenticationResult } = await begin(region, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD }, by)
+      return AuthenticationResult as { AccessToken: string; RefreshToken: string }
+    }
+    const refresh = ({ cognito }: RunningRegion, RefreshToken: string, by = client) =>
+      cognito.send(new GetTokensFromRefreshTokenCommand({ ClientId: by.id, RefreshToken }))
+    const getUser = ({ cognito }: RunningRegion, AccessToken: string) =>
+      cognito.send(new GetUserCommand({ AccessToken }))
+
+    /** Until the call is refused in that way; when it never is, the test fails. */
+    const untilRefused = (call: () => Promise<unknown>, error: { name: string; message?: string }) =>
+      until(
+        async () => {
+          const thrown = await call().then(
+            () => undefined,
+            (reason: Error) => reason,
+          )
+          return thrown?.name === error.name && (error.message ?? thrown.message) === thrown.message
+        },
+        { what: error.message ?? error.name },
+      )
+    /** A user whom both regions know. */
+    const newUser = async (options: { temporary?: boolean } = {}): Promise<string> => {
+      users += 1
+      const username = `user${users}`
+      await createUser(plane.primary, pool, { username, ...options })
+      await until(
+        () =>
+          begin(plane.secondary, 'USER_PASSWORD_AUTH', { USERNAME: username, PASSWORD }).then(
+            ({ ChallengeName, AuthenticationResult }) =>
+              options.temporary ? ChallengeName !== undefined : AuthenticationResult !== undefined,
+            () => false,
+          ),
+        { what: 'the user at the replica' },
+      )
+      return username
+    }
+
+    before(async () => {
+      plane = await startRegions({ engine })
+      const { primary, secondary } = plane
+      const { KeyMetadata } = await primary.kms.send(new CreateKeyCommand({ MultiRegion: true }))
+      await primary.kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: secondary.name }))
+      pool = await createPool(primary, {
+        KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn },
+      })
+      client = await createClient(primary, pool)
+      rotating = await createClient(primary, pool, {
+        ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'],
+        RefreshTokenRotation: { Feature: 'ENABLED', RetryGracePeriodSeconds: 0 },
+      })
+      await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
+      const becomes = (status: string) =>
+        until(
+          async () => {
+            const { UserPoolReplicas } = await secondary.cognito
+              .send(new ListUserPoolReplicasCommand({ UserPoolId: pool }))
+              .catch(() => ({ UserPoolReplicas: undefined }))
+            return UserPoolReplicas?.find(({ RegionName }) => RegionName === secondary.name)?.Status === status
+          },
+          { what: status },
+        )
+      await becomes('INACTIVE')
+    })
+    after(() => plane.stop())
+
+    it('an inactive replica signs nobody in, and shows the keys and the issuer of the pool', async () => {
+      const { primary, secondary } = plane
+      await assert.rejects(begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME: 'x', PASSWORD }), {
+        name: 'OperationNotEnabledException',
+      })
+      for (const document of ['jwks.json', 'openid-configuration']) {
+        const [here, there] = await Promise.all(
+          [primary, secondary].map(async ({ endpoint }) =>
+            (await fetch(`${endpoint}/${pool}/.well-known/${document}`)).json(),
+          ),
+        )
+        assert.deepEqual(there, here)
+      }
+      await secondary.cognito.send(
+        new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name, Status: 'ACTIVE' }),
+      )
+    })
+
+    it('SRP begun in one region is finished in the other, with and without Session', async () => {
+      const username = await newUser()
+      const { primary, secondary } = plane
+      for (const [first, second] of [
+        [primary, secondary],
+        [secondary, primary],
+      ] as const) {
+        for (const withSession of [true, false]) {
+          const srp = new SrpClient(pool)
+          const asked = await begin(first, 'USER_SRP_AUTH', { USERNAME: username, SRP_A: srp.A })
+          const responses = srp.answer(asked.ChallengeParameters as Record<string, string>, PASSWORD)
+          const { AuthenticationResult } = await respond(
+            second,
+            'PASSWORD_VERIFIER',
+            responses,
+            withSession ? asked.Session : undefined,
+          )
+          for (const region of [primary, secondary]) {
+            assert.equal((await getUser(region, AuthenticationResult?.AccessToken as string)).Username, username)
+          }
+        }
+      }
+    })
+
+    it('a new password is asked for by the replica and taken by the primary', async () => {
+      const USERNAME = await newUser({ temporary: true })
+      const { primary, secondary } = plane
+      const asked = await begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD })
+      const responses = { USERNAME, NEW_PASSWORD: 'Battery-Staple-8' }
+      await assert.rejects(respond(secondary, 'NEW_PASSWORD_REQUIRED', responses, asked.Session), {
+        name: 'OperationNotEnabledException',
+      })
+      const { AuthenticationResult } = await respond(primary, 'NEW_PASSWORD_REQUIRED', responses, asked.Session)
+      assert.ok(AuthenticationResult?.AccessToken)
+      await until(() =>
+        begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD: 'Battery-Staple-8' }).then(
+          () => true,
+          () => false,
+        ),
+      )
+    })
+
+    it('what is revoked in either region is refused in both', async () => {
+      const username = await newUser()
+      const { primary, secondary } = plane
+      for (const [first, second] of [
+        [primary, secondary],
+        [secondary, primary],
+      ] as const) {
+        const { AccessToken, RefreshToken } = await signIn(first, username)
+        await getUser(second, AccessToken)
+        await refresh(second, RefreshToken)
+        await first.cognito.send(new RevokeTokenCommand({ ClientId: client.id, Token: RefreshToken }))
+        await untilRefused(() => getUser(second, AccessToken), {
+          name: 'NotAuthorizedException',
+          message: 'Access Token has been revoked',
+        })
+        await assert.rejects(refresh(second, RefreshToken), { message: 'Refresh Token has been revoked' })
+        const later = await signIn(first, username)
+        await second.cognito.send(new GlobalSignOutCommand({ AccessToken: later.AccessToken }))
+        await untilRefused(() => refresh(first, later.RefreshToken), {
+          name: 'NotAuthorizedException',
+          message: 'Refresh Token has been revoked',
+        })
+        await getUser(first, (await signIn(first, username)).AccessToken)
+      }
+    })
+
+    it('a refresh token used up in one region ends its family when it comes to the other', async () => {
+      const username = await newUser()
+      const { primary, secondary } = plane
+      for (const [first, second] of [
+        [primary, secondary],
+        [secondary, primary],
+      ] as const) {
+        const one = await signIn(first, username, rotating)
+        const two = (await refresh(first, one.RefreshToken, rotating)).AuthenticationResult
+        const three = (await refresh(second, two?.RefreshToken as string, rotating)).AuthenticationResult
+        await assert.rejects(refresh(second, one.RefreshToken, rotating), { name: 'RefreshTokenReuseException' })
+        await untilRefused(() => getUser(first, three?.AccessToken as string), {
+          name: 'NotAuthorizedException',
+          message: 'Access Token has been revoked',
+        })
+        await assert.rejects(refresh(first, three?.RefreshToken as string, rotating), {
+          message: 'Refresh Token has been revoked',
+        })
+      }
+    })
+  })
+}
