@@ -35,7 +35,7 @@ export interface TokenCall extends PoolCall {
   user: User
 }
 
-/** Unsigned, in the middle of a sign-in: with the session of a challenge. */
+/** Unsigned, in the middle of a sign-in: with the session of a challenge, which tells what has been proved so far. */
 export interface SessionCall extends ClientCall {
   user: User
   session: Session
@@ -81,6 +81,8 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
     complete: async () => {
       const place = await placeOf(context, pool)
       const session = await openSession(context, place, text)
+      // Whoever was only asked for a password has proved nothing yet.
+      if (session.challenge === 'PASSWORD_VERIFIER') throw invalidSession()
       const [client, user] = await Promise.all([
         context.pools.getClient(session.client),
         findUserBySub(context.store, place, session.sub),
