@@ -1,3 +1,4 @@
+import { endAllTokens } from '../tokens/revocation.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 import type { Context } from './context.ts'
 import { checkPasswordPolicy, setPassword } from './passwords.ts'
@@ -38,9 +39,7 @@ export async function setEnabled(
   await context.store.write(async (tx) => {
     const user = await lockUser(tx, place, sub)
     if (user.enabled !== enabled) await putUser(tx, place, { ...user, enabled, modified: now })
-    if (!enabled) {
-      await tx.share('sign-out', { pool: place.pool.id, key: sub, body: JSON.stringify({ before: now }) })
-    }
+    if (!enabled) await endAllTokens(tx, place.pool.id, { sub, before: now })
   })
   if (!enabled) context.events.signedOut({ pool: place.pool.id, sub, how: 'admin' })
 }

@@ -1,14 +1,13 @@
 import type { GroupType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
 import type { Row } from '../store/rows.ts'
-import type { Store } from '../store/store.ts'
-import { RowExistsError, type Transaction } from '../store/write.ts'
+import { RowExistsError } from '../store/write.ts'
 import type { Context } from './context.ts'
 import { openPageToken, pageSize, sealPageToken } from './page-token.ts'
 import { findUserBySub, lockUser, type User, type UserPlace } from './user.ts'
 
 /**
- * Groups of a pool, and who is in them.
+ * Groups of a pool, and who is in them. What they mean in tokens is told in tokens/groups.ts.
  *
  *   group   key: the name                body: GroupDocument
  *   member  key: `<group name>/<sub>`    index: group_name, sub
@@ -26,38 +25,10 @@ interface GroupDocument {
 
 export type GroupSettings = Pick<GroupDocument, 'Description' | 'RoleArn' | 'Precedence'>
 
-/** A group as claims need it. */
-export interface UserGroup {
-  name: string
-  precedence: number | undefined
-  roleArn: string | undefined
-}
-
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
 const GROUPS_PER_POOL = 10_000
 const GROUPS_PER_USER = 100
 const BATCH_ROWS = 500
-
-/** The groups of a user, for the claims of tokens: the lowest precedence first, those without one last, then by name. */
-export async function groupsOf(
-  db: Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>,
-  pool: string,
-  sub: string,
-): Promise<UserGroup[]> {
-  const members = await db.list('member', { pool, where: { sub }, limit: GROUPS_PER_USER })
-  const rows = await Promise.all(
-    members.map(({ fields }) => db.find('group', { pool, key: fields.group_name as string })),
-  )
-  return rows
-    .flatMap((row): UserGroup[] => {
-      if (!row) return []
-      const { Precedence, RoleArn } = JSON.parse(row.body) as GroupDocument
-      return [{ name: row.key, precedence: Precedence, roleArn: RoleArn }]
-    })
-    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
-}
-
-const rank = ({ precedence }: UserGroup): number => precedence ?? Number.MAX_SAFE_INTEGER
 
 /** Throws GroupExistsException, LimitExceededException. */
 export async function createGroup(
