@@ -54,14 +54,16 @@ export interface Plane {
   stop(): Promise<void>
 }
 
-type RegionClock = NonNullable<Parameters<typeof createRegion>[1]>['clock']
+type RegionOptions = NonNullable<Parameters<typeof createRegion>[1]>
 
 export interface PlaneOptions {
   engine?: EngineName
   regions?: readonly string[]
   config?: Partial<RegionConfigInput>
   /** The time that the regions go by; the system's by default. */
-  clock?: RegionClock
+  clock?: RegionOptions['clock']
+  /** How long connections may take; as in production by default. */
+  patience?: RegionOptions['patience']
 }
 
 /** Starts regions in this process, each with a store, a port and keys of its own, and tears all of it down again. */
@@ -70,6 +72,7 @@ export async function startRegions({
   regions = ['us-west-2', 'us-east-1'],
   config = {},
   clock,
+  patience,
 }: PlaneOptions = {}): Promise<Plane> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   const inbox: Message[] = []
@@ -116,12 +119,12 @@ export async function startRegions({
     const entry: RunningRegion = {
       name,
       endpoint,
-      region: await createRegion(parsed, { clock }),
+      region: await createRegion(parsed, { clock, patience }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
       restart: async () => {
         await entry.stop()
-        entry.region = await createRegion(parsed, { clock })
+        entry.region = await createRegion(parsed, { clock, patience })
         await entry.region.start()
       },
       stop: () => entry.region.stop(),

@@ -34,15 +34,22 @@ export interface Region {
   stop(): Promise<void>
 }
 
-const HEADERS_TIMEOUT_MILLISECONDS = 15_000
-const REQUEST_TIMEOUT_MILLISECONDS = 30_000
-const KEEP_ALIVE_MILLISECONDS = 65_000
+/** How long a connection may take for its part, in milliseconds; longer ones are ended. */
+export interface Patience {
+  headers: number
+  request: number
+  /** A load balancer in front keeps idle connections for less (60 seconds, as a rule), and so never uses one that is just ending. */
+  idle: number
+  /** How often connections are looked at. */
+  sweep: number
+}
+const PATIENCE: Patience = { headers: 15_000, request: 30_000, idle: 65_000, sweep: 5_000 }
 const KEY_SWEEP_MILLISECONDS = 30_000
 
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
   config: RegionConfig,
-  { clock = systemClock }: { clock?: Clock } = {},
+  { clock = systemClock, patience = PATIENCE }: { clock?: Clock; patience?: Patience } = {},
 ): Promise<Region> {
   const { region, accountId } = config
   const events = createEvents({ region, level: config.log.level })
@@ -105,15 +112,18 @@ export async function createRegion(
     mounted: [createDiscovery(context), replication.routes],
   })
   const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
+  const connections = {
+    headersTimeout: patience.headers,
+    requestTimeout: patience.request,
+    keepAliveTimeout: patience.idle,
+    connectionsCheckingInterval: patience.sweep,
+  }
   const server = config.tls
     ? createHttpsServer(
-        { cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) },
+        { ...connections, cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) },
         listener,
       )
-    : createHttpServer(listener)
-  server.headersTimeout = HEADERS_TIMEOUT_MILLISECONDS
-  server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS
-  server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS
+    : createHttpServer(connections, listener)
 
   const stopping = new AbortController()
   let sweeping: Promise<unknown> | undefined
