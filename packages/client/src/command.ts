@@ -120,9 +120,13 @@ export function singleAttempt(
     copy.add(wire, WIRE_PLACE)
     return resolve.call(command, copy, configuration, options)
   }
-  // Inherits from the command, so that `instanceof` and `constructor` still tell what it is.
+  // Inherits from the command, so that `instanceof` and `constructor` still tell what it is; the input is its own property,
+  // because middleware may copy what it is given, and a copy has own properties only.
   return {
-    command: Object.create(command, { resolveMiddleware: { value: resolveOnce } }),
+    command: Object.create(command, {
+      input: { value: command.input, enumerable: true },
+      resolveMiddleware: { value: resolveOnce },
+    }),
     isResolved: () => resolved,
   }
 }

@@ -650,3 +650,15 @@ test('contradictory options are refused', () => {
   assert.throws(() => createTwinpoolClient({ regions, primary: 'us-west-2', attemptTimeoutMs: 0 }), RangeError)
   assert.throws(() => createTwinpoolClient({ regions, primary: 'us-west-2', recoveryMs: Number.NaN }), RangeError)
 })
+
+test('a region receives the whole input of a command', async () => {
+  const plane = await play()
+  const received: object[] = []
+  plane.west.behaviour = (_operation, input) => {
+    received.push(input)
+    return ok()
+  }
+  await plane.client.send(signIn())
+  await plane.client.send(signUp())
+  assert.deepEqual(received, [signIn().input, signUp().input])
+})
