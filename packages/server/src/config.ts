@@ -32,7 +32,12 @@ const schema = z
     ]),
     /** Who may make signed calls. */
     credentials: z
-      .array(z.strictObject({ accessKeyId: z.string().min(16).max(128), secretAccessKey: secret(16) }))
+      .array(
+        z.strictObject({
+          accessKeyId: z.string().regex(/^\w{16,128}$/, '16 to 128 letters and digits'),
+          secretAccessKey: secret(16),
+        }),
+      )
       .min(1),
     /** Calls may be signed for any region's name: for a region behind a router that clients think of as another one. */
     anyRegionInSignature: z.boolean().default(false),
@@ -62,7 +67,11 @@ const schema = z
     /** How long, and how many, changes are kept for a peer that is away; one that is away longer copies its pools again. */
     replication: z
       .strictObject({
-        retentionHours: z.number().positive().max(24 * 365).default(24),
+        retentionHours: z
+          .number()
+          .positive()
+          .max(24 * 365)
+          .default(24),
         retentionChanges: z.number().int().min(1_000).default(5_000_000),
       })
       .prefault({}),
@@ -82,11 +91,17 @@ const schema = z
       if ((keys.masterKey === undefined) === (keys.masterKeyFile === undefined)) {
         refuse(['keys'], 'exactly one of masterKey and masterKeyFile')
       }
-      if (keys.masterKey && Buffer.from(keys.masterKey, 'base64').length !== 32) {
+      if (keys.masterKey !== undefined && Buffer.from(keys.masterKey, 'base64').length !== 32) {
         refuse(['keys', 'masterKey'], '32 bytes in base64')
       }
     } else if (keys.serviceKeyArn.split(':')[3] !== (keys.region ?? config.region)) {
       refuse(['keys', 'serviceKeyArn'], 'a key of the region whose KMS is asked')
+    }
+    if (new Set(config.credentials.map(({ accessKeyId }) => accessKeyId)).size !== config.credentials.length) {
+      refuse(['credentials'], 'an access key id is there twice')
+    }
+    if (config.listen.port === 0 && config.endpoint === undefined) {
+      refuse(['endpoint'], 'needed where the port is chosen by the system: tokens and links name it')
     }
     if (config.parity === 'aws' && Object.keys(config.peers).length > 1) {
       refuse(['peers'], 'in `aws` parity there is one other region at most; use "parity": "extended" for more')
