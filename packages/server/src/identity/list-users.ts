@@ -42,8 +42,7 @@ const STATUSES = [
  * equal values only). A call that meets the bound gives a short page, perhaps an empty one, and a token to go on from, which
  * the API allows: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
  */
-const SCANNED_ROWS = 2_000
-const BATCH_ROWS = 250
+const SCAN = { rows: 2_000, batch: 250 }
 
 /**
  * Lists users in the order of their subs. Throws InvalidParameterException for a filter or a token that is none.
@@ -57,6 +56,7 @@ export async function listUsers(
     limit,
     token,
   }: { filter?: string | undefined; limit?: number | undefined; token?: string | undefined },
+  scan = SCAN,
 ): Promise<{ users: User[]; token: string | undefined }> {
   const filter = parseFilter(text)
   const size = pageSize(limit)
@@ -64,29 +64,31 @@ export async function listUsers(
   let after = openPageToken(context, place, { list, token })
   const query = queryOf(place, filter)
   if (!query) return { users: [], token: undefined }
+  // One row more than the page has room for tells whether there is a next one.
+  const batch = query.exact ? size + 1 : scan.batch
+  const next = (): string => sealPageToken(context, place, { list, after: after as string })
   const users: User[] = []
-  for (let scanned = 0; scanned < SCANNED_ROWS; ) {
+  for (let seen = 0; seen < scan.rows; ) {
+    const { where, prefix } = query
     const rows = await context.store.list('user', {
       pool: place.pool.id,
-      where: query.where,
-      ...(query.prefix && { prefix: query.prefix }),
+      where,
+      ...(prefix && { prefix }),
       after,
-      // One more than the page has room for tells whether there is a next one.
-      limit: query.exact ? size + 1 : BATCH_ROWS,
+      limit: batch,
     })
     for (const row of rows) {
       const user = openUser(place, row)
       if (query.matches(user)) {
-        if (users.length === size)
-          return { users, token: sealPageToken(context, place, { list, after: after as string }) }
+        if (users.length === size) return { users, token: next() }
         users.push(user)
       }
       after = row.key
-      scanned += 1
     }
-    if (rows.length < (query.exact ? size + 1 : BATCH_ROWS)) return { users, token: undefined }
+    if (rows.length < batch) return { users, token: undefined }
+    seen += rows.length
   }
-  return { users, token: sealPageToken(context, place, { list, after: after as string }) }
+  return { users, token: next() }
 }
 
 /** Reads a filter; a blank one lets everybody through. Throws InvalidParameterException. */

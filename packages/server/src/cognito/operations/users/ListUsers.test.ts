@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminDisableUserCommand,
+  ListUsersCommand,
+  type ListUsersCommandInput,
+} from '@aws-sdk/client-cognito-identity-provider'
+import fc from 'fast-check'
+import { createPool, createUser } from '../../../../../../testing/pools.ts'
+import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { listUsers } from '../../../identity/list-users.ts'
+import { insertUser } from '../../../identity/user.ts'
+
+const PEOPLE = {
+  ann: { email: 'ann@example.com', given_name: 'Ann', family_name: 'O"Hara', phone_number: '+12065550001' },
+  anna: { email: 'Anna@example.com', given_name: 'Anna' },
+  bob: { email: 'bob@example.com', given_name: 'Bob', name: 'Bob \\ Builder', preferred_username: 'bobby' },
+  cid: {},
+}
+
+for (const engine of engines) {
+  describe(`ListUsers on ${engine}`, () => {
+    let plane: Plane
+    let UserPoolId: string
+    const subs: Record<string, string> = {}
+    before(async () => {
+      plane = await startRegions({ engine, regions: ['us-west-2'] })
+      UserPoolId = await createPool(plane.primary)
+      for (const [username, values] of Object.entries(PEOPLE)) {
+        const attributes = Object.entries(values).map(([Name, Value]) => ({ Name, Value }))
+        subs[username] = await createUser(plane.primary, UserPoolId, { username, attributes })
+      }
+      await plane.primary.cognito.send(new AdminCreateUserCommand({ UserPoolId, Username: 'temp' }))
+      await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId, Username: 'cid' }))
+    })
+    after(() => plane.stop())
+
+    const list = (more: Partial<ListUsersCommandInput>) =>
+      plane.primary.cognito.send(new ListUsersCommand({ UserPoolId, ...more }))
+    const names = async (Filter: string) =>
+      ((await list({ Filter })).Users ?? []).map(({ Username }) => Username).sort()
+
+    test('filters find by equality and by the beginning', async () => {
+      const cases: [string, string[]][] = [
+        ['', ['ann', 'anna', 'bob', 'cid', 'temp']],
+        ['username = "ann"', ['ann']],
+        ['username ^= "ann"', ['ann', 'anna']],
+        ['username^="ann"', ['ann', 'anna']],
+        ['  username  =  "nobody"  ', []],
+        ['username = "ANN"', []],
+        ['email = "ann@example.com"', ['ann']],
+        ['email ^= "ann"', ['ann']],
+        ['email ^= ""', ['ann', 'anna', 'bob']],
+        ['phone_number ^= "+1206"', ['ann']],
+        ['phone_number = "+12065550001"', ['ann']],
+        ['given_name ^= "An"', ['ann', 'anna']],
+        ['given_name = "Ann"', ['ann']],
+        ['family_name = "O\\"Hara"', ['ann']],
+        ['name = "Bob \\\\ Builder"', ['bob']],
+        ['preferred_username = "bobby"', ['bob']],
+        ['status = "Enabled"', ['ann', 'anna', 'bob', 'temp']],
+        ['status = "Disabled"', ['cid']],
+        ['status ^= "Dis"', ['cid']],
+        ['status ^= ""', ['ann', 'anna', 'bob', 'cid', 'temp']],
+        ['status = "disabled"', []],
+        ['cognito:user_status = "CONFIRMED"', ['ann', 'anna', 'bob', 'cid']],
+        ['cognito:user_status = "force_change_password"', ['temp']],
+        ['cognito:user_status ^= "CO"', ['ann', 'anna', 'bob', 'cid']],
+        ['cognito:user_status = "none"', []],
+        [`sub = "${subs.bob}"`, ['bob']],
+        [`sub ^= "${subs.bob?.slice(0, 13)}"`, ['bob']],
+        ['sub = "a"', []],
+        ['sub ^= "\u0000"', []],
+      ]
+      for (const [filter, expected] of cases) assert.deepEqual(await names(filter), expected, filter)
+    })
+
+    test('a filter that is none is refused', async () => {
+      for (const filter of [
+        'email',
+        'email = ann',
+        'email == "a"',
+        'email = "a" and name = "b"',
+        'email = "a',
+        "email = 'a'",
+        'email > "a"',
+      ]) {
+        await assert.rejects(
+          names(filter),
+          { name: 'InvalidParameterException', message: 'Error while parsing filter' },
+          filter,
+        )
+      }
+      await assert.rejects(names('nickname = "a"'), {
+        name: 'InvalidParameterException',
+        message: 'Invalid search attribute: nickname',
+      })
+    })
+
+    test('where cases are not told apart, names and addresses are found in any', async () => {
+      const pool = await createPool(plane.primary, { UsernameConfiguration: { CaseSensitive: false } })
+      await createUser(plane.primary, pool, {
+        username: 'Ann',
+        attributes: [{ Name: 'email', Value: 'Ann@Example.com' }],
+      })
+      for (const Filter of ['username = "aNN"', 'username ^= "aN"', 'email = "ann@example.com"', 'email ^= "ANN@"']) {
+        assert.equal((await list({ UserPoolId: pool, Filter })).Users?.length, 1, Filter)
+      }
+    })
+
+    test('shows the attributes that are asked for', async () => {
+      const [user] = (await list({ Filter: 'username = "ann"', AttributesToGet: ['email', 'locale'] })).Users ?? []
+      assert.deepEqual(user?.Attributes, [{ Name: 'email', Value: 'ann@example.com' }])
+      const [whole] = (await list({ Filter: 'username = "cid"' })).Users ?? []
+      assert.deepEqual(whole?.Attributes, [{ Name: 'sub', Value: subs.cid }])
+      assert.deepEqual([whole?.Enabled, whole?.UserStatus], [false, 'CONFIRMED'])
+      await assert.rejects(list({ AttributesToGet: ['custom:none'] }), {
+        name: 'InvalidParameterException',
+        message: 'One or more requested attributes do not exist in user pool.',
+      })
+    })
+
+    test('pages come to an end, and a token is good for its own filter only', async () => {
+      const seen: (string | undefined)[] = []
+      let PaginationToken: string | undefined
+      do {
+        const page = await list({ Limit: 2, PaginationToken })
+        assert.ok((page.Users?.length ?? 0) <= 2)
+        seen.push(...(page.Users ?? []).map(({ Username }) => Username))
+        PaginationToken = page.PaginationToken
+      } while (PaginationToken)
+      assert.deepEqual(seen.toSorted(), ['ann', 'anna', 'bob', 'cid', 'temp'])
+      assert.equal((await list({ Limit: 0 })).Users?.length, 5)
+      assert.equal((await list({ Limit: 5 })).PaginationToken, undefined)
+      const { PaginationToken: token } = await list({ Limit: 1, Filter: 'username ^= "a"' })
+      for (const wrong of [
+        { PaginationToken: 'none' },
+        { PaginationToken: token },
+        { PaginationToken: token, Filter: 'username ^= "b"' },
+      ]) {
+        await assert.rejects(list(wrong), {
+          name: 'InvalidParameterException',
+          message: 'Invalid pagination token given.',
+        })
+      }
+      await assert.rejects(list({ Limit: 61 }), { name: 'InvalidParameterException' })
+    })
+
+    test('every user who matches is on exactly one page, wherever the search pauses', async () => {
+      const id = await createPool(plane.primary)
+      const { context } = plane.primary.region
+      const place = { pool: await context.pools.get(id), cipher: await context.keys.get(id) }
+      const now = context.clock.now()
+      const usernames = Array.from({ length: 40 }, (_, at) => `${'abc'[at % 3]}${at}`)
+      await context.store.write(async (tx) => {
+        for (const username of usernames) {
+          const user = {
+            sub: context.clock.uuid(),
+            username,
+            attributes: {},
+            enabled: true,
+            created: now,
+            modified: now,
+          }
+          await insertUser(tx, place, { ...user, status: 'CONFIRMED' })
+        }
+      })
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom('', 'a', 'b1', 'none'),
+          fc.integer({ min: 1, max: 60 }),
+          fc.integer({ min: 1, max: 50 }),
+          fc.integer({ min: 1, max: 50 }),
+          async (beginning, limit, rows, batch) => {
+            const filter = `username ^= "${beginning}"`
+            const found: string[] = []
+            let token: string | undefined
+            do {
+              const page = await listUsers(context, place, { filter, limit, token }, { rows, batch })
+              assert.ok(page.users.length <= limit)
+              found.push(...page.users.map(({ username }) => username))
+              token = page.token
+            } while (token)
+            assert.deepEqual(found.toSorted(), usernames.filter((name) => name.startsWith(beginning)).toSorted())
+          },
+        ),
+        { numRuns: 25, seed: 7 },
+      )
+    })
+  })
+}
