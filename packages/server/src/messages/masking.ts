@@ -2,7 +2,8 @@
 export function maskDestination(value: string): string {
   const at = value.lastIndexOf('@')
   if (at > 0) return `${first(value)}***@${first(value.slice(at + 1))}***`
-  return `+${'*'.repeat(Math.max(0, value.length - 5))}${value.slice(-4)}`
+  const digits = value.slice(1)
+  return `+${digits.slice(-4).padStart(digits.length, '*')}`
 }
 
 const first = (text: string): string => String.fromCodePoint(text.codePointAt(0) ?? 0x2a)

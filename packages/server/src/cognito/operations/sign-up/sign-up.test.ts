@@ -448,3 +448,22 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('where no message can be sent', () => {
+  test('the caller is told, and the user is there all the same', async () => {
+    const plane = await startRegions({ regions: ['us-west-2'], config: { messages: { kind: 'none' } } })
+    try {
+      const UserPoolId = await createPool(plane.primary, { AutoVerifiedAttributes: ['email'] })
+      const { id: ClientId } = await createClient(plane.primary, UserPoolId)
+      const UserAttributes = attributes({ email: 'ann@example.com' })
+      await assert.rejects(
+        plane.primary.cognito.send(new SignUpCommand({ ClientId, Username: 'ann', Password, UserAttributes })),
+        { name: 'CodeDeliveryFailureException' },
+      )
+      const user = await plane.primary.cognito.send(new AdminGetUserCommand({ UserPoolId, Username: 'ann' }))
+      assert.equal(user.UserStatus, 'UNCONFIRMED')
+    } finally {
+      await plane.stop()
+    }
+  })
+})
