@@ -109,8 +109,8 @@ function welcome({ control, regions, credentials }: Ready): string {
 ${rows.map(([name = '', value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}
 
   Try next:
-    npx twinpool drill                                  kill the primary under load, and see what it costs
-    curl ${control}/dev/status                 what runs, and how far behind it is
+    npx twinpool drill          kill the primary under load, and see what it costs
+    curl ${control}/dev/status
     curl -X POST ${control}/dev/regions/${first}/kill
     aws cognito-idp create-user-pool --pool-name first --endpoint-url ${endpoint} --region ${first}
 

@@ -85,18 +85,18 @@ export async function runDrill({
   let detected: number | null = null
   let watching = true
   twinpool.on('failover', ({ at }) => {
-    if (at >= killedAt) detected ??= at - killedAt
+    if (at >= killedAt) detected ??= Math.round(at - killedAt)
   })
-  twinpool.on('request', ({ kind, result, attempts, at, latencyMs, region }) => {
+  twinpool.on('request', ({ kind, result, attempts, at, region }) => {
     if (!watching || at < killedAt) return
-    const counts = (requests[kind] ??= { sent: 0, served: 0, retried: 0, failed: 0 })
+    requests[kind] ??= { sent: 0, served: 0, retried: 0, failed: 0 }
+    const counts = requests[kind]
     counts.sent += 1
     if (result === 'failed') counts.failed += 1
     else counts.served += 1
     if (attempts > 1) counts.retried += 1
-    // Requests that the dying region still answered do not count: only what another one served.
-    if (result === 'served' && region !== primary)
-      firstServed ??= Math.max(at - killedAt, latencyMs === 0 ? 0 : at - killedAt)
+    // What the dying region still answered does not count.
+    if (result === 'served' && region !== primary) firstServed ??= Math.round(at - killedAt)
   })
   const load = startLoad({
     setting,
