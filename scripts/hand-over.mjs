@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
 
 /** What the pinned Node is always started with: workspace packages resolve to their TypeScript sources. */
 export const sourceFlags = ['--conditions=twinpool-source', '--disable-warning=ExperimentalWarning']
+
+/** Where Node keeps what it has compiled, stripped TypeScript included: a region starts in half the time. */
+const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
 
 const passedOn = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
@@ -17,7 +21,8 @@ const passedOn = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
  */
 export function handOver(program, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', ...options })
+    const env = { NODE_COMPILE_CACHE: compileCache, ...(options.env ?? process.env) }
+    const child = spawn(program, args, { stdio: 'inherit', ...options, env })
     const listeners = passedOn.map((signal) => {
       const listener = () => child.kill(signal)
       process.on(signal, listener)
