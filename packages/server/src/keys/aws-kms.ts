@@ -146,7 +146,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       throw new NoAnswerError()
     }
     try {
-      return await Promise.race([call({ abortSignal: late.signal }), tooLate()])
+      return await Promise.race([call({ abortSignal: AbortSignal.any([late.signal, stopped.signal]) }), tooLate()])
     } finally {
       answered.abort()
     }
@@ -179,6 +179,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
     const holding = hold(arn)
     const cause = causeOf(error)
     const message = `AWS KMS cannot be asked about the key ${arn}: ${cause}`
+    if (stopped.signal.aborted) return message
     holding.failing ??= { since: clock.monotonic(), cause }
     const pause = { until: clock.monotonic() + REST_MILLISECONDS, message }
     if (OF_ONE_KEY.has(cause)) holding.rest = pause
@@ -396,8 +397,8 @@ export async function openAwsKms({
   endpoint,
   ...config
 }: Omit<AwsKmsConfig, 'client'> & { endpoint?: string | undefined }): Promise<AwsKms> {
-  const { KMS } = await import('@aws-sdk/client-kms').catch((error: unknown) => {
-    throw new AwsSdkMissingError({ cause: error })
+  const { KMS } = await import('@aws-sdk/client-kms').catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ERR_MODULE_NOT_FOUND' ? new AwsSdkMissingError({ cause: error }) : error
   })
   const client = new KMS({
     region: config.region,
