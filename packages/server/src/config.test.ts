@@ -1,48 +1,251 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
-import { ConfigError, parseConfig } from './config.ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { ConfigError, parseConfig, type RegionConfigInput, readConfig } from './config.ts'
 
-const config = (keys: unknown) =>
-  parseConfig({
-    region: 'us-west-2',
-    store: { engine: 'sqlite', file: 'region.db' },
-    credentials: [{ accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'x'.repeat(32) }],
-    cluster: { secret: 'x'.repeat(32) },
-    keys,
+const masterKey = Buffer.alloc(32, 7).toString('base64')
+
+const least: RegionConfigInput = {
+  region: 'us-west-2',
+  store: { engine: 'sqlite', file: 'region.db' },
+  credentials: [{ accessKeyId: 'AKIAEXAMPLE000000000', secretAccessKey: 'the-secret-access-key' }],
+  keys: { provider: 'local', masterKey },
+  cluster: { secret: 'the secret of the cluster, 32 characters' },
+}
+
+/** How the file names a variable of the environment. */
+const clusterSecret = `\${CLUSTER_SECRET}`
+
+const peer = { endpoint: 'http://127.0.0.1:9402' }
+
+function mistakesOf(input: unknown): string {
+  try {
+    parseConfig(input)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error))
+    return error.message
+  }
+  assert.fail('the configuration was taken')
+}
+
+describe('the configuration of a region', () => {
+  it('fills in what is left out', () => {
+    const config = parseConfig(least)
+    assert.equal(config.parity, 'aws')
+    assert.deepEqual(config.listen, { host: '127.0.0.1', port: 9401 })
+    assert.deepEqual(config.peers, {})
+    assert.deepEqual(config.messages, { kind: 'none' })
+    assert.equal(config.log.level, 'info')
+    assert.equal(config.anyRegionInSignature, false)
   })
-const refused = (keys: unknown, what: RegExp) =>
-  assert.throws(
-    () => config(keys),
-    (error) => error instanceof ConfigError && what.test(error.message),
-  )
 
-describe('the configuration of keys', () => {
-  const masterKey = Buffer.alloc(32).toString('base64')
-  const serviceKeyArn = 'arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
-
-  test('a local key ring has exactly one master key, of 32 bytes', () => {
-    assert.deepEqual(config({ provider: 'local', masterKey }).keys, { provider: 'local', masterKey })
-    config({ provider: 'local', masterKeyFile: 'master.key' })
-    refused({ provider: 'local' }, /keys: exactly one of masterKey and masterKeyFile/)
-    refused({ provider: 'local', masterKey, masterKeyFile: 'master.key' }, /keys: exactly one of/)
-    refused({ provider: 'local', masterKey: 'c2hvcnQ=' }, /keys\.masterKey: 32 bytes in base64/)
+  it('takes base addresses with or without a slash at the end', () => {
+    const config = parseConfig({
+      ...least,
+      endpoint: 'https://idp.example.com/',
+      issuerBase: 'https://issuer.example.com/base//',
+      peers: { 'us-east-1': { endpoint: 'https://east.example.com/' } },
+    })
+    assert.equal(config.endpoint, 'https://idp.example.com')
+    assert.equal(config.issuerBase, 'https://issuer.example.com/base')
+    assert.equal(config.peers['us-east-1']?.endpoint, 'https://east.example.com')
   })
 
-  test('AWS KMS keeps open what it has opened for 12 hours, unless told otherwise', () => {
-    const keys = { provider: 'aws-kms', serviceKeyArn }
-    assert.deepEqual(config(keys).keys, { ...keys, unwrappedForMinutes: 720 })
-    config({ ...keys, unwrappedForMinutes: 5 })
-    refused({ ...keys, unwrappedForMinutes: 4 }, /keys\.unwrappedForMinutes/)
-    refused({ ...keys, masterKey }, /keys: .*masterKey/)
+  const contradictions: Record<string, [Partial<RegionConfigInput> | Record<string, unknown>, RegExp]> = {
+    'a region that is its own peer': [
+      { peers: { 'us-west-2': peer } },
+      /peers\.us-west-2: a region is no peer of itself/,
+    ],
+    'two master keys': [
+      { keys: { provider: 'local', masterKey, masterKeyFile: 'key' } },
+      /keys: exactly one of masterKey and masterKeyFile/,
+    ],
+    'no master key': [{ keys: { provider: 'local' } }, /keys: exactly one of masterKey and masterKeyFile/],
+    'a master key of another size': [
+      { keys: { provider: 'local', masterKey: Buffer.alloc(16).toString('base64') } },
+      /keys\.masterKey: 32 bytes in base64/,
+    ],
+    'an empty master key': [{ keys: { provider: 'local', masterKey: '' } }, /keys\.masterKey: /],
+    'a master key that is no base64': [{ keys: { provider: 'local', masterKey: '?'.repeat(44) } }, /keys\.masterKey: /],
+    'the KMS of one region and the key of another': [
+      {
+        keys: {
+          provider: 'aws-kms',
+          serviceKeyArn: 'arn:aws:kms:eu-west-1:000000000000:key/mrk-00000000000000000000000000000000',
+        },
+      },
+      /keys\.serviceKeyArn: a key of the region whose KMS is asked/,
+    ],
+    'two peers where Cognito has one': [
+      { peers: { 'us-east-1': peer, 'eu-west-1': peer } },
+      /peers: in `aws` parity there is one other region at most/,
+    ],
+    'an access key id with two secrets': [
+      {
+        credentials: ['one-secret-of-a-key', 'another-secret-of-it'].map((secretAccessKey) => ({
+          accessKeyId: 'AKIAEXAMPLE000000000',
+          secretAccessKey,
+        })),
+      },
+      /credentials: an access key id is there twice/,
+    ],
+    'a port that nobody knows': [{ listen: { port: 0 } }, /endpoint: needed where the port is chosen by the system/],
+    'nobody who may sign': [{ credentials: [] }, /credentials: /],
+    'a short secret of the cluster': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
+    'a short secret of a key': [
+      { credentials: [{ accessKeyId: 'AKIAEXAMPLE000000000', secretAccessKey: 'short' }] },
+      /credentials\.0\.secretAccessKey: at least 16 characters/,
+    ],
+    'a region that is none': [{ region: 'west' }, /region: a region name such as us-west-2/],
+    'a peer that is none': [{ peers: { east: peer } }, /peers\.east: /],
+    'an engine that is none': [{ store: { engine: 'mysql', file: 'x' } }, /store\.engine: /],
+    'a file for PostgreSQL': [{ store: { engine: 'postgres', file: 'x' } }, /store(\.url)?: /],
+    'an address of another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
+    'a port that is none': [{ listen: { port: 70_000 } }, /listen\.port: /],
+    'a word that is misspelt': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
+    'a word that is misspelt inside': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
+  }
+  for (const [what, [difference, told]] of Object.entries(contradictions)) {
+    it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), told))
+  }
+
+  it('takes two peers where Cognito is not imitated', () => {
+    const peers = { 'us-east-1': peer, 'eu-west-1': peer }
+    assert.deepEqual(Object.keys(parseConfig({ ...least, parity: 'extended', peers }).peers), Object.keys(peers))
   })
 
-  test('the service key is named by the ARN of a key of the region whose KMS is asked', () => {
-    refused({ provider: 'aws-kms' }, /keys\.serviceKeyArn/)
-    refused({ provider: 'aws-kms', serviceKeyArn: 'alias/pools' }, /keys\.serviceKeyArn: the ARN of a KMS key/)
-    refused({ provider: 'aws-kms', serviceKeyArn: serviceKeyArn.replace('key/', 'alias/') }, /the ARN of a KMS key/)
-    refused({ provider: 'aws-kms', serviceKeyArn, region: 'us-east-1' }, /a key of the region whose KMS is asked/)
-    const east = serviceKeyArn.replace('us-west-2', 'us-east-1')
-    refused({ provider: 'aws-kms', serviceKeyArn: east }, /a key of the region whose KMS is asked/)
-    config({ provider: 'aws-kms', serviceKeyArn: east, region: 'us-east-1' })
+  it('tells all mistakes at once', () => {
+    const told = mistakesOf({ ...least, region: 'x', parity: 'y', log: { level: 'z' } })
+    for (const word of ['region', 'parity', 'log.level']) assert.match(told, new RegExp(`^  ${word}: `, 'm'))
+  })
+
+  it('refuses what is no configuration at all', () => {
+    for (const input of [undefined, null, [], 'text', 1, {}]) mistakesOf(input)
+  })
+
+  it('never repeats a value, wherever it stands', () => {
+    const secret = 'a-value-that-must-not-be-seen'
+    const full = {
+      ...least,
+      accountId: '000000000000',
+      parity: 'aws',
+      listen: { host: 'h', port: 1 },
+      tls: { certificateFile: 'c', keyFile: 'k' },
+      endpoint: 'http://127.0.0.1',
+      issuerBase: 'http://127.0.0.1',
+      store: { engine: 'postgres', url: 'postgres://u:p@h/d', connections: 4 },
+      anyRegionInSignature: false,
+      peers: { 'us-east-1': { endpoint: 'http://127.0.0.1', replication: 'http://127.0.0.1' } },
+      messages: { kind: 'inbox', url: 'http://127.0.0.1' },
+      log: { level: 'info' },
+    }
+    parseConfig(full)
+    let refused = 0
+    for (const [input, path] of withEachLeaf(full, secret)) {
+      try {
+        parseConfig(input)
+      } catch (error) {
+        refused += 1
+        assert.ok(error instanceof ConfigError, path)
+        assert.doesNotMatch(error.message, /must-not-be-seen/, path)
+        assert.match(error.message, new RegExp(path.split('.')[0] as string), path)
+      }
+    }
+    assert.ok(refused >= 15, String(refused))
+  })
+})
+
+/** The value with each of its leaves in turn replaced. */
+function* withEachLeaf(value: unknown, by: string, path = ''): Generator<[unknown, string]> {
+  if (typeof value !== 'object' || value === null) return yield [by, path]
+  for (const [name, inner] of Object.entries(value)) {
+    for (const [changed, at] of withEachLeaf(inner, by, path === '' ? name : `${path}.${name}`)) {
+      yield [Array.isArray(value) ? value.with(Number(name), changed) : { ...value, [name]: changed }, at]
+    }
+  }
+}
+
+describe('the configuration file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+  after(() => rmSync(directory, { recursive: true, force: true }))
+  const fileOf = (text: string): string => {
+    const file = join(directory, 'region.json')
+    writeFileSync(file, text)
+    return file
+  }
+  const refusalOf = (file: string, environment: NodeJS.ProcessEnv = {}): string => {
+    try {
+      readConfig(file, environment)
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error))
+      return error.message
+    }
+    assert.fail('the file was taken')
+  }
+
+  it('takes values from the environment where it says so, and only whole ones', () => {
+    const file = fileOf(
+      JSON.stringify({
+        ...least,
+        cluster: { secret: clusterSecret },
+        store: { engine: 'sqlite', file: `of-${clusterSecret}.db` },
+      }),
+    )
+    const config = readConfig(file, { CLUSTER_SECRET: 'from the environment, 32 characters' })
+    assert.equal(config.cluster.secret, 'from the environment, 32 characters')
+    assert.deepEqual(config.store, { engine: 'sqlite', file: `of-${clusterSecret}.db` })
+  })
+
+  it('names the variable that the environment lacks', () => {
+    const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
+    assert.match(refusalOf(file), /the environment has no CLUSTER_SECRET/)
+  })
+
+  it('does not repeat what a variable held', () => {
+    const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
+    const told = refusalOf(file, { CLUSTER_SECRET: 'too short a secret' })
+    assert.match(told, /cluster\.secret/)
+    assert.doesNotMatch(told, /too short a secret/)
+  })
+
+  it('that is not there, or no JSON, is refused by name, not by content', () => {
+    assert.match(refusalOf(join(directory, 'none.json')), /none\.json: ENOENT/)
+    assert.match(refusalOf(directory), /EISDIR/)
+    const told = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
+    assert.match(told, /region\.json is not JSON/)
+    assert.doesNotMatch(told, /half-a-secret/)
+  })
+
+  it('cannot reach a prototype', () => {
+    const file = fileOf(`{"__proto__": {"region": "us-west-2"}, ${JSON.stringify(least).slice(1)}`)
+    assert.match(refusalOf(file), /__proto__|Unrecognized/)
+    assert.equal(({} as { region?: string }).region, undefined)
+  })
+})
+
+describe('keys that AWS KMS keeps', () => {
+  const arn = 'arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+  const withKeys = (more: object) => ({ ...least, keys: { provider: 'aws-kms', serviceKeyArn: arn, ...more } })
+
+  it('stay open for 12 hours, unless told otherwise', () => {
+    const keys = { provider: 'aws-kms', serviceKeyArn: arn }
+    assert.deepEqual(parseConfig(withKeys({})).keys, { ...keys, unwrappedForMinutes: 720 })
+    parseConfig(withKeys({ unwrappedForMinutes: 5 }))
+    assert.match(mistakesOf(withKeys({ unwrappedForMinutes: 4 })), /keys\.unwrappedForMinutes/)
+  })
+
+  it('are named by the ARN of a key, of the region whose KMS is asked', () => {
+    assert.match(mistakesOf(withKeys({ serviceKeyArn: undefined })), /keys\.serviceKeyArn/)
+    for (const serviceKeyArn of ['alias/pools', arn.replace('key/', 'alias/')]) {
+      assert.match(mistakesOf(withKeys({ serviceKeyArn })), /keys\.serviceKeyArn: the ARN of a KMS key/)
+    }
+    assert.match(mistakesOf(withKeys({ region: 'us-east-1' })), /a key of the region whose KMS is asked/)
+    parseConfig(withKeys({ region: 'us-east-1', serviceKeyArn: arn.replace('us-west-2', 'us-east-1') }))
+  })
+
+  it('have no master key', () => {
+    assert.match(mistakesOf(withKeys({ masterKey })), /keys: .*masterKey/)
   })
 })
