@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // node scripts/run.mjs <command> [args…]: installs what is missing, then runs the command with the pinned Node.
 // Plain JavaScript for Node 20: it must work on a fresh clone.
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { handOver, sourceFlags } from './hand-over.mjs'
@@ -11,6 +12,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = (path, ...args) => [...sourceFlags, join(root, path), ...args]
 const tool = (path, ...args) => [join(root, 'node_modules', path), ...args]
 
+/** The peers of the benchmarks are installed only when something is measured; without them their types cannot be checked. */
+const benchTypes = () =>
+  existsSync(join(root, 'bench/node_modules')) ? [tool('typescript/bin/tsc', '--noEmit', '--project', 'bench')] : []
+
 /** Each command is one or more runs of the pinned Node, in order; the first that fails ends it. */
 const commands = {
   dev: (args) => [source('packages/cli/src/main.ts', 'dev', ...args)],
@@ -18,8 +23,9 @@ const commands = {
   test: (args) => [source('scripts/test.ts', ...args)],
   packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
   lint: (args) => [tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...args)],
-  types: (args) => [tool('typescript/bin/tsc', '--noEmit', ...args)],
+  types: (args) => [tool('typescript/bin/tsc', '--noEmit', ...args), ...benchTypes()],
   build: (args) => [source('scripts/build.ts', ...args)],
+  bench: (args) => [source('bench/run.ts', ...args)],
   generate: (args) => [source('scripts/generate-shapes.ts', ...args)],
   check: (args) => [...commands.lint([]), ...commands.types([]), ...commands.test(args)],
 }

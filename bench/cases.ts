@@ -1,0 +1,12 @@
+import { adminGetUser } from './cases/admin-get-user.ts'
+import type { Case } from './cases/case.ts'
+import { getUser } from './cases/get-user.ts'
+import { listUsers } from './cases/list-users.ts'
+import { password } from './cases/password.ts'
+import { refresh } from './cases/refresh.ts'
+import { signUp } from './cases/sign-up.ts'
+import { srp } from './cases/srp.ts'
+import { verifier } from './cases/verifier.ts'
+
+/** What can be measured, in the order of docs/benchmarks.md. */
+export const cases: readonly Case[] = [refresh, password, srp, getUser, adminGetUser, signUp, listUsers, verifier]

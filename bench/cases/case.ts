@@ -1,0 +1,63 @@
+import { compare, type Pace, type Standing, type Subject } from '../rounds.ts'
+import type { Stage } from '../stage.ts'
+
+/** One line of the result. `ratio` is ours over theirs; of requests per second more is better, of milliseconds less. */
+export interface Row {
+  what: string
+  peer: string
+  ours: number
+  theirs: number
+  ratio: number
+}
+
+/** A case in full: the rows, and the table with the latencies. */
+export interface Measured {
+  rows: Row[]
+  table: { head: string[]; lines: string[][] }
+  /** What the reader must know of it, a sentence each. */
+  notes: string[]
+}
+
+export interface Case {
+  name: string
+  title: string
+  run(stage: Stage): Promise<Measured>
+}
+
+export const CONNECTIONS = [1, 16, 64] as const
+
+/** Requests per second, p50 and p99 of ours and of the peers, at each number of connections. The first subject is ours. */
+export async function compareAll(
+  stage: Pick<Stage, 'pace' | 'say'>,
+  subjects: readonly Subject[],
+  { notes = [], connections: numbers = CONNECTIONS }: { notes?: string[]; connections?: readonly number[] } = {},
+): Promise<Measured> {
+  const rows: Row[] = []
+  const lines: string[][] = []
+  for (const connections of numbers) {
+    const standings = await compare(subjects, { connections, pace: paceFor(stage.pace, numbers.length) })
+    const [ours, ...peers] = standings as [Standing, ...Standing[]]
+    const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}`
+    for (const peer of peers) {
+      const row = {
+        what,
+        peer: peer.name,
+        ours: round(ours.perSecond),
+        theirs: round(peer.perSecond),
+        ratio: round(peer.ratio),
+      }
+      rows.push(row)
+      stage.say(`${what}: ${row.ours}/s, ${row.peer} ${row.theirs}/s, ratio ${row.ratio}`)
+    }
+    for (const { name, perSecond, p50, p99, ratio } of standings) {
+      lines.push([what, name, shown(perSecond), shown(p50), shown(p99), name === ours.name ? '' : shown(ratio)])
+    }
+  }
+  return { rows, table: { head: ['', 'server', 'calls/s', 'p50 ms', 'p99 ms', 'ours : theirs'], lines }, notes }
+}
+
+/** Three significant digits are what such a measurement tells. */
+export const round = (value: number): number => Number(value.toPrecision(3))
+export const shown = (value: number): string => round(value).toLocaleString('en', { maximumFractionDigits: 3 })
+
+const paceFor = (pace: Pace, numbers: number): Pace => (numbers === 1 ? { ...pace, rounds: pace.rounds * 2 + 1 } : pace)

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto'
+import { PASSWORD } from '../people.ts'
+import { callOf } from '../signed.ts'
+import type { Service } from '../stage.ts'
+import { type Case, compareAll } from './case.ts'
+
+export const signUp: Case = {
+  name: 'sign-up',
+  title: 'SignUp: a new user, durable when the call is answered',
+  run: async (stage) => {
+    const ours = await stage.twinpool({ users: 1, passwords: 0 })
+    const local = await stage.cognitoLocal({ users: 0 })
+    const work =
+      ({ client }: Service) =>
+      async (send: Parameters<import('../load.ts').Work>[0]): Promise<void> => {
+        const Username = `new-${randomUUID()}`
+        const UserAttributes = [{ Name: 'email', Value: `${Username}@example.com` }]
+        await send(callOf('SignUp', { ClientId: client, Username, Password: PASSWORD, UserAttributes }))
+      }
+    const subjects = [
+      { name: 'twinpool', endpoint: ours.endpoint, work: work(ours) },
+      { name: 'cognito-local', endpoint: local.endpoint, work: work(local) },
+    ]
+    return compareAll(stage, subjects, {
+      notes: [
+        'Ours makes an SRP verifier of the password, and waits for the disk (`synchronous=FULL`). No messages are sent: the pool verifies nothing by itself.',
+        'cognito-local writes all users into one JSON file each time, without waiting for the disk, and slows down with their number.',
+      ],
+    })
+  },
+}

@@ -1,0 +1,117 @@
+import { connect, type Socket } from 'node:net'
+
+/** One request of a load; a POST to `/` unless it says otherwise. */
+export interface Exchange {
+  path?: string
+  headers: Readonly<Record<string, string>>
+  body: string
+}
+
+/** Sends a request over the worker's connection and gives back the body of the answer. @throws Error when the status is not 200 */
+export type Send = (exchange: Exchange) => Promise<string>
+
+/** One unit of work, of one exchange or several. `turn` counts up over all connections. */
+export type Work = (send: Send, turn: number) => Promise<void>
+
+export interface Figures {
+  perSecond: number
+  /** Milliseconds. */
+  p50: number
+  p99: number
+}
+
+/** Runs work in a closed loop over so many connections, for so long, and says how it went. A failure ends it. */
+export async function measure({
+  endpoint,
+  connections,
+  seconds,
+  work,
+}: {
+  endpoint: string
+  connections: number
+  seconds: number
+  work: Work
+}): Promise<Figures> {
+  const lines = await Promise.all(Array.from({ length: connections }, () => openLine(endpoint)))
+  const latencies: number[] = []
+  let turn = 0
+  const began = performance.now()
+  const end = began + seconds * 1_000
+  try {
+    await Promise.all(
+      lines.map(async ({ send }) => {
+        for (let started = began; started < end; ) {
+          turn += 1
+          await work(send, turn)
+          const now = performance.now()
+          latencies.push(now - started)
+          started = now
+        }
+      }),
+    )
+  } finally {
+    for (const { socket } of lines) socket.destroy()
+  }
+  const elapsed = (performance.now() - began) / 1_000
+  latencies.sort((a, b) => a - b)
+  const at = (share: number): number => latencies[Math.floor((latencies.length - 1) * share)] ?? Number.NaN
+  return { perSecond: latencies.length / elapsed, p50: at(0.5), p99: at(0.99) }
+}
+
+/** Sends one request over a connection of its own. */
+export async function sendOnce(endpoint: string, exchange: Exchange): Promise<string> {
+  const { send, socket } = await openLine(endpoint)
+  try {
+    return await send(exchange)
+  } finally {
+    socket.destroy()
+  }
+}
+
+/**
+ * One kept-alive HTTP/1.1 connection, one request at a time. As bare as it can be: the load shares the machine with the
+ * server, and every microsecond of a full HTTP client would be taken from what is measured.
+ */
+async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket }> {
+  const { hostname, port, host } = new URL(endpoint)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true }, resolve).once('error', reject)
+  await promise
+  let waiting: PromiseWithResolvers<string> | undefined
+  let received: Buffer = Buffer.alloc(0)
+  const settle = (outcome: string | Error): void => {
+    const present = waiting
+    waiting = undefined
+    if (outcome instanceof Error) present?.reject(outcome)
+    else present?.resolve(outcome)
+  }
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+    const answer = readAnswer(received)
+    if (!answer) return
+    received = received.subarray(answer.end)
+    settle(answer.status === 200 ? answer.body : new Error(`${answer.status} ${answer.body.slice(0, 300)}`))
+  })
+  socket.on('error', settle)
+  socket.on('close', () => settle(new Error('the server closed the connection')))
+  const send: Send = ({ path = '/', headers, body }) => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+    waiting = Promise.withResolvers<string>()
+    socket.write(head + body)
+    return waiting.promise
+  }
+  return { send, socket }
+}
+
+/** Undefined while it is not all there. @throws Error for an answer of another form than these servers give */
+function readAnswer(received: Buffer): { status: number; body: string; end: number } | undefined {
+  const headEnd = received.indexOf('\r\n\r\n')
+  if (headEnd < 0) return undefined
+  const head = received.toString('latin1', 0, headEnd)
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+  if (length === undefined) throw new Error('an answer without Content-Length')
+  const end = headEnd + 4 + Number(length)
+  if (received.length < end) return undefined
+  return { status: Number(head.slice(9, 12)), body: received.toString('utf8', headEnd + 4, end), end }
+}

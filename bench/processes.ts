@@ -1,0 +1,67 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+/** A server in a process of its own, and what it said once it listened. */
+export interface Running<T> {
+  ready: T
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a server that sends one message over its channel when it is ready. What it prints goes to a file in `directory`, as
+ * the log of a server does. @throws Error when it ends before
+ */
+export async function start<T>(
+  file: string,
+  {
+    name,
+    directory,
+    args = [],
+    env = {},
+    flags = [],
+  }: {
+    name: string
+    directory: string
+    args?: readonly string[]
+    env?: Readonly<Record<string, string>>
+    flags?: readonly string[]
+  },
+): Promise<Running<T>> {
+  const logFile = join(directory, `${name}.log`)
+  const log = openSync(logFile, 'a')
+  const child = fork(file, [...args], {
+    cwd: directory,
+    env: { ...process.env, NODE_ENV: 'production', ...env },
+    execArgv: ['--conditions=twinpool-source', '--disable-warning=ExperimentalWarning', ...flags],
+    stdio: ['ignore', log, log, 'ipc'],
+  })
+  closeSync(log)
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ready = await Promise.race([
+    new Promise<T>((resolve) => child.once('message', (message) => resolve(message as T))),
+    ended.then(() => {
+      throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}; see ${logFile}`)
+    }),
+  ])
+  return { ready, stop: () => stop(child, ended) }
+}
+
+async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+  await ended
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', resolve)
+  await promise
+  const { port } = server.address() as { port: number }
+  const closed = Promise.withResolvers<void>()
+  server.close(() => closed.resolve())
+  await closed.promise
+  return port
+}

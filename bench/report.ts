@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { join } from 'node:path'
+import type { Case, Measured } from './cases/case.ts'
+
+const root = join(import.meta.dirname, '..')
+const page = join(root, 'docs/benchmarks.md')
+
+const INTRODUCTION = `# Benchmarks
+
+\`npm run bench\` writes this page; \`npm run bench -- <name>\` its part of that name. \`--quick\` measures for less than 40 seconds and writes nothing;
+with \`--json\` the last line on stdout is \`{name, rows: [{what, peer, ours, theirs, ratio}]}\`; \`--store postgres\` brings a PostgreSQL.
+
+Every server is a process of its own on the machine that also makes the load, over the loopback, and none has another machine's help. Ours and the peers take
+turns in short rounds after a warm-up; the figures are medians of the rounds, and a ratio is the median of the ratios within a round. On a
+machine with few cores the load takes its part of them from every server alike. Absolute figures mean little elsewhere; ratios mean more.
+`
+
+/** A part of the page, as one run wrote it. */
+export function renderPart({ name, title }: Case, { table, notes }: Measured, store: string): string {
+  const widths = table.head.map((head, at) =>
+    Math.max(head.length, ...table.lines.map((line) => line[at]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+  const rule = `| ${widths.map((width) => '-'.repeat(Math.max(3, width))).join(' | ')} |`
+  return [
+    `## ${name}`,
+    '',
+    `${title}. ${notes.join(' ')}`,
+    '',
+    line(table.head),
+    rule,
+    ...table.lines.map(line),
+    '',
+    `<sub>${describeMachine(store)}</sub>`,
+    '',
+  ].join('\n')
+}
+
+/** Puts parts into docs/benchmarks.md in the order of the cases, and leaves the other parts as they are. */
+export function writePage(parts: ReadonlyMap<string, string>, order: readonly string[]): void {
+  const present = readPage()
+  const known = new Map(
+    present
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((part) => [/^## (\S+)/.exec(part)?.[1] ?? '', part]),
+  )
+  for (const [name, part] of parts) known.set(name, part)
+  const names = [...new Set([...order, ...known.keys()])].filter((name) => known.has(name))
+  writeFileSync(
+    page,
+    [INTRODUCTION, ...names.map((name) => known.get(name)?.trimEnd())]
+      .join('\n')
+      .concat('\n')
+      .replaceAll('\n## ', '\n\n## ')
+      .replaceAll('\n\n\n', '\n\n'),
+  )
+}
+
+function readPage(): string {
+  try {
+    return readFileSync(page, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}
+
+function describeMachine(store: string): string {
+  const [cpu] = cpus()
+  const peers = JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).dependencies as Record<
+    string,
+    string
+  >
+  const versions = Object.entries(peers).map(([name, version]) => `${name} ${version}`)
+  const gigabytes = Math.round(totalmem() / 2 ** 30)
+  return [
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}`,
+    `${cpu?.model.trim()}, ${availableParallelism()} cores, ${gigabytes} GB, ${type()} ${release()}`,
+    `Node ${process.versions.node} (OpenSSL ${process.versions.openssl}), ${store}`,
+    ...versions,
+  ].join('; ')
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
+  } catch {
+    return 'unknown'
+  }
+}

@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import {
+  CognitoIdentityProviderClient,
+  CreateUserPoolClientCommand,
+  CreateUserPoolCommand,
+  type CreateUserPoolCommandInput,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
+import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
+import { sendOnce } from './load.ts'
+import { emailOf, fillPool, nameOf, PASSWORD } from './people.ts'
+import { freePort, start } from './processes.ts'
+import type { Pace } from './rounds.ts'
+import { callOf, credentials, REGION, signedCallOf } from './signed.ts'
+
+export interface StageOptions {
+  quick: boolean
+  store: 'sqlite' | 'postgres'
+  /** Where profiles of our server go; undefined: none are made. */
+  profiles: string | undefined
+}
+
+/** A server with the user pools API, and a pool in it. */
+export interface Service {
+  endpoint: string
+  pool: string
+  client: string
+}
+
+/** What a case starts its servers on; all of them end with it. */
+export interface Stage extends StageOptions {
+  pace: Pace
+  /** Our region, as `twinpool serve` runs it, with so many users in a pool; the first of them can sign in. */
+  twinpool(people: { users: number; passwords: number }): Promise<Service>
+  /** The bare server, and tokens that it signed. */
+  raw(): Promise<{ endpoint: string; tokens: string[] }>
+  cognitoLocal(people: { users: number }): Promise<Service>
+  oidcProvider(): Promise<{ endpoint: string; client: string; refreshTokens: string[] }>
+  say(line: string): void
+  close(): Promise<void>
+}
+
+const FLOWS = ['ALLOW_USER_SRP_AUTH', 'ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] as const
+const peer = (name: string): string => join(import.meta.dirname, 'peers', `${name}.ts`)
+
+export function openStage(options: StageOptions, say: (line: string) => void): Stage {
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-bench-'))
+  const closing: (() => Promise<void>)[] = []
+  let postgres: Promise<Postgres> | undefined
+
+  const storeOf = async (home: string): Promise<RegionConfigInput['store']> => {
+    if (options.store === 'sqlite') return { engine: 'sqlite', file: join(home, 'region.db') }
+    postgres ??= startPostgres()
+    const { createDatabase, stop } = await postgres
+    closing.unshift(stop)
+    return { engine: 'postgres', url: await createDatabase(`bench_${randomBytes(6).toString('hex')}`) }
+  }
+  const run: typeof start = async (file, settings) => {
+    const running = await start<never>(file, settings)
+    closing.push(() => running.stop())
+    return running
+  }
+  const homeOf = (name: string): string => {
+    const home = join(directory, `${name}-${closing.length}`)
+    mkdirSync(home)
+    return home
+  }
+
+  return {
+    ...options,
+    pace: options.quick ? { rounds: 3, seconds: 0.5, warmUpSeconds: 0.4 } : { rounds: 7, seconds: 2, warmUpSeconds: 2 },
+    say,
+    twinpool: async ({ users, passwords }) => {
+      const home = homeOf('twinpool')
+      const port = await freePort()
+      const endpoint = `http://127.0.0.1:${port}`
+      const config: RegionConfigInput = {
+        region: REGION,
+        listen: { port },
+        store: await storeOf(home),
+        credentials: [credentials],
+        keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
+        cluster: { secret: randomBytes(32).toString('base64') },
+      }
+      const quiet: RegionConfigInput = { ...config, log: { level: 'silent' } }
+      const place = await whileRunning(quiet, () => createPool({ endpoint, settings: { AliasAttributes: ['email'] } }))
+      await fillPool(quiet, { pool: place.pool, users, passwords })
+      const file = join(home, 'config.json')
+      writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
+      const { profiles } = options
+      const flags = profiles ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${resolve(profiles)}`] : []
+      const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
+      await run(main, { name: 'twinpool', directory: home, args: ['serve', '--config', file], flags })
+      return { endpoint, ...place }
+    },
+    raw: async () => {
+      const home = homeOf('raw')
+      return (
+        await run<{ endpoint: string; tokens: string[] }>(peer('raw'), { name: 'raw', directory: home, args: [home] })
+      ).ready
+    },
+    cognitoLocal: async ({ users }) => {
+      const env = { HOST: '127.0.0.1', PORT: String(await freePort()) }
+      const directory = homeOf('cognito-local')
+      mkdirSync(join(directory, '.cognito'))
+      // By default it takes e-mail addresses alone for usernames.
+      const config = { UserPoolDefaults: { UsernameAttributes: [] } }
+      writeFileSync(join(directory, '.cognito/config.json'), JSON.stringify(config))
+      const settings = { name: 'cognito-local', directory, env }
+      const { endpoint } = (await run<{ endpoint: string }>(peer('cognito-local'), settings)).ready
+      const place = await createPool({ endpoint, settings: {} })
+      for (let at = 0; at < users; at += 1) await createPerson({ endpoint, ...place }, at)
+      return { endpoint, ...place }
+    },
+    oidcProvider: async () => {
+      const settings = { name: 'oidc-provider', directory: homeOf('oidc-provider') }
+      type Ready = { endpoint: string; client: string; refreshTokens: string[] }
+      return (await run<Ready>(peer('oidc-provider'), settings)).ready
+    },
+    close: async () => {
+      for (const close of closing.reverse()) await close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function whileRunning<T>(config: RegionConfigInput, work: () => Promise<T>): Promise<T> {
+  const region = await createRegion(parseConfig(config))
+  await region.start()
+  try {
+    return await work()
+  } finally {
+    await region.stop()
+  }
+}
+
+async function createPool({
+  endpoint,
+  settings,
+}: {
+  endpoint: string
+  settings: Partial<CreateUserPoolCommandInput>
+}): Promise<{ pool: string; client: string }> {
+  const cognito = new CognitoIdentityProviderClient({ endpoint, region: REGION, credentials: { ...credentials } })
+  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bench', ...settings }))
+  const pool = UserPool?.Id as string
+  const { UserPoolClient } = await cognito.send(
+    new CreateUserPoolClientCommand({ UserPoolId: pool, ClientName: 'bench', ExplicitAuthFlows: [...FLOWS] }),
+  )
+  cognito.destroy()
+  return { pool, client: UserPoolClient?.ClientId as string }
+}
+
+async function createPerson({ endpoint, pool }: Service, at: number): Promise<void> {
+  const Username = nameOf(at)
+  const ask = (operation: string, input: object): Promise<string> =>
+    sendOnce(endpoint, signedCallOf(endpoint, operation, { UserPoolId: pool, Username, ...input }))
+  const UserAttributes = [
+    { Name: 'email', Value: emailOf(at) },
+    { Name: 'email_verified', Value: 'true' },
+    { Name: 'given_name', Value: 'Person' },
+    { Name: 'family_name', Value: `Number ${at}` },
+  ]
+  await ask('AdminCreateUser', { TemporaryPassword: PASSWORD, MessageAction: 'SUPPRESS', UserAttributes })
+  await ask('AdminSetUserPassword', { Password: PASSWORD, Permanent: true })
+}
+
+export interface Tokens {
+  AccessToken: string
+  RefreshToken: string
+}
+
+/** Signs the first so many users in by their password. */
+export async function signIn({ endpoint, client }: Service, people: number): Promise<Tokens[]> {
+  const tokens: Tokens[] = []
+  for (let at = 0; at < people; at += 1) {
+    const answer = await sendOnce(endpoint, passwordCall(client, at))
+    tokens.push(JSON.parse(answer).AuthenticationResult as Tokens)
+  }
+  return tokens
+}
+
+export const passwordCall = (client: string, at: number) =>
+  callOf('InitiateAuth', {
+    AuthFlow: 'USER_PASSWORD_AUTH',
+    ClientId: client,
+    AuthParameters: { USERNAME: nameOf(at), PASSWORD },
+  })
