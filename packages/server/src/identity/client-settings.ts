@@ -6,7 +6,7 @@ import type {
 import { CognitoError } from '../errors.ts'
 import { checkAttributeRights } from './attribute-rights.ts'
 import type { ClientDocument, Pool } from './pool.ts'
-import { checkTier } from './pool-settings.ts'
+import { checkTier, distinct } from './pool-settings.ts'
 import { isRedirectUrl } from './redirect-url.ts'
 
 /** The settings that CreateUserPoolClient and UpdateUserPoolClient decide. */
@@ -133,6 +133,11 @@ function checkRedirects({ CallbackURLs = [], LogoutURLs = [], DefaultRedirectURI
   }
 }
 
+/** With it an app may register clients. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DcrConfigurationType.html */
+const REGISTRATION_SCOPE = 'aws.cognito/dcr/register'
+const hasRegistration = ({ document }: Pick<Pool, 'document'>): boolean =>
+  document.DcrConfiguration?.EnableStatus === 'Enabled'
+
 const STANDARD_SCOPES = ['openid', 'email', 'phone', 'profile', 'aws.cognito.signin.user.admin']
 
 function checkOAuth(
@@ -149,7 +154,8 @@ function checkOAuth(
       'AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth flows.',
     )
   }
-  const unknown = scopes.find((scope) => !STANDARD_SCOPES.includes(scope) && !place.scopes.includes(scope))
+  const own = hasRegistration(place.pool) ? [...place.scopes, REGISTRATION_SCOPE] : place.scopes
+  const unknown = scopes.find((scope) => !STANDARD_SCOPES.includes(scope) && !own.includes(scope))
   if (unknown !== undefined) throw new CognitoError('ScopeDoesNotExistException', `Invalid scope: ${unknown}`)
   if (flows.includes('client_credentials')) {
     if (flows.length > 1)
@@ -173,11 +179,6 @@ function checkAnalytics({ AnalyticsConfiguration: given }: ClientInput): void {
   if (ApplicationId !== undefined && (RoleArn === undefined || ExternalId === undefined)) {
     throw invalid('AnalyticsConfiguration with ApplicationId needs RoleArn and ExternalId.')
   }
-}
-
-function distinct<T>(member: string, list: T[] | undefined): T[] | undefined {
-  if (list && new Set(list).size < list.length) throw invalid(`${member} contains duplicate values.`)
-  return list
 }
 
 const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

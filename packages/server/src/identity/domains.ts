@@ -51,7 +51,7 @@ export async function createDomain(
   const { ManagedLoginVersion = 1, CustomDomainConfig, Routing } = input
   const domain: DomainDocument = { ManagedLoginVersion, CustomDomainConfig, Routing, created: now, modified: now }
   await store.write(async (tx) => {
-    await checkSettings(tx, pool, domain)
+    await checkSettings(tx, await lockPool(tx, pool.id), pool.id, domain)
     // Whoever wants the name, for whatever pool, waits here.
     await tx.lock(kind, { pool: '', key: input.Domain })
     if ((await findRowsByKey(tx.connection, kind, input.Domain)).length > 0) {
@@ -75,19 +75,20 @@ export async function updateDomain(
   input: DomainInput,
 ): Promise<DomainDocument> {
   return store.write(async (tx) => {
-    const { kind, document } = await lockDomain(tx, pool, input.Domain)
+    const document = await lockPool(tx, pool.id)
+    const { kind, present } = await lockDomain(tx, pool, input.Domain)
     if (input.CustomDomainConfig && kind === 'prefix-domain')
       throw invalid('A prefix domain has no CustomDomainConfig.')
     if (kind === 'domain') checkCustom(pool, input)
     else checkRouting(input)
     const domain: DomainDocument = {
-      ManagedLoginVersion: input.ManagedLoginVersion ?? document.ManagedLoginVersion,
-      CustomDomainConfig: input.CustomDomainConfig ?? document.CustomDomainConfig,
-      Routing: input.Routing ?? document.Routing,
-      created: document.created,
+      ManagedLoginVersion: input.ManagedLoginVersion ?? present.ManagedLoginVersion,
+      CustomDomainConfig: input.CustomDomainConfig ?? present.CustomDomainConfig,
+      Routing: input.Routing ?? present.Routing,
+      created: present.created,
       modified: clock.now(),
     }
-    await checkSettings(tx, pool, domain)
+    await checkSettings(tx, document, pool.id, domain)
     await putDomain(tx, kind, { pool: pool.id, name: input.Domain, domain })
     return domain
   })
@@ -160,13 +161,13 @@ function checkCustom({ role }: Pick<Pool, 'role'>, { Domain, CustomDomainConfig 
 /** What depends on the pool: its plan, and the region that failover leads to. */
 async function checkSettings(
   tx: Transaction,
-  pool: Pool,
+  { UserPoolTier = 'ESSENTIALS' }: PoolDocument,
+  pool: string,
   { ManagedLoginVersion, Routing }: DomainDocument,
 ): Promise<void> {
-  const document: PoolDocument = await lockPool(tx, pool.id)
-  checkTier(document.UserPoolTier ?? 'ESSENTIALS', [['ESSENTIALS', ManagedLoginVersion === 2, 'Managed login']])
+  checkTier(UserPoolTier, [['ESSENTIALS', ManagedLoginVersion === 2, 'Managed login']])
   const target = Routing?.Failover?.SecondaryRegion
-  if (target !== undefined && !(await listReplicas(tx, pool.id)).some(({ region }) => region === target)) {
+  if (target !== undefined && !(await listReplicas(tx, pool)).some(({ region }) => region === target)) {
     throw invalid(`The user pool has no replica in ${target}.`)
   }
 }
@@ -175,10 +176,10 @@ async function lockDomain(
   tx: Transaction,
   pool: Pool,
   name: string,
-): Promise<{ kind: DomainKind; document: DomainDocument }> {
+): Promise<{ kind: DomainKind; present: DomainDocument }> {
   for (const kind of ['domain', 'prefix-domain'] as const) {
     const row = await tx.lock(kind, { pool: pool.id, key: name })
-    if (row) return { kind, document: JSON.parse(row.body) as DomainDocument }
+    if (row) return { kind, present: JSON.parse(row.body) as DomainDocument }
   }
   throw invalid('No such domain or user pool exists.')
 }

@@ -56,7 +56,7 @@ export function readGlobalSettings(input: PoolInput): GlobalSettings {
   return {
     Policies: { PasswordPolicy: passwordPolicy, SignInPolicy: readSignInPolicy(input.Policies?.SignInPolicy) },
     DeletionProtection: input.DeletionProtection ?? 'INACTIVE',
-    AutoVerifiedAttributes: distinct('AutoVerifiedAttributes', input.AutoVerifiedAttributes),
+    AutoVerifiedAttributes: unlessEmpty(distinct('AutoVerifiedAttributes', input.AutoVerifiedAttributes)),
     SmsVerificationMessage: template.SmsMessage,
     EmailVerificationMessage: template.EmailMessage,
     EmailVerificationSubject: template.EmailSubject,
@@ -235,7 +235,10 @@ function readAcrConfiguration(given: Record<string, AcrLevelConfigType> = {}): R
   return Object.fromEntries(levels)
 }
 
-function distinct<T>(member: string, list: readonly T[] | undefined): T[] | undefined {
+const unlessEmpty = <T>(list: T[] | undefined): T[] | undefined => (list?.length === 0 ? undefined : list)
+
+/** The list as it is. Throws InvalidParameterException when it has a value twice. */
+export function distinct<T>(member: string, list: readonly T[] | undefined): T[] | undefined {
   if (list && new Set(list).size < list.length) throw invalid(`${member} contains duplicate values.`)
   return list && [...list]
 }

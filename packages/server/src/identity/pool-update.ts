@@ -54,6 +54,7 @@ async function updatePrimary(context: Needed, id: string, input: UpdateUserPoolC
       await keys.rewrap(tx, id, key ?? serviceKeyArn)
     }
     await putPool(tx, id, document)
+    await tx.lock('settings', { pool: id, key: ONLY })
     await tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify({ ...regional, modified: now }) })
   })
 }
@@ -73,7 +74,7 @@ async function checkPlanChange(
     const refused = (why: string): CognitoError =>
       new CognitoError('TierChangeNotAllowedException', `The tier cannot be changed to LITE while ${why}.`)
     if ((await listReplicas(tx, id)).length > 0) throw refused('the user pool has a replica')
-    if (document.DcrConfiguration?.EnableStatus === 'Enabled') throw refused('dynamic client registration is on')
+    if (isRegistering(present) && isRegistering(document)) throw refused('dynamic client registration is on')
     if (document.emailMfa) throw refused('email MFA is configured')
     if (document.webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION') {
       throw refused('passkeys satisfy MFA requirements')
@@ -81,6 +82,8 @@ async function checkPlanChange(
   }
   checkPlan(document)
 }
+
+const isRegistering = ({ DcrConfiguration }: PoolDocument): boolean => DcrConfiguration?.EnableStatus === 'Enabled'
 
 async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
   const { clock, store, region } = context
@@ -92,7 +95,10 @@ async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoo
   if (differing.length > 0) throw globalDiffers(differing)
   const regional = readRegionalSettings(input, { tier: document.UserPoolTier ?? 'ESSENTIALS', region })
   const body = JSON.stringify({ ...regional, modified: clock.now() })
-  await store.write((tx) => tx.set('settings', { pool: pool.id, key: ONLY, body }))
+  await store.write(async (tx) => {
+    await tx.lock('settings', { pool: pool.id, key: ONLY })
+    await tx.set('settings', { pool: pool.id, key: ONLY, body })
+  })
 }
 
 /** The global settings whose value is another one; a key is the same under the ARN of either region. */

@@ -31,9 +31,6 @@ function readEmailConfiguration(given: EmailConfigurationType = {}): EmailConfig
   if (EmailSendingAccount === 'DEVELOPER' && SourceArn === undefined) {
     throw invalid('SourceArn is required when EmailSendingAccount is DEVELOPER.')
   }
-  if (EmailSendingAccount === 'COGNITO_DEFAULT' && given.ConfigurationSet !== undefined) {
-    throw invalid('ConfigurationSet can be used only when EmailSendingAccount is DEVELOPER.')
-  }
   return { ...given, EmailSendingAccount }
 }
 
