@@ -1,12 +1,20 @@
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kindNames, kinds, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
-import { listRows, listRowsOfAllPools, type Row } from '../store/rows.ts'
+import { listRows, type Row } from '../store/rows.ts'
 import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
-import { type Applying, applying, beginCopy, type FollowerContext, shareStatus } from './follower.ts'
-import { changeFromWire, type Outline, type Page, rowFromWire, type Source, TOMBSTONES } from './messages.ts'
-import { readStanding, replicaIn } from './standing.ts'
+import { type Applying, applying, beginCopy, type FollowerContext, findWitness, shareStatus } from './follower.ts'
+import {
+  changeFromWire,
+  type Outline,
+  type Page,
+  type Place,
+  type Position,
+  rowFromWire,
+  type Source,
+  TOMBSTONES,
+} from './messages.ts'
+import { listReplicas, readStanding, replicaIn } from './standing.ts'
 
 export interface Copier {
   /** Pools whose first copy has yet to begin. */
@@ -24,7 +32,6 @@ export interface Copier {
 export type Step = 'moved' | 'waits' | 'ended'
 
 const PAGE_ROWS = 1_000
-const LISTED_ROWS = 500
 /** Past the last stage: all pages are in. */
 const COMPLETE = 'complete'
 const OUTLINE = 'outline'
@@ -40,8 +47,16 @@ export function createCopier(context: FollowerContext): Copier {
   /** Pages fetched ahead, by pool and peer. */
   const ahead = new Map<string, { name: string; page: Promise<Page | undefined> }>()
 
-  const fetchPage = (copy: Copy, source: Source): Promise<Page | undefined> =>
-    source.page({ pool: copy.pool, stage: copy.stage, after: copy.after, limit: PAGE_ROWS })
+  const fetchPage = async (copy: Copy, source: Source): Promise<Page | undefined> => {
+    const witness = await witnessOf(copy.peer)
+    return witness && source.page({ pool: copy.pool, stage: copy.stage, after: copy.after, limit: PAGE_ROWS, witness })
+  }
+
+  /** Undefined before the first contact with the peer. */
+  const witnessOf = async (peer: string): Promise<Position | undefined> => {
+    const cursor = await findCursor(store.db, peer)
+    return cursor && { log: cursor.log, ...(await findWitness(store.db, cursor)) }
+  }
 
   /** Fetches the page that will be wanted next while this one is written. */
   const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
@@ -71,7 +86,7 @@ export function createCopier(context: FollowerContext): Copier {
       if (primary) await replaceTopology(apply, copy.pool, outline)
       const stages = primary ? fromPrimary : fromSecondary
       const total = stages.filter(isKind).reduce((sum, kind) => sum + (outline.counts[kind] ?? 0), 0)
-      await putCopy(apply.connection, { ...copy, stage: stages[1] as string, total })
+      await putCopy(apply.connection, { ...copy, stage: stages[1] as string, total, witness: newer(copy, outline) })
       return 'moved'
     })
 
@@ -175,25 +190,21 @@ export function createCopier(context: FollowerContext): Copier {
     listDue: async () => {
       const due: string[] = []
       const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
-      let after: Row | undefined
-      for (;;) {
-        const rows = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
-        for (const { pool, body } of rows) {
-          const replica = JSON.parse(body) as Replica
-          if (replica.region === region && replica.status === 'CREATING' && !copying.has(pool)) due.push(pool)
-        }
-        if (rows.length < LISTED_ROWS) return due
-        after = rows.at(-1)
+      for await (const replica of listReplicas(store.db)) {
+        if (replica.region === region && replica.status === 'CREATING' && !copying.has(replica.pool))
+          due.push(replica.pool)
       }
+      return due
     },
 
     begin: async (pool, peer, source) => {
-      const outline = await source.outline(pool)
+      const witness = await witnessOf(peer)
+      const outline = witness && (await source.outline(pool, witness))
       if (!outline?.topology || primaryOf(outline) !== peer) return false
       await applying(context, async (apply) => {
         const standing = await readStanding(apply.tx, pool)
         if (replicaIn(standing, region)?.status !== 'CREATING' || standing.topology) return
-        await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true })
+        await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
       })
       return true
@@ -204,7 +215,8 @@ export function createCopier(context: FollowerContext): Copier {
       if (!copy) return 'ended'
       if (copy.stage === COMPLETE) return complete(copy)
       if (copy.stage === OUTLINE) {
-        const outline = await source.outline(pool)
+        const witness = await witnessOf(peer)
+        const outline = witness && (await source.outline(pool, witness))
         return outline ? applyOutline(copy, outline) : abandon(copy)
       }
       const page = await takePage(copy, source)
@@ -228,16 +240,20 @@ const nameOf = ({ generation, stage, after }: Copy): string => `${generation}\n$
 /** Where a copy is once a page is in. */
 function advance(copy: Copy, page: Page): Copy {
   const done = copy.done + page.rows.length
-  if (page.more) return { ...copy, done, after: lastOf(page) }
+  const witness = newer(copy, page)
+  if (page.more) return { ...copy, done, witness, after: lastOf(page) }
   const stages: readonly string[] = fromPrimary.includes(copy.stage as Kind) ? fromPrimary : fromSecondary
   const stage = stages[stages.indexOf(copy.stage) + 1] as string
-  return { ...copy, done, stage, after: undefined, target: stage === COMPLETE ? page.head : undefined }
+  return { ...copy, done, witness, stage, after: undefined, target: stage === COMPLETE ? witness.position : undefined }
 }
 
 function lastOf({ rows, tombstones }: Page): string | undefined {
   const gone = tombstones.at(-1)
   return gone ? `${gone[0]}\n${gone[2]}` : rows.at(-1)?.[0]
 }
+
+const newer = ({ witness }: Copy, { head }: { head: Place }): Place =>
+  head.position > witness.position ? head : witness
 
 const primaryOf = ({ topology }: Outline): string | undefined =>
   topology ? (JSON.parse(topology[1]) as Topology).primary : undefined

@@ -1,10 +1,8 @@
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
 import { type Kind, kindNames, kinds, scopeOf } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
-import { listRowsOfAllPools, type Row } from '../store/rows.ts'
 import { eraseRows } from '../store/write.ts'
 import { applying, type FollowerContext, shareStatus } from './follower.ts'
-import { readStanding, replicaIn } from './standing.ts'
+import { listReplicas, readStanding, replicaIn } from './standing.ts'
 
 export interface Eraser {
   /** Pools whose replica here is to be removed. */
@@ -14,7 +12,6 @@ export interface Eraser {
 }
 
 const STEP_ROWS = 1_000
-const LISTED_ROWS = 500
 
 /** The topology row goes last: as long as it is there the removal is known to be unfinished. Replica rows stay. */
 const erased: readonly Kind[] = [
@@ -31,16 +28,10 @@ export function createEraser(context: FollowerContext): Eraser {
   return {
     listDue: async () => {
       const due: string[] = []
-      let after: Row | undefined
-      for (;;) {
-        const rows = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
-        for (const { pool, body } of rows) {
-          const replica = JSON.parse(body) as Replica
-          if (replica.region === region && replica.status === 'DELETING') due.push(pool)
-        }
-        if (rows.length < LISTED_ROWS) return due
-        after = rows.at(-1)
+      for await (const replica of listReplicas(store.db)) {
+        if (replica.region === region && replica.status === 'DELETING') due.push(replica.pool)
       }
+      return due
     },
 
     step: (pool) =>

@@ -1,14 +1,29 @@
 import type { Clock } from '../clock.ts'
-import { clearTombstones, clearTouched, findCopy, noteTouched, putCopy, removeCopy } from '../store/copies.ts'
+import {
+  clearTombstones,
+  clearTouched,
+  findCopy,
+  listCopies,
+  noteTouched,
+  putCopy,
+  removeCopy,
+} from '../store/copies.ts'
 import { type Cursor, findCursor, putCursor } from '../store/cursors.ts'
 import type { Connection, Touched } from '../store/database.ts'
 import { type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import { listRowsOfAllPools, type Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { applyChanges, type Change, openTransaction, type Transaction } from '../store/write.ts'
-import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Position } from './messages.ts'
-import { isHeld, readStanding, replicaIn, type Standing } from './standing.ts'
+import {
+  changeFromWire,
+  type FeedBatch,
+  type Hello,
+  type Inventory,
+  type Origin,
+  type Place,
+  type Position,
+} from './messages.ts'
+import { isHeld, listTopologies, readStanding, replicaIn, type Standing } from './standing.ts'
 
 /** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
 export class CursorMovedError extends Error {
@@ -17,8 +32,6 @@ export class CursorMovedError extends Error {
     this.name = 'CursorMovedError'
   }
 }
-
-const LISTED_ROWS = 500
 
 export interface FollowerContext {
   store: Store
@@ -73,17 +86,11 @@ export function createFollower(context: FollowerContext): Follower {
       const cursor = await findCursor(store.db, peer)
       if (!cursor) return undefined
       let epoch = 0
-      let after: Row | undefined
-      for (;;) {
-        const rows = await listRowsOfAllPools(store.db, 'topology', { after, limit: LISTED_ROWS })
-        for (const { body } of rows) {
-          const topology = JSON.parse(body) as Topology
-          if (topology.primary === peer) epoch = Math.max(epoch, topology.epoch)
-        }
-        if (rows.length < LISTED_ROWS) break
-        after = rows.at(-1)
+      for await (const topology of listTopologies(store.db)) {
+        if (topology.primary === peer) epoch = Math.max(epoch, topology.epoch)
       }
-      return { log: cursor.log, position: cursor.position, mark: cursor.mark, epoch }
+      const { log, position, mark } = cursor
+      return { log, position, mark, epoch, witness: await findWitness(store.db, cursor) }
     },
 
     restart: (peer, { log, position, mark }, inventory) =>
@@ -95,6 +102,8 @@ export function createFollower(context: FollowerContext): Follower {
           if (own || (await readStanding(tx, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
+        // A primary that was put back may not know of its replica yet: the copy waits until it does.
+        for await (const topology of listTopologies(connection)) if (topology.primary === peer) pools.add(topology.pool)
         for (const pool of pools) {
           const former = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
@@ -106,6 +115,7 @@ export function createFollower(context: FollowerContext): Follower {
             peer,
             fromPrimary: standing.topology?.primary === peer,
             asOf: first ? undefined : former ? former.asOf : present?.asOf,
+            witness: { position, mark },
           })
         }
       }),
@@ -133,11 +143,26 @@ export function createFollower(context: FollowerContext): Follower {
   }
 }
 
+/** The newest place of a peer's log that this region has seen anything of: in the stream, or in pages that run ahead of it. */
+export async function findWitness(db: Connection, cursor: Cursor): Promise<Place> {
+  let { position, mark }: Place = cursor
+  for (const { peer, witness } of await listCopies(db)) {
+    if (peer === cursor.peer && witness.position > position) ({ position, mark } = witness)
+  }
+  return { position, mark }
+}
+
 /** Begins a copy from its first step, also when one was under way. */
 export async function beginCopy(
   { clock }: { clock: Pick<Clock, 'now' | 'uuid'> },
   connection: Connection,
-  { pool, peer, fromPrimary, asOf }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined },
+  {
+    pool,
+    peer,
+    fromPrimary,
+    asOf,
+    witness,
+  }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined; witness: Place },
 ): Promise<void> {
   if (fromPrimary) {
     await clearTouched(connection, pool)
@@ -156,6 +181,7 @@ export async function beginCopy(
     started: clock.now(),
     asOf,
     target: undefined,
+    witness,
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import { CursorMovedError, type Follower } from './follower.ts'
-import { type Advance, type FeedBatch, type FeedMessage, FORMAT, type Inventory, type Place } from './messages.ts'
+import { type Advance, type FeedBatch, type FeedMessage, FORMAT, type Inventory, type RowAddress } from './messages.ts'
 import { pause } from './pause.ts'
 import { type Peer, PeerError, type PeerProblem } from './peer.ts'
 import type { StatusBoard } from './status.ts'
@@ -153,7 +153,7 @@ async function within<T>(clock: Pick<Clock, 'wait'>, coming: Promise<T>, signal:
 
 async function readInventory(peer: Peer): Promise<Inventory['rows']> {
   const rows: Inventory['rows'] = []
-  let after: Place | undefined
+  let after: RowAddress | undefined
   for (;;) {
     const page = await peer.inventory(after)
     rows.push(...page.rows)

@@ -18,9 +18,19 @@ export interface Position {
   mark: string
 }
 
-/** What a follower says when it comes. `epoch`: the newest that it knows of any pool of which the supplier is the primary. */
+/**
+ * What a follower says when it comes. `epoch`: the newest that it knows of any pool of which the supplier is the primary.
+ * `witness`: the newest place of the log that it has seen anything of; pages run ahead of the stream.
+ */
 export interface Origin extends Position {
   epoch: number
+  witness: Place
+}
+
+/** A place in a log. */
+export interface Place {
+  position: number
+  mark: string
 }
 
 /** First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. */
@@ -60,8 +70,8 @@ export type WireChange = [string, string, string, string | null, number, number,
 /** key, body, epoch, seq, index columns. */
 export type WireRow = [string, string, number, number, (string | null)[]]
 
-/** Place of a row among all pools. */
-export interface Place {
+/** Address of a row among all pools. */
+export interface RowAddress {
   pool: string
   key: string
 }
@@ -69,13 +79,15 @@ export interface Place {
 /** Rows of kind `replica` that concern the follower; `next` is what to go on after. */
 export interface Inventory {
   rows: { pool: string; key: string; body: string }[]
-  next: Place | null
+  next: RowAddress | null
 }
 
 /** What a pool consists of. */
 export interface Outline {
   topology: WireRow | null
   counts: Record<string, number>
+  /** The newest place of the log whose changes are in this. */
+  head: Place
 }
 
 export interface PageQuery {
@@ -84,24 +96,26 @@ export interface PageQuery {
   stage: string
   after: string | undefined
   limit: number
+  /** What the log must still have: a log that went back has no pages to add to those that it gave before. */
+  witness: Position
 }
 
 export interface Page {
   rows: WireRow[]
   tombstones: WireChange[]
   more: boolean
-  /** Where the log ended after the page was read. */
-  head: number
+  /** The newest place of the log after the page was read. */
+  head: Place
 }
 
 export const TOMBSTONES = 'tombstones'
 
 /** What a follower may ask of a supplier; over the wire, or in one process. */
 export interface Source {
-  inventory(after: Place | undefined): Promise<Inventory>
-  /** Undefined when the supplier does not share the pool with this region. */
-  outline(pool: string): Promise<Outline | undefined>
-  /** Undefined when the supplier does not share the pool with this region. */
+  inventory(after: RowAddress | undefined): Promise<Inventory>
+  /** Undefined when the supplier does not share the pool with this region, or its log is not the one of the witness. */
+  outline(pool: string, witness: Position): Promise<Outline | undefined>
+  /** Undefined as above. */
   page(query: PageQuery): Promise<Page | undefined>
 }
 

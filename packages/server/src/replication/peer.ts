@@ -128,9 +128,9 @@ export function createPeer({
         rows: [],
         next: null,
       },
-    outline: (pool) => ask<Outline>(`/replication/outline${query({ pool })}`),
-    page: ({ pool, stage, after, limit }) =>
-      ask<Page>(`/replication/page${query({ pool, stage, after, limit: String(limit) })}`),
+    outline: (pool, witness) => ask<Outline>(`/replication/outline${query({ pool, ...worded(witness) })}`),
+    page: ({ pool, stage, after, limit, witness }) =>
+      ask<Page>(`/replication/page${query({ pool, stage, after, limit: String(limit), ...worded(witness) })}`),
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body }, AbortSignal.timeout(PATIENCE_MILLISECONDS), false)
@@ -144,10 +144,12 @@ export function createPeer({
     },
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
-        log: from?.log,
-        position: from && String(from.position),
-        mark: from?.mark,
-        epoch: from && String(from.epoch),
+        ...(from && {
+          ...worded(from),
+          epoch: String(from.epoch),
+          witness: String(from.witness.position),
+          witnessMark: from.witness.mark,
+        }),
       })}`
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
@@ -230,6 +232,8 @@ async function* readLines(
     turn()
   }
 }
+
+const worded = ({ log, position, mark }: Position) => ({ log, position: String(position), mark })
 
 function query(parameters: Record<string, string | undefined>): string {
   const search = new URLSearchParams()

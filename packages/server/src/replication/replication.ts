@@ -37,6 +37,8 @@ export interface ReplicationConfig {
   peers: Peers
   acceptKey(message: unknown): Promise<string | undefined>
   retention?: Partial<Retention> | undefined
+  /** How often the log is trimmed. */
+  trimMilliseconds?: number | undefined
 }
 
 const DEFAULT_RETENTION: Retention = { milliseconds: 24 * 3_600_000, changes: 5_000_000 }
@@ -73,7 +75,7 @@ export function createPeers({
 }
 
 export function createReplication(config: ReplicationConfig): Replication {
-  const { store, clock, brakes, events, region, peers, acceptKey } = config
+  const { store, clock, brakes, events, region, peers, acceptKey, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
   const supplier = createSupplier({ store, clock, region, events, retention })
   const follower = createFollower({ store, clock, region })
@@ -154,7 +156,7 @@ export function createReplication(config: ReplicationConfig): Replication {
 
   const trimUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
-      await pause(clock, TRIM_MILLISECONDS, { signal })
+      await pause(clock, trimMilliseconds, { signal })
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
     }

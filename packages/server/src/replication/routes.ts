@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
-import { FORMAT, type Origin } from './messages.ts'
+import { FORMAT, type Origin, type Position } from './messages.ts'
 import { ANSWER_HEADER, PROOF_HEADER, ProofRefusedError, type Proven, type Prover } from './proof.ts'
 import type { Status } from './status.ts'
 import type { Supplier } from './supplier.ts'
@@ -84,15 +84,13 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.get(
     '/replication/feed',
     proven((c, request) => {
-      const position = c.req.query('position')
       const origin: Origin | undefined =
-        position === undefined
+        c.req.query('position') === undefined
           ? undefined
           : {
-              log: c.req.query('log') ?? '',
-              position: numberOf(position),
-              mark: c.req.query('mark') ?? '',
+              ...positionOf(c),
               epoch: numberOf(c.req.query('epoch')),
+              witness: { position: numberOf(c.req.query('witness')), mark: c.req.query('witnessMark') ?? '' },
             }
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
@@ -145,7 +143,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.get(
     '/replication/outline',
     proven(async (c, request) => {
-      const outline = await supplier.outline(request.from, c.req.query('pool') ?? '')
+      const outline = await supplier.outline(request.from, c.req.query('pool') ?? '', positionOf(c))
       return outline ? answer(c, request, 200, outline) : answer(c, request, 404, { reason: 'not-shared' })
     }),
   )
@@ -158,6 +156,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
         stage: c.req.query('stage') ?? '',
         after: c.req.query('after'),
         limit: numberOf(c.req.query('limit')),
+        witness: positionOf(c),
       })
       return page ? answer(c, request, 200, page) : answer(c, request, 404, { reason: 'not-shared' })
     }),
@@ -178,6 +177,12 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   return app
 }
+
+const positionOf = (c: Context): Position => ({
+  log: c.req.query('log') ?? '',
+  position: numberOf(c.req.query('position')),
+  mark: c.req.query('mark') ?? '',
+})
 
 const numberOf = (text: string | undefined): number => {
   const number = Number(text)

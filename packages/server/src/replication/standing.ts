@@ -1,5 +1,7 @@
+import type { Connection } from '../store/database.ts'
 import { type Kind, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import { listRowsOfAllPools, type Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
 /** How regions stand to a pool, as one of them knows it. */
@@ -12,6 +14,7 @@ export interface Standing {
 type Reading = Pick<Store, 'find' | 'list'>
 
 const MOST_REGIONS = 100
+const LISTED_ROWS = 500
 
 export async function readStanding(db: Reading, pool: string): Promise<Standing> {
   const row = await db.find('topology', { pool, key: ONLY })
@@ -19,6 +22,26 @@ export async function readStanding(db: Reading, pool: string): Promise<Standing>
   return {
     topology: row && (JSON.parse(row.body) as Topology),
     replicas: replicas.map(({ body }) => JSON.parse(body) as Replica),
+  }
+}
+
+/** The topologies of all pools that this region holds. */
+export async function* listTopologies(db: Connection): AsyncGenerator<Topology & { pool: string }> {
+  for await (const { pool, body } of listAll(db, 'topology')) yield { ...(JSON.parse(body) as Topology), pool }
+}
+
+/** What this region knows of replicas, of all pools. */
+export async function* listReplicas(db: Connection): AsyncGenerator<Replica & { pool: string }> {
+  for await (const { pool, body } of listAll(db, 'replica')) yield { ...(JSON.parse(body) as Replica), pool }
+}
+
+async function* listAll<K extends Kind>(db: Connection, kind: K): AsyncGenerator<Row<K>> {
+  let after: Row<K> | undefined
+  for (;;) {
+    const rows: Row<K>[] = await listRowsOfAllPools(db, kind, { after, limit: LISTED_ROWS })
+    yield* rows
+    if (rows.length < LISTED_ROWS) return
+    after = rows.at(-1)
   }
 }
 

@@ -8,12 +8,12 @@ import {
   purgeTombstones,
   readLog,
   readLogState,
+  readNewest,
   renewLog,
   trimChanges,
 } from '../store/changes.ts'
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
-import type { Connection } from '../store/database.ts'
 import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
@@ -31,10 +31,11 @@ import {
   type PageQuery,
   type Place,
   type Position,
+  type RowAddress,
   rowToWire,
   TOMBSTONES,
 } from './messages.ts'
-import { concerns, isShared, readStanding, type Standing } from './standing.ts'
+import { concerns, isShared, listReplicas, listTopologies, readStanding, type Standing } from './standing.ts'
 
 export interface Retention {
   /** How long a change is kept for a peer that has not acknowledged it. */
@@ -60,10 +61,10 @@ export interface Supplier {
   hello(peer: string, from: Origin | undefined): Promise<Hello>
   /** Undefined when the log cannot be read on from there: it is another one by now, or trimmed past it. */
   read(peer: string, from: Pick<Position, 'log' | 'position'>): Promise<FeedReading | undefined>
-  inventory(peer: string, after: Place | undefined): Promise<Inventory>
-  /** Undefined when the pool is not shared with the peer. */
-  outline(peer: string, pool: string): Promise<Outline | undefined>
-  /** Undefined when the pool is not shared with the peer, or the stage is unknown. */
+  inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
+  /** Undefined when the pool is not shared with the peer, or the log is not the one of the witness. */
+  outline(peer: string, pool: string, witness: Position): Promise<Outline | undefined>
+  /** Undefined as above, or when the stage is unknown. */
   page(peer: string, query: PageQuery): Promise<Page | undefined>
   acknowledge(peer: string, position: Pick<Position, 'log' | 'position'>): Promise<void>
   /** Removes what no peer needs any more; answers how many changes went. */
@@ -103,7 +104,8 @@ export function createSupplier({
       if (state.id !== from) return
       await renewLog(tx.connection, { id, emptied })
       await forgetFollowers(tx.connection)
-      for await (const { pool, ...topology } of listOwnTopologies(tx.connection)) {
+      for await (const { pool, ...topology } of listTopologies(tx.connection)) {
+        if (topology.primary !== region) continue
         const epoch = Math.max(topology.epoch, above) + 1
         await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ ...topology, epoch } satisfies Topology) })
         pools.push(pool)
@@ -112,23 +114,11 @@ export function createSupplier({
     if ((await readLogState(engine)).id === id) events.noted('log-renewed', { reason, pools: pools.length })
   }
 
-  /** Topologies of the pools that this region is the primary of. */
-  async function* listOwnTopologies(db: Connection): AsyncGenerator<Topology & { pool: string }> {
-    let after: Place | undefined
-    for (;;) {
-      const rows = await listRowsOfAllPools(db, 'topology', { after, limit: LISTED_ROWS })
-      for (const { pool, body } of rows) {
-        const topology = JSON.parse(body) as Topology
-        if (topology.primary === region) yield { ...topology, pool }
-      }
-      if (rows.length < LISTED_ROWS) return
-      after = rows.at(-1)
-    }
-  }
-
   const newestEpoch = async (): Promise<number> => {
     let newest = 0
-    for await (const topology of listOwnTopologies(store.db)) newest = Math.max(newest, topology.epoch)
+    for await (const topology of listTopologies(store.db)) {
+      if (topology.primary === region) newest = Math.max(newest, topology.epoch)
+    }
     return newest
   }
 
@@ -138,8 +128,15 @@ export function createSupplier({
     if (from.log !== state.id)
       return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
     if (from.position < state.trimmed) return 'trimmed'
-    const mark = from.position === state.trimmed ? state.trimmedMark : await findMark(engine, from.position)
-    return mark === from.mark ? undefined : 'went-back'
+    return (await has(from, state)) && (await has(from.witness, state)) ? undefined : 'went-back'
+  }
+
+  const has = async ({ position, mark }: Place, { trimmed, trimmedMark }: LogState): Promise<boolean> =>
+    mark === (position === trimmed ? trimmedMark : await findMark(engine, position))
+
+  const isOfThisLog = async (witness: Position): Promise<boolean> => {
+    const state = await readLogState(engine)
+    return witness.log === state.id && (await has(witness, state))
   }
 
   return {
@@ -211,19 +208,19 @@ export function createSupplier({
       return { rows, next: last ? { pool: last.pool, key: last.key } : null }
     },
 
-    outline: async (peer, pool) => {
+    outline: async (peer, pool, witness) => {
       const standing = await readStanding(store, pool)
-      if (!isShared(standing, peer)) return undefined
+      if (!isShared(standing, peer) || !(await isOfThisLog(witness))) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {
         if (scopeOf(kind) !== 'regional') counts[kind] = await store.count(kind, { pool })
       }
-      return { topology: row ? rowToWire('topology', row) : null, counts }
+      return { topology: row ? rowToWire('topology', row) : null, counts, head: await readNewest(engine) }
     },
 
-    page: async (peer, { pool, stage, after, limit }) => {
-      if (!isShared(await readStanding(store, pool), peer)) return undefined
+    page: async (peer, { pool, stage, after, limit, witness }) => {
+      if (!isShared(await readStanding(store, pool), peer) || !(await isOfThisLog(witness))) return undefined
       const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
       if (stage === TOMBSTONES) {
         const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
@@ -232,12 +229,12 @@ export function createSupplier({
           after: after === undefined ? undefined : { kind, key },
           limit: most,
         })
-        const { head } = await readLogState(engine)
+        const head = await readNewest(engine)
         return { rows: [], tombstones: gone.map(changeToWire), more: gone.length === most, head }
       }
       if (!isKind(stage) || scopeOf(stage) === 'regional') return undefined
       const rows = await store.list(stage, { pool, after, limit: most })
-      const { head } = await readLogState(engine)
+      const head = await readNewest(engine)
       return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === most, head }
     },
 
@@ -261,21 +258,14 @@ export function createSupplier({
     // Before the peers are looked up: one that is named only now needs nothing of what is there already but a copy.
     const { head } = await readLogState(engine)
     const positions = new Map((await listFollowers(store.db)).map(({ peer, position }) => [peer, position]))
-    let after: Place | undefined
-    for (;;) {
-      const rows = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
-      for (const { pool, body } of rows) {
-        const replica = JSON.parse(body) as Replica
-        const sharing =
-          replica.region === region
-            ? (await readStanding(store, pool)).topology?.primary
-            : replica.status === 'DELETED'
-              ? undefined
-              : replica.region
-        if (sharing !== undefined && !positions.has(sharing)) positions.set(sharing, 0)
-      }
-      if (rows.length < LISTED_ROWS) break
-      after = rows.at(-1)
+    for await (const replica of listReplicas(store.db)) {
+      const sharing =
+        replica.region === region
+          ? (await readStanding(store, replica.pool)).topology?.primary
+          : replica.status === 'DELETED'
+            ? undefined
+            : replica.region
+      if (sharing !== undefined && !positions.has(sharing)) positions.set(sharing, 0)
     }
     positions.delete(region)
     return Math.min(head, ...positions.values())

@@ -114,6 +114,15 @@ export async function readHead(engine: Engine): Promise<number> {
   return (await readLogState(engine)).head
 }
 
+/** The newest place of the log that a reader of rows has seen: it may be past what can be read of the log itself. */
+export async function readNewest(engine: Engine): Promise<{ position: number; mark: string }> {
+  const { rows } = await sql<{ tx: number; seq: number; at: number }>`
+    select tx, seq, at from changes order by tx desc, seq desc limit 1`.execute(engine.reader)
+  if (rows[0]) return { position: rows[0].tx, mark: markOf(rows[0]) }
+  const { trimmed, trimmedMark } = await readLogState(engine)
+  return { position: trimmed, mark: trimmedMark }
+}
+
 /** Everything up to this position has been removed from the log. */
 export async function readTrimmed(db: Connection): Promise<number> {
   return Number((await readFact(db, TRIMMED)) ?? 0)

@@ -23,13 +23,17 @@ export interface Copy {
   asOf: number | undefined
   /** Position that the cursor must have passed; undefined until all pages are in. */
   target: number | undefined
+  /** The newest place of the peer's log that the pages have shown. */
+  witness: { position: number; mark: string }
 }
 
-interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target'> {
+interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'witness'> {
   kind: string
   after: string | null
   as_of: number | null
   target: number | null
+  witness: number
+  witness_mark: string
 }
 
 export async function listCopies(db: Connection): Promise<Copy[]> {
@@ -47,12 +51,14 @@ export async function findCopy(
 
 export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
   await sql`
-    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, as_of, target)
+    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark)
     values (${copy.pool}, ${copy.peer}, ${copy.generation}, ${copy.stage}, ${copy.after ?? null}, ${copy.done},
-      ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.asOf ?? null}, ${copy.target ?? null})
+      ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.asOf ?? null}, ${copy.target ?? null},
+      ${copy.witness.position}, ${copy.witness.mark})
     on conflict (pool, peer) do update set generation = excluded.generation, kind = excluded.kind, after = excluded.after,
       done = excluded.done, total = excluded.total, swept = excluded.swept, started = excluded.started,
-      as_of = excluded.as_of, target = excluded.target`.execute(connection)
+      as_of = excluded.as_of, target = excluded.target,
+      witness = excluded.witness, witness_mark = excluded.witness_mark`.execute(connection)
 }
 
 export async function removeCopy(
@@ -120,10 +126,11 @@ export async function listTombstones(
 const within = ({ after, until }: Pick<Range, 'after' | 'until'>) =>
   sql`${after === undefined ? sql`` : sql`and key > ${after}`} ${until === undefined ? sql`` : sql`and key <= ${until}`}`
 
-const toCopy = ({ kind, after, as_of, target, ...copy }: RawCopy): Copy => ({
+const toCopy = ({ kind, after, as_of, target, witness, witness_mark, ...copy }: RawCopy): Copy => ({
   ...copy,
   stage: kind,
   after: after ?? undefined,
   asOf: as_of ?? undefined,
   target: target ?? undefined,
+  witness: { position: witness, mark: witness_mark },
 })

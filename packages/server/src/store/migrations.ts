@@ -54,6 +54,7 @@ const steps: readonly ((db: Connection, engine: Engine['name']) => Promise<void>
     await sql`create table copies (
       pool ${text} not null, peer text not null, generation text not null, kind text not null, after ${text},
       done bigint not null, total bigint not null, swept bigint not null, started bigint not null, as_of bigint, target bigint,
+      witness bigint not null, witness_mark text not null,
       primary key (pool, peer))`.execute(db)
     await sql`create table copy_touched (
       pool ${text} not null, kind text not null, key ${text} not null, primary key (pool, kind, key))`.execute(db)
