@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { processorTime } from './processes.ts'
 
 /** One request of a load; a POST to `/` unless it says otherwise. */
 export interface Exchange {
@@ -18,16 +19,20 @@ export interface Figures {
   /** Milliseconds. */
   p50: number
   p99: number
+  /** Milliseconds of processor time that the server used for one unit of work. */
+  processor: number
 }
 
 /** Runs work in a closed loop over so many connections, for so long, and says how it went. A failure ends it. */
 export async function measure({
   endpoint,
+  pid,
   connections,
   seconds,
   work,
 }: {
   endpoint: string
+  pid: number
   connections: number
   seconds: number
   work: Work
@@ -35,6 +40,7 @@ export async function measure({
   const lines = await Promise.all(Array.from({ length: connections }, () => openLine(endpoint)))
   const latencies: number[] = []
   let turn = 0
+  const used = processorTime(pid)
   const began = performance.now()
   const end = began + seconds * 1_000
   try {
@@ -55,7 +61,12 @@ export async function measure({
   const elapsed = (performance.now() - began) / 1_000
   latencies.sort((a, b) => a - b)
   const at = (share: number): number => latencies[Math.floor((latencies.length - 1) * share)] ?? Number.NaN
-  return { perSecond: latencies.length / elapsed, p50: at(0.5), p99: at(0.99) }
+  return {
+    perSecond: latencies.length / elapsed,
+    p50: at(0.5),
+    p99: at(0.99),
+    processor: (processorTime(pid) - used) / latencies.length,
+  }
 }
 
 /** Sends one request over a connection of its own. */

@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 /** A server in a process of its own, and what it said once it listened. */
 export interface Running<T> {
   ready: T
+  pid: number
   stop(): Promise<void>
 }
 
@@ -45,7 +46,7 @@ export async function start<T>(
       throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}; see ${logFile}`)
     }),
   ])
-  return { ready, stop: () => stop(child, ended) }
+  return { ready, pid: child.pid as number, stop: () => stop(child, ended) }
 }
 
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
@@ -64,4 +65,20 @@ export async function freePort(): Promise<number> {
   server.close(() => closed.resolve())
   await closed.promise
   return port
+}
+
+/** Clock ticks of /proc are hundredths of a second on every Linux that Node runs on. */
+const TICK_MILLISECONDS = 10
+
+/** The processor time that a process has used so far, with all its threads, in milliseconds. NaN where that cannot be read. */
+export function processorTime(pid: number): number {
+  try {
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html : fields 14 and 15, counted from behind the name.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MILLISECONDS
+  } catch {
+    return Number.NaN
+  }
 }

@@ -4,6 +4,7 @@ import { type Figures, measure, type Work } from './load.ts'
 export interface Subject {
   name: string
   endpoint: string
+  pid: number
   work: Work
 }
 
@@ -43,6 +44,7 @@ export async function compare(
     perSecond: over((round) => (round.get(subject) as Figures).perSecond),
     p50: over((round) => (round.get(subject) as Figures).p50),
     p99: over((round) => (round.get(subject) as Figures).p99),
+    processor: over((round) => (round.get(subject) as Figures).processor),
     ratio: over((round) => (round.get(first) as Figures).perSecond / (round.get(subject) as Figures).perSecond),
   }))
 }

@@ -23,9 +23,14 @@ export interface StageOptions {
   profiles: string | undefined
 }
 
-/** A server with the user pools API, and a pool in it. */
-export interface Service {
+/** A server under load. */
+export interface Server {
   endpoint: string
+  pid: number
+}
+
+/** A server with the user pools API, and a pool in it. */
+export interface Service extends Server {
   pool: string
   client: string
 }
@@ -36,9 +41,9 @@ export interface Stage extends StageOptions {
   /** Our region, as `twinpool serve` runs it, with so many users in a pool; the first of them can sign in. */
   twinpool(people: { users: number; passwords: number }): Promise<Service>
   /** The bare server, and tokens that it signed. */
-  raw(): Promise<{ endpoint: string; tokens: string[] }>
+  raw(): Promise<Server & { tokens: string[] }>
   cognitoLocal(people: { users: number }): Promise<Service>
-  oidcProvider(): Promise<{ endpoint: string; client: string; refreshTokens: string[] }>
+  oidcProvider(): Promise<Server & { client: string; refreshTokens: string[] }>
   say(line: string): void
   close(): Promise<void>
 }
@@ -93,14 +98,14 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       const { profiles } = options
       const flags = profiles ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${resolve(profiles)}`] : []
       const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
-      await run(main, { name: 'twinpool', directory: home, args: ['serve', '--config', file], flags })
-      return { endpoint, ...place }
+      const { pid } = await run(main, { name: 'twinpool', directory: home, args: ['serve', '--config', file], flags })
+      return { endpoint, pid, ...place }
     },
     raw: async () => {
       const home = homeOf('raw')
-      return (
-        await run<{ endpoint: string; tokens: string[] }>(peer('raw'), { name: 'raw', directory: home, args: [home] })
-      ).ready
+      type Ready = { endpoint: string; tokens: string[] }
+      const { ready, pid } = await run<Ready>(peer('raw'), { name: 'raw', directory: home, args: [home] })
+      return { ...ready, pid }
     },
     cognitoLocal: async ({ users }) => {
       const env = { HOST: '127.0.0.1', PORT: String(await freePort()) }
@@ -110,15 +115,17 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       const config = { UserPoolDefaults: { UsernameAttributes: [] } }
       writeFileSync(join(directory, '.cognito/config.json'), JSON.stringify(config))
       const settings = { name: 'cognito-local', directory, env }
-      const { endpoint } = (await run<{ endpoint: string }>(peer('cognito-local'), settings)).ready
+      const { ready, pid } = await run<{ endpoint: string }>(peer('cognito-local'), settings)
+      const { endpoint } = ready
       const place = await createPool({ endpoint, settings: {} })
       for (let at = 0; at < users; at += 1) await createPerson({ endpoint, ...place }, at)
-      return { endpoint, ...place }
+      return { endpoint, pid, ...place }
     },
     oidcProvider: async () => {
       const settings = { name: 'oidc-provider', directory: homeOf('oidc-provider') }
       type Ready = { endpoint: string; client: string; refreshTokens: string[] }
-      return (await run<Ready>(peer('oidc-provider'), settings)).ready
+      const { ready, pid } = await run<Ready>(peer('oidc-provider'), settings)
+      return { ...ready, pid }
     },
     close: async () => {
       for (const close of closing.reverse()) await close()
@@ -154,7 +161,7 @@ async function createPool({
   return { pool, client: UserPoolClient?.ClientId as string }
 }
 
-async function createPerson({ endpoint, pool }: Service, at: number): Promise<void> {
+async function createPerson({ endpoint, pool }: Pick<Service, 'endpoint' | 'pool'>, at: number): Promise<void> {
   const Username = nameOf(at)
   const ask = (operation: string, input: object): Promise<string> =>
     sendOnce(endpoint, signedCallOf(endpoint, operation, { UserPoolId: pool, Username, ...input }))
@@ -174,7 +181,10 @@ export interface Tokens {
 }
 
 /** Signs the first so many users in by their password. */
-export async function signIn({ endpoint, client }: Service, people: number): Promise<Tokens[]> {
+export async function signIn(
+  { endpoint, client }: Pick<Service, 'endpoint' | 'client'>,
+  people: number,
+): Promise<Tokens[]> {
   const tokens: Tokens[] = []
   for (let at = 0; at < people; at += 1) {
     const answer = await sendOnce(endpoint, passwordCall(client, at))

@@ -26,8 +26,8 @@ export const adminGetUser: Case = {
       })
     }
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: signed(ours) },
-      { name: 'cognito-local', endpoint: local.endpoint, work: signed(local) },
+      { name: 'twinpool', ...ours, work: signed(ours) },
+      { name: 'cognito-local', ...local, work: signed(local) },
     ]
     return compareAll(stage, subjects, {
       notes: ['Ours has 10,000 users; cognito-local has 100, and does not look at the signature of the call.'],

@@ -49,11 +49,23 @@ export async function compareAll(
       rows.push(row)
       stage.say(`${what}: ${row.ours}/s, ${row.peer} ${row.theirs}/s, ratio ${row.ratio}`)
     }
-    for (const { name, perSecond, p50, p99, ratio } of standings) {
-      lines.push([what, name, shown(perSecond), shown(p50), shown(p99), name === ours.name ? '' : shown(ratio)])
+    for (const { name, perSecond, p50, p99, processor, ratio } of standings) {
+      lines.push([
+        what,
+        name,
+        shown(perSecond),
+        shown(p50),
+        shown(p99),
+        shown(processor),
+        name === ours.name ? '' : shown(ratio),
+      ])
     }
   }
-  return { rows, table: { head: ['', 'server', 'calls/s', 'p50 ms', 'p99 ms', 'ours : theirs'], lines }, notes }
+  return {
+    rows,
+    table: { head: ['', 'server', 'calls/s', 'p50 ms', 'p99 ms', 'CPU ms', 'ours : theirs'], lines },
+    notes,
+  }
 }
 
 /** Three significant digits are what such a measurement tells. */

@@ -18,15 +18,15 @@ export const getUser: Case = {
     const tokensOf = async (service: typeof ours): Promise<string[]> =>
       (await signIn(service, PEOPLE)).map(({ AccessToken }) => AccessToken)
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: byTokens(await tokensOf(ours)) },
+      { name: 'twinpool', ...ours, work: byTokens(await tokensOf(ours)) },
       {
         name: 'raw',
-        endpoint: raw.endpoint,
+        ...raw,
         work: inTurn(
           raw.tokens.map((AccessToken) => ({ path: '/read', headers: {}, body: JSON.stringify({ AccessToken }) })),
         ),
       },
-      { name: 'cognito-local', endpoint: local.endpoint, work: byTokens(await tokensOf(local)) },
+      { name: 'cognito-local', ...local, work: byTokens(await tokensOf(local)) },
     ]
     return compareAll(stage, subjects, {
       notes: [

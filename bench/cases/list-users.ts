@@ -17,7 +17,7 @@ export const listUsers: Case = {
   run: async (stage) => {
     const users = stage.quick ? USERS.quick : USERS.full
     stage.say(`filling a pool with ${users.toLocaleString('en')} users`)
-    const { endpoint, pool } = await stage.twinpool({ users, passwords: 0 })
+    const { endpoint, pid, pool } = await stage.twinpool({ users, passwords: 0 })
     const page = (Filter: string) => signedCallOf(endpoint, 'ListUsers', { UserPoolId: pool, Filter, Limit: PAGE })
     const some = Array.from({ length: 200 }, (_, at) => Math.floor((at * users) / 200))
     const filters = {
@@ -29,7 +29,7 @@ export const listUsers: Case = {
     const rows: Row[] = []
     const lines: string[][] = []
     for (const [what, calls] of Object.entries(filters)) {
-      const subject = { name: 'twinpool', endpoint, work: inTurn(calls) }
+      const subject = { name: 'twinpool', endpoint, pid, work: inTurn(calls) }
       const [ours] = await compare([subject], { connections: CONNECTIONS, pace: stage.pace })
       if (!ours) continue
       lines.push([what, shown(ours.perSecond), shown(ours.p50), shown(ours.p99)])

@@ -13,9 +13,9 @@ export const password: Case = {
     const raw = await stage.raw()
     const signIns = ({ client }: Service) => inTurn(Array.from({ length: PEOPLE }, (_, at) => passwordCall(client, at)))
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: signIns(ours) },
-      { name: 'raw', endpoint: raw.endpoint, work: inTurn([{ path: '/password', headers: {}, body: '{}' }]) },
-      { name: 'cognito-local', endpoint: local.endpoint, work: signIns(local) },
+      { name: 'twinpool', ...ours, work: signIns(ours) },
+      { name: 'raw', ...raw, work: inTurn([{ path: '/password', headers: {}, body: '{}' }]) },
+      { name: 'cognito-local', ...local, work: signIns(local) },
     ]
     return compareAll(stage, subjects, {
       notes: [

@@ -20,10 +20,10 @@ export const refresh: Case = {
       body: String(new URLSearchParams({ grant_type: 'refresh_token', client_id: provider.client, refresh_token })),
     }))
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: await byRefreshToken(ours) },
-      { name: 'raw', endpoint: raw.endpoint, work: inTurn([{ path: '/sign-2', headers: {}, body: '{}' }]) },
-      { name: 'oidc-provider', endpoint: provider.endpoint, work: inTurn(grants) },
-      { name: 'cognito-local', endpoint: local.endpoint, work: await byRefreshToken(local) },
+      { name: 'twinpool', ...ours, work: await byRefreshToken(ours) },
+      { name: 'raw', ...raw, work: inTurn([{ path: '/sign-2', headers: {}, body: '{}' }]) },
+      { name: 'oidc-provider', ...provider, work: inTurn(grants) },
+      { name: 'cognito-local', ...local, work: await byRefreshToken(local) },
     ]
     return compareAll(stage, subjects, {
       notes: [

@@ -18,8 +18,8 @@ export const signUp: Case = {
         await send(callOf('SignUp', { ClientId: client, Username, Password: PASSWORD, UserAttributes }))
       }
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: work(ours) },
-      { name: 'cognito-local', endpoint: local.endpoint, work: work(local) },
+      { name: 'twinpool', ...ours, work: work(ours) },
+      { name: 'cognito-local', ...local, work: work(local) },
     ]
     return compareAll(stage, subjects, {
       notes: [

@@ -20,8 +20,8 @@ export const srp: Case = {
       await send({ path: '/srp-end', headers: {}, body: '{}' })
     }
     const subjects = [
-      { name: 'twinpool', endpoint: ours.endpoint, work: bySrp(ours) },
-      { name: 'raw', endpoint: raw.endpoint, work: rawWork },
+      { name: 'twinpool', ...ours, work: bySrp(ours) },
+      { name: 'raw', ...raw, work: rawWork },
     ]
     return compareAll(stage, subjects, {
       notes: [
