@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  type CognitoIdentityProviderClient,
+  DescribeUserPoolCommand,
+  GetUserPoolMfaConfigCommand,
+  SetUserPoolMfaConfigCommand,
+  type SetUserPoolMfaConfigCommandInput,
+  UpdateUserPoolCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { createPool } from '../../../../../../testing/pools.ts'
+import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+
+type Settings = Omit<SetUserPoolMfaConfigCommandInput, 'UserPoolId'>
+
+const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms', ExternalId: 'outside' }
+const SmsMfaConfiguration = { SmsAuthenticationMessage: 'To sign in: {####}', SmsConfiguration }
+const SoftwareTokenMfaConfiguration = { Enabled: true }
+const EmailMfaConfiguration = { Message: 'To sign in: {####}', Subject: 'A code' }
+const EmailConfiguration = {
+  EmailSendingAccount: 'DEVELOPER',
+  SourceArn: 'arn:aws:ses:us-west-2:000000000000:identity/us@example.com',
+} as const
+const WebAuthnConfiguration = {
+  RelyingPartyId: 'auth.example.com',
+  UserVerification: 'required',
+  FactorConfiguration: 'MULTI_FACTOR_WITH_USER_VERIFICATION',
+} as const
+
+const P = 'InvalidParameterException'
+const TIER = 'FeatureUnavailableInTierException'
+const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp][] = [
+  [
+    'to turn MFA off and TOTP on',
+    { MfaConfiguration: 'OFF', SoftwareTokenMfaConfiguration },
+    P,
+    /can't turn off MFA and configure an MFA together/,
+  ],
+  ['to turn MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
+  ['MFA without a factor', { MfaConfiguration: 'ON' }, P, /At least one of/],
+  [
+    'MFA whose only factor is off',
+    { MfaConfiguration: 'OPTIONAL', SoftwareTokenMfaConfiguration: { Enabled: false } },
+    P,
+  ],
+  ['SMS without a way to send', { MfaConfiguration: 'ON', SmsMfaConfiguration: {} }, P, /SmsConfiguration/],
+  ['email without a sender of one’s own', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
+  ['a relying party that is no domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
+  ['a message without a place for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
+]
+const REFUSED_ON_LITE: typeof REFUSED = [
+  ['email MFA', { MfaConfiguration: 'ON', EmailMfaConfiguration }, TIER],
+  ['passkeys as a second factor', { WebAuthnConfiguration }, TIER],
+]
+
+for (const engine of engines) {
+  describe(`MFA configuration on ${engine}`, () => {
+    let plane: Plane
+    let cognito: CognitoIdentityProviderClient
+    before(async () => {
+      plane = await startRegions({ engine, regions: ['us-west-2'] })
+      cognito = plane.primary.cognito
+    })
+    after(() => plane.stop())
+
+    const set = (UserPoolId: string, settings: Settings) =>
+      cognito.send(new SetUserPoolMfaConfigCommand({ UserPoolId, ...settings }))
+    const get = async (UserPoolId: string) => {
+      const { $metadata: _, ...config } = await cognito.send(new GetUserPoolMfaConfigCommand({ UserPoolId }))
+      return config
+    }
+
+    it('is OFF in a new pool', async () => {
+      assert.deepEqual(await get(await createPool(plane.primary)), { MfaConfiguration: 'OFF' })
+    })
+
+    it('gives back every member that it takes', async () => {
+      const pool = await createPool(plane.primary, { EmailConfiguration })
+      const everything = {
+        MfaConfiguration: 'OPTIONAL',
+        SmsMfaConfiguration,
+        SoftwareTokenMfaConfiguration,
+        EmailMfaConfiguration,
+        WebAuthnConfiguration,
+      } as const
+      const { $metadata: _, ...answer } = await set(pool, everything)
+      assert.deepEqual(answer, everything)
+      assert.deepEqual(await get(pool), everything)
+    })
+
+    it('is the same thing as the members of the pool', async () => {
+      const pool = await createPool(plane.primary)
+      await set(pool, { MfaConfiguration: 'ON', SmsMfaConfiguration })
+      const { UserPool } = await cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool }))
+      assert.equal(UserPool?.MfaConfiguration, 'ON')
+      assert.deepEqual(UserPool?.SmsConfiguration, SmsConfiguration)
+      assert.equal(UserPool?.SmsAuthenticationMessage, 'To sign in: {####}')
+      const other = await createPool(plane.primary, { MfaConfiguration: 'OPTIONAL', SmsConfiguration })
+      assert.deepEqual(await get(other), { MfaConfiguration: 'OPTIONAL', SmsMfaConfiguration: { SmsConfiguration } })
+    })
+
+    it('turns off the factors that are left out, and keeps passkeys', async () => {
+      const pool = await createPool(plane.primary)
+      await set(pool, { MfaConfiguration: 'ON', SmsMfaConfiguration, WebAuthnConfiguration })
+      await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
+      assert.deepEqual(await get(pool), {
+        MfaConfiguration: 'ON',
+        SoftwareTokenMfaConfiguration,
+        WebAuthnConfiguration,
+      })
+      await set(pool, { MfaConfiguration: 'OFF' })
+      assert.deepEqual(await get(pool), { MfaConfiguration: 'OFF', WebAuthnConfiguration })
+    })
+
+    it('changes passkeys alone when nothing else is given', async () => {
+      const pool = await createPool(plane.primary)
+      await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
+      await set(pool, { WebAuthnConfiguration: { UserVerification: 'preferred' } })
+      assert.deepEqual(await get(pool), {
+        MfaConfiguration: 'ON',
+        SoftwareTokenMfaConfiguration,
+        WebAuthnConfiguration: { UserVerification: 'preferred' },
+      })
+    })
+
+    it('lets UpdateUserPool demand MFA of a pool that has TOTP alone', async () => {
+      const UserPoolId = await createPool(plane.primary)
+      const demand = () => cognito.send(new UpdateUserPoolCommand({ UserPoolId, MfaConfiguration: 'ON' }))
+      await assert.rejects(demand(), { name: P, message: /SMS configuration/ })
+      await set(UserPoolId, { MfaConfiguration: 'OPTIONAL', SoftwareTokenMfaConfiguration })
+      await demand()
+      assert.deepEqual(await get(UserPoolId), { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
+    })
+
+    it('refuses what cannot be, and changes nothing then', async () => {
+      const pool = await createPool(plane.primary)
+      for (const [what, settings, name, message] of REFUSED) {
+        await assert.rejects(set(pool, settings), { name, ...(message && { message }) }, what)
+      }
+      assert.deepEqual(await get(pool), { MfaConfiguration: 'OFF' })
+    })
+
+    it('refuses on Lite what Lite lacks', async () => {
+      const pool = await createPool(plane.primary, { UserPoolTier: 'LITE', EmailConfiguration })
+      for (const [what, settings, name] of REFUSED_ON_LITE) await assert.rejects(set(pool, settings), { name }, what)
+      await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
+    })
+
+    it('keeps a pool from Lite that has what Lite lacks', async () => {
+      const UserPoolId = await createPool(plane.primary, { EmailConfiguration })
+      const toLite = () =>
+        cognito.send(new UpdateUserPoolCommand({ UserPoolId, EmailConfiguration, UserPoolTier: 'LITE' }))
+      await set(UserPoolId, { MfaConfiguration: 'ON', EmailMfaConfiguration })
+      await assert.rejects(toLite(), { name: 'TierChangeNotAllowedException' })
+      await set(UserPoolId, { MfaConfiguration: 'OFF', WebAuthnConfiguration })
+      await assert.rejects(toLite(), { name: 'TierChangeNotAllowedException' })
+    })
+  })
+}
