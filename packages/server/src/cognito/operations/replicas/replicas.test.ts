@@ -362,3 +362,23 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('replicas in `extended` parity', () => {
+  let plane: Plane
+  before(async () => {
+    plane = await startRegions({ regions: [WEST, EAST, 'ap-northeast-3'], config: { parity: 'extended' } })
+  })
+  after(() => plane.stop())
+
+  it('are as many as there are regions, whatever their names', async () => {
+    const { cognito } = plane.primary
+    const pool = await createReplicablePool(plane)
+    const others = [EAST, 'ap-northeast-3']
+    const create = (RegionName: string) =>
+      cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName }))
+    for (const name of others) await create(name)
+    for (const name of others) await replicaIs({ region: plane.primary, pool, name, status: 'INACTIVE' })
+    await assert.rejects(create(EAST), { name: P, message: /has a replica in us-east-1 already/ })
+    await assert.rejects(create('eu-west-1'), { name: P })
+  })
+})
