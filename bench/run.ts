@@ -6,13 +6,14 @@ import { ensurePeers } from './peers-installed.ts'
 import { renderPart, writePage } from './report.ts'
 import { openStage } from './stage.ts'
 
-const usage = `npm run bench [-- [name…] [--quick] [--json] [--store sqlite|postgres] [--profile]]
+const usage = `npm run bench [-- [name…] [--quick] [--json] [--store sqlite|postgres] [--connections 1,16,64] [--profile]]
 
 ${cases.map(({ name, title }) => `  ${name.padEnd(16)} ${title}`).join('\n')}
 
   --quick     less than 40 s for a name; docs/benchmarks.md stays as it is
   --json      the last line on stdout is {name, rows: [{what, peer, ours, theirs, ratio}]}
   --store     the engine of our server (default: sqlite)
+  --connections  how many at a time, where a case does not say it itself
   --profile   write CPU profiles of our server to .twinpool/profiles; docs/benchmarks.md stays as it is
 `
 
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       store: { type: 'string', default: 'sqlite' },
+      connections: { type: 'string', default: '1,16,64' },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -37,9 +39,10 @@ async function main(): Promise<number> {
   ensurePeers(say)
   const chosen = positionals.length > 0 ? cases.filter(({ name }) => positionals.includes(name)) : cases
   const profiles = values.profile ? join(import.meta.dirname, '../.twinpool/profiles') : undefined
+  const connections = values.connections.split(',').map(Number)
   const rows: Row[] = []
   for (const one of chosen) {
-    const stage = openStage({ quick, store, profiles }, (line) => say(`  ${line}`))
+    const stage = openStage({ quick, store, profiles, connections }, (line) => say(`  ${line}`))
     try {
       say(one.name)
       const measured = await one.run(stage)

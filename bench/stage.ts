@@ -19,6 +19,8 @@ import { callOf, credentials, REGION, signedCallOf } from './signed.ts'
 export interface StageOptions {
   quick: boolean
   store: 'sqlite' | 'postgres'
+  /** How many at a time, one number after the other. */
+  connections: readonly number[]
   /** Where profiles of our server go; undefined: none are made. */
   profiles: string | undefined
 }

@@ -24,18 +24,16 @@ export interface Case {
   run(stage: Stage): Promise<Measured>
 }
 
-export const CONNECTIONS = [1, 16, 64] as const
-
 /** Requests per second, p50 and p99 of ours and of the peers, at each number of connections. The first subject is ours. */
 export async function compareAll(
-  stage: Pick<Stage, 'pace' | 'say'>,
+  { pace, connections: numbers, say }: Pick<Stage, 'pace' | 'connections' | 'say'>,
   subjects: readonly Subject[],
-  { notes = [], connections: numbers = CONNECTIONS }: { notes?: string[]; connections?: readonly number[] } = {},
+  { notes = [] }: { notes?: string[] } = {},
 ): Promise<Measured> {
   const rows: Row[] = []
   const lines: string[][] = []
   for (const connections of numbers) {
-    const standings = await compare(subjects, { connections, pace: paceFor(stage.pace, numbers.length) })
+    const standings = await compare(subjects, { connections, pace: paceFor(pace, numbers.length) })
     const [ours, ...peers] = standings as [Standing, ...Standing[]]
     const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}`
     for (const peer of peers) {
@@ -47,7 +45,7 @@ export async function compareAll(
         ratio: round(peer.ratio),
       }
       rows.push(row)
-      stage.say(`${what}: ${row.ours}/s, ${row.peer} ${row.theirs}/s, ratio ${row.ratio}`)
+      say(`${what}: ${row.ours}/s, ${row.peer} ${row.theirs}/s, ratio ${row.ratio}`)
     }
     for (const { name, perSecond, p50, p99, processor, ratio } of standings) {
       lines.push([

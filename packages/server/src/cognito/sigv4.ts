@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
 
@@ -96,8 +96,8 @@ function parseAuthorization(
     missing.push("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
   }
   if (missing.length > 0) {
-    const hash = createHash('sha256').update(header).digest('base64')
-    incomplete(`${missing.join(' ')} (Hashed with SHA-256 and encoded with Base64) Authorization=${hash}`)
+    const digest = hash('sha256', header, 'base64')
+    incomplete(`${missing.join(' ')} (Hashed with SHA-256 and encoded with Base64) Authorization=${digest}`)
   }
   const elements = (parts.get('Credential') as string).split('/')
   if (elements.length !== 5) {
@@ -210,9 +210,13 @@ const uriEncode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const remembered = new WeakMap<Credentials, Map<string, { secret: string; key: Buffer }>>()
+const remembered = new WeakMap<Credentials, Map<string, { secret: string; key: KeyObject }>>()
 
-function signingKey(credentials: Credentials, secret: string, { accessKeyId, date, region, service }: Scope): Buffer {
+function signingKey(
+  credentials: Credentials,
+  secret: string,
+  { accessKeyId, date, region, service }: Scope,
+): KeyObject {
   let keys = remembered.get(credentials)
   if (!keys) {
     keys = new Map()
@@ -221,14 +225,15 @@ function signingKey(credentials: Credentials, secret: string, { accessKeyId, dat
   const name = `${accessKeyId}/${date}/${region}/${service}`
   const known = keys.get(name)
   if (known?.secret === secret) return known.key
-  const key = [date, region, service, TERMINATOR].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`))
+  const bytes = [date, region, service, TERMINATOR].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`))
+  const key = createSecretKey(bytes)
   if (keys.size >= REMEMBERED_KEYS) keys.delete(keys.keys().next().value as string)
   keys.set(name, { secret, key })
   return key
 }
 
-const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
-const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
+const hmac = (key: Buffer | KeyObject, text: string): Buffer => createHmac('sha256', key).update(text).digest()
+const sha256 = (data: string | Buffer): string => hash('sha256', data, 'hex')
 
 function invalid(message: string): never {
   throw new CognitoError('InvalidSignatureException', message)

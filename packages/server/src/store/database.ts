@@ -20,6 +20,11 @@ export interface Engine {
   readonly name: 'sqlite' | 'postgres'
   /** Snapshot reads; never sees a transaction that is still open. */
   readonly reader: Kysely<Tables>
+  /**
+   * Runs a finished SELECT outside any transaction; sees what was committed. For the few statements that calls live of: the text
+   * stays the same and is kept prepared.
+   */
+  query<R>(text: string, parameters: readonly (string | number)[]): Promise<R[]>
   /** Runs the work in one durable transaction; runs it again when the engine asks for that. */
   transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */

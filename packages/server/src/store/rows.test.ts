@@ -46,6 +46,25 @@ for (const engine of engines) {
       assert.deepEqual(await listed({}), keys)
     })
 
+    it('a call and a transaction read the same, in whatever form they ask', async () => {
+      const forms = [{}, { where: { group_name: 'low' } }, { where: { sub: 'a/1', group_name: 'high' } }].flatMap(
+        (form) =>
+          [form, { ...form, prefix: 'a' }].flatMap((some) =>
+            [some, { ...some, after: 'a!' }].flatMap((more) => [more, { ...more, until: 'a_' }]),
+          ),
+      )
+      // Twice: the second time the statement is there already.
+      for (const form of [...forms, ...forms]) {
+        const query = { pool, limit: 5, ...form }
+        const inside = await store.write((tx) => tx.list('member', query))
+        assert.deepEqual(await store.list('member', query), inside, JSON.stringify(form))
+      }
+      for (const key of [...keys, 'none']) {
+        const inside = await store.write((tx) => tx.find('member', { pool, key }))
+        assert.deepEqual(await store.find('member', { pool, key }), inside)
+      }
+    })
+
     it('pages of every size join to the whole', async () => {
       for (const limit of [1, 2, 3, 5, 100]) {
         const seen: string[] = []

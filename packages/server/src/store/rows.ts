@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Connection } from './database.ts'
+import type { Connection, Engine } from './database.ts'
 import { type IndexOf, type Kind, kinds, tableOf } from './kinds.ts'
 
 /** Who wrote a row: the epoch of its pool then, and the number of the change in the log of the region that wrote it. */
@@ -23,12 +23,14 @@ type Raw = { pool: string; key: string; body: string; epoch: number; seq: number
 export async function findRow<K extends Kind>(
   db: Connection,
   kind: K,
-  { pool, key }: { pool: string; key: string },
+  address: { pool: string; key: string },
 ): Promise<Row<K> | undefined> {
-  const { rows } = await sql<Raw>`
-    select * from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`.execute(db)
+  const { rows } = await findQuery(kind, address).execute(db)
   return rows[0] && toRow(kind, rows[0])
 }
+
+const findQuery = (kind: Kind, { pool, key }: { pool: string; key: string }): RawBuilder<Raw> =>
+  sql`select * from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`
 
 export interface PageQuery<K extends Kind> {
   pool: string
@@ -45,20 +47,82 @@ export interface PageQuery<K extends Kind> {
 
 /** Lists rows of one kind in the order of their keys (bytewise, the same on both engines). */
 export async function listRows<K extends Kind>(db: Connection, kind: K, query: PageQuery<K>): Promise<Row<K>[]> {
+  const { rows } = await listQuery(kind, query).execute(db)
+  return rows.map((raw) => toRow(kind, raw))
+}
+
+function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw> {
   const conditions: RawBuilder<unknown>[] = [sql`pool = ${query.pool}`]
   for (const [name, value] of Object.entries(query.where ?? {})) {
     conditions.push(sql`${sql.ref(`i_${name}`)} = ${value}`)
   }
   if (query.prefix) {
-    conditions.push(sql`key >= ${query.prefix} and key < ${query.prefix + String.fromCodePoint(0x10ffff)}`)
+    conditions.push(sql`key >= ${query.prefix} and key < ${query.prefix + LAST}`)
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
-  const { rows } = await sql<Raw>`
+  return sql`
     select * from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
-    order by key limit ${query.limit}`.execute(db)
-  return rows.map((raw) => toRow(kind, raw))
+    order by key limit ${query.limit}`
 }
+
+/** What a call reads outside a transaction. */
+export interface RowReader {
+  find<K extends Kind>(kind: K, address: { pool: string; key: string }): Promise<Row<K> | undefined>
+  list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
+}
+
+/**
+ * The same as findRow and listRows, for the reads of calls: the text of a statement is made once for each form of it, which
+ * otherwise would be most of the work of a read.
+ */
+export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'query'>): RowReader {
+  const finds = new Map<Kind, string>()
+  const lists = new Map<string, string>()
+  return {
+    find: async (kind, address) => {
+      let text = finds.get(kind)
+      if (text === undefined) {
+        text = findQuery(kind, address).compile(reader).sql
+        finds.set(kind, text)
+      }
+      const [raw] = await query<Raw>(text, [address.pool, address.key])
+      return raw && toRow(kind, raw)
+    },
+    list: async (kind, page) => {
+      const form = formOf(kind, page)
+      let text = lists.get(form)
+      if (text === undefined) {
+        text = listQuery(kind, page).compile(reader).sql
+        lists.set(form, text)
+      }
+      const rows = await query<Raw>(text, parametersOf(page))
+      return rows.map((raw) => toRow(kind, raw))
+    },
+  }
+}
+
+const formOf = (kind: Kind, { where = {}, prefix, after, until }: PageQuery<Kind>): string =>
+  [
+    kind,
+    ...Object.keys(where),
+    prefix ? '^' : '',
+    after === undefined ? '' : '>',
+    until === undefined ? '' : '<=',
+  ].join()
+
+/** In the order of listQuery. */
+function parametersOf<K extends Kind>({ pool, where, prefix, after, until, limit }: PageQuery<K>): (string | number)[] {
+  const parameters: (string | number)[] = [pool, ...(Object.values(where ?? {}) as string[])]
+  if (prefix) parameters.push(prefix, prefix + LAST)
+  if (after !== undefined) parameters.push(after)
+  if (until !== undefined) parameters.push(until)
+  parameters.push(limit)
+  return parameters
+}
+
+/** Comes after every character that a key can have. */
+const LAST = String.fromCodePoint(0x10ffff)
 
 /** Finds the rows with this key in whatever pool: for the few kinds that are looked up without one (`byKey`). */
 export async function findRowsByKey<K extends Kind>(db: Connection, kind: K, key: string): Promise<Row<K>[]> {

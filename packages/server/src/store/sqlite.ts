@@ -6,7 +6,7 @@ import type { Engine, Tables } from './database.ts'
 /**
  * The embedded engine: one file per region, write-ahead log, and `synchronous=FULL`, so that a transaction is on the disk
  * when its promise resolves. Writes go through one connection and one at a time; reads through another, so that they see
- * only what has been committed. One process per file.
+ * only what has been committed. A third one is for single statements, which need not wait for a transaction that reads. One process per file.
  */
 export function openSqlite(file: string): Engine {
   if (!existsSync(file)) {
@@ -15,9 +15,12 @@ export function openSqlite(file: string): Engine {
   }
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
+  const single = open(file)
+  const prepared = keepPrepared(single)
   return {
     name: 'sqlite',
     reader: reader.db,
+    query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
     transaction: (work) => writer.db.transaction().execute(work),
     lock: async () => {},
     transactionNumber: async (tx) => {
@@ -29,6 +32,7 @@ export function openSqlite(file: string): Engine {
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
     close: async () => {
+      single.close()
       await reader.db.destroy()
       await writer.db.destroy()
     },
@@ -36,18 +40,21 @@ export function openSqlite(file: string): Engine {
 }
 
 function connect(file: string, begin: string): { db: Kysely<Tables> } {
+  return { db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(open(file), begin) }) }) }
+}
+
+function open(file: string): DatabaseSync {
   const raw = new DatabaseSync(file, { timeout: 5_000 })
   raw.exec('pragma journal_mode = wal')
   raw.exec('pragma synchronous = full')
   raw.exec('pragma foreign_keys = off')
   raw.exec('pragma temp_store = memory')
-  return { db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, begin) }) }) }
+  return raw
 }
 
-/** Gives node:sqlite the form that Kysely's dialect asks for, and keeps statements prepared. */
-function adapt(raw: DatabaseSync, begin: string): SqliteDatabase {
+function keepPrepared(raw: DatabaseSync): (text: string) => StatementSync {
   const prepared = new Map<string, StatementSync>()
-  const prepare = (text: string): StatementSync => {
+  return (text) => {
     let statement = prepared.get(text)
     if (!statement) {
       statement = raw.prepare(text)
@@ -55,6 +62,11 @@ function adapt(raw: DatabaseSync, begin: string): SqliteDatabase {
     }
     return statement
   }
+}
+
+/** Gives node:sqlite the form that Kysely's dialect asks for. */
+function adapt(raw: DatabaseSync, begin: string): SqliteDatabase {
+  const prepare = keepPrepared(raw)
   return {
     close: () => raw.close(),
     prepare: (text) => {

@@ -4,7 +4,7 @@ import type { Connection, Engine, Touched } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
 import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
-import { countRows, findRow, listRows, type PageQuery, type Row } from './rows.ts'
+import { countRows, createRowReader, type PageQuery, type Row } from './rows.ts'
 import { openSqlite } from './sqlite.ts'
 import { type Address, openTransaction, type Transaction } from './write.ts'
 
@@ -61,12 +61,13 @@ export async function openStore(
     throw error
   }
 
+  const rows = createRowReader(engine)
   return {
     engine,
     region,
     db: engine.reader,
-    find: (kind, address) => findRow(engine.reader, kind, address),
-    list: (kind, query) => listRows(engine.reader, kind, query),
+    find: rows.find,
+    list: rows.list,
     count: (kind, query) => countRows(engine.reader, kind, query),
     transaction,
     write: (work) =>
