@@ -193,7 +193,7 @@ async function administer(statement: string): Promise<void> {
 }
 
 /** Ports that were free a moment ago; held together, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer()
