@@ -13,6 +13,8 @@ const usage = `twinpool ${version}: user pools that survive the loss of a region
   twinpool serve   one region, from a configuration file                  twinpool serve --help
 `
 
+const LAST_WORDS_MILLISECONDS = 2_000
+
 /** Exit codes: 0 good, 1 the report found a problem, 2 it could not run. */
 async function main([name, ...args]: string[]): Promise<number> {
   if (name === '--version' || name === '-v') {
@@ -41,8 +43,9 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
 }
 
-// Pipes may still hold output: the process ends by itself once nothing is open.
+// Pipes may still hold output: the process ends by itself once nothing is open, or soon after what failed left open.
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`twinpool: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 2
 })
+if (process.exitCode !== 0) setTimeout(() => process.exit(), LAST_WORDS_MILLISECONDS).unref()

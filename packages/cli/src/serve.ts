@@ -1,4 +1,4 @@
-import { ConfigError, createRegion, readConfig } from '@twinpool/server'
+import { ConfigError, createRegion, type Region, readConfig } from '@twinpool/server'
 import { type Command, CommandError, readOptions } from './command.ts'
 import { untilAskedToStop } from './signals.ts'
 
@@ -13,26 +13,37 @@ export const serve: Command = {
   run: async (args) => {
     const options = readOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } })
     if (!options.config) throw new CommandError('--config FILE is needed')
-    const region = await open(options.config)
     const stopping = untilAskedToStop()
-    const { endpoint } = await region.start().catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
-      if (error.code === 'EACCES') throw new CommandError('this user may not listen on that port')
-      throw error
-    })
-    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify(ready)}\n`
-        : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
-    )
-    process.send?.(ready)
-    await stopping
-    await region.stop()
-    // The channel to the process that started this one would keep it alive.
-    if (process.connected) process.disconnect()
-    return 0
+    try {
+      const region = await open(options.config)
+      const endpoint = await listen(region)
+      const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(ready)}\n`
+          : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+      )
+      if (process.connected) process.send?.(ready)
+      await stopping
+      await region.stop()
+      return 0
+    } finally {
+      // The channel to the process that started this one would keep it alive.
+      if (process.connected) process.disconnect()
+    }
   },
+}
+
+async function listen(region: Region): Promise<string> {
+  try {
+    return (await region.start()).endpoint
+  } catch (error) {
+    await region.stop()
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
+    if (code === 'EACCES') throw new CommandError('this user may not listen on that port')
+    throw error
+  }
 }
 
 async function open(file: string) {

@@ -12,7 +12,9 @@ export function untilAskedToStop(): Promise<void> {
     resolve()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
-  if (process.channel) process.once('disconnect', resolve)
+  // Undefined when nobody holds the other end, false when whoever did is gone already.
+  if (process.connected === false) resolve()
+  if (process.connected) process.once('disconnect', resolve)
   return promise
 }
 

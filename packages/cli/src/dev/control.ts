@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
 import { createInbox } from './inbox.ts'
 import type { Plane } from './plane.ts'
 import type { RegionProcess } from './region-process.ts'
@@ -33,7 +34,8 @@ export async function startControl({ port }: { port: number }): Promise<Control>
   await once(server, 'listening')
 
   async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
+    const url = URL.parse(incoming.url ?? '/', 'http://127.0.0.1')
+    if (!url) return tell(outgoing, 400, { error: 'no such address' })
     if (url.pathname.startsWith('/dev/')) {
       if (!isLocal(incoming)) return tell(outgoing, 403, { error: 'the controls answer programs on this machine only' })
       return control(url, incoming, outgoing)
@@ -133,7 +135,8 @@ async function forward(
         continue
       }
       outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, 'x-twinpool-region': region.name })
-      response.pipe(outgoing)
+      // A region that is killed in the middle of its answer breaks this one too.
+      pipeline(response, outgoing, () => {})
       return
     } catch {
       // Gone in this moment: the next one.
@@ -200,7 +203,7 @@ function isLocal({ headers }: IncomingMessage): boolean {
 async function read(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of incoming) {
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length
     if (size > BODY_BYTES) return undefined
     chunks.push(chunk as Buffer)
