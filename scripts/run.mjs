@@ -22,11 +22,18 @@ const commands = {
   drill: (args) => [source('packages/cli/src/main.ts', 'drill', ...args)],
   test: (args) => [source('scripts/test.ts', ...args)],
   packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
-  lint: (args) => [tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...args)],
+  torture: (args) => [source('torture/main.ts', ...args)],
+  lint: (args) => [
+    tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...args),
+    ...commands.generate(['--check']),
+  ],
   types: (args) => [tool('typescript/bin/tsc', '--noEmit', ...args), ...benchTypes()],
   build: (args) => [source('scripts/build.ts', ...args)],
   bench: (args) => [source('bench/run.ts', ...args)],
-  generate: (args) => [source('scripts/generate-shapes.ts', ...args)],
+  generate: (args) => [
+    source('scripts/generate-shapes.ts', ...args),
+    source('scripts/generate-operations-table.ts', ...args),
+  ],
   check: (args) => [...commands.lint([]), ...commands.types([]), ...commands.test(args)],
 }
 

@@ -31,7 +31,11 @@ export interface DevProcess {
   ready: Ready
   primary: RegionClients
   secondary: RegionClients
-  control(region: string, action: 'kill' | 'start' | 'cut' | 'heal' | 'slow', settings?: object): Promise<Response>
+  control(
+    region: string,
+    action: 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock',
+    settings?: object,
+  ): Promise<Response>
   codeFor(to: string): Promise<string>
   stop(): Promise<void>
 }

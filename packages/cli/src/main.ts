@@ -1,10 +1,11 @@
 import { type Command, CommandError } from './command.ts'
 import { dev } from './dev/dev.ts'
+import { devRegion } from './dev/region-command.ts'
 import { drill } from './drill.ts'
 import { serve } from './serve.ts'
 import { version } from './version.ts'
 
-const commands: Record<string, Command> = { dev, serve, drill }
+const commands: Record<string, Command> = { dev, serve, drill, 'dev-region': devRegion }
 
 const usage = `twinpool ${version}: user pools that survive the loss of a region
 

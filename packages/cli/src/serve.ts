@@ -1,4 +1,4 @@
-import { ConfigError, createRegion, type Region, readConfig } from '@twinpool/server'
+import { type Clock, ConfigError, createRegion, type Region, readConfig } from '@twinpool/server'
 import { type Command, CommandError, readOptions } from './command.ts'
 import { untilAskedToStop } from './signals.ts'
 
@@ -13,25 +13,36 @@ export const serve: Command = {
   run: async (args) => {
     const options = readOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } })
     if (!options.config) throw new CommandError('--config FILE is needed')
-    const stopping = untilAskedToStop()
-    try {
-      const region = await open(options.config)
-      const endpoint = await listen(region)
-      const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
-      process.stdout.write(
-        options.json
-          ? `${JSON.stringify(ready)}\n`
-          : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
-      )
-      if (process.connected) process.send?.(ready)
-      await stopping
-      await region.stop()
-      return 0
-    } finally {
-      // The channel to the process that started this one would keep it alive.
-      if (process.connected) process.disconnect()
-    }
+    return serveRegion({ file: options.config, json: options.json })
   },
+}
+
+/** Runs a region until the process is asked to stop; resolves with the exit code. Throws CommandError. */
+export async function serveRegion({
+  file,
+  json = false,
+  clock,
+}: {
+  file: string
+  json?: boolean | undefined
+  clock?: Clock
+}): Promise<number> {
+  const stopping = untilAskedToStop()
+  try {
+    const region = await open(file, clock)
+    const endpoint = await listen(region)
+    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+    process.stdout.write(
+      json ? `${JSON.stringify(ready)}\n` : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+    )
+    if (process.connected) process.send?.(ready)
+    await stopping
+    await region.stop()
+    return 0
+  } finally {
+    // The channel to the process that started this one would keep it alive.
+    if (process.connected) process.disconnect()
+  }
 }
 
 async function listen(region: Region): Promise<string> {
@@ -46,9 +57,9 @@ async function listen(region: Region): Promise<string> {
   }
 }
 
-async function open(file: string) {
+async function open(file: string, clock: Clock | undefined) {
   try {
-    return await createRegion(readConfig(file))
+    return await createRegion(readConfig(file), { clock })
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message)
     throw new CommandError(`the region cannot start: ${(error as Error).message}`)

@@ -72,7 +72,9 @@ const schema = z
           .positive()
           .max(24 * 365)
           .default(24),
-        retentionChanges: z.number().int().min(1_000).default(5_000_000),
+        retentionChanges: z.number().int().min(1).default(5_000_000),
+        /** How often the log is trimmed. */
+        trimSeconds: z.number().min(0.1).max(3_600).default(30),
       })
       .prefault({}),
     messages: z

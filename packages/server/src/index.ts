@@ -1,2 +1,3 @@
+export { type Clock, systemClock } from './clock.ts'
 export { ConfigError, parseConfig, type RegionConfig, type RegionConfigInput, readConfig } from './config.ts'
 export { createRegion, type Region } from './server.ts'

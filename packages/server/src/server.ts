@@ -3,7 +3,6 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
-import { getRequestListener } from '@hono/node-server'
 import { type Clock, systemClock } from './clock.ts'
 import type { RegionConfig } from './config.ts'
 import { createEvents, type Events } from './events/events.ts'
@@ -15,6 +14,7 @@ import { type KeyExchange, KeyExchangeError } from './keys/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './keys/local-key-ring.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
+import { createListener } from './listener.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createPeers, createReplication, type Peers } from './replication/replication.ts'
@@ -101,6 +101,7 @@ export async function createRegion(
       milliseconds: config.replication.retentionHours * 3_600_000,
       changes: config.replication.retentionChanges,
     },
+    trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: (message) => acceptKey(keyRing, message),
   })
 
@@ -111,7 +112,7 @@ export async function createRegion(
     replication,
     mounted: [createDiscovery(context), replication.routes],
   })
-  const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
+  const listener = createListener(routes)
   const connections = {
     headersTimeout: patience.headers,
     requestTimeout: patience.request,

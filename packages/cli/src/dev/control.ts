@@ -8,7 +8,8 @@ import type { RegionProcess } from './region-process.ts'
 const BODY_BYTES = 4 * 1024 * 1024
 const HEALTH_PATIENCE_MILLISECONDS = 1_000
 const WELL_KNOWN = /^\/[\w-]+_[0-9a-zA-Z]+\/\.well-known\/(?:jwks\.json|openid-configuration)$/
-const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|start|cut|heal|slow)$/
+const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|stop|start|pause|resume|clock|cut|heal|slow)$/
+const FURTHEST_CLOCK_MILLISECONDS = 24 * 3_600_000
 
 /** What the control port is given once the regions run; until then it only collects messages. */
 export interface Control {
@@ -66,8 +67,24 @@ export async function startControl({ port }: { port: number }): Promise<Control>
     if (!region) return tell(outgoing, 404, { error: `no region ${name}` })
     const settings = await readJson(incoming)
     if (action === 'kill') await region.kill()
+    if (action === 'stop') await region.stop()
     if (action === 'start') await region.start()
-    for (const link of plane.links.filter(({ follower, supplier }) => follower === name || supplier === name)) {
+    if (action === 'pause') region.pause()
+    if (action === 'resume') region.resume()
+    if (action === 'clock') {
+      const { ms } = (settings ?? {}) as { ms?: unknown }
+      if (!Number.isInteger(ms) || Math.abs(ms as number) > FURTHEST_CLOCK_MILLISECONDS) {
+        return tell(outgoing, 400, {
+          error: `clock takes {"ms": N}, N up to ${FURTHEST_CLOCK_MILLISECONDS} either way`,
+        })
+      }
+      region.setAhead(ms as number)
+    }
+    /** Left out: both directions, and all peers. */
+    const { from } = (settings ?? {}) as { from?: unknown }
+    for (const link of plane.links) {
+      if (link.follower !== name && (link.supplier !== name || from !== undefined)) continue
+      if (from !== undefined && link.supplier !== from) continue
       if (action === 'cut') {
         link.proxy.cut()
         link.cut = true
@@ -124,7 +141,7 @@ async function forward(
   wantsFound: boolean,
   { incoming, outgoing, body }: { incoming: IncomingMessage; outgoing: ServerResponse; body: Buffer },
 ): Promise<void> {
-  const running = [...plane.regions.values()].filter(({ state }) => state === 'running')
+  const running = [...plane.regions.values()].filter(({ state, paused }) => state === 'running' && !paused)
   for (const [at, region] of running.entries()) {
     try {
       const response = await pass(region, incoming, body)
@@ -168,11 +185,16 @@ async function describe(plane: Plane) {
   return { regions: Object.fromEntries(regions) }
 }
 
-function describeRegion(plane: Plane, { name, endpoint, state, pid, logFile }: RegionProcess) {
+function describeRegion(
+  plane: Plane,
+  { name, endpoint, state, paused, aheadMilliseconds, pid, logFile }: RegionProcess,
+) {
   return {
     name,
     endpoint,
     state,
+    paused,
+    clockAheadMilliseconds: aheadMilliseconds,
     pid,
     log: logFile,
     links: plane.links

@@ -18,9 +18,11 @@ export const dev: Command = {
   --ephemeral            keep nothing: a temporary directory, removed at the end
   --store sqlite|postgres|postgres://...                              (sqlite)
   --parity aws|extended  as Cognito documents it, or without its limits   (aws)
+  --keep-changes N       changes that a region keeps for one that is away; one that missed more copies again   (5000000)
   --json                 one line {"event":"ready", ...} on stdout once all is ready
 
-  Controls:  POST /dev/regions/<region>/kill|start|cut|heal|slow   GET /dev/inbox?to=<address>   GET /dev/status
+  Controls:  POST /dev/regions/<region>/kill|stop|start|pause|resume|cut|heal|slow|clock
+             GET /dev/inbox?to=<address>   GET /dev/status
 `,
   run: async (args) => {
     const options = readOptions(args, {
@@ -30,6 +32,7 @@ export const dev: Command = {
       ephemeral: { type: 'boolean', default: false },
       store: { type: 'string', default: 'sqlite' },
       parity: { type: 'string', default: 'aws' },
+      'keep-changes': { type: 'string' },
       json: { type: 'boolean', default: false },
     })
     if (options.data && options.ephemeral) throw new CommandError('--data and --ephemeral exclude each other')
@@ -38,6 +41,9 @@ export const dev: Command = {
     const parity = oneOf('parity', options.parity, ['aws', 'extended'])
     if (parity === 'aws' && regions.length > 2) throw new CommandError('three regions and more need --parity extended')
 
+    const kept = options['keep-changes']
+    const keepChanges = kept === undefined ? undefined : wholeNumber('keep-changes', kept, { least: 1, most: 1e9 })
+
     const stopping = untilAskedToStop()
     const { ready, stop } = await startDevPlane({
       regions,
@@ -45,6 +51,7 @@ export const dev: Command = {
       directory: options.ephemeral ? undefined : (options.data ?? join(process.cwd(), '.twinpool')),
       store: options.store,
       parity,
+      keepChanges,
     })
     try {
       process.stdout.write(options.json ? `${JSON.stringify(ready)}\n` : welcome(ready))

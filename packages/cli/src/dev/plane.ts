@@ -16,6 +16,8 @@ export interface PlaneOptions {
   directory: string | undefined
   store: 'sqlite' | 'postgres' | (string & {})
   parity: 'aws' | 'extended'
+  /** How many changes a region keeps for one that is away; a small number is looked after every second. */
+  keepChanges?: number | undefined
 }
 
 /** One replication link: the follower reads the supplier's changes through it. */
@@ -90,6 +92,9 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
               { endpoint: endpointOf(supplier), replication: `http://127.0.0.1:${proxy.port}` },
             ]),
         ),
+        ...(options.keepChanges !== undefined && {
+          replication: { retentionChanges: options.keepChanges, trimSeconds: 1 },
+        }),
         messages: { kind: 'inbox', url: `http://127.0.0.1:${options.port}/dev/inbox` },
         log: { level: 'info' },
       }
@@ -139,11 +144,13 @@ function readSecrets(directory: string, regions: readonly string[]): Secrets {
 
 /** One store per region: a file, or a database in a PostgreSQL that is there or that is brought along. */
 async function prepareStores(
-  { store }: PlaneOptions,
+  { store, directory: kept }: PlaneOptions,
   directory: string,
   undo: (() => Promise<void> | void)[],
 ): Promise<(region: string) => Promise<RegionConfigInput['store']>> {
-  const databaseOf = (region: string): string => `twinpool_${region.replaceAll('-', '_')}`
+  // Planes that keep nothing may share a server, and leave nothing on it.
+  const plane = kept === undefined ? `twinpool_${randomBytes(6).toString('hex')}` : 'twinpool'
+  const databaseOf = (region: string): string => `${plane}_${region.replaceAll('-', '_')}`
   if (store === 'sqlite') return async (region) => ({ engine: 'sqlite', file: join(directory, region, 'region.db') })
   if (store === 'postgres') {
     const postgres = await startPostgres({ directory: join(directory, 'postgres') }).catch((error: unknown) => {
@@ -153,21 +160,34 @@ async function prepareStores(
     return async (region) => ({ engine: 'postgres', url: await postgres.createDatabase(databaseOf(region)) })
   }
   if (!/^postgres(ql)?:\/\//.test(store)) throw new CommandError('--store takes sqlite, postgres or a postgres:// URL')
-  return async (region) => ({ engine: 'postgres', url: await createDatabase(store, databaseOf(region)) })
+  return async (region) => {
+    const name = databaseOf(region)
+    const url = await createDatabase(store, name)
+    if (kept === undefined) {
+      undo.push(() => administer(store, (client) => client.query(`drop database ${client.escapeIdentifier(name)} with (force)`)))
+    }
+    return { engine: 'postgres', url }
+  }
 }
 
 async function createDatabase(url: string, name: string): Promise<string> {
+  await administer(url, async (client) => {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name])
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`)
+  })
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  return own.href
+}
+
+async function administer(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   try {
     await client.connect()
-    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name])
-    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`)
+    await work(client)
   } catch (error) {
     throw new CommandError(`the PostgreSQL of --store cannot be used: ${(error as Error).message}`)
   } finally {
     await client.end().catch(() => {})
   }
-  const own = new URL(url)
-  own.pathname = `/${name}`
-  return own.href
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CommandError } from '../command.ts'
+import type { ClockOrder } from './region-command.ts'
 
 /** A region as a child process. It ends when this process ends, in whatever way. */
 export interface RegionProcess {
@@ -11,12 +12,20 @@ export interface RegionProcess {
   readonly logFile: string
   readonly state: 'stopped' | 'starting' | 'running'
   readonly pid: number | undefined
+  /** Whether it was stopped in its tracks (SIGSTOP): it has its connections, and answers nothing. */
+  readonly paused: boolean
+  /** How far its clock is ahead of the machine's. */
+  readonly aheadMilliseconds: number
   /** Resolves once the region listens. Throws CommandError with the end of its log. */
   start(): Promise<void>
   /** SIGKILL; resolves once the process is gone. */
   kill(): Promise<void>
   /** SIGTERM, then SIGKILL after ten seconds. */
   stop(): Promise<void>
+  pause(): void
+  resume(): void
+  /** Sets the region's clock wrong, or right again with 0; it stays so when the region is started again. */
+  setAhead(milliseconds: number): void
 }
 
 const STOP_MILLISECONDS = 10_000
@@ -35,16 +44,27 @@ export function createRegionProcess({
 }): RegionProcess {
   let child: ChildProcess | undefined
   let state: RegionProcess['state'] = 'stopped'
+  let paused = false
+  let aheadMilliseconds = 0
 
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     const ending = child
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
     const gone = once(ending, 'exit')
     ending.kill(signal)
+    // One that is paused hears of SIGTERM only once it goes on.
+    if (signal === 'SIGTERM') resume()
     const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_MILLISECONDS)
     await gone
     clearTimeout(timer)
   }
+
+  const signal = (name: 'SIGSTOP' | 'SIGCONT'): void => {
+    if (state !== 'running') return
+    child?.kill(name)
+    paused = name === 'SIGSTOP'
+  }
+  const resume = (): void => signal('SIGCONT')
 
   return {
     name,
@@ -56,11 +76,17 @@ export function createRegionProcess({
     get pid() {
       return state === 'stopped' ? undefined : child?.pid
     },
+    get paused() {
+      return paused
+    },
+    get aheadMilliseconds() {
+      return aheadMilliseconds
+    },
     start: async () => {
       if (state !== 'stopped') return
       state = 'starting'
       const log = openSync(logFile, 'a', 0o600)
-      const started = fork(main, ['serve', '--config', configFile, '--json'], {
+      const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${aheadMilliseconds}`], {
         stdio: ['ignore', log, log, 'ipc'],
         // The terminal's Ctrl-C is for this process; it stops its regions in order.
         detached: true,
@@ -68,7 +94,9 @@ export function createRegionProcess({
       closeSync(log)
       child = started
       started.once('exit', () => {
-        if (child === started) state = 'stopped'
+        if (child !== started) return
+        state = 'stopped'
+        paused = false
       })
       const ready = await Promise.race([
         once(started, 'message').then(() => true),
@@ -79,6 +107,12 @@ export function createRegionProcess({
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
+    pause: () => signal('SIGSTOP'),
+    resume,
+    setAhead: (milliseconds) => {
+      aheadMilliseconds = milliseconds
+      if (state === 'running') child?.send({ aheadMilliseconds } satisfies ClockOrder)
+    },
   }
 }
 
