@@ -1,0 +1,77 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { type RegionClients, startDevProcess } from '../testing/dev-plane.ts'
+import type { EngineName } from '../testing/regions.ts'
+import type { FaultKind, Role } from './schedule.ts'
+
+/** Where a run takes place: two regions, and what can be done to them. */
+export interface Arena {
+  readonly clients: Readonly<Record<Role, RegionClients>>
+  readonly able: ReadonlySet<FaultKind>
+  order(region: Role, action: Action, settings?: { ms?: number; oneWay?: boolean }): Promise<void>
+  /** The process of a region; pid undefined when there is none. */
+  look(region: Role): Promise<{ pid: number | undefined }>
+  /** What a region has written to its log from a place (bytes) on. */
+  readLog(region: Role, from: number): { text: string; end: number }
+  stop(): Promise<void>
+}
+
+export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock'
+
+/** Small, so that a follower which is away for some seconds has to copy again. */
+const KEPT_CHANGES = 150
+
+/** A `twinpool dev` plane: each region a process, each direction of the link a proxy. */
+export async function openDevArena(engine: EngineName): Promise<Arena> {
+  const dev = await startDevProcess({ engine, args: ['--keep-changes', String(KEPT_CHANGES)] })
+  const clients = { primary: dev.primary, secondary: dev.secondary }
+  const nameOf = (region: Role): string => clients[region].name
+  const describe = async () => {
+    const response = await fetch(`${dev.ready.control}/dev/status`)
+    return (await response.json()) as { regions: Record<string, { pid?: number; state: string; log: string }> }
+  }
+  const { regions } = await describe()
+  return {
+    clients,
+    able: new Set([
+      'kill',
+      'restart',
+      'pause',
+      'cut',
+      'cut-one-way',
+      'slow',
+      'clock',
+      'deactivate',
+      'recreate',
+    ] satisfies FaultKind[]),
+    order: async (region, action, { ms, oneWay = false } = {}) => {
+      const from = oneWay ? nameOf(region === 'primary' ? 'secondary' : 'primary') : undefined
+      const response = await dev.control(nameOf(region), action, { ms, from })
+      if (!response.ok) throw new Error(`${action} ${region}: ${await response.text()}`)
+    },
+    look: async (region) => ({ pid: (await describe()).regions[nameOf(region)]?.pid }),
+    readLog: (region, from) => readFrom(regions[nameOf(region)]?.log as string, from),
+    stop: () => dev.stop(),
+  }
+}
+
+/** Reads a file from a place on. */
+export function readFrom(file: string, from: number): { text: string; end: number } {
+  if (from === 0) {
+    const text = readFileSync(file)
+    return { text: text.toString(), end: text.length }
+  }
+  const handle = openSync(file, 'r')
+  try {
+    const parts: Buffer[] = []
+    let end = from
+    for (;;) {
+      const part = Buffer.alloc(256 * 1024)
+      const read = readSync(handle, part, 0, part.length, end)
+      if (read === 0) return { text: Buffer.concat(parts).toString(), end }
+      parts.push(part.subarray(0, read))
+      end += read
+    }
+  } finally {
+    closeSync(handle)
+  }
+}

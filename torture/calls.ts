@@ -1,0 +1,98 @@
+import type {
+  CognitoIdentityProviderClient,
+  ServiceInputTypes,
+  ServiceOutputTypes,
+} from '@aws-sdk/client-cognito-identity-provider'
+import type { Command } from '@smithy/types'
+import type { Arena } from './arena.ts'
+import type { Disturbances } from './faults.ts'
+import type { Journal } from './journal.ts'
+import type { Role } from './schedule.ts'
+
+/** How a call ended, as its caller knows it. */
+export type Outcome<Output> =
+  | { kind: 'done'; output: Output }
+  /** The region said no: nothing has changed. */
+  | { kind: 'refused'; name: string; message: string }
+  /** It never left: nothing has changed. */
+  | { kind: 'unsent' }
+  /** No answer, or one that says nothing: it may have been carried out, or not. */
+  | { kind: 'unknown' }
+
+export interface Caller {
+  send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    region: Role,
+    // biome-ignore lint/suspicious/noExplicitAny: the SDK's own signature of `send`
+    command: Command<any, Input, any, Output, any>,
+  ): Promise<Outcome<Output>>
+  /** Any exchange with a region that is made of calls; throws as the SDK does. */
+  attempt<Output>(
+    region: Role | readonly Role[],
+    name: string,
+    work: (cognito: Readonly<Record<Role, CognitoIdentityProviderClient>>) => Promise<Output>,
+  ): Promise<Outcome<Output>>
+}
+
+/** Longer than any pause of a process, so that a call without an answer means that its region is gone. */
+export const PATIENCE_MILLISECONDS = 30_000
+const SLOW_MILLISECONDS = 10_000
+
+/** Sends calls to the regions; a 5xx, or a connection that breaks without a reason, is a violation at once. */
+export function createCaller({
+  arena,
+  disturbances,
+  journal,
+}: {
+  arena: Arena
+  disturbances: Disturbances
+  journal: Journal
+}): Caller {
+  const cognito = { primary: arena.clients.primary.cognito, secondary: arena.clients.secondary.cognito }
+
+  const attempt: Caller['attempt'] = async (regions, name, work) => {
+    const asked: readonly Role[] = typeof regions === 'string' ? [regions] : regions
+    const where = asked.join(' and ')
+    const began = Date.now()
+    const told = (text: string): string => `${name} at ${where}: ${text}`
+    try {
+      const output = await work(cognito)
+      journal.count('calls')
+      if (
+        Date.now() - began > SLOW_MILLISECONDS &&
+        !asked.some((region) => disturbances.explains(region, ['kill', 'restart', 'pause'], began))
+      ) {
+        journal.violation(told(`took ${Date.now() - began} ms, and nothing explains it`))
+      }
+      return { kind: 'done', output }
+    } catch (thrown) {
+      const error = thrown as SdkError
+      const status = error.$metadata?.httpStatusCode
+      if (status !== undefined && status >= 400 && status < 500) {
+        journal.count('refusals')
+        return { kind: 'refused', name: error.name, message: error.message }
+      }
+      if (status !== undefined && status >= 500) {
+        journal.violation(told(`${status} ${error.name} ${error.message}`))
+        return { kind: 'unknown' }
+      }
+      journal.count('broken calls')
+      if (!asked.some((region) => disturbances.explains(region, ['kill', 'restart'], began))) {
+        journal.violation(told(`no answer (${error.code ?? error.name}: ${error.message}), and nothing explains it`))
+      }
+      return { kind: error.code === 'ECONNREFUSED' ? 'unsent' : 'unknown' }
+    }
+  }
+
+  return {
+    attempt,
+    send: (region, command) =>
+      attempt(region, command.constructor.name.replace(/Command$/, ''), (clients) =>
+        clients[region].send(command, { abortSignal: AbortSignal.timeout(PATIENCE_MILLISECONDS) }),
+      ),
+  }
+}
+
+interface SdkError extends Error {
+  code?: string
+  $metadata?: { httpStatusCode?: number }
+}

@@ -1,0 +1,82 @@
+/**
+ * npm run torture -- [options]: a pool in two regions under work and faults, then everything that was acknowledged is held
+ * against what both regions say. Exit code 0: nothing was violated; 1: something was; 2: it could not run.
+ */
+import { parseArgs } from 'node:util'
+import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
+import { openDevArena } from './arena.ts'
+import { NetworkUnavailableError, openNetworkArena } from './network.ts'
+import { runTorture, type TortureReport } from './run.ts'
+
+const help = `npm run torture -- [options]
+
+  --seed N                 the first seed                                        (1)
+  --seeds N                how many, one after the other                         (1)
+  --minutes M              how long the faults of each last                      (1)
+  --store sqlite|postgres                                                        (sqlite)
+  --network                in network namespaces with delay, loss and reordering (needs root and tc netem)
+  --json                   the report as one object, the last line on stdout
+`
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1' },
+      minutes: { type: 'string', default: '1' },
+      store: { type: 'string', default: 'sqlite' },
+      network: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  const seed = readNumber('seed', values.seed)
+  const seeds = readNumber('seeds', values.seeds)
+  const minutes = readNumber('minutes', values.minutes)
+  const { store } = values
+  if (store !== 'sqlite' && store !== 'postgres') throw new Error('--store takes sqlite or postgres')
+
+  const began = performance.now()
+  const print = (line: string): void => {
+    process.stderr.write(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`)
+  }
+  let postgres: Postgres | undefined
+  if (store === 'postgres' && !process.env.TWINPOOL_TEST_POSTGRES) {
+    postgres = await startPostgres()
+    process.env.TWINPOOL_TEST_POSTGRES = postgres.url
+  }
+  try {
+    const reports: TortureReport[] = []
+    for (let one = seed; one < seed + seeds; one += 1) {
+      const open = () => (values.network ? openNetworkArena(store) : openDevArena(store))
+      reports.push(await runTorture({ seed: one, minutes, store, open, print }))
+    }
+    const ok = reports.every((report) => report.ok)
+    for (const { seed, violations, convergence, memory, counts } of reports) {
+      process.stdout.write(
+        `seed ${seed}: ${violations.length} violations, ${counts['acknowledged writes'] ?? 0} acknowledged writes, ` +
+          `equal ${convergence ?? 'never'} ms after the last fault, ${memory} MiB at most\n`,
+      )
+    }
+    if (values.json) process.stdout.write(`${JSON.stringify({ ok, store, reports })}\n`)
+    return ok ? 0 : 1
+  } finally {
+    await postgres?.stop()
+  }
+}
+
+function readNumber(name: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0) || !Number.isFinite(value)) throw new Error(`--${name} takes a number above 0`)
+  return value
+}
+
+process.exitCode = await main().catch((error: Error) => {
+  const told = error instanceof NetworkUnavailableError || !error.stack ? error.message : error.stack
+  process.stderr.write(`torture: ${told}\n`)
+  return 2
+})

@@ -1,0 +1,84 @@
+import { createRandom, type Random } from './random.ts'
+
+export const ROLES = ['primary', 'secondary'] as const
+export type Role = (typeof ROLES)[number]
+export const otherRole = (role: Role): Role => (role === 'primary' ? 'secondary' : 'primary')
+
+/** What can be done to a region; the number of `slow` is a delay, of `clock` how far it is ahead, in milliseconds. */
+export type Fault =
+  | { kind: 'kill' | 'restart' | 'pause' | 'cut' | 'cut-one-way'; region: Role }
+  | { kind: 'slow' | 'clock'; region: Role; milliseconds: number }
+  | { kind: 'deactivate' | 'recreate'; region: 'secondary' }
+export type FaultKind = Fault['kind']
+
+/** A fault and when it begins and ends, in milliseconds from the start of the run. */
+export interface Planned {
+  at: number
+  until: number
+  fault: Fault
+}
+
+interface Row {
+  weight: number
+  least: number
+  most: number
+}
+
+/** How often each comes, and how long it lasts (ms): on both sides of the 3 s after which a silent link is given up. */
+// biome-ignore format: a table
+const table: Readonly<Record<FaultKind, Row>> = {
+  kill:          { weight: 5, least: 50,    most: 3_000 },
+  restart:       { weight: 2, least: 0,     most: 1_000 },
+  pause:         { weight: 3, least: 200,   most: 5_000 },
+  cut:           { weight: 4, least: 300,   most: 6_000 },
+  'cut-one-way': { weight: 4, least: 300,   most: 6_000 },
+  slow:          { weight: 3, least: 1_000, most: 6_000 },
+  clock:         { weight: 3, least: 2_000, most: 12_000 },
+  deactivate:    { weight: 1, least: 200,   most: 2_000 },
+  recreate:      { weight: 2, least: 0,     most: 0 },
+}
+
+const QUIET_MILLISECONDS = 1_000
+const LONGEST_GAP_MILLISECONDS = 2_200
+const SLOWEST_MILLISECONDS = 300
+/** Both clocks together stay within what sessions of a sign-in (3 min) and signatures (5 min) allow. */
+const FURTHEST_CLOCK_MILLISECONDS = 75_000
+
+/** The faults of a run: a pure function of its arguments. They may overlap. */
+export function planFaults({
+  seed,
+  milliseconds,
+  kinds,
+}: {
+  seed: number
+  milliseconds: number
+  /** Those that the place of the run can do. */
+  kinds: ReadonlySet<FaultKind>
+}): Planned[] {
+  const random = createRandom(seed, 'faults')
+  const weights = Object.fromEntries(
+    Object.entries(table).map(([kind, { weight }]) => [kind, kinds.has(kind as FaultKind) ? weight : 0]),
+  ) as Record<FaultKind, number>
+  const planned: Planned[] = []
+  for (let at = QUIET_MILLISECONDS; at < milliseconds; at += random.between(100, LONGEST_GAP_MILLISECONDS)) {
+    const kind = random.weighted(weights)
+    const { least, most } = table[kind]
+    planned.push({
+      at,
+      until: Math.min(at + random.between(least, most), milliseconds),
+      fault: makeFault(kind, random),
+    })
+  }
+  return planned
+}
+
+function makeFault(kind: FaultKind, random: Random): Fault {
+  const region = random.pick(ROLES)
+  if (kind === 'slow') return { kind, region, milliseconds: random.between(5, SLOWEST_MILLISECONDS) }
+  if (kind === 'clock') {
+    const far = random.chance(0.5) ? FURTHEST_CLOCK_MILLISECONDS : 3_000
+    return { kind, region, milliseconds: random.between(-far, far) }
+  }
+  if (kind === 'deactivate' || kind === 'recreate') return { kind, region: 'secondary' }
+  return { kind, region }
+}

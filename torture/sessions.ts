@@ -1,0 +1,72 @@
+import type { Person } from './directory.ts'
+import type { Role } from './schedule.ts'
+
+/** The tokens of one sign-in. Times are milliseconds; `began` and `ended` of this process's clock. */
+export interface SessionModel {
+  person: Person
+  region: Role
+  rotates: boolean
+  began: number
+  ended: number
+  /** When the sign-in was complete on the clock of its region: the tokens carry it. */
+  origin: number
+  access: string
+  refresh: string
+  /** The refresh token that was used up for the present one, and where. */
+  former: { token: string; region: Role } | undefined
+  revocation: Fact | undefined
+  /** The answer to a rotation was lost: the present refresh token is not known. */
+  lost: boolean
+  busy: boolean
+}
+
+/** Something that was asked of a region; `pending` until it has answered. */
+export interface Fact {
+  region: Role
+  began: number
+  ended: number
+  outcome: 'pending' | 'done' | 'unknown'
+}
+
+/** All tokens that a person has got up to then are ended. */
+export interface SignOut extends Fact {
+  /** Between which moments, on the clock of the region, it was made. */
+  earliest: number
+  latest: number
+  /** The session that asked for it. */
+  by: SessionModel | undefined
+}
+
+/**
+ * live: every region accepts the tokens. ended: every region refuses them, once it has heard. open: either is right.
+ * clocks: signed out after it began, but by a region whose clock was behind the one that issued it.
+ */
+export type SessionState = 'live' | 'ended' | 'open' | 'clocks'
+
+/** What must be true of a session, by all that is known. `knownAt`: by what this region itself has acknowledged. */
+export function stateOf(session: SessionModel, knownAt?: Role): SessionState {
+  const { person, revocation, origin } = session
+  const here = (fact: Fact): boolean => fact.outcome === 'done' && (knownAt === undefined || fact.region === knownAt)
+  if (person.exists.doubt.length === 0 && !person.exists.value) return 'ended'
+  let state: SessionState = person.exists.doubt.length > 0 ? 'open' : 'live'
+  if (revocation) {
+    if (here(revocation)) return 'ended'
+    state = 'open'
+  }
+  for (const signOut of person.signOuts) {
+    const afterwards = session.ended < signOut.began
+    if (signOut.outcome === 'done' && afterwards) {
+      if (origin <= signOut.earliest || signOut.by === session) {
+        if (here(signOut)) return 'ended'
+        state = 'open'
+      } else if (state === 'live') state = 'clocks'
+    } else if (origin <= signOut.latest || signOut.by === session) state = state === 'clocks' ? 'clocks' : 'open'
+  }
+  return state
+}
+
+/** When the sign-in of an access token was complete, from its `origin_jti` (UUID version 7). */
+export function originOf(access: string): number {
+  const claims = JSON.parse(Buffer.from(access.split('.')[1] ?? '', 'base64url').toString()) as { origin_jti: string }
+  return Number.parseInt(claims.origin_jti.slice(0, 8) + claims.origin_jti.slice(9, 13), 16)
+}

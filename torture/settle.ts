@@ -1,0 +1,155 @@
+import {
+  AdminGetUserCommand,
+  AdminListGroupsForUserCommand,
+  type AttributeType,
+  InitiateAuthCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import type { Caller, Outcome } from './calls.ts'
+import {
+  addressOf,
+  type Directory,
+  emailOf,
+  FREE_ATTRIBUTES,
+  GROUPS,
+  isSettled,
+  type Person,
+  type Register,
+  registersOf,
+  type Status,
+} from './directory.ts'
+import type { Journal } from './journal.ts'
+import type { Setting } from './setting.ts'
+
+export interface SettleContext {
+  caller: Caller
+  directory: Directory
+  journal: Journal
+  setting: Setting
+}
+
+/** What a region says of a user. */
+export interface Seen {
+  username: string
+  sub: string
+  status: string
+  attributes: Readonly<Record<string, string>>
+}
+
+export const seenOf = (user: {
+  Username?: string
+  UserStatus?: string
+  UserAttributes?: AttributeType[]
+  Attributes?: AttributeType[]
+}): Seen => {
+  const attributes = Object.fromEntries(
+    (user.UserAttributes ?? user.Attributes ?? []).map(({ Name, Value }) => [Name as string, Value as string]),
+  )
+  return {
+    username: user.Username as string,
+    sub: attributes.sub as string,
+    status: user.UserStatus as string,
+    attributes,
+  }
+}
+
+export const emailIn = ({ attributes: { email, email_verified } }: Seen): string | undefined =>
+  email === undefined ? undefined : emailOf(email, email_verified === 'true')
+
+/**
+ * Asks the primary what came of the writes of a person that had no answer, and holds the rest against what was acknowledged.
+ * The caller has the person alone. Answers false when the primary could not be asked.
+ */
+export async function settle({ caller, directory, journal, setting }: SettleContext, person: Person): Promise<boolean> {
+  const { pool } = setting
+  const found = await caller.send('primary', new AdminGetUserCommand({ UserPoolId: pool, Username: person.username }))
+  if (found.kind === 'unknown' || found.kind === 'unsent') return false
+  const who = `user ${person.username} (${person.sub ?? 'of unknown sub'})`
+  const present = found.kind === 'done'
+  if (!present && found.name !== 'UserNotFoundException') {
+    journal.violation(`${who}: AdminGetUser at the primary was refused: ${found.name} ${found.message}`)
+    return false
+  }
+  // What a person was, the address that a lost write named belongs to nobody else meanwhile.
+  const decide = <T>(register: Register<T>, seen: T, what: string): void => {
+    if (seen !== register.value && !register.doubt.includes(seen)) {
+      const doubt = register.doubt.length > 0 ? ` or ${JSON.stringify(register.doubt)}` : ''
+      journal.violation(
+        `${who}: ${what} is ${JSON.stringify(seen)} at the primary; acknowledged: ${JSON.stringify(register.value)}${doubt}`,
+      )
+    }
+    register.value = seen
+    register.doubt.length = 0
+    register.version += 1
+  }
+  decide(person.exists, present, 'existence')
+  if (present) {
+    const seen = seenOf(found.output)
+    if (person.sub !== undefined && seen.sub !== person.sub) journal.violation(`${who} has another sub: ${seen.sub}`)
+    person.sub = seen.sub
+    for (const name of FREE_ATTRIBUTES) decide(person.attributes[name], seen.attributes[name], name)
+    decide(person.email, emailIn(seen), 'email')
+    const passwordInDoubt = !isSettled(person.password)
+    decide(person.status, seen.status as Status, 'status')
+    if (passwordInDoubt && !(await settlePassword({ caller, journal, setting }, person, who))) return false
+    if (GROUPS.some((group) => !isSettled(person.groups[group]))) {
+      const listed = await caller.send(
+        'primary',
+        new AdminListGroupsForUserCommand({ UserPoolId: pool, Username: person.username }),
+      )
+      if (listed.kind !== 'done') return false
+      const names = new Set(listed.output.Groups?.map(({ GroupName }) => GroupName))
+      for (const group of GROUPS) decide(person.groups[group], names.has(group), `membership of ${group}`)
+    }
+  } else for (const register of registersOf(person)) register.doubt.length = 0
+  for (const address of directory.addresses) {
+    if (address.waitsFor !== person) continue
+    address.waitsFor = undefined
+    if (present && person.email.value === emailOf(address.name, true)) address.owner = person
+    else if (address.owner === person) address.owner = undefined
+  }
+  if (!present) bury(directory, person)
+  return true
+}
+
+/** A person who is no more; the address is free again. */
+export function bury(directory: Directory, person: Person): void {
+  for (const address of directory.addresses) if (address.owner === person) address.owner = undefined
+  if (directory.people.get(person.username) === person) directory.people.delete(person.username)
+  if (person.sub !== undefined) directory.past.push(person)
+}
+
+/** Whether a password was accepted, whatever comes after it. */
+export function isRight(outcome: Outcome<unknown>): boolean {
+  return outcome.kind === 'done' || (outcome.kind === 'refused' && outcome.name === 'UserNotConfirmedException')
+}
+
+async function settlePassword(
+  { caller, journal, setting }: Pick<SettleContext, 'caller' | 'journal' | 'setting'>,
+  { username, password }: Person,
+  who: string,
+): Promise<boolean> {
+  for (const candidate of [...password.doubt, password.value]) {
+    const outcome = await caller.send(
+      'primary',
+      new InitiateAuthCommand({
+        ClientId: setting.client,
+        AuthFlow: 'USER_PASSWORD_AUTH',
+        AuthParameters: { USERNAME: username, PASSWORD: candidate },
+      }),
+    )
+    if (outcome.kind === 'unknown' || outcome.kind === 'unsent') return false
+    if (outcome.kind === 'refused' && outcome.message === 'Password attempts exceeded') return false
+    if (!isRight(outcome)) continue
+    password.value = candidate
+    password.doubt.length = 0
+    password.version += 1
+    return true
+  }
+  journal.violation(`${who}: neither the last password nor the one before it is accepted at the primary`)
+  password.doubt.length = 0
+  return true
+}
+
+/** The address that a value of the email register names, if it is one of those that move. */
+export const findAddress = ({ addresses }: Directory, email: string | undefined) =>
+  addresses.find(({ name }) => name === addressOf(email))
