@@ -42,7 +42,8 @@ export async function dispatch(context: Context, request: Request): Promise<Answ
   let pool: Pool | undefined
   let outcome = 'ok'
   try {
-    if (!isOperation(request.operation)) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(request.operation)}`)
+    if (!isOperation(request.operation))
+      throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(request.operation)}`)
     const row: OperationRow = operations[request.operation]
     if (row.caller === 'account' || row.caller === 'pool') request.checkSignature()
     const input = validateInput(request.operation, parse(request.body)) as Record<string, unknown>
@@ -88,8 +89,10 @@ export function parse(body: Buffer): unknown {
 export function inProtocol(error: unknown): CognitoError {
   if (error instanceof CognitoError) return error
   if (error instanceof NotPrimaryError) return operationNotEnabled()
-  if (error instanceof CodeDeliveryFailedError) return new CognitoError('CodeDeliveryFailureException', 'The code could not be delivered.', { cause: error })
-  if (error instanceof KeyUnavailableError) return new CognitoError('InternalErrorException', 'The KMS key of the user pool cannot be used.', { cause: error })
+  if (error instanceof CodeDeliveryFailedError)
+    return new CognitoError('CodeDeliveryFailureException', 'The code could not be delivered.', { cause: error })
+  if (error instanceof KeyUnavailableError)
+    return new CognitoError('InternalErrorException', 'The KMS key of the user pool cannot be used.', { cause: error })
   return new CognitoError('InternalErrorException', 'An internal error occurred.', { cause: error })
 }
 

@@ -1,5 +1,5 @@
 import type { Context } from '../identity/context.ts'
-import type { AccountCall, ClientCall, PoolCall, TokenCall } from './callers.ts'
+import type { AccountCall, ClientCall, PoolCall, SessionCall, TokenCall } from './callers.ts'
 import type { ReplicaRight } from './gate.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
@@ -30,12 +30,20 @@ export interface OperationRow {
   handler: Handler<never, never> | undefined
 }
 
-type Erased = Handler<never, never>
+type Maker<C> = <Name extends OperationName>(
+  replica: ReplicaRight,
+  effect: Effect,
+  handler?: Handler<Name, C>,
+) => OperationRow
+
+const rowsOf =
+  <C>(caller: Caller): Maker<C> =>
+  (replica, effect, handler) => ({ caller, effect, replica, handler: handler as OperationRow['handler'] })
 
 // One constructor per kind of caller, so that the compiler holds each handler to what it will be given.
-export const account = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, AccountCall>): OperationRow => ({ caller: 'account', effect, replica, handler: handler as Erased | undefined })
-export const pool = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, PoolCall>): OperationRow => ({ caller: 'pool', effect, replica, handler: handler as Erased | undefined })
-export const client = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, ClientCall>): OperationRow => ({ caller: 'client', effect, replica, handler: handler as Erased | undefined })
-export const token = <N extends OperationName>(replica: ReplicaRight, effect: Effect, handler?: Handler<N, TokenCall>): OperationRow => ({ caller: 'token', effect, replica, handler: handler as Erased | undefined })
-export const session = (replica: ReplicaRight, effect: Effect): OperationRow => ({ caller: 'session', effect, replica, handler: undefined })
-export const feedback = (replica: ReplicaRight, effect: Effect): OperationRow => ({ caller: 'feedback', effect, replica, handler: undefined })
+export const account = rowsOf<AccountCall>('account')
+export const pool = rowsOf<PoolCall>('pool')
+export const client = rowsOf<ClientCall>('client')
+export const token = rowsOf<TokenCall>('token')
+export const session = rowsOf<SessionCall>('session')
+export const feedback = rowsOf<PoolCall>('feedback')
