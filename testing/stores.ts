@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Clock } from '../packages/server/src/clock.ts'
+import { readLog } from '../packages/server/src/store/changes.ts'
 import { openStore, type Store } from '../packages/server/src/store/store.ts'
+import { until } from './regions.ts'
 
 export interface TestStore {
   store: Store
@@ -52,6 +54,16 @@ export async function openTestStore(
       await administer(server, `drop database if exists ${name} with (force)`)
     },
   }
+}
+
+/**
+ * Waits until all that was committed can be read in the log. On PostgreSQL a transaction that writes to any database of the
+ * server holds the log back, those of other tests included.
+ */
+export async function settled({ engine }: Pick<Store, 'engine'>): Promise<void> {
+  await until(async () => !(await readLog(engine, { after: 0, limit: 1, now: 0 })).held, {
+    what: 'a log that is not held',
+  })
 }
 
 async function administer(server: string, statement: string): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { engines } from '../../../../testing/regions.ts'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
 import { readBatches } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
@@ -159,6 +159,7 @@ for (const engine of engines) {
           await tx.remove('member', { pool, key: 'b' })
           await tx.put('member', { pool, key: 'c', body: 'again' })
         })
+        await settled(store)
         const batches = await readBatches(store.engine, { after: 0, limit: 1_000 })
         for (const { changes } of batches) {
           await replica.store.transaction(async (connection) => {

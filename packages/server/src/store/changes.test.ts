@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { engines, until } from '../../../../testing/regions.ts'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
 import { type Batch, readBatches, readHead, readTrimmed, trimChanges } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
@@ -19,9 +19,17 @@ interface OpenTransaction {
   rollBack(): Promise<void>
 }
 
+const endings = new Set<PromiseWithResolvers<void>>()
+/** A test that failed may have left some open, and the store could not be closed then. */
+afterEach(() => {
+  for (const ending of endings) ending.reject(new Error('the test has ended'))
+  endings.clear()
+})
+
 async function begin(store: Store): Promise<OpenTransaction> {
   const opened = Promise.withResolvers<Transaction>()
   const ending = Promise.withResolvers<void>()
+  endings.add(ending)
   const done = store.write(async (tx) => {
     opened.resolve(tx)
     await ending.promise
@@ -44,15 +52,25 @@ async function begin(store: Store): Promise<OpenTransaction> {
 function createFollower(store: Store, limit = 1_000) {
   let position = 0
   const batches: Batch[] = []
-  return {
+  const follower = {
     batches,
     keys: () => batches.flatMap(({ changes }) => changes.map(({ key }) => key)),
+    /** Reads all that was committed. While a transaction of the test is open, this would wait for it. */
+    catchUp: async (): Promise<void> => {
+      await settled(store)
+      for (let before = -1; before < batches.length; ) {
+        before = batches.length
+        await follower.read()
+      }
+    },
+    /** Reads one page of what can be read now. */
     read: async (): Promise<void> => {
       const read = await readBatches(store.engine, { after: position, limit })
       batches.push(...read)
       position = read.at(-1)?.position ?? position
     },
   }
+  return follower
 }
 
 const put = (tx: Transaction, key: string, body = '1'): Promise<void> => tx.put('group', { pool, key, body })
@@ -88,7 +106,7 @@ for (const engine of engines) {
         })
       }
       const whole = createFollower(store)
-      await whole.read()
+      await whole.catchUp()
       for (const limit of [1, 2, 3]) {
         const follower = createFollower(store, limit)
         for (const _ of whole.batches) await follower.read()
@@ -103,7 +121,7 @@ for (const engine of engines) {
 
     it('tells nothing of a transaction that is open, nor of one that was rolled back', async () => {
       const follower = createFollower(store)
-      await follower.read()
+      await follower.catchUp()
       const known = follower.keys().length
       const head = await readHead(store.engine)
       const open = await begin(store)
@@ -112,19 +130,20 @@ for (const engine of engines) {
       assert.equal(await readHead(store.engine), head)
       await open.rollBack()
       await store.write((tx) => put(tx, 'later'))
-      await follower.read()
+      await follower.catchUp()
       assert.deepEqual(follower.keys().slice(known), ['later'])
     })
 
     it('is trimmed up to a position; what follows stays, and numbers go on', async () => {
       await store.write((tx) => put(tx, 'trimmed'))
       const follower = createFollower(store)
-      await follower.read()
+      await follower.catchUp()
       const upTo = follower.batches.at(-1)?.position as number
       await store.write((tx) => put(tx, 'kept'))
       assert.ok((await trimChanges(store.engine, upTo)) > 0)
       assert.equal(await readTrimmed(store.db), upTo)
       assert.equal(await trimChanges(store.engine, upTo), 0)
+      await settled(store)
       const after = await readBatches(store.engine, { after: 0, limit: 1_000 })
       assert.deepEqual(
         after.flatMap(({ changes }) => changes.map(({ key }) => key)),
@@ -134,6 +153,7 @@ for (const engine of engines) {
       const head = await readHead(store.engine)
       assert.equal(head, after.at(-1)?.position)
       await store.write((tx) => put(tx, 'next'))
+      await settled(store)
       const [next] = await readBatches(store.engine, { after: head, limit: 10 })
       assert.deepEqual(
         next?.changes.map(({ key }) => key),
@@ -144,8 +164,10 @@ for (const engine of engines) {
 
     it('a removal that is not trimmed keeps its tombstone', async () => {
       await store.write((tx) => put(tx, 'first'))
+      await settled(store)
       const head = await readHead(store.engine)
       await store.write((tx) => put(tx, 'doomed'))
+      await settled(store)
       const [written] = await readBatches(store.engine, { after: head, limit: 1 })
       await store.write((tx) => tx.remove('group', { pool, key: 'doomed' }))
       await trimChanges(store.engine, head)
@@ -171,7 +193,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
   it('a reader never steps over a transaction that holds a lower number', async () => {
     const [here, there] = stores
     const follower = createFollower(here)
-    await follower.read()
+    await follower.catchUp()
     const known = follower.keys().length
     const slow = await begin(here)
     await put(slow.tx, 'slow')
@@ -179,14 +201,14 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     await follower.read()
     assert.deepEqual(follower.keys().slice(known), [], 'what came after the open transaction waits for it')
     await slow.commit()
-    await follower.read()
+    await follower.catchUp()
     assert.deepEqual(follower.keys().slice(known), ['slow', 'quick'])
   })
 
   it('a transaction that has a number and wrote nothing yet is waited for too', async () => {
     const [here, there] = stores
     const follower = createFollower(there)
-    await follower.read()
+    await follower.catchUp()
     const known = follower.keys().length
     const slow = await begin(here)
     await here.engine.transactionNumber(slow.tx.connection)
@@ -195,7 +217,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     assert.equal(follower.keys().length, known)
     await put(slow.tx, 'slow')
     await slow.commit()
-    await follower.read()
+    await follower.catchUp()
     assert.deepEqual(follower.keys().slice(known), ['slow', 'quick'])
   })
 
@@ -209,6 +231,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     await slow.commit()
     const row = await here.find('group', { pool, key: 'row' })
     assert.equal(row?.body, 'slow')
+    await settled(here)
     const changes = (await readBatches(here.engine, { after: 0, limit: 1_000 }))
       .flatMap((batch) => batch.changes)
       .filter(({ key }) => key === 'row')
@@ -232,7 +255,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
       fc.asyncProperty(moves, fc.integer({ min: 1, max: 4 }), async (plan, limit) => {
         round += 1
         const follower = createFollower(stores[0], limit)
-        while ((await readHead(stores[0].engine)) > (follower.batches.at(-1)?.position ?? 0)) await follower.read()
+        await follower.catchUp()
         const known = follower.batches.length
         const open: { transaction: OpenTransaction; keys: string[] }[] = []
         const committed: string[][] = []
@@ -259,7 +282,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
           if (move === 'read') await follower.read()
         }
         while (open.length > 0) await end(0, true)
-        while ((await readHead(stores[0].engine)) > (follower.batches.at(-1)?.position ?? 0)) await follower.read()
+        await follower.catchUp()
         const read = follower.batches.slice(known).map(({ changes }) => changes.map(({ key }) => key))
         const byFirst = (a: string[], b: string[]) => String(a[0]).localeCompare(String(b[0]), 'en', { numeric: true })
         assert.deepEqual(read.sort(byFirst), committed.sort(byFirst))
@@ -270,6 +293,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
 
   it('numbers of a row rise in the order in which its writers had it, and a follower ends with the same rows', async () => {
     const keys = ['x', 'y', 'z']
+    await settled(stores[0])
     const start = await readHead(stores[0].engine)
     await Promise.all(
       Array.from({ length: 60 }, (_, at) =>
@@ -282,6 +306,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
         }),
       ),
     )
+    await settled(stores[0])
     const batches = await readBatches(stores[0].engine, { after: start, limit: 1_000 })
     const changes = batches.flatMap((batch) => batch.changes)
     for (const key of keys) {
@@ -331,6 +356,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
 
   it('the head waits for open transactions and then passes them', async () => {
     const [here] = stores
+    await settled(here)
     const head = await readHead(here.engine)
     const slow = await begin(here)
     await put(slow.tx, 'slow')

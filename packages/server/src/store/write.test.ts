@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { engines } from '../../../../testing/regions.ts'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
 import { readBatches } from './changes.ts'
 import { type Kind, ONLY, type Topology } from './kinds.ts'
 import type { Store } from './store.ts'
@@ -34,10 +34,12 @@ for (const engine of engines) {
       return pool
     }
 
-    const changesOf = async (pool: string, kind?: Kind): Promise<Change[]> =>
-      (await readBatches(store.engine, { after: 0, limit: 10_000 }))
+    const changesOf = async (pool: string, kind?: Kind): Promise<Change[]> => {
+      await settled(store)
+      return (await readBatches(store.engine, { after: 0, limit: 10_000 }))
         .flatMap(({ changes }) => changes)
         .filter((change) => change.pool === pool && (kind === undefined || change.kind === kind))
+    }
 
     const refused = (work: (tx: Transaction) => Promise<unknown>, error: new (...a: never[]) => Error) =>
       assert.rejects(store.write(work), (thrown) => thrown instanceof error)
