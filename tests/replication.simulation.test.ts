@@ -13,7 +13,7 @@ import { createEraser, type Eraser } from '../packages/server/src/replication/er
 import { CursorMovedError, createFollower, type Follower } from '../packages/server/src/replication/follower.ts'
 import type { FeedBatch, Inventory, RowAddress, Source } from '../packages/server/src/replication/messages.ts'
 import { createSupplier, type Supplier } from '../packages/server/src/replication/supplier.ts'
-import { trimChanges } from '../packages/server/src/store/changes.ts'
+import { purgeTombstones, trimChanges } from '../packages/server/src/store/changes.ts'
 import { ONLY } from '../packages/server/src/store/kinds.ts'
 import type { Replica, ReplicaStatus, SignOut } from '../packages/server/src/store/merge.ts'
 import {
@@ -68,6 +68,20 @@ interface World {
   lossy: boolean
   log: string[]
 }
+
+/** How often, in a hundred or so steps, the worst happens. */
+interface Troubles {
+  gaps: number
+  backups: number
+  restores: number
+}
+
+const TROUBLES: readonly Troubles[] = [
+  { gaps: 0, backups: 0, restores: 0 },
+  { gaps: 4, backups: 0, restores: 0 },
+  { gaps: 1, backups: 2, restores: 2 },
+  { gaps: 0, backups: 1, restores: 4 },
+]
 
 class CutError extends Error {}
 
@@ -272,7 +286,7 @@ async function changeReplica({ dice, nodes }: World, pool: string, owner: Node):
   })
 }
 
-async function step(world: World, { backups }: { backups: boolean }): Promise<void> {
+async function step(world: World, { gaps, backups, restores }: Troubles): Promise<void> {
   const { dice, nodes, links } = world
   const [pool, owner] = dice.pick([...world.pools])
   const link = dice.pick(links)
@@ -305,17 +319,18 @@ async function step(world: World, { backups }: { backups: boolean }): Promise<vo
     [4, 'cut', async () => close(link)],
     [4, `trim ${node.name}`, () => node.supplier.trim()],
     [
-      1,
+      gaps,
       `trim ${node.name} early`,
       async () => {
         world.lossy = true
         await trimChanges(node.mortal.store.engine, Number.MAX_SAFE_INTEGER)
+        await purgeTombstones(node.mortal.store.engine, Number.MAX_SAFE_INTEGER)
       },
     ],
     [1, `restart ${node.name}`, () => restartNode(world, node, 'restart')],
-    [backups ? 1 : 0, `back up ${node.name}`, () => restartNode(world, node, 'backUp')],
+    [backups, `back up ${node.name}`, () => restartNode(world, node, 'backUp')],
     [
-      backups && node.mortal.restorable ? 1 : 0,
+      node.mortal.restorable ? restores : 0,
       `restore ${node.name}`,
       () => {
         world.lossy = true
@@ -401,8 +416,8 @@ async function checkEqual(world: World): Promise<void> {
 async function runHistory(seed: number, engine: EngineName): Promise<void> {
   const world = await createWorld(seed, engine)
   try {
-    const backups = world.dice.chance(0.5)
-    for (let at = 0; at < STEPS; at += 1) await step(world, { backups })
+    const troubles = world.dice.pick(TROUBLES)
+    for (let at = 0; at < STEPS; at += 1) await step(world, troubles)
     world.log.push('settle')
     await settle(world)
     await checkEqual(world)
