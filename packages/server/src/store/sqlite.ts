@@ -32,7 +32,7 @@ export function openSqlite(file: string): Engine {
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
     close: async () => {
-      single.close()
+      if (single.isOpen) single.close()
       await reader.db.destroy()
       await writer.db.destroy()
     },
