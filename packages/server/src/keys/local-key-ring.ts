@@ -35,7 +35,10 @@ export interface LocalKeyRing extends KeyProvider {
   readonly accountId: string
   keyArn(id: string): string
   aliasArn(name: string): string
-  /** Makes, once for the region, the hidden key that stands for the AWS-owned one; answers its ARN. */
+  /**
+   * Makes, once for the region, the hidden key that stands for the AWS-owned one; answers its ARN. Throws KeyUnavailableError
+   * when the master key is not the one that the key was made under.
+   */
   ensureServiceKey(): Promise<string>
 
   create(draft: KeyDraft & { multiRegion: boolean }): Promise<KeyRecord>
@@ -401,7 +404,12 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     ensureServiceKey: async () => {
       const address = { pool: POOL, key: SERVICE_KEY }
       const known = await store.find('kms-alias', address)
-      if (known) return keyArn((JSON.parse(known.body) as AliasRecord).keyId)
+      if (known) {
+        const { keyId } = JSON.parse(known.body) as AliasRecord
+        // Opened at once: with another master key no pool of this store could be read.
+        await cache.get(keyId)
+        return keyArn(keyId)
+      }
       const id = await store.write(async (tx) => {
         const present = await tx.lock('kms-alias', address)
         if (present) return (JSON.parse(present.body) as AliasRecord).keyId
