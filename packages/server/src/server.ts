@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
-import { createServer as createHttpServer } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { type Clock, systemClock } from './clock.ts'
@@ -45,6 +45,8 @@ export interface Patience {
 }
 const PATIENCE: Patience = { headers: 15_000, request: 30_000, idle: 65_000, sweep: 5_000 }
 const KEY_SWEEP_MILLISECONDS = 30_000
+/** How long a region that stops waits for the answers that are under way: less than who stops it waits for the process. */
+const DRAIN_MILLISECONDS = 5_000
 
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
@@ -126,7 +128,9 @@ export async function createRegion(
       )
     : createHttpServer(connections, listener)
 
+  const close = drainable(server)
   const stopping = new AbortController()
+  let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
 
   return {
@@ -148,17 +152,45 @@ export async function createRegion(
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
     stop: async () => {
-      stopping.abort()
-      await replication.stop()
-      await sweeping
-      const { promise, resolve } = Promise.withResolvers<void>()
-      server.close(() => resolve())
-      server.closeIdleConnections()
-      server.closeAllConnections()
-      await promise
-      await awsKms?.stop()
-      await store.close()
+      stopped ??= (async () => {
+        stopping.abort()
+        await Promise.all([close(), replication.stop(), sweeping])
+        await awsKms?.stop()
+        await store.close()
+      })()
+      await stopped
     },
+  }
+}
+
+/**
+ * Answers a function that closes a server: nothing new is taken, connections end with the answer that is under way, and all of
+ * them after `DRAIN_MILLISECONDS`.
+ */
+function drainable(server: HttpServer | HttpsServer): () => Promise<void> {
+  const underWay = new Set<ServerResponse>()
+  let closing = false
+  let drained = Promise.withResolvers<void>()
+  server.prependListener('request', (_, response: ServerResponse) => {
+    if (closing) response.shouldKeepAlive = false
+    underWay.add(response)
+    response.once('close', () => {
+      underWay.delete(response)
+      if (underWay.size === 0) drained.resolve()
+    })
+  })
+  return async () => {
+    closing = true
+    for (const response of underWay) response.shouldKeepAlive = false
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    if (underWay.size > 0) {
+      drained = Promise.withResolvers()
+      const deadline = setTimeout(() => drained.resolve(), DRAIN_MILLISECONDS)
+      await drained.promise
+      clearTimeout(deadline)
+    }
+    server.closeAllConnections()
+    await closed
   }
 }
 

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import { AdminCreateUserCommand, AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { createPool } from '../testing/pools.ts'
+import { engines, startRegions } from '../testing/regions.ts'
+
+for (const engine of engines) {
+  describe(`a region on ${engine} that is asked to stop`, () => {
+    /** Takes the region's messages, and answers when the test says so. */
+    const inbox = createServer((_, response) => inbox.emit('message', response))
+
+    before(async () => {
+      inbox.listen(0, '127.0.0.1')
+      await once(inbox, 'listening')
+    })
+    after(() => inbox.close())
+
+    it('answers the call that is under way, and takes no other', async () => {
+      const url = `http://127.0.0.1:${(inbox.address() as AddressInfo).port}/`
+      const config = { messages: { kind: 'inbox', url } } as const
+      const plane = await startRegions({ engine, regions: ['us-west-2'], config })
+      try {
+        const { cognito, region } = plane.primary
+        const UserPoolId = await createPool(plane.primary)
+        const sending = once(inbox, 'message')
+        const call = cognito.send(
+          new AdminCreateUserCommand({
+            UserPoolId,
+            Username: 'ada',
+            UserAttributes: [{ Name: 'email', Value: 'ada@example.com' }],
+            DesiredDeliveryMediums: ['EMAIL'],
+          }),
+        )
+        const [response] = (await sending) as [ServerResponse]
+        const stopped = region.stop()
+        await assert.rejects(cognito.send(new AdminGetUserCommand({ UserPoolId, Username: 'ada' })), {
+          code: 'ECONNREFUSED',
+        })
+        response.end()
+        assert.equal((await call).User?.Username, 'ada')
+        await stopped
+      } finally {
+        await plane.stop()
+      }
+    })
+  })
+}
