@@ -33,15 +33,19 @@ export interface IssuedTokens {
   expiresInSeconds: number
 }
 
-/** The grant of a sign-in that is complete now. */
+/**
+ * The grant of a sign-in that is complete now. `signedOut`: the moment of the user's last sign-out (ms since the epoch), which may
+ * have been made by a clock that was ahead; the sign-in comes after it all the same.
+ */
 export function newGrant(
   clock: Pick<Clock, 'now' | 'randomBytes'>,
-  { sub, client }: Pick<Grant, 'sub' | 'client'>,
+  { sub, client, signedOut }: Pick<Grant, 'sub' | 'client'> & { signedOut: number },
 ): Grant {
+  const complete = Math.max(clock.now(), signedOut + 1)
   return {
     sub,
     client,
-    origin: timedUuid(clock),
+    origin: timedUuid({ now: () => complete, randomBytes: clock.randomBytes }),
     eventId: timedUuid(clock),
     authTime: Math.floor(clock.now() / 1000),
     scopes: [SELF_SERVICE_SCOPE],

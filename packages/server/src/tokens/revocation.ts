@@ -23,6 +23,12 @@ export async function isEnded(store: Pick<Store, 'find'>, pool: string, { sub, o
   return signedOut !== undefined && timeOfUuid(origin) <= (JSON.parse(signedOut.body) as SignOut).before
 }
 
+/** The moment of the newest sign-out that this region has heard of (ms since the epoch); 0 when there was none. */
+export async function lastSignOut(store: Pick<Store, 'find'>, pool: string, sub: string): Promise<number> {
+  const row = await store.find('sign-out', { pool, key: sub })
+  return row ? (JSON.parse(row.body) as SignOut).before : 0
+}
+
 /** Ends the tokens of one family. `expires`: when its refresh token ends by itself, in ms since the epoch. */
 export function revokeFamily(
   tx: Transaction,

@@ -1,6 +1,7 @@
 import { CognitoError } from '../../errors.ts'
 import { issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
 import type { Grant } from '../../tokens/refresh-token.ts'
+import { lastSignOut } from '../../tokens/revocation.ts'
 import { listAttributes, requiredAttributes } from '../attributes.ts'
 import type { Context } from '../context.ts'
 import type { Pool } from '../pool.ts'
@@ -24,7 +25,8 @@ export async function nextStep(
   if (user.status === 'FORCE_CHANGE_PASSWORD') return askNewPassword(context, place, { user, flow })
   checkNeedsNoMfa(place.pool, user)
   const { pool, client } = place
-  const grant = newGrant(context.clock, { sub: user.sub, client: client.id })
+  const signedOut = await lastSignOut(context.store, pool.id, user.sub)
+  const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOut })
   const tokens = await tokensFor(context, place, { user, grant })
   const refreshToken = issueRefreshToken(context, { place: { pool: pool.id, cipher: place.cipher }, client, grant })
   context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })

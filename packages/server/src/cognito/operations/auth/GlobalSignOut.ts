@@ -3,6 +3,8 @@ import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const GlobalSignOut: Handler<'GlobalSignOut', TokenCall> = async (context, call) => {
-  await signOutEverywhere(context, call, { sub: call.user.sub, how: 'user' })
+  const { user, claims } = call
+  const origin = claims.origin_jti ?? claims.event_id
+  await signOutEverywhere(context, call, { sub: user.sub, how: 'user', origin })
   return {}
 }
