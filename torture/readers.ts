@@ -19,20 +19,20 @@ import type { SettleContext } from './settle.ts'
 
 /** How often each is tried. */
 const WEIGHTS = {
-  signIn: 14,
-  signInBySrp: 4,
+  signIn: 24,
+  signInBySrp: 8,
   getUser: 30,
   refresh: 14,
   rotate: 10,
   reuse: 2,
   revoke: 4,
-  signOut: 3,
-  signOutByAdmin: 2,
+  signOut: 2,
+  signOutByAdmin: 1,
 } as const
 type Read = keyof typeof WEIGHTS
 
 const THINKING_MILLISECONDS = 8
-const AWAY_MILLISECONDS = 60
+const AWAY_MILLISECONDS = 150
 /** A person does not collect sessions for ever. */
 const MOST_SESSIONS = 40
 

@@ -30,7 +30,7 @@ export interface TortureReport {
 }
 
 const WRITERS = 6
-const READERS = 6
+const READERS = 8
 const PROGRESS_MILLISECONDS = 5_000
 const LOOK_MILLISECONDS = 1_000
 const MOST_MEBIBYTES = 400

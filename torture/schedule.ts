@@ -27,7 +27,7 @@ interface Row {
 /** How often each comes, and how long it lasts (ms): on both sides of the 3 s after which a silent link is given up. */
 // biome-ignore format: a table
 const table: Readonly<Record<FaultKind, Row>> = {
-  kill:          { weight: 5, least: 50,    most: 3_000 },
+  kill:          { weight: 5, least: 20,    most: 1_500 },
   restart:       { weight: 2, least: 0,     most: 1_000 },
   pause:         { weight: 3, least: 200,   most: 5_000 },
   cut:           { weight: 4, least: 300,   most: 6_000 },
@@ -39,7 +39,7 @@ const table: Readonly<Record<FaultKind, Row>> = {
 }
 
 const QUIET_MILLISECONDS = 1_000
-const LONGEST_GAP_MILLISECONDS = 2_200
+const LONGEST_GAP_MILLISECONDS = 2_600
 const SLOWEST_MILLISECONDS = 300
 /** Both clocks together stay within what sessions of a sign-in (3 min) and signatures (5 min) allow. */
 const FURTHEST_CLOCK_MILLISECONDS = 75_000

@@ -57,7 +57,7 @@ const SLOTS = 24
 const MOST_CLIENTS = 60
 const THINKING_MILLISECONDS = 6
 /** After a call that did not reach the region. */
-const AWAY_MILLISECONDS = 60
+const AWAY_MILLISECONDS = 150
 
 /** Writes at the primary until told to end. Each writer has a stream of chances of its own. */
 export async function runWriter(
