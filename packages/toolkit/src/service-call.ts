@@ -31,16 +31,16 @@ class Sha256 {
 const bytesOf = (data: ArrayBuffer | ArrayBufferView): Uint8Array =>
   ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 
-const PATIENCE_MILLISECONDS = 30_000
-
 export function createServiceCaller({
   endpoint,
   region,
   credentials,
+  patienceMilliseconds = 30_000,
 }: {
   endpoint: string
   region: string
   credentials: { accessKeyId: string; secretAccessKey: string }
+  patienceMilliseconds?: number
 }): ServiceCaller {
   const signer = new SignatureV4({ service: 'cognito-idp', region, credentials, sha256: Sha256 })
   const { protocol, hostname, port, host } = new URL(endpoint)
@@ -63,7 +63,7 @@ export function createServiceCaller({
       method: 'POST',
       headers,
       body: signed.body as string,
-      signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),
+      signal: AbortSignal.timeout(patienceMilliseconds),
     })
     const result = (await response.json()) as Result & { __type?: string; message?: string }
     if (!response.ok)

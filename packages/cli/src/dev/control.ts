@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { createServiceCaller } from '@twinpool/toolkit'
 import { createInbox } from './inbox.ts'
 import type { Plane } from './plane.ts'
 import type { RegionProcess } from './region-process.ts'
 
 const BODY_BYTES = 4 * 1024 * 1024
 const HEALTH_PATIENCE_MILLISECONDS = 1_000
+const FORWARD_PATIENCE_MILLISECONDS = 5_000
 const WELL_KNOWN = /^\/[\w-]+_[0-9a-zA-Z]+\/\.well-known\/(?:jwks\.json|openid-configuration)$/
 const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|stop|start|pause|resume|clock|cut|heal|slow)$/
 const FURTHEST_CLOCK_MILLISECONDS = 24 * 3_600_000
@@ -170,6 +172,8 @@ async function pass(
   const { hostname, port } = new URL(region.endpoint)
   const { connection: _, 'transfer-encoding': __, ...kept } = headers
   const outward = request({ hostname, port, method, path: url, headers: { ...kept, 'content-length': body.length } })
+  // A region that is paused accepts and never answers.
+  outward.setTimeout(FORWARD_PATIENCE_MILLISECONDS, () => outward.destroy(new Error('no answer in time')))
   outward.end(body)
   const [response] = (await once(outward, 'response')) as [IncomingMessage]
   return response
@@ -177,10 +181,10 @@ async function pass(
 
 async function describe(plane: Plane) {
   const regions = await Promise.all(
-    [...plane.regions.values()].map(async (region) => [
-      region.name,
-      { ...describeRegion(plane, region), health: await healthOf(region) },
-    ]),
+    [...plane.regions.values()].map(async (region) => {
+      const [health, replication] = await Promise.all([healthOf(region), replicationOf(plane, region)])
+      return [region.name, { ...describeRegion(plane, region), health, replication }]
+    }),
   )
   return { regions: Object.fromEntries(regions) }
 }
@@ -211,6 +215,16 @@ async function healthOf({ endpoint, state }: RegionProcess): Promise<unknown> {
   } catch {
     return { status: 'silent' }
   }
+}
+
+/** Peers, lag and copies, as the region itself tells them. */
+async function replicationOf({ credentials }: Plane, { name, endpoint, state }: RegionProcess): Promise<unknown> {
+  if (state !== 'running') return undefined
+  const ask = createServiceCaller({
+    ...{ endpoint, region: name, credentials },
+    patienceMilliseconds: HEALTH_PATIENCE_MILLISECONDS,
+  })
+  return ask<object>('GetReplicationStatus', {}).catch(() => undefined)
 }
 
 /** Browsers name the page that sends them, and a foreign name may have been pointed at this machine. */
