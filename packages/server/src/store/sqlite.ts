@@ -64,12 +64,21 @@ function keepPrepared(raw: DatabaseSync): (text: string) => StatementSync {
   }
 }
 
+const NOTHING = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+}
+
 /** Gives node:sqlite the form that Kysely's dialect asks for. */
 function adapt(raw: DatabaseSync, begin: string): SqliteDatabase {
   const prepare = keepPrepared(raw)
   return {
     close: () => raw.close(),
     prepare: (text) => {
+      // A full disk or a damaged file has ended the transaction already; a rollback would only hide what was wrong.
+      if (text === 'rollback' && !raw.isTransaction) return NOTHING
       const statement = prepare(text === 'begin' ? begin : text)
       return {
         reader: statement.columns().length > 0,

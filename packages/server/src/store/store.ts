@@ -1,9 +1,9 @@
-import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Connection, Engine, Touched } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
 import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
+import { createProbe } from './probe.ts'
 import { countRows, createRowReader, type PageQuery, type Row } from './rows.ts'
 import { openSqlite } from './sqlite.ts'
 import { type Address, openTransaction, type Transaction } from './write.ts'
@@ -23,7 +23,7 @@ export interface Store {
   transaction<T>(work: (connection: Connection, touched: Touched[]) => Promise<T>): Promise<T>
   /** Hears of every durable change of the region, whichever of its processes made it; `undefined`: some may have been missed. */
   onChange(heard: (touched: readonly Touched[] | undefined) => void): () => void
-  /** Rejects when the store cannot be read now. */
+  /** Rejects, with what is wrong, when the store cannot be read or written now. */
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -36,6 +36,7 @@ export async function openStore(
   { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
 ): Promise<Store> {
   const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
+  const probe = createProbe(engine, clock)
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
   const tell = (touched: readonly Touched[] | undefined): void => {
     for (const listener of listeners) listener(touched)
@@ -43,13 +44,18 @@ export async function openStore(
 
   const transaction: Store['transaction'] = async (work) => {
     let touched: Touched[] = []
-    const result = await engine.transaction(async (connection) => {
+    const ending = engine.transaction(async (connection) => {
       touched = []
       const value = await work(connection, touched)
       const cached = touched.filter(isCached)
       if (cached.length > 0) await engine.announce(connection, cached)
       return value
     })
+    ending.then(
+      () => probe.ended('committed'),
+      () => probe.ended('failed'),
+    )
+    const result = await ending
     if (touched.length > 0) tell(touched)
     return result
   }
@@ -78,9 +84,7 @@ export async function openStore(
       listeners.add(heard)
       return () => listeners.delete(heard)
     },
-    check: async () => {
-      await sql`select version from schema_version`.execute(engine.reader)
-    },
+    check: probe.check,
     close: () => engine.close(),
   }
 }

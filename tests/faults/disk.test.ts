@@ -1,0 +1,169 @@
+/** A disk that takes nothing any more, under a region on SQLite. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  CreateUserPoolCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { until } from '../../testing/regions.ts'
+import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+
+const run = (program: string, ...args: string[]): string =>
+  execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+
+/** Why a disk cannot be made here; undefined where it can. */
+function whyNot(make: (directory: string) => void): string | undefined {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux can mount a disk'
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-disk-'))
+  try {
+    make(directory)
+    run('umount', directory)
+    return undefined
+  } catch (error) {
+    return `no such disk can be made here: ${(error as Error).message.split('\n', 1)[0]}`
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+    rmSync(`${directory}.img`, { force: true })
+  }
+}
+
+function mountMemory(directory: string): void {
+  run('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory)
+}
+
+/** A file system of its own in a file, that can be told to have found an error; answers where it is told. */
+function mountImage(directory: string): string {
+  const image = `${directory}.img`
+  if (!existsSync(image)) {
+    writeFileSync(image, '')
+    truncateSync(image, 16 << 20)
+    run('mkfs.ext4', '-q', image)
+  }
+  run('mount', '-o', 'loop,errors=remount-ro', image, directory)
+  return `/sys/fs/ext4/${basename(run('findmnt', '-n', '-o', 'SOURCE', directory))}/trigger_fs_error`
+}
+
+/** Writes users, and remembers those that the region has acknowledged. */
+function writerOf(region: () => ServedRegion) {
+  let pool: string | undefined
+  const acknowledged: string[] = []
+  return {
+    create: async (username: string): Promise<void> => {
+      const { cognito } = region()
+      pool ??= (await cognito.send(new CreateUserPoolCommand({ PoolName: 'p' }))).UserPool?.Id
+      await cognito.send(
+        new AdminCreateUserCommand({
+          UserPoolId: pool,
+          Username: username,
+          MessageAction: 'SUPPRESS',
+          UserAttributes: [{ Name: 'name', Value: 'x'.repeat(2_000) }],
+        }),
+      )
+      acknowledged.push(username)
+    },
+    checkAllPresent: async (): Promise<void> => {
+      for (const Username of acknowledged) {
+        await region().cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username }))
+      }
+    },
+  }
+}
+
+const INTERNAL_ERROR = (error: { name: string; $metadata: { httpStatusCode: number } }): boolean => {
+  assert.equal(error.name, 'InternalErrorException')
+  assert.equal(error.$metadata.httpStatusCode, 500)
+  return true
+}
+
+describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
+  let disk: string
+  let region: ServedRegion
+  const { create, checkAllPresent } = writerOf(() => region)
+
+  before(async () => {
+    disk = mkdtempSync(join(tmpdir(), 'twinpool-disk-'))
+    mountMemory(disk)
+    region = await serveRegion({ config: { store: { engine: 'sqlite', file: join(disk, 'region.db') } } })
+  })
+  after(async () => {
+    await region?.stop()
+    run('umount', disk)
+    rmSync(disk, { recursive: true, force: true })
+  })
+
+  it('is a 500 for those who write, and nothing for those who read; with room again all goes on by itself', async () => {
+    await create('first')
+    const ballast = join(disk, 'ballast')
+    assert.throws(() => writeFileSync(ballast, Buffer.alloc(8 << 20)), { code: 'ENOSPC' })
+    const fill = async (): Promise<void> => {
+      for (let n = 0; n < 1_000; n += 1) await create(`user-${n}`)
+    }
+    await assert.rejects(fill(), INTERNAL_ERROR)
+    await checkAllPresent()
+    const health = await region.health()
+    assert.equal(health.code, 503)
+    assert.deepEqual(health.checks.store, { ok: false, detail: 'database or disk is full' })
+    assert.equal(health.checks.keys?.ok, true)
+    assert.match(region.log, /"operation":"AdminCreateUser".*database or disk is full/)
+
+    rmSync(ballast)
+    await until(async () => (await region.health()).code === 200, { what: 'health' })
+    await create('later')
+    await checkAllPresent()
+  })
+
+  it('or read-only from the beginning, is why a region does not start', async () => {
+    await region.stop()
+    run('mount', '-o', 'remount,ro', disk)
+    await assert.rejects(
+      serveRegion({ config: { store: { engine: 'sqlite', file: join(disk, 'region.db') } } }),
+      /attempt to write a readonly database|read-only file system/,
+    )
+  })
+})
+
+describe('a disk that has turned read-only', { skip: whyNot(mountImage) }, () => {
+  let disk: string
+  let region: ServedRegion
+  const { create, checkAllPresent } = writerOf(() => region)
+  const start = () => serveRegion({ config: { store: { engine: 'sqlite', file: join(disk, 'region.db') } } })
+
+  before(() => {
+    disk = mkdtempSync(join(tmpdir(), 'twinpool-disk-'))
+  })
+  after(async () => {
+    await region?.stop()
+    run('umount', disk)
+    rmSync(disk, { recursive: true, force: true })
+    rmSync(`${disk}.img`, { force: true })
+  })
+
+  it('is a 500 for those who write, and nothing for those who read; repaired, it has all that was acknowledged', async () => {
+    const trigger = mountImage(disk)
+    region = await start()
+    await create('first')
+    await create('second')
+    // What the kernel does when it finds the file system damaged.
+    writeFileSync(trigger, 'fault')
+    await assert.rejects(create('third'), INTERNAL_ERROR)
+    await checkAllPresent()
+    const health = await region.health()
+    assert.equal(health.code, 503)
+    assert.match(health.checks.store?.detail ?? '', /readonly|read-only|disk I\/O error/)
+
+    await region.stop()
+    run('umount', disk)
+    // 1: errors were corrected.
+    assert.throws(() => run('e2fsck', '-p', `${disk}.img`), { status: 1 })
+    mountImage(disk)
+    region = await start()
+    assert.equal((await region.health()).code, 200)
+    await checkAllPresent()
+    await create('fourth')
+  })
+})
