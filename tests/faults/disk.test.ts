@@ -122,7 +122,7 @@ describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
     run('mount', '-o', 'remount,ro', disk)
     await assert.rejects(
       serveRegion({ config: { store: { engine: 'sqlite', file: join(disk, 'region.db') } } }),
-      /attempt to write a readonly database|read-only file system/,
+      /the region cannot start: EROFS: read-only file system/,
     )
   })
 })

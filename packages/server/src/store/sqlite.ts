@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import type { Engine, Tables } from './database.ts'
@@ -13,6 +13,8 @@ export function openSqlite(file: string): Engine {
     closeSync(openSync(file, 'a', 0o600))
     chmodSync(file, 0o600)
   }
+  // SQLite says only that it is unable to open what it may not write.
+  accessSync(file, constants.R_OK | constants.W_OK)
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
   const single = open(file)
