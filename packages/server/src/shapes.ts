@@ -400,3 +400,36 @@ function checkedDocument(input: unknown): unknown {
   }
   return input
 }
+
+/** An SDK command class, as far as its types tell what goes in and what comes out. Nothing of the SDK is loaded. */
+type CommandClass = abstract new (...args: never[]) => unknown
+
+type SdkInput<Class extends CommandClass> = InstanceType<Class> extends { readonly input: infer I } ? I : never
+type SdkOutput<Class extends CommandClass> =
+  InstanceType<Class> extends {
+    resolveMiddleware(...args: never[]): (...args: never[]) => Promise<{ output: infer O }>
+  }
+    ? O
+    : never
+
+/** The SDK writes a required member as `Member: T | undefined` and an optional one as `Member?: T | undefined`. */
+type Read<T> = T extends Date
+  ? number
+  : T extends Uint8Array
+    ? Buffer
+    : T extends readonly (infer Element)[]
+      ? Read<Element>[]
+      : T extends object
+        ? { [K in keyof T]: object extends Pick<T, K> ? Read<T[K]> : Read<Exclude<T[K], undefined>> }
+        : T
+
+/**
+ * The input of an operation as the check of its shape gives it: required members are there, blobs are Buffers, timestamps
+ * are epoch seconds.
+ */
+export type InputOf<Class extends CommandClass> = Read<SdkInput<Class>>
+
+/** What a handler answers, in the SDK's terms (timestamps are Dates, blobs bytes); nothing for a void operation. */
+export type OutputOf<Class extends CommandClass> = keyof Omit<SdkOutput<Class>, '$metadata'> extends never
+  ? Record<string, never> | undefined
+  : Omit<SdkOutput<Class>, '$metadata'>

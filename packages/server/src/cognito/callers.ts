@@ -6,7 +6,15 @@ import { invalidSession, openSession, poolOfSession, type Session } from '../ide
 import { findUserBySub, type User, type UserPlace } from '../identity/user.ts'
 import { readAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { Caller } from './rows.ts'
+
+/** Who may call, and what of the call is known before the handler runs. */
+export type Caller =
+  | 'account' // signed, about the account
+  | 'pool' // signed, about the pool in UserPoolId
+  | 'client' // unsigned, by the app client in ClientId
+  | 'token' // unsigned, with an access token
+  | 'session' // unsigned, with an access token or the Session of a challenge
+  | 'feedback' // unsigned, with the token of a notification mail
 
 /** What every handler knows of the call. */
 export interface Call {

@@ -1,5 +1,5 @@
 import type { Context } from '../identity/context.ts'
-import type { AccountCall, ClientCall, PoolCall, SessionCall, TokenCall } from './callers.ts'
+import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall } from './callers.ts'
 import type { ReplicaRight } from './gate.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
@@ -12,15 +12,6 @@ export type Handler<Name extends OperationName, C> = (
   call: C,
   input: Input<Name>,
 ) => Promise<Output<Name>>
-
-/** Who may call, and what of the call is known before the handler runs. */
-export type Caller =
-  | 'account' // signed, about the account
-  | 'pool' // signed, about the pool in UserPoolId
-  | 'client' // unsigned, by the app client in ClientId
-  | 'token' // unsigned, with an access token
-  | 'session' // unsigned, with an access token or the Session of a challenge
-  | 'feedback' // unsigned, with the token of a notification mail
 
 export interface OperationRow {
   caller: Caller
