@@ -55,6 +55,9 @@ export function stateOf(session: SessionModel, knownAt?: Role): SessionState {
   }
   for (const signOut of person.signOuts) {
     const afterwards = session.ended < signOut.began
+    // A region never takes a sign-in for one from before a sign-out that it knows of.
+    const atPrimary = session.region === 'primary' && signOut.region === 'primary'
+    if (signOut.outcome === 'done' && atPrimary && session.began > signOut.ended) continue
     if (signOut.outcome === 'done' && afterwards) {
       if (origin <= signOut.earliest || signOut.by === session) {
         if (here(signOut)) return 'ended'
