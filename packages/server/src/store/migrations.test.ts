@@ -6,9 +6,9 @@ import { after, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { engines } from '../../../../testing/regions.ts'
 import { openTestStore } from '../../../../testing/stores.ts'
-import { kindNames, ONLY, tableOf } from './kinds.ts'
+import { kindNames, kinds, ONLY, tableOf } from './kinds.ts'
 import { migrate } from './migrations.ts'
-import { openStore } from './store.ts'
+import { openStore, type Store } from './store.ts'
 
 const region = 'us-west-2'
 const clock = { now: () => 1 }
@@ -48,6 +48,25 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('the planner of SQLite', () => {
+  const indexed = kindNames.flatMap((kind) => kinds[kind].index.map((name) => ({ kind, name })))
+  const planOf = async (store: Store, { kind, name }: (typeof indexed)[number], more = ''): Promise<string> => {
+    const text = `explain query plan select * from ${tableOf(kind)} where pool = ? and i_${name} = ?${more} order by key limit ?`
+    const rows = await store.engine.query<{ detail: string }>(text, ['p', 'value', ...(more ? ['after'] : []), 10])
+    return rows.map(({ detail }) => detail).join('; ')
+  }
+
+  it('looks up by every index column, however empty or full the store was, from the first open on', async () => {
+    const opened = await openTestStore('sqlite', { clock, region })
+    after(() => opened.close())
+    for (const index of indexed) {
+      const by = `SEARCH ${tableOf(index.kind)} USING INDEX ${tableOf(index.kind)}_${index.name} (pool=? AND i_${index.name}=?`
+      assert.equal(await planOf(opened.store, index), `${by})`)
+      assert.equal(await planOf(opened.store, index, ' and key > ?'), `${by} AND key>?)`)
+    }
+  })
+})
 
 describe('a store of a newer version', () => {
   it('is not opened, and its file is free again', async () => {

@@ -62,7 +62,29 @@ const steps: readonly ((db: Connection, engine: Engine['name']) => Promise<void>
     await sql`create ${engine === 'postgres' ? sql`unlogged` : sql``} table brakes (
       name ${text} primary key, value text not null, expires bigint not null)`.execute(db)
   },
+  async (db, engine) => {
+    if (engine === 'sqlite') await describeToPlanner(db)
+  },
 ]
+
+/**
+ * Without statistics SQLite takes a pool for a handful of rows, and reads all of it where an index names the one row that is
+ * looked for. It must not depend on what was in the store when somebody ran ANALYZE, so the statistics are given: a pool has a million rows,
+ * and an index column says which few are meant. https://www.sqlite.org/fileformat2.html#the_sqlite_stat1_table
+ */
+async function describeToPlanner(db: Connection): Promise<void> {
+  await sql`analyze`.execute(db)
+  await sql`delete from sqlite_stat1`.execute(db)
+  const describe = (table: string, index: string, numbers: string) =>
+    sql`insert into sqlite_stat1 (tbl, idx, stat) values (${table}, ${index}, ${numbers})`.execute(db)
+  for (const kind of kindNames) {
+    const table = tableOf(kind)
+    await describe(table, table, '1000000 1000000 1')
+    if (kinds[kind].byKey) await describe(table, `${table}_key`, '1000000 1')
+    for (const name of kinds[kind].index) await describe(table, `${table}_${name}`, '1000000 1000000 10 1')
+  }
+  await sql`analyze sqlite_schema`.execute(db)
+}
 
 /** Brings the store to the present schema; refuses one that a newer version has written. */
 export async function migrate(engine: Engine): Promise<void> {
