@@ -164,7 +164,9 @@ async function prepareStores(
     const name = databaseOf(region)
     const url = await createDatabase(store, name)
     if (kept === undefined) {
-      undo.push(() => administer(store, (client) => client.query(`drop database ${client.escapeIdentifier(name)} with (force)`)))
+      undo.push(() =>
+        administer(store, (client) => client.query(`drop database ${client.escapeIdentifier(name)} with (force)`)),
+      )
     }
     return { engine: 'postgres', url }
   }
