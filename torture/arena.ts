@@ -18,7 +18,7 @@ export interface Arena {
 export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock'
 
 /** Small, so that a follower which is away for some seconds has to copy again. */
-const KEPT_CHANGES = 150
+export const KEPT_CHANGES = 150
 
 /** A `twinpool dev` plane: each region a process, each direction of the link a proxy. */
 export async function openDevArena(engine: EngineName): Promise<Arena> {

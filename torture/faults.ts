@@ -25,6 +25,8 @@ export interface Disturbances {
 
 /** Connections are torn down, and caught up with, a little after the fault. */
 const AFTERMATH_MILLISECONDS = 750
+/** A region that is paused when it is told to set its clock does so once it goes on. */
+const LONGEST_ORDER_MILLISECONDS = 8_000
 
 export function createDisturbances(): Disturbances {
   const spans: { region: Role; kind: FaultKind; from: number; to: number }[] = []
@@ -46,9 +48,9 @@ export function createDisturbances(): Disturbances {
     stepped: (region, milliseconds) => steps[region].push({ at: Date.now(), ahead: milliseconds }),
     ahead: (region, from, to) => {
       const list = steps[region]
-      // An order to step takes a moment to arrive.
       const known = list.filter(
-        ({ at }, index) => at <= to && (list[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from - 2_000,
+        ({ at }, index) =>
+          at <= to && (list[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from - LONGEST_ORDER_MILLISECONDS,
       )
       const values = known.map(({ ahead }) => ahead)
       return { least: Math.min(...values), most: Math.max(...values) }

@@ -14,7 +14,7 @@ const help = `npm run torture -- [options]
   --seeds N                how many, one after the other                         (1)
   --minutes M              how long the faults of each last                      (1)
   --store sqlite|postgres                                                        (sqlite)
-  --network                in network namespaces with delay, loss and reordering (needs root and tc netem)
+  --network                in network namespaces with delay, loss and reordering (root; tc netem)
   --json                   the report as one object, the last line on stdout
 `
 
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
   const minutes = readNumber('minutes', values.minutes)
   const { store } = values
   if (store !== 'sqlite' && store !== 'postgres') throw new Error('--store takes sqlite or postgres')
+  if (values.network && store !== 'sqlite') throw new Error('--network runs on sqlite')
 
   const began = performance.now()
   const print = (line: string): void => {
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
   try {
     const reports: TortureReport[] = []
     for (let one = seed; one < seed + seeds; one += 1) {
-      const open = () => (values.network ? openNetworkArena(store) : openDevArena(store))
+      const open = () => (values.network ? openNetworkArena(print) : openDevArena(store))
       reports.push(await runTorture({ seed: one, minutes, store, open, print }))
     }
     const ok = reports.every((report) => report.ok)
