@@ -28,6 +28,8 @@ const schema = z
         engine: z.literal('postgres'),
         url: z.string().regex(/^postgres(ql)?:\/\//, 'a postgres:// URL'),
         connections: z.number().int().min(2).max(500).optional(),
+        /** How long a statement may take: a PostgreSQL that says nothing is given up a second later. */
+        statementSeconds: z.number().min(1).max(300).optional(),
       }),
     ]),
     /** Who may make signed calls. */

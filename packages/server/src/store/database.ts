@@ -27,6 +27,8 @@ export interface Engine {
   query<R>(text: string, parameters: readonly (string | number)[]): Promise<R[]>
   /** Runs the work in one durable transaction; runs it again when the engine asks for that. */
   transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
+  /** The same for work on a whole table, that may take longer than anything a caller waits for. Runs once. */
+  unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */
   lock(tx: Connection, names: readonly string[]): Promise<void>
   /** The number of the transaction. Changes are read in the order of these numbers. */

@@ -2,6 +2,9 @@ import { sql } from 'kysely'
 import type { Connection, Engine } from './database.ts'
 import { kindNames, kinds, tableOf } from './kinds.ts'
 
+/** Brings a store from one version of the schema to the next, in the transaction of all of them. */
+export type Step = (db: Connection, engine: Engine['name']) => Promise<void>
+
 /**
  * The schema, as a list of steps that only ever grows. A store remembers how many of them it has seen.
  *
@@ -14,7 +17,7 @@ import { kindNames, kinds, tableOf } from './kinds.ts'
  * changes      the log: what was written here, in the order (tx, seq); see changes.ts
  * tombstones   rows that are gone, until every follower knows
  */
-const steps: readonly ((db: Connection, engine: Engine['name']) => Promise<void>)[] = [
+export const steps: readonly Step[] = [
   async (db, engine) => {
     const collate = engine === 'postgres' ? sql`collate "C"` : sql``
     const text = sql`text ${collate}`
@@ -86,21 +89,22 @@ async function describeToPlanner(db: Connection): Promise<void> {
   await sql`analyze sqlite_schema`.execute(db)
 }
 
-/** Brings the store to the present schema; refuses one that a newer version has written. */
-export async function migrate(engine: Engine): Promise<void> {
-  await engine.transaction(async (tx) => {
+/** Brings the store to the present schema; refuses one that a newer version has written. All or nothing. */
+export async function migrate(engine: Engine, known: readonly Step[] = steps): Promise<void> {
+  await engine.unhurried(async (tx) => {
     // Several processes of one region may start at once.
     await engine.lock(tx, ['schema'])
     await sql`create table if not exists schema_version (version bigint not null)`.execute(tx)
     const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(tx)
     const version = rows[0]?.version ?? 0
-    if (version > steps.length) {
+    if (version > known.length) {
       throw new Error(
-        `the store has schema version ${version}, this Twinpool knows ${steps.length}: use a newer Twinpool`,
+        `the store has schema version ${version}, this Twinpool knows ${known.length}: use a newer Twinpool`,
       )
     }
-    for (const step of steps.slice(version)) await step(tx, engine.name)
+    if (version === known.length) return
+    for (const step of known.slice(version)) await step(tx, engine.name)
     await sql`delete from schema_version`.execute(tx)
-    await sql`insert into schema_version (version) values (${steps.length})`.execute(tx)
+    await sql`insert into schema_version (version) values (${known.length})`.execute(tx)
   })
 }

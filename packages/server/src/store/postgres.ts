@@ -1,7 +1,8 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { systemClock } from '../clock.ts'
 import type { Engine, Tables, Touched } from './database.ts'
+import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
 /** Payloads of NOTIFY must be shorter than 8,000 bytes. https://www.postgresql.org/docs/current/sql-notify.html */
@@ -9,13 +10,10 @@ const PAYLOAD_BYTES = 7_900
 /** deadlock_detected, serialization_failure. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
-const INT8 = 20
 const RELISTEN_MILLISECONDS = 250
 const LEASE = 'replication lease'
 /** How often a process that waits for the lease asks for it. */
 const LEASE_MILLISECONDS = 1_000
-/** A listener hears nothing of a server that is gone without a word; by default TCP would ask after two hours. */
-const KEEP_ALIVE_MILLISECONDS = 5_000
 
 /**
  * PostgreSQL: any number of processes per region share one database.
@@ -23,34 +21,67 @@ const KEEP_ALIVE_MILLISECONDS = 5_000
  * A sequence number becomes visible out of commit order, so the log is read in the order of transaction ids, and only
  * below the oldest one that is still running. A transaction is durable when its promise resolves (`synchronous_commit=on`).
  */
-export function openPostgres(url: string, options: { connections?: number } = {}): Engine {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: options.connections ?? 16,
-    application_name: 'twinpool',
-    connectionTimeoutMillis: 10_000,
-    types: { getTypeParser: (id, format) => (id === INT8 ? Number : pg.types.getTypeParser(id, format)) },
-    options: '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed',
+export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
+  const connections = openConnections(url, settings)
+  const { connect } = connections
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: { connect, end: connections.close, options: {} } }),
   })
-  // A connection that breaks while idle is replaced by the pool; the next query says what is wrong.
-  pool.on('error', () => {})
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   let closed = false
   let listener: pg.Client | undefined
+
+  const query = async (statement: pg.QueryConfig): Promise<pg.QueryResult> => {
+    const client = await connect()
+    try {
+      return await client.query(statement)
+    } finally {
+      client.release()
+    }
+  }
 
   return {
     name: 'postgres',
     reader: db,
     // A name lets a connection keep the plan of a statement; the server's connections are not shared through a pooler (see lead).
-    query: async <R>(text: string, values: readonly (string | number)[]) =>
-      (await pool.query({ name: nameOf(text), text, values: [...values] })).rows as R[],
+    query: async <R>(text: string, values: readonly (string | number)[]) => {
+      const statement = { name: nameOf(text), text, values: [...values] }
+      const { rows } = await query(statement).catch((error: unknown) => {
+        if (isLost(error)) return query(statement)
+        throw error
+      })
+      return rows as R[]
+    },
     transaction: async (work) => {
       for (let attempt = 1; ; attempt += 1) {
+        let worked = false
+        let reason: unknown
         try {
-          return await db.transaction().execute(work)
+          return await db.transaction().execute(async (tx) => {
+            try {
+              const result = await work(tx)
+              worked = true
+              return result
+            } catch (error) {
+              reason = error
+              throw error
+            }
+          })
         } catch (error) {
-          if (attempt >= ATTEMPTS || !RETRYABLE.has((error as { code?: string }).code ?? '')) throw error
+          // On a connection that is lost the rollback fails too, and would hide why.
+          const cause = reason ?? error
+          const asked = RETRYABLE.has((cause as { code?: string }).code ?? '')
+          // Nobody knows what became of a commit that had no answer: it is not tried again.
+          const again = asked ? attempt < ATTEMPTS : attempt === 1 && !worked && isLost(cause)
+          if (!again) throw cause
         }
+      }
+    },
+    unhurried: async (work) => {
+      const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })
+      try {
+        return await alone.transaction().execute(work)
+      } finally {
+        await alone.destroy()
       }
     },
     lock: async (tx, names) => {
@@ -76,26 +107,23 @@ export function openPostgres(url: string, options: { connections?: number } = {}
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
-          const client = new pg.Client({
-            connectionString: url,
-            application_name: 'twinpool-listen',
-            keepAlive: true,
-            keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
-          })
-          const ended = new Promise<void>((resolve) => client.once('end', resolve).on('error', () => resolve()))
           try {
-            await client.connect()
-            client.on('notification', ({ payload }) => heard(parse(payload)))
-            await client.query(`listen ${CHANNEL}`)
+            const client = await connections.open('twinpool-listen')
+            const ended = new Promise<void>((resolve) => client.once('end', resolve).once('error', () => resolve()))
             listener = client
-            heard(undefined)
-            first.resolve()
-            // A store may be closed while this connection is made.
-            if (!closed) await ended
+            client.on('notification', ({ payload }) => heard(parse(payload)))
+            try {
+              await client.query(`listen ${CHANNEL}`)
+              heard(undefined)
+              first.resolve()
+              // A store may be closed while this connection is made.
+              if (!closed) await ended
+            } finally {
+              await part(client)
+            }
           } catch (error) {
             first.reject(error)
           }
-          await client.end().catch(() => {})
           if (!closed) await systemClock.wait(RELISTEN_MILLISECONDS)
         }
       }
@@ -104,20 +132,11 @@ export function openPostgres(url: string, options: { connections?: number } = {}
     },
     lead: async (signal) => {
       // The lock is the session's: it ends with the process, however that ends.
-      const client = new pg.Client({
-        connectionString: url,
-        application_name: 'twinpool-lease',
-        keepAlive: true,
-        keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
-        connectionTimeoutMillis: 10_000,
-      })
+      const client = await connections.open('twinpool-lease')
       const lost = new AbortController()
-      client.on('error', () => lost.abort()).once('end', () => lost.abort())
-      const release = async (): Promise<void> => {
-        await client.end().catch(() => {})
-      }
+      client.once('error', () => lost.abort()).once('end', () => lost.abort())
+      const release = (): Promise<void> => part(client)
       try {
-        await client.connect()
         for (;;) {
           signal.throwIfAborted()
           const { rows } = await client.query<{ granted: boolean }>(
@@ -134,7 +153,7 @@ export function openPostgres(url: string, options: { connections?: number } = {}
     },
     close: async () => {
       closed = true
-      await listener?.end().catch(() => {})
+      if (listener) await part(listener)
       await db.destroy()
     },
   }

@@ -24,6 +24,7 @@ export function openSqlite(file: string): Engine {
     reader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
     transaction: (work) => writer.db.transaction().execute(work),
+    unhurried: (work) => writer.db.transaction().execute(work),
     lock: async () => {},
     transactionNumber: async (tx) => {
       const { rows } = await sql<{ seq: number }>`select seq from sqlite_sequence where name = 'changes'`.execute(tx)

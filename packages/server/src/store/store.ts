@@ -3,6 +3,7 @@ import type { Connection, Engine, Touched } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
 import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
+import type { ConnectionSettings } from './postgres-connections.ts'
 import { createProbe } from './probe.ts'
 import { countRows, createRowReader, type PageQuery, type Row } from './rows.ts'
 import { openSqlite } from './sqlite.ts'
@@ -28,7 +29,9 @@ export interface Store {
   close(): Promise<void>
 }
 
-export type StoreConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string; connections?: number }
+export type StoreConfig =
+  | { engine: 'sqlite'; file: string }
+  | ({ engine: 'postgres'; url: string } & ConnectionSettings)
 
 /** Opens the store of a region and brings its schema to the present. */
 export async function openStore(

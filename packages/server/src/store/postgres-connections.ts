@@ -1,0 +1,160 @@
+import type { Socket } from 'node:net'
+import pg from 'pg'
+
+/** The connections of one process to its PostgreSQL. None of them waits for ever. */
+export interface Connections {
+  /** A connection from the pool, to be released. */
+  connect(): Promise<pg.PoolClient>
+  /** A pool of one connection whose statements may take as long as they take. */
+  openUnhurried(): pg.Pool
+  /** A connection of its own, outside the pool, that stays until it is lost; to be ended with `part`. */
+  open(applicationName: string): Promise<pg.Client>
+  close(): Promise<void>
+}
+
+export interface ConnectionSettings {
+  connections?: number | undefined
+  /** How long a statement may take. A connection on which nothing comes for a little longer is given up. */
+  statementSeconds?: number | undefined
+}
+
+const CONNECTIONS = 16
+const STATEMENT_SECONDS = 15
+const MOST_CONNECT_MILLISECONDS = 5_000
+/** The server's own limit comes first where there is a server. */
+const GRACE_MILLISECONDS = 1_000
+const PARTING_MILLISECONDS = 1_000
+/** A server that is gone without a word is not heard of; by default TCP would ask after two hours. */
+const KEEP_ALIVE_MILLISECONDS = 5_000
+const INT8 = 20
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction. */
+const READ_ONLY = '25006'
+
+/** The server takes no writes: a standby, or a primary that has become one. Another address may have the primary. */
+export class StandbyError extends Error {
+  constructor() {
+    super('this PostgreSQL takes no writes: it is a standby, or read-only')
+    this.name = 'StandbyError'
+  }
+}
+
+/**
+ * @param url as libpq reads it: with several addresses (`host1:5432,host2:5432`) the one that takes writes is used, and
+ * looked for again when it is lost
+ */
+export function openConnections(url: string, settings: ConnectionSettings = {}): Connections {
+  const { connections = CONNECTIONS, statementSeconds = STATEMENT_SECONDS } = settings
+  const milliseconds = statementSeconds * 1_000
+  const silence = milliseconds + GRACE_MILLISECONDS
+  const urls = addressesOf(url)
+  let preferred = 0
+
+  const lasting: pg.ClientConfig = {
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
+    connectionTimeoutMillis: Math.min(MOST_CONNECT_MILLISECONDS, milliseconds),
+    types: { getTypeParser: (id, format) => (id === INT8 ? Number : pg.types.getTypeParser(id, format)) },
+    options: '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed',
+  }
+  const bounded = { ...lasting, statement_timeout: milliseconds, idle_in_transaction_session_timeout: silence }
+  /** Goes to the address that is preferred when it is made. */
+  class Client extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super({ ...config, connectionString: urls[preferred] })
+    }
+  }
+  const openPool = (config: pg.PoolConfig): pg.Pool => {
+    const pool = new pg.Pool({
+      application_name: 'twinpool',
+      ...config,
+      Client: Client as NonNullable<pg.PoolConfig['Client']>,
+    })
+    // A connection that breaks while idle is replaced by the pool; the next statement says what is wrong.
+    return pool.on('error', () => {})
+  }
+  const pool = openPool({ ...bounded, max: connections, onConnect: (client) => welcome(client, silence) })
+
+  /** Tries each address once. */
+  const anywhere = async <T>(attempt: () => Promise<T>): Promise<T> => {
+    for (let left = urls.length; ; left -= 1) {
+      const tried = preferred
+      try {
+        return await attempt()
+      } catch (error) {
+        if (left <= 1 || (error as Error).message === ALL_TAKEN) throw error
+        if (preferred === tried) preferred = (tried + 1) % urls.length
+      }
+    }
+  }
+
+  return {
+    connect: () => anywhere(() => pool.connect()),
+    openUnhurried: () => openPool({ ...lasting, max: 1 }),
+    open: (applicationName) =>
+      anywhere(async () => {
+        const client = new Client({ ...bounded, application_name: applicationName })
+        client.on('error', () => {})
+        try {
+          await client.connect()
+          await welcome(client, silence)
+        } catch (error) {
+          void part(client)
+          throw error
+        }
+        // Nothing else is said on it while all is well, and then silence would be no sign.
+        const heartbeat = setInterval(() => void client.query('select 1').catch(() => {}), milliseconds / 2)
+        client.once('end', () => clearInterval(heartbeat))
+        return client
+      }),
+    close: () => pool.end(),
+  }
+}
+
+/** What pg-pool says when no connection became free in time. */
+const ALL_TAKEN = 'timeout exceeded when trying to connect'
+
+/** Ends a connection; one whose server does not say goodbye is cut. */
+export async function part(client: pg.Client): Promise<void> {
+  const cut = setTimeout(() => socketOf(client).destroy(), PARTING_MILLISECONDS)
+  await client.end().catch(() => {})
+  clearTimeout(cut)
+}
+
+/** Holds a new connection to its bounds, and looks whether it leads to a server that can be used. */
+async function welcome(client: pg.ClientBase, silence: number): Promise<void> {
+  const socket = socketOf(client)
+  socket.setTimeout(silence, () => socket.destroy(new Error(`PostgreSQL has said nothing for ${silence / 1_000} s`)))
+  wireOf(client).on('errorMessage', ({ code }: { code?: string }) => {
+    if (code === READ_ONLY) socket.destroy(new StandbyError())
+  })
+  const { rows } = await client.query<{ readonly: string }>(
+    `select current_setting('transaction_read_only') as readonly`,
+  )
+  if (rows[0]?.readonly === 'on') throw new StandbyError()
+}
+
+interface Wire {
+  stream: Socket
+  on(event: 'errorMessage', heard: (message: { code?: string }) => void): unknown
+}
+
+/** What pg has no public name for. */
+const wireOf = (client: pg.ClientBase): Wire => (client as unknown as { connection: Wire }).connection
+const socketOf = (client: pg.ClientBase): Socket => wireOf(client).stream
+
+/** One URL per address. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
+export function addressesOf(url: string): string[] {
+  const [, front = '', addresses = '', rest = ''] = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/.exec(url) ?? []
+  return addresses.split(',').map((address) => front + address + rest)
+}
+
+/** admin_shutdown, crash_shutdown, cannot_connect_now; connection exceptions. */
+const LOST_STATES = /^(57P0[123]|08...)$/
+const LOST_SOCKET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED'])
+const LOST_WORDS = /^(Connection terminated|Client has encountered a connection error)/
+
+/** Whether a statement failed because its connection did, so that it may do better on another one. */
+export function isLost(error: unknown): boolean {
+  const { code = '', message } = error as { code?: string; message: string }
+  return code === READ_ONLY || LOST_STATES.test(code) || LOST_SOCKET.has(code) || LOST_WORDS.test(message)
+}
