@@ -432,7 +432,7 @@ async function runHistory(seed: number, engine: EngineName): Promise<void> {
 for (const engine of engines) {
   describe(`random histories: ${engine}`, () => {
     const only = process.env.TWINPOOL_SEED
-    const count = Number(process.env.TWINPOOL_HISTORIES ?? (engine === 'sqlite' ? 20 : 4))
+    const count = Number(process.env.TWINPOOL_HISTORIES ?? (engine === 'sqlite' ? 12 : 3))
     const seeds = only === undefined ? Array.from({ length: count }, (_, at) => at + 1) : [Number(only)]
     for (const seed of seeds) it(`history ${seed} ends with equal directories`, () => runHistory(seed, engine))
   })
