@@ -84,7 +84,7 @@ export function activeAliases(
 
 /**
  * Makes the aliases of a user what they must be after a change: gives back those that ended, takes those that began; those of
- * the types in `force` from whoever has them. Throws AliasTakenError.
+ * the types in `force` from whoever has them. Throws AliasTakenError, InvalidParameterException.
  */
 export async function moveAliases(
   tx: Transaction,
@@ -96,6 +96,7 @@ export async function moveAliases(
   }: { before?: UserDocument | undefined; after: UserDocument; force?: readonly AliasType[] },
 ): Promise<void> {
   const { pool } = place
+  if (after.attributes.preferred_username !== before?.attributes.preferred_username) checkPreferred(pool, after)
   const old = before ? activeAliases(pool, before) : {}
   const next = activeAliases(pool, after)
   for (const type of aliasTypesOf(pool)) {
@@ -109,6 +110,15 @@ export async function moveAliases(
     } catch (error) {
       throw error instanceof RowExistsError ? new AliasTakenError(type) : error
     }
+  }
+}
+
+/** People are looked for by one name after another: a preferred one of the form of an address could stand before its owner's. */
+function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }: UserDocument): void {
+  const types = aliasTypesOf(pool)
+  if (name === undefined || !types.includes('preferred_username')) return
+  if ((types.includes('email') && isEmail(name)) || (types.includes('phone_number') && isPhoneNumber(name))) {
+    throw invalid('preferred_username cannot have the format of an alias that is an email or a phone number.')
   }
 }
 

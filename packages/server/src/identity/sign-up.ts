@@ -17,16 +17,7 @@ import { deliveryDetails, sendCode } from './delivery.ts'
 import { hidesExistence, inventTarget, noSuchUser } from './existence.ts'
 import { checkPasswordPolicy, setPassword } from './passwords.ts'
 import type { Client, Pool } from './pool.ts'
-import {
-  ALIAS_TYPES,
-  findUser,
-  insertUser,
-  lockUser,
-  putUser,
-  type User,
-  type UserDocument,
-  type UserPlace,
-} from './user.ts'
+import { findUser, insertUser, lockUser, putUser, type User, type UserDocument, type UserPlace } from './user.ts'
 
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
 
@@ -104,7 +95,8 @@ export async function confirmSignUp(
             attributes: { ...before.attributes, ...proven },
             modified: context.clock.now(),
           }
-          await moveAliases(tx, place, { before, after, force: force ? ALIAS_TYPES : [] })
+          // Only what was proven is taken from another user: nothing proves a preferred username.
+          await moveAliases(tx, place, { before, after, force: force ? [attribute] : [] })
           await putUser(tx, place, after)
         }),
     ),

@@ -1,0 +1,108 @@
+/** People who try to be found by the name of somebody else. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  AdminUpdateUserAttributesCommand,
+  ConfirmSignUpCommand,
+  InitiateAuthCommand,
+  SignUpCommand,
+  UpdateUserAttributesCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
+import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+
+for (const engine of engines) {
+  describe(`names of other people, on ${engine}`, () => {
+    let plane: Plane
+    let UserPoolId: string
+    let client: TestClient
+
+    before(async () => {
+      plane = await startRegions({ engine, regions: ['us-west-2'] })
+      UserPoolId = await createPool(plane.primary, {
+        AliasAttributes: ['preferred_username', 'email', 'phone_number'],
+        AutoVerifiedAttributes: ['email'],
+      })
+      client = await createClient(plane.primary, UserPoolId)
+    })
+    after(() => plane?.stop())
+
+    const found = async (Username: string) =>
+      (await plane.primary.cognito.send(new AdminGetUserCommand({ UserPoolId, Username }))).Username
+
+    test('a sign-up that takes over its address takes no preferred username with it', async () => {
+      const cognito = plane.primary.cognito
+      await createUser(plane.primary, UserPoolId, {
+        username: 'victim-1',
+        attributes: [{ Name: 'preferred_username', Value: 'star' }],
+      })
+      const UserAttributes = [
+        { Name: 'email', Value: 'thief-1@example.com' },
+        { Name: 'preferred_username', Value: 'star' },
+      ]
+      const Username = 'thief-1'
+      await cognito.send(new SignUpCommand({ ClientId: client.id, Username, Password: PASSWORD, UserAttributes }))
+      const ConfirmationCode = plane.codeFor('thief-1@example.com')
+      await assert.rejects(
+        cognito.send(
+          new ConfirmSignUpCommand({ ClientId: client.id, Username, ConfirmationCode, ForceAliasCreation: true }),
+        ),
+        { name: 'AliasExistsException' },
+      )
+      assert.equal(await found('star'), 'victim-1')
+    })
+
+    test('a preferred username does not hide the address of another user', async () => {
+      const cognito = plane.primary.cognito
+      await createUser(plane.primary, UserPoolId, {
+        username: 'victim-2',
+        attributes: [
+          { Name: 'email', Value: 'victim-2@example.com' },
+          { Name: 'email_verified', Value: 'true' },
+          { Name: 'phone_number', Value: '+12065550102' },
+          { Name: 'phone_number_verified', Value: 'true' },
+        ],
+      })
+      await createUser(plane.primary, UserPoolId, { username: 'thief-2' })
+      const { AuthenticationResult } = await cognito.send(
+        new InitiateAuthCommand({
+          ClientId: client.id,
+          AuthFlow: 'USER_PASSWORD_AUTH',
+          AuthParameters: { USERNAME: 'thief-2', PASSWORD },
+        }),
+      )
+      const AccessToken = AuthenticationResult?.AccessToken as string
+      for (const Value of ['victim-2@example.com', 'nobody-yet@example.com', '+12065550102']) {
+        const UserAttributes = [{ Name: 'preferred_username', Value }]
+        const refused = { name: 'InvalidParameterException' }
+        await assert.rejects(cognito.send(new UpdateUserAttributesCommand({ AccessToken, UserAttributes })), refused)
+        await assert.rejects(
+          cognito.send(new AdminUpdateUserAttributesCommand({ UserPoolId, Username: 'thief-2', UserAttributes })),
+          refused,
+        )
+        await assert.rejects(
+          cognito.send(new AdminCreateUserCommand({ UserPoolId, Username: 'thief-3', UserAttributes })),
+          refused,
+        )
+        await assert.rejects(
+          cognito.send(
+            new SignUpCommand({ ClientId: client.id, Username: 'thief-4', Password: PASSWORD, UserAttributes }),
+          ),
+          refused,
+        )
+      }
+      assert.equal(await found('victim-2@example.com'), 'victim-2')
+      assert.equal(await found('+12065550102'), 'victim-2')
+    })
+
+    test('where an address is no alias, a preferred username may look like one', async () => {
+      const pool = await createPool(plane.primary, { AliasAttributes: ['preferred_username'] })
+      await createUser(plane.primary, pool, {
+        username: 'ann',
+        attributes: [{ Name: 'preferred_username', Value: 'ann@example.com' }],
+      })
+    })
+  })
+}
