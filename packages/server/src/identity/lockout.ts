@@ -1,4 +1,5 @@
 import { CognitoError } from '../errors.ts'
+import type { Brakes } from '../store/brakes.ts'
 import type { Context } from './context.ts'
 import type { UserPlace } from './user.ts'
 
@@ -29,20 +30,50 @@ export async function checkUnderLockout(
   check: () => boolean | Promise<boolean>,
 ): Promise<boolean> {
   const name = nameOf(pool.id, sub)
-  const failures = await brakes.read<Failures>(name)
-  if (failures && clock.now() < failures.until) {
-    throw new CognitoError('NotAuthorizedException', 'Password attempts exceeded')
-  }
-  if (await check()) {
-    if (failures) await brakes.release(name)
-    return true
-  }
-  await brakes.update<Failures>(name, (present) => {
-    const count = (present?.count ?? 0) + 1
-    return { value: { count, until: clock.now() + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
+  return inTurn(brakes, name, async () => {
+    const failures = await brakes.read<Failures>(name)
+    if (isWaiting(failures, clock.now())) throw exceeded()
+    if (await check()) {
+      if (failures) await brakes.release(name)
+      return true
+    }
+    let overtaken = false
+    await brakes.update<Failures>(name, (present) => {
+      const now = clock.now()
+      overtaken = isWaiting(present, now)
+      if (present && overtaken) return { value: present, milliseconds: QUIET_MILLISECONDS }
+      const count = (present?.count ?? 0) + 1
+      return { value: { count, until: now + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
+    })
+    // Another process of the region heard enough guesses in the meantime: this one was not to be heard.
+    if (overtaken) throw exceeded()
+    return false
   })
-  return false
 }
+
+const turnsOf = new WeakMap<Brakes, Map<string, Promise<unknown>>>()
+
+/** Guesses at one password are heard one after another: those that come all at once would all find no failure yet. */
+async function inTurn<T>(brakes: Brakes, name: string, work: () => Promise<T>): Promise<T> {
+  let turns = turnsOf.get(brakes)
+  if (!turns) {
+    turns = new Map()
+    turnsOf.set(brakes, turns)
+  }
+  const before = turns.get(name)
+  const turn = before ? before.then(work, work) : work()
+  turns.set(name, turn)
+  try {
+    return await turn
+  } finally {
+    if (turns.get(name) === turn) turns.delete(name)
+  }
+}
+
+const isWaiting = (failures: Failures | undefined, now: number): boolean =>
+  failures !== undefined && now < failures.until
+
+const exceeded = (): CognitoError => new CognitoError('NotAuthorizedException', 'Password attempts exceeded')
 
 /** Forgets the failures of a user. */
 export function clearLockout({ brakes }: Pick<Context, 'brakes'>, { pool }: UserPlace, sub: string): Promise<void> {
