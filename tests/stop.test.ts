@@ -4,8 +4,35 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { AdminCreateUserCommand, AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { systemClock } from '../packages/server/src/clock.ts'
+import { createPeers } from '../packages/server/src/replication/replication.ts'
 import { createPool } from '../testing/pools.ts'
 import { engines, startRegions } from '../testing/regions.ts'
+
+describe('a region that stops', () => {
+  it('does not wait for a peer that does not answer', async () => {
+    const silent = createServer((_, response) => silent.emit('asked', response))
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const base = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const stopping = new AbortController()
+    const peers = createPeers({
+      ...{ secret: 'a secret of thirty-two characters', region: 'us-west-2', bases: { 'us-east-1': base } },
+      ...{ clock: systemClock, brakes: { once: async () => true }, signal: stopping.signal },
+    })
+    const peer = peers.all.get('us-east-1')
+    const waiting = [
+      peer?.acknowledge({ log: 'log', position: 1 }),
+      peer?.outline('us-west-2_pool', { log: 'log', position: 0, mark: '' }),
+    ]
+    await once(silent, 'asked')
+    stopping.abort()
+    for (const one of waiting)
+      await assert.rejects(one as Promise<unknown>, { name: 'PeerError', problem: 'unreachable' })
+    silent.close()
+    silent.closeAllConnections()
+  })
+})
 
 for (const engine of engines) {
   describe(`a region on ${engine} that is asked to stop`, () => {

@@ -60,12 +60,14 @@ export async function createRegion(
   const store = await openStore(config.store, { clock, region })
   const brakes = createBrakes({ engine: store.engine, clock })
 
+  const stopping = new AbortController()
   const peers = createPeers({
     secret: config.cluster.secret,
     region,
     bases: mapValues(config.peers, (peer) => peer.replication ?? peer.endpoint),
     clock,
     brakes,
+    signal: stopping.signal,
   })
   const exchange = offerThrough(peers)
   const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events, exchange })
@@ -129,7 +131,6 @@ export async function createRegion(
     : createHttpServer(connections, listener)
 
   const close = drainable(server)
-  const stopping = new AbortController()
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
 

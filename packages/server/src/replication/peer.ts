@@ -51,12 +51,15 @@ export function createPeer({
   base,
   prover,
   clock,
+  signal,
 }: {
   region: string
   /** Base URL, without a slash at the end. */
   base: string
   prover: Prover
   clock: Pick<Clock, 'now'>
+  /** Fires when this region stops: what is asked then is not waited for. */
+  signal?: AbortSignal | undefined
 }): Peer {
   /** How far the peer's clock is ahead of ours, in milliseconds, once it had to tell. */
   let ahead = 0
@@ -116,8 +119,11 @@ export function createPeer({
     return new PeerError('impostor', `who answers for ${region} did not prove itself`)
   }
 
+  const patience = (): AbortSignal =>
+    AbortSignal.any([AbortSignal.timeout(PATIENCE_MILLISECONDS), ...(signal ? [signal] : [])])
+
   const ask = async <T>(path: string): Promise<T | undefined> => {
-    const { response, text } = await send({ method: 'GET', path }, AbortSignal.timeout(PATIENCE_MILLISECONDS), false)
+    const { response, text } = await send({ method: 'GET', path }, patience(), false)
     return response.status === 404 ? undefined : (JSON.parse(text) as T)
   }
 
@@ -133,7 +139,7 @@ export function createPeer({
       ask<Page>(`/replication/page${query({ pool, stage, after, limit: String(limit), ...worded(witness) })}`),
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
-      await send({ method: 'POST', path: '/replication/ack', body }, AbortSignal.timeout(PATIENCE_MILLISECONDS), false)
+      await send({ method: 'POST', path: '/replication/ack', body }, patience(), false)
     },
     offerKey: async (message) => {
       const body = JSON.stringify(message)

@@ -59,6 +59,7 @@ export function createPeers({
   bases,
   clock,
   brakes,
+  signal,
 }: {
   secret: string
   region: string
@@ -66,10 +67,12 @@ export function createPeers({
   bases: Readonly<Record<string, string>>
   clock: Pick<Clock, 'now' | 'randomBytes'>
   brakes: Pick<Brakes, 'once'>
+  /** Fires when this region stops. */
+  signal?: AbortSignal
 }): Peers {
   const prover = createProver({ secret, region, clock, brakes })
   const all = new Map(
-    Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock })]),
+    Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock, signal })]),
   )
   return { all, prover }
 }
