@@ -4,9 +4,20 @@ import { getUser } from './cases/get-user.ts'
 import { listUsers } from './cases/list-users.ts'
 import { password } from './cases/password.ts'
 import { refresh } from './cases/refresh.ts'
+import { replicationLag } from './cases/replication-lag.ts'
 import { signUp } from './cases/sign-up.ts'
 import { srp } from './cases/srp.ts'
 import { verifier } from './cases/verifier.ts'
 
 /** What can be measured, in the order of docs/benchmarks.md. */
-export const cases: readonly Case[] = [refresh, password, srp, getUser, adminGetUser, signUp, listUsers, verifier]
+export const cases: readonly Case[] = [
+  refresh,
+  password,
+  srp,
+  getUser,
+  adminGetUser,
+  signUp,
+  listUsers,
+  verifier,
+  replicationLag,
+]

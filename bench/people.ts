@@ -31,7 +31,8 @@ export async function fillPool(
       { fields = {}, ...row }: Omit<StampedRow, 'stamp' | 'fields'> & { fields?: object },
     ) => {
       seq += 1
-      const stamped = { ...row, fields: fields as StampedRow['fields'], stamp: { epoch: 1, seq } }
+      // Before the first epoch: whatever is written by the region later is newer.
+      const stamped = { ...row, fields: fields as StampedRow['fields'], stamp: { epoch: 0, seq } }
       rows.set(kind, [...(rows.get(kind) ?? []), stamped])
     }
     const nothing = async (): Promise<undefined> => undefined

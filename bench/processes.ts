@@ -7,6 +7,8 @@ import { join } from 'node:path'
 export interface Running<T> {
   ready: T
   pid: number
+  /** Its end of the channel, for those that are given orders. */
+  child: ChildProcess
   stop(): Promise<void>
 }
 
@@ -46,7 +48,7 @@ export async function start<T>(
       throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}; see ${logFile}`)
     }),
   ])
-  return { ready, pid: child.pid as number, stop: () => stop(child, ended) }
+  return { ready, pid: child.pid as number, child, stop: () => stop(child, ended) }
 }
 
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {

@@ -46,6 +46,12 @@ export interface Stage extends StageOptions {
   raw(): Promise<Server & { tokens: string[] }>
   cognitoLocal(people: { users: number }): Promise<Service>
   oidcProvider(): Promise<Server & { client: string; refreshTokens: string[] }>
+  /** Flags for Node to profile our servers with; none unless that was asked for. */
+  profiling: readonly string[]
+  /** A new directory, removed at the end. */
+  homeOf(name: string): string
+  /** What a case started itself is ended with the rest, the last first. */
+  atEnd(close: () => Promise<unknown>): void
   say(line: string): void
   close(): Promise<void>
 }
@@ -70,6 +76,8 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
     closing.push(() => running.stop())
     return running
   }
+  const { profiles } = options
+  const profiling = profiles ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${resolve(profiles)}`] : []
   const homeOf = (name: string): string => {
     const home = join(directory, `${name}-${closing.length}`)
     mkdirSync(home)
@@ -80,6 +88,9 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
     ...options,
     pace: options.quick ? { rounds: 3, seconds: 0.5, warmUpSeconds: 0.4 } : { rounds: 7, seconds: 2, warmUpSeconds: 2 },
     say,
+    homeOf,
+    profiling,
+    atEnd: (close) => closing.push(async () => void (await close())),
     twinpool: async ({ users, passwords }) => {
       const home = homeOf('twinpool')
       const port = await freePort()
@@ -97,10 +108,13 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       await fillPool(quiet, { pool: place.pool, users, passwords })
       const file = join(home, 'config.json')
       writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-      const { profiles } = options
-      const flags = profiles ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${resolve(profiles)}`] : []
       const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
-      const { pid } = await run(main, { name: 'twinpool', directory: home, args: ['serve', '--config', file], flags })
+      const { pid } = await run(main, {
+        name: 'twinpool',
+        directory: home,
+        args: ['serve', '--config', file],
+        flags: profiling,
+      })
       return { endpoint, pid, ...place }
     },
     raw: async () => {

@@ -37,6 +37,8 @@ export interface PostgresOptions {
   port?: number
   /** False trades safety at a crash of the machine for speed. Default true: fsync and synchronous commit. */
   durable?: boolean
+  /** Settings of the server beside ours, for instance `wal_level`. */
+  settings?: Readonly<Record<string, string | number>>
   /** A directory with `initdb` and `postgres` to use in place of the one that would be found. */
   binaries?: string
 }
@@ -421,6 +423,7 @@ interface Launch {
   user: User | undefined
   port?: number
   durable?: boolean
+  settings?: Readonly<Record<string, string | number>>
   /** Removed once PostgreSQL has shut down. */
   temporary?: string
 }
@@ -484,6 +487,7 @@ async function launchServer(launch: Launch & { port: number }): Promise<{ server
     lc_messages: 'C',
     log_checkpoints: 'off',
     logging_collector: 'off',
+    ...launch.settings,
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const program = [join(installation.bin, 'postgres'), '-D', data, ...flags]
@@ -499,7 +503,7 @@ async function launchServer(launch: Launch & { port: number }): Promise<{ server
   const ready = new Promise<boolean>((resolve) => {
     watch.stderr?.on('data', (chunk: Buffer) => {
       output = (output + chunk.toString('utf8')).slice(-16_384)
-      if (output.includes('database system is ready to accept connections')) resolve(true)
+      if (/database system is ready to accept (read-only )?connections/.test(output)) resolve(true)
     })
     ended.then(() => resolve(false))
   })

@@ -1,0 +1,82 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+import { systemClock } from '../../packages/server/src/clock.ts'
+import { tableOf } from '../../packages/server/src/store/kinds.ts'
+import { openStore } from '../../packages/server/src/store/store.ts'
+import type { Stage } from '../stage.ts'
+import type { BenchRegion } from './plane.ts'
+import { type Watcher, watchPostgres } from './watcher.ts'
+
+/**
+ * PostgreSQL's own logical replication of the same rows: from the primary's database, into a database with the same tables
+ * and indexes on the server of the secondary. https://www.postgresql.org/docs/current/logical-replication.html
+ */
+export interface Mirror {
+  watcher: Watcher
+  /** Subscribes, and waits for the initial sync; answers how long that took, in seconds. */
+  subscribe(): Promise<number>
+  /** Ends the subscription, and empties the tables. */
+  unsubscribe(): Promise<void>
+}
+
+const KINDS = ['user', 'alias', 'credential'] as const
+const LOOK_MILLISECONDS = 20
+
+export async function openMirror(
+  stage: Stage,
+  { publisher, subscriber }: { publisher: BenchRegion; subscriber: BenchRegion },
+): Promise<Mirror> {
+  const from = urlOf(publisher)
+  const to = new URL(urlOf(subscriber))
+  await query(to.href, 'create database mirror')
+  to.pathname = '/mirror'
+  const store = await openStore(
+    { engine: 'postgres', url: to.href, connections: 2 },
+    { clock: systemClock, region: 'mirror' },
+  )
+  await store.close()
+  const tables = KINDS.map(tableOf).join(', ')
+  await query(from, `create publication bench for table ${tables}`)
+  const watcher = await watchPostgres('mirror', to.href)
+  let subscribed = false
+  const unsubscribe = async (): Promise<void> => {
+    if (!subscribed) return
+    await query(to.href, 'drop subscription bench')
+    await query(to.href, `truncate ${tables}`)
+    subscribed = false
+  }
+  stage.atEnd(async () => {
+    // A subscription would keep the publisher from shutting down before its timeout.
+    await unsubscribe()
+    await watcher.close()
+  })
+  return {
+    watcher,
+    subscribe: async () => {
+      const began = performance.now()
+      await query(to.href, `create subscription bench connection '${from}' publication bench`)
+      subscribed = true
+      for (;;) {
+        const rows = await query(to.href, `select 1 from pg_subscription_rel where srsubstate <> 'r'`)
+        if (rows.length === 0) return (performance.now() - began) / 1_000
+        await wait(LOOK_MILLISECONDS)
+      }
+    },
+    unsubscribe,
+  }
+}
+
+function urlOf({ config: { store } }: BenchRegion): string {
+  if (store.engine !== 'postgres') throw new Error('only a region on PostgreSQL can be mirrored')
+  return store.url
+}
+
+async function query(url: string, text: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}

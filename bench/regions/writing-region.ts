@@ -1,0 +1,99 @@
+/**
+ * A region as `twinpool serve` runs it, that also writes to its users when it is told to, at a given rate and whatever the
+ * answers (an open loop, unless the machine cannot: then it is the pace of the machine). A write is what AdminUpdateUserAttributes does inside: lock, read, open, seal, put, in one durable
+ * transaction. The load is made in here because an HTTP client for a thousand writes a second would take a core of the machine.
+ */
+import { createRegion, readConfig } from '@twinpool/server'
+import { indexOf, lockUser, putUser, type UserPlace } from '../../packages/server/src/identity/user.ts'
+import { moment } from './moment.ts'
+
+export interface WriteOrder {
+  pools: readonly string[]
+  perSecond: number
+  seconds: number
+}
+
+/** One acknowledged write: the row can be told by the pool and the index column of its name. */
+export interface Write {
+  pool: string
+  token: string
+  /** When it was acknowledged; see moment.ts. */
+  at: number
+}
+
+export type WriterMessage = { written: Write[] } | { ended: { failed: number; why: string } }
+
+/** Users that are written to in turn, of all pools together: more than a follower can be behind. */
+const USERS = 10_000
+const TICK_MILLISECONDS = 2
+/** More than that would only wait for a connection to the database. */
+const UNDER_WAY = 64
+
+const region = await createRegion(readConfig(process.argv[2] as string))
+const { store, pools, keys, clock } = region.context
+let run = 0
+
+process.on('message', (order: WriteOrder) => {
+  void write(order)
+})
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, async () => {
+    await region.stop()
+    process.exit(0)
+  })
+}
+process.once('disconnect', () => process.exit(0))
+const { endpoint } = await region.start()
+process.send?.({ endpoint })
+
+async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<void> {
+  run += 1
+  const targets: { place: UserPlace; sub: string }[] = []
+  for (const id of ids) {
+    const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+    const rows = await store.list('user', { pool: id, limit: Math.ceil(USERS / ids.length) })
+    targets.push(...rows.map(({ key }) => ({ place, sub: key })))
+  }
+  let written: Write[] = []
+  let failed = 0
+  let why = ''
+  let open = 0
+  const all = perSecond * seconds
+  const done = Promise.withResolvers<void>()
+  const writeOne = async (number: number): Promise<void> => {
+    const { place, sub } = targets[number % targets.length] as (typeof targets)[number]
+    const name = `Write ${run}.${number}`
+    open += 1
+    try {
+      await store.write(async (tx) => {
+        const user = await lockUser(tx, place, sub)
+        await putUser(tx, place, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
+      })
+      written.push({ pool: place.pool.id, token: indexOf(place, 'name', name), at: moment() })
+    } catch (error) {
+      failed += 1
+      why = String(error)
+    }
+    open -= 1
+    if (begun === all && open === 0) done.resolve()
+  }
+  let begun = 0
+  const start = moment()
+  const timer = setInterval(() => {
+    const due = Math.min(all, Math.floor(((moment() - start) / 1_000) * perSecond) + 1)
+    while (begun < due && open < UNDER_WAY) {
+      begun += 1
+      void writeOne(begun)
+    }
+    if (written.length > 0) send({ written })
+    written = []
+  }, TICK_MILLISECONDS)
+  await done.promise
+  clearInterval(timer)
+  send({ written })
+  send({ ended: { failed, why } })
+}
+
+function send(message: WriterMessage): void {
+  process.send?.(message)
+}
