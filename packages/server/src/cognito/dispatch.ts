@@ -76,10 +76,12 @@ export function refusal({ code, message, status }: Pick<CognitoError, 'code' | '
   return { status, body: JSON.stringify({ __type: code, message }), error: { code, message } }
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
 export function parse(body: Buffer): unknown {
   if (body.length === 0) return {}
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return JSON.parse(decoder.decode(body))
   } catch {
     throw new CognitoError('SerializationException', 'The request body is not JSON.')
   }

@@ -45,6 +45,7 @@ export interface PoolKeys {
 }
 
 const VERSION = 1
+const VERSION_BYTE = Buffer.of(VERSION)
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
@@ -121,8 +122,9 @@ function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCiphe
       const iv = clock.randomBytes(IV_BYTES)
       const cipher = createCipheriv('aes-256-gcm', subkey(purpose), iv)
       cipher.setAAD(Buffer.from(binding))
-      const body = Buffer.concat([cipher.update(plain), cipher.final()])
-      return Buffer.concat([Buffer.of(VERSION), iv, body, cipher.getAuthTag()])
+      const body = cipher.update(plain)
+      cipher.final()
+      return Buffer.concat([VERSION_BYTE, iv, body, cipher.getAuthTag()])
     },
     open: (purpose, sealed, binding = '') => {
       if (sealed.length < 1 + IV_BYTES + TAG_BYTES || sealed[0] !== VERSION) throw new SealBrokenError()
@@ -132,7 +134,10 @@ function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCiphe
       decipher.setAAD(Buffer.from(binding))
       decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
       try {
-        return Buffer.concat([decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES)), decipher.final()])
+        const plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
+        // GCM gives all of the text before it checks the tag, which is what this does: nothing may be used of it before.
+        decipher.final()
+        return plain
       } catch {
         throw new SealBrokenError()
       }

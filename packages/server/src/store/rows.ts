@@ -61,9 +61,10 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
+  // Of a bare `limit ?` SQLite makes a new plan for every value that is bound.
   return sql`
     select * from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
-    order by key limit ${query.limit}`
+    order by key limit ${query.limit} + 0`
 }
 
 /** What a call reads outside a transaction. */
