@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import {
   AdminUserGlobalSignOutCommand,
   type AuthenticationResultType,
+  GetTokensFromRefreshTokenCommand,
   GetUserCommand,
   GlobalSignOutCommand,
   InitiateAuthCommand,
@@ -55,6 +56,31 @@ for (const engine of engines) {
         await assert.rejects(getUser(tokens), { name: 'NotAuthorizedException' })
         await assert.rejects(refresh(tokens), { name: 'NotAuthorizedException' })
       }
+    })
+
+    it('does not make a refresh token that was used up good again', async () => {
+      const RefreshTokenRotation = { Feature: 'ENABLED', RetryGracePeriodSeconds: 0 } as const
+      const rotating = await createClient(region, pool, {
+        ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'],
+        RefreshTokenRotation,
+      })
+      const { AuthenticationResult } = await region.cognito.send(
+        new InitiateAuthCommand({
+          ClientId: rotating.id,
+          AuthFlow: 'USER_PASSWORD_AUTH',
+          AuthParameters: { USERNAME: 'ada', PASSWORD },
+        }),
+      )
+      const rotate = () =>
+        region.cognito.send(
+          new GetTokensFromRefreshTokenCommand({
+            ClientId: rotating.id,
+            RefreshToken: AuthenticationResult?.RefreshToken,
+          }),
+        )
+      await rotate()
+      ahead = 0
+      await assert.rejects(rotate(), { name: 'RefreshTokenReuseException' })
     })
 
     it('does not make a sign-in after a sign-out worthless', async () => {
