@@ -1,7 +1,9 @@
 import { adminGetUser } from './cases/admin-get-user.ts'
 import type { Case } from './cases/case.ts'
+import { firstCopy } from './cases/first-copy.ts'
 import { getUser } from './cases/get-user.ts'
 import { listUsers } from './cases/list-users.ts'
+import { memory } from './cases/memory.ts'
 import { password } from './cases/password.ts'
 import { refresh } from './cases/refresh.ts'
 import { replicationLag } from './cases/replication-lag.ts'
@@ -20,4 +22,6 @@ export const cases: readonly Case[] = [
   listUsers,
   verifier,
   replicationLag,
+  firstCopy,
+  memory,
 ]
