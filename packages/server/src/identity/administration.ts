@@ -1,5 +1,6 @@
 import { endAllTokens } from '../tokens/revocation.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
+import { dropCode } from './codes.ts'
 import type { Context } from './context.ts'
 import { checkPasswordPolicy, setPassword } from './passwords.ts'
 import { lockUser, putUser, removeUser, type User, type UserPlace } from './user.ts'
@@ -23,6 +24,7 @@ export async function setPasswordOf(
         ? { ...rest, status: 'CONFIRMED', modified: now }
         : { ...rest, status: 'FORCE_CHANGE_PASSWORD', temporarySince: now, modified: now }
       await setPassword(tx, context, place, after, password)
+      await dropCode(tx, place, sub, 'reset')
       await moveAliases(tx, place, { before, after })
       await putUser(tx, place, after)
     }),

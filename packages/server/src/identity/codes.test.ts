@@ -53,7 +53,7 @@ for (const engine of engines) {
         await tx.put('topology', { pool: id, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
         await keys.create(tx, id, 'arn:aws:kms:us-west-2:000000000000:key/one')
       })
-      place = { pool: { id } as Pool, cipher: await keys.get(id) }
+      place = { pool: { id, document: {} } as Pool, cipher: await keys.get(id) }
     })
     after(() => opened.close())
 

@@ -4,7 +4,7 @@ import { CognitoError } from '../errors.ts'
 import type { Transaction } from '../store/write.ts'
 import type { Verifiable } from './attributes.ts'
 import type { Context } from './context.ts'
-import { openDocument, sealDocument, type UserPlace } from './user.ts'
+import { normalize, openDocument, sealDocument, type UserPlace } from './user.ts'
 
 /** What a code proves. A user has at most one live code for each: a new one takes the place of the old. */
 export type CodePurpose = 'sign-up' | 'reset' | `verify-${Verifiable}`
@@ -132,7 +132,7 @@ const HOURLY = {
 
 /**
  * Counts a call against its hourly limit. `who` is a sub, or the name that was given for somebody who is not there, who must
- * meet the same limits. Throws LimitExceededException.
+ * meet the same limits, in whatever spelling the pool takes for the same name. Throws LimitExceededException.
  */
 export async function checkHourlyLimit(
   { brakes }: Pick<Context, 'brakes'>,
@@ -140,7 +140,8 @@ export async function checkHourlyLimit(
   what: keyof typeof HOURLY,
   who: string,
 ): Promise<void> {
-  const count = await brakes.count(`hourly/${what}/${pool.id}/${cipher.index('hourly', who)}`, HOUR)
+  const whom = cipher.index('hourly', normalize(pool, 'username', who))
+  const count = await brakes.count(`hourly/${what}/${pool.id}/${whom}`, HOUR)
   if (count > HOURLY[what]) throw limitExceeded()
 }
 

@@ -6,6 +6,8 @@ import {
   checkHourlyLimit,
   codeMismatch,
   countingWrongAnswers,
+  dropCode,
+  expiredCode,
   forgetWrongAnswers,
   issueCode,
   redeemCode,
@@ -32,18 +34,20 @@ export async function startRecovery(
 ): Promise<CodeDeliveryDetailsType> {
   const found = await findUser(context.store, place, name)
   await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
-  if (!found) {
-    // UserMigration_ForgotPassword has its place here.
-    if (!hidesExistence(client)) throw noSuchUser()
-    const [channel] = channelsOf(place.pool)
-    if (!channel) throw administratorOnly()
-    return deliveryDetails(inventTarget(place, name, channel))
+  // UserMigration_ForgotPassword has its place here.
+  const channels = channelsOf(place.pool)
+  // Clients that hide who exists hide who is disabled, or cannot be reached, as well.
+  if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
+    const [first, ...more] = channels
+    if (!first) throw administratorOnly()
+    return deliveryDetails(inventTarget(place, name, [first, ...more]))
   }
+  if (!found) throw noSuchUser()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, place, sub)
     checkResettable(user)
-    const target = targetOf(user, channelsOf(place.pool))
+    const target = targetOf(user, channels)
     return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'reset', ...target }) }
   })
   await forgetWrongAnswers(context, place, { sub, purpose: 'reset' })
@@ -64,14 +68,17 @@ export async function finishRecovery(
   checkPasswordPolicy(place.pool, password)
   const found = await findUser(context.store, place, name)
   await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
-  if (!found) throw hidesExistence(client) ? codeMismatch() : noSuchUser()
+  if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
+  if (!found) throw noSuchUser()
   const { sub } = found
   await countingWrongAnswers(context, place, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
       const user = await lockUser(tx, place, sub)
       if (!user.enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
       if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-      await redeemCode(tx, context, place, { sub, purpose: 'reset', code })
+      const { attribute, value } = await redeemCode(tx, context, place, { sub, purpose: 'reset', code })
+      // Who reads an address that is no longer the user's sets no password.
+      if (user.attributes[attribute] !== value) throw expiredCode()
       await setPassword(tx, context, place, user, password)
       const { temporarySince: _, ...rest } = user
       await putUser(tx, place, { ...rest, status: 'CONFIRMED', modified: context.clock.now() })
@@ -116,6 +123,7 @@ export async function changePassword(
   await context.store.write(async (tx) => {
     const present = await lockUser(tx, place, user.sub)
     await setPassword(tx, context, place, present, proposed)
+    await dropCode(tx, place, user.sub, 'reset')
     await putUser(tx, place, { ...present, modified: context.clock.now() })
   })
 }
@@ -139,13 +147,19 @@ const USUAL_CHANNELS: readonly Verifiable[] = ['phone_number', 'email']
 /** An address that is the user's second factor cannot also stand in for the first. */
 const FACTOR_OF: Record<Verifiable, string> = { phone_number: 'SMS_MFA', email: 'EMAIL_OTP' }
 
-function targetOf({ attributes, mfa }: UserDocument, channels: readonly Verifiable[]): CodeTarget {
-  if (channels.length === 0) throw administratorOnly()
+function findTarget({ attributes, mfa }: UserDocument, channels: readonly Verifiable[]): CodeTarget | undefined {
   for (const attribute of channels) {
     const value = attributes[attribute]
     const usable = attributes[`${attribute}_verified`] === 'true' && !mfa?.enabled?.includes(FACTOR_OF[attribute])
     if (value !== undefined && usable) return { attribute, value }
   }
+  return undefined
+}
+
+function targetOf(user: UserDocument, channels: readonly Verifiable[]): CodeTarget {
+  if (channels.length === 0) throw administratorOnly()
+  const target = findTarget(user, channels)
+  if (target) return target
   throw new CognitoError(
     'InvalidParameterException',
     'Cannot reset password for the user as there is no registered/verified email or phone_number',

@@ -138,12 +138,12 @@ export async function resendCode(
   const { pool } = place
   const found = await findUser(context.store, place, name)
   await checkHourlyLimit(context, place, 'ResendConfirmationCode', found?.sub ?? name)
-  if (!found) {
-    if (!hidesExistence(client)) throw noSuchUser()
-    const [attribute] = autoVerified(pool)
-    if (!attribute) throw notVerifying()
-    return deliveryDetails(inventTarget(place, name, attribute))
+  if (!found?.enabled && hidesExistence(client)) {
+    const [first, ...more] = autoVerified(pool)
+    if (!first) throw notVerifying()
+    return deliveryDetails(inventTarget(place, name, [first, ...more]))
   }
+  if (!found) throw noSuchUser()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, place, sub)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import {
   AdminConfirmSignUpCommand,
+  AdminDisableUserCommand,
   AdminGetUserCommand,
   AdminUpdateUserAttributesCommand,
   type AttributeType,
@@ -418,6 +419,34 @@ for (const engine of engines) {
       })
       await signUp(without.id, 'pw', { email: 'pw@example.com' }, { Password: undefined })
       await signUp(without.id, 'pw2', { email: 'pw@example.com' }, { Password: '' })
+    })
+
+    test('a client that hides who exists does not tell who is disabled, whatever the spelling of the name', async () => {
+      const { UserPoolId, clients } = await pool(
+        { AutoVerifiedAttributes: ['email'], UsernameConfiguration: { CaseSensitive: false } },
+        { PreventUserExistenceErrors: 'ENABLED' },
+      )
+      const [hiding] = clients
+      await signUp(hiding.id, 'off', { email: 'off@example.com' })
+      await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId, Username: 'off' }))
+      const before = plane.inbox.length
+      const { CodeDeliveryDetails } = await resend(hiding.id, 'off')
+      assert.equal(CodeDeliveryDetails?.DeliveryMedium, 'EMAIL')
+      assert.equal(plane.inbox.length, before)
+      for (const [one, other] of [
+        ['off', 'OFF'],
+        ['nobody', 'NOBODY'],
+      ] as const) {
+        for (;;)
+          if (
+            await resend(hiding.id, one).then(
+              () => false,
+              () => true,
+            )
+          )
+            break
+        await assert.rejects(resend(hiding.id, other), { name: 'LimitExceededException' }, other)
+      }
     })
 
     test('a pool may leave sign-up to administrators', async () => {

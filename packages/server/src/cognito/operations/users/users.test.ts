@@ -475,9 +475,11 @@ for (const engine of engines) {
           { PreventUserExistenceErrors: 'ENABLED' },
         )
         const [hiding, telling] = clients
-        const { CodeDeliveryDetails } = await reset(hiding.id, 'zoe@nowhere.example')
-        assert.deepEqual(CodeDeliveryDetails?.DeliveryMedium, 'SMS')
-        assert.match(CodeDeliveryDetails?.Destination ?? '', /^\+\*{7}\d{4}$/)
+        assert.deepEqual((await reset(hiding.id, 'zoe@nowhere.example')).CodeDeliveryDetails, {
+          Destination: 'z***@n***',
+          DeliveryMedium: 'EMAIL',
+          AttributeName: 'email',
+        })
         await assert.rejects(finish(hiding.id, 'zoe@nowhere.example', '123456'), {
           name: 'CodeMismatchException',
         })
@@ -486,6 +488,60 @@ for (const engine of engines) {
         const told = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
         await assert.rejects(reset(telling.id, 'zoe@nowhere.example'), told)
         await assert.rejects(finish(telling.id, 'zoe@nowhere.example', '123456'), told)
+      })
+
+      test('does not tell who is disabled or cannot be reached, by clients that hide who exists', async () => {
+        const { UserPoolId, clients } = await pool(
+          { AutoVerifiedAttributes: ['email'] },
+          { PreventUserExistenceErrors: 'ENABLED' },
+        )
+        const [hiding, telling] = clients
+        const verified = { email: 'off@example.com', email_verified: 'true' }
+        await confirmed(UserPoolId, 'disabled', verified)
+        await confirmed(UserPoolId, 'unreachable', { email: 'unverified@example.com' })
+        await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId, Username: 'disabled' }))
+        for (const name of ['nobody', 'disabled', 'unreachable']) {
+          const { CodeDeliveryDetails } = await reset(hiding.id, name)
+          assert.match(CodeDeliveryDetails?.Destination ?? '', /^[a-z]\*\*\*@[a-z]\*\*\*$/, name)
+          assert.deepEqual(CodeDeliveryDetails, (await reset(hiding.id, name)).CodeDeliveryDetails)
+        }
+        for (const name of ['nobody', 'disabled']) {
+          await assert.rejects(finish(hiding.id, name, '123456'), { name: 'CodeMismatchException' })
+        }
+        assert.equal(
+          plane.inbox.some(({ to }) => to === verified.email || to === 'unverified@example.com'),
+          false,
+        )
+        await assert.rejects(reset(telling.id, 'disabled'), { message: 'User is disabled.' })
+        await assert.rejects(finish(telling.id, 'disabled', '123456'), { message: 'User is disabled.' })
+      })
+
+      test("is not set anew with a code for an address that is no longer the user's", async () => {
+        const { UserPoolId, clients } = await pool({})
+        const [{ id: ClientId }] = clients
+        await confirmed(UserPoolId, 'ann', { email: 'lost@example.com', email_verified: 'true' })
+        await reset(ClientId, 'ann')
+        await update(UserPoolId, 'ann', { email: 'kept@example.com', email_verified: 'true' })
+        await assert.rejects(finish(ClientId, 'ann', plane.codeFor('lost@example.com')), {
+          name: 'ExpiredCodeException',
+        })
+        await reset(ClientId, 'ann')
+        await finish(ClientId, 'ann', plane.codeFor('kept@example.com'))
+      })
+
+      test('is not set anew with a code from before the administrator set one', async () => {
+        const { UserPoolId, clients } = await pool({})
+        const [{ id: ClientId }] = clients
+        await confirmed(UserPoolId, 'ann', { email: 'before@example.com', email_verified: 'true' })
+        for (const Permanent of [true, false]) {
+          await reset(ClientId, 'ann')
+          await plane.primary.cognito.send(
+            new AdminSetUserPasswordCommand({ UserPoolId, Username: 'ann', Password: 'Passw0rd!', Permanent }),
+          )
+          await assert.rejects(finish(ClientId, 'ann', plane.codeFor('before@example.com')), {
+            name: 'ExpiredCodeException',
+          })
+        }
       })
 
       test('may be tried twenty times an hour, codes and answers together', async () => {
