@@ -2,14 +2,19 @@ import type { Socket } from 'node:net'
 import pg from 'pg'
 
 /** The connections of one process to its PostgreSQL. None of them waits for ever. */
-export interface Connections {
-  /** A connection from the pool, to be released. */
-  connect(): Promise<pg.PoolClient>
+export interface Connections extends ConnectionPool {
   /** A pool of one connection whose statements may take as long as they take. */
-  openUnhurried(): pg.Pool
+  openUnhurried(): ConnectionPool
   /** A connection of its own, outside the pool, that stays until it is lost; to be ended with `part`. */
   open(applicationName: string): Promise<pg.Client>
-  close(): Promise<void>
+}
+
+export interface ConnectionPool {
+  /** A connection that is to be released. */
+  connect(): Promise<pg.PoolClient>
+  end(): Promise<void>
+  /** The query builder asks for them; ours are in the connections already. */
+  readonly options: object
 }
 
 export interface ConnectionSettings {
@@ -61,39 +66,44 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   class Client extends pg.Client {
     constructor(config?: pg.ClientConfig) {
       super({ ...config, connectionString: urls[preferred] })
+      // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
+      this.on('error', () => {})
     }
   }
-  const openPool = (config: pg.PoolConfig): pg.Pool => {
-    const pool = new pg.Pool({
-      application_name: 'twinpool',
-      ...config,
-      Client: Client as NonNullable<pg.PoolConfig['Client']>,
-    })
-    // A connection that breaks while idle is replaced by the pool; the next statement says what is wrong.
-    return pool.on('error', () => {})
-  }
-  const pool = openPool({ ...bounded, max: connections, onConnect: (client) => welcome(client, silence) })
-
   /** Tries each address once. */
   const anywhere = async <T>(attempt: () => Promise<T>): Promise<T> => {
-    for (let left = urls.length; ; left -= 1) {
+    const reasons: string[] = []
+    for (;;) {
       const tried = preferred
       try {
         return await attempt()
       } catch (error) {
-        if (left <= 1 || (error as Error).message === ALL_TAKEN) throw error
+        const { message } = error as Error
+        if (urls.length === 1 || message === ALL_TAKEN) throw error
         if (preferred === tried) preferred = (tried + 1) % urls.length
+        reasons.push(message)
+        if (reasons.length === urls.length) throw new Error(reasons.join('; '), { cause: error })
       }
     }
   }
+  const openPool = (config: pg.PoolConfig, mostSilence: number): ConnectionPool => {
+    const pool = new pg.Pool({
+      application_name: 'twinpool',
+      ...config,
+      Client: Client as NonNullable<pg.PoolConfig['Client']>,
+      onConnect: (client) => welcome(client, mostSilence),
+    })
+    // A connection that breaks while idle is replaced by the pool; the next statement says what is wrong.
+    pool.on('error', () => {})
+    return { connect: () => anywhere(() => pool.connect()), end: () => pool.end(), options: {} }
+  }
 
   return {
-    connect: () => anywhere(() => pool.connect()),
-    openUnhurried: () => openPool({ ...lasting, max: 1 }),
+    ...openPool({ ...bounded, max: connections }, silence),
+    openUnhurried: () => openPool({ ...lasting, max: 1 }, 0),
     open: (applicationName) =>
       anywhere(async () => {
         const client = new Client({ ...bounded, application_name: applicationName })
-        client.on('error', () => {})
         try {
           await client.connect()
           await welcome(client, silence)
@@ -106,7 +116,6 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         client.once('end', () => clearInterval(heartbeat))
         return client
       }),
-    close: () => pool.end(),
   }
 }
 
@@ -120,7 +129,7 @@ export async function part(client: pg.Client): Promise<void> {
   clearTimeout(cut)
 }
 
-/** Holds a new connection to its bounds, and looks whether it leads to a server that can be used. */
+/** Holds a new connection to its bounds (milliseconds without a word; 0: no bound), and looks whether it leads to a server that can be used. */
 async function welcome(client: pg.ClientBase, silence: number): Promise<void> {
   const socket = socketOf(client)
   socket.setTimeout(silence, () => socket.destroy(new Error(`PostgreSQL has said nothing for ${silence / 1_000} s`)))

@@ -25,7 +25,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
   const connections = openConnections(url, settings)
   const { connect } = connections
   const db = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: { connect, end: connections.close, options: {} } }),
+    dialect: new PostgresDialect({ pool: connections }),
   })
   let closed = false
   let listener: pg.Client | undefined

@@ -1,0 +1,276 @@
+/** A PostgreSQL that restarts, breaks connections, falls silent, or hands over to its standby, under regions that live on it. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  CreateUserPoolClientCommand,
+  CreateUserPoolCommand,
+  DescribeUserPoolClientCommand,
+  UpdateUserPoolClientCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import pg from 'pg'
+import { type Postgres, startPostgres } from '../../packages/cli/src/postgres.ts'
+import { engines, freePorts, until } from '../../testing/regions.ts'
+import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+
+const STATEMENT_SECONDS = 1
+const KILL = `select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^twinpool'`
+const isUnexpected = (name: string): boolean => name !== 'InternalErrorException'
+/** A connection (1 s), then a statement on it (1 s, and 1 s of grace); the rest is for a machine under load. */
+const BOUND_MILLISECONDS = 10_000
+
+const skip = !engines.includes('postgres')
+  ? 'no PostgreSQL is asked for'
+  : process.platform !== 'linux' && 'the processes of a server are found through /proc'
+
+describe('a PostgreSQL that fails', { skip }, () => {
+  let home: string
+  let ports: number[]
+  let first: Postgres
+  let standby: Postgres | undefined
+  /** Two processes of one region. */
+  let region: ServedRegion
+  let other: ServedRegion
+  let pool: string
+  const acknowledged: string[] = []
+
+  const start = (name: 'first' | 'standby') =>
+    startPostgres({ directory: join(home, name), port: ports[name === 'first' ? 0 : 1] as number })
+  const serve = (url: string) =>
+    serveRegion({
+      config: { store: { engine: 'postgres', url, connections: 6, statementSeconds: STATEMENT_SECONDS } },
+    })
+
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
+    // PostgreSQL may run as another user, who must get through.
+    chmodSync(home, 0o755)
+    ports = await freePorts(2)
+    first = await start('first')
+    const url = new URL(await first.createDatabase('twinpool'))
+    const both = url.href.replace(url.host, `127.0.0.1:${ports[1]},${url.host}`)
+    region = await serve(both)
+    other = await serve(both)
+    const { UserPool } = await region.cognito.send(new CreateUserPoolCommand({ PoolName: 'p' }))
+    pool = UserPool?.Id as string
+  })
+  after(async () => {
+    if (process.env.TWINPOOL_TEST_LOG) process.stderr.write(region?.log ?? '')
+    await region?.stop()
+    await other?.stop()
+    await standby?.stop()
+    await first?.stop()
+    rmSync(home, { recursive: true, force: true })
+  })
+
+  const create = async (username: string): Promise<void> => {
+    await region.cognito.send(
+      new AdminCreateUserCommand({ UserPoolId: pool, Username: username, MessageAction: 'SUPPRESS' }),
+    )
+    acknowledged.push(username)
+  }
+  const checkAllPresent = async (): Promise<void> => {
+    for (const Username of acknowledged) {
+      await region.cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username }))
+    }
+  }
+  /** Runs the work while several writers write; answers the names of their errors, and their longest wait. */
+  const writing = async (work: () => Promise<unknown>): Promise<{ errors: string[]; longest: number }> => {
+    const errors = new Set<string>()
+    const stopped = new AbortController()
+    let longest = 0
+    const run = acknowledged.length
+    const writer = async (at: number): Promise<void> => {
+      for (let turn = 0; !stopped.signal.aborted; turn += 1) {
+        const began = performance.now()
+        await create(`user-${run}-${at}-${turn}`).catch((error: Error) => errors.add(error.name))
+        longest = Math.max(longest, performance.now() - began)
+      }
+    }
+    const writers = Promise.all(Array.from({ length: 4 }, (_, at) => writer(at)))
+    try {
+      await work()
+    } finally {
+      stopped.abort()
+      await writers
+    }
+    return { errors: [...errors], longest }
+  }
+  const moreWrites = async (many: number): Promise<void> => {
+    const enough = acknowledged.length + many
+    await until(() => acknowledged.length >= enough, { what: 'writes' })
+  }
+  const administer = async (server: Postgres, statement: string): Promise<number> => {
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    try {
+      return (await client.query(statement)).rowCount ?? 0
+    } finally {
+      await client.end()
+    }
+  }
+  const well = (served: ServedRegion) =>
+    until(async () => (await served.health()).code === 200, { what: 'health', seconds: 30 })
+  /** A change that one process makes is seen by the other, which had it in memory. */
+  const checkAnnouncements = async (): Promise<void> => {
+    const { UserPoolClient } = await region.cognito.send(
+      new CreateUserPoolClientCommand({ UserPoolId: pool, ClientName: 'before' }),
+    )
+    const client = { UserPoolId: pool, ClientId: UserPoolClient?.ClientId }
+    const nameThere = async () =>
+      (await other.cognito.send(new DescribeUserPoolClientCommand(client))).UserPoolClient?.ClientName
+    assert.equal(await nameThere(), 'before')
+    await region.cognito.send(new UpdateUserPoolClientCommand({ ...client, ClientName: 'after' }))
+    await until(async () => (await nameThere()) === 'after', { what: 'the announcement' })
+  }
+  const checkAlive = (): void => {
+    for (const served of [region, other]) {
+      assert.equal(served.process.exitCode, null)
+      assert.doesNotMatch(served.log, /unhandled|UnhandledPromise|MaxListenersExceeded/i)
+    }
+  }
+
+  it('connections killed in the middle of transactions: nobody notices, or gets a 500; nothing acknowledged is lost', async () => {
+    const { errors } = await writing(async () => {
+      for (let round = 1; round <= 10; round += 1) {
+        await moreWrites(8)
+        await administer(first, KILL)
+      }
+    })
+    assert.deepEqual(errors.filter(isUnexpected), [])
+    await well(region)
+    await checkAllPresent()
+    await checkAnnouncements()
+    checkAlive()
+  })
+
+  it('gone: a 500 at once, and health names the refusal; back: all goes on by itself', async () => {
+    const { errors, longest } = await writing(async () => {
+      await moreWrites(4)
+      await first.stop()
+      await assert.rejects(create('nobody'), { name: 'InternalErrorException' })
+      const { code, checks } = await region.health()
+      assert.equal(code, 503)
+      assert.match(checks.store?.detail ?? '', /ECONNREFUSED/)
+      assert.equal(checks.keys?.ok, true)
+    })
+    assert.deepEqual(errors, ['InternalErrorException'])
+    assert.ok(longest < BOUND_MILLISECONDS, `${longest} ms`)
+    first = await start('first')
+    await well(region)
+    await well(other)
+    await create('back')
+    await checkAllPresent()
+    await checkAnnouncements()
+    checkAlive()
+  })
+
+  it('silent: every call ends in bounded time, with a 500; health says that nothing comes; heard again, all goes on', async () => {
+    const silenced = processesOf(join(home, 'first', 'data'))
+    for (const pid of silenced) process.kill(pid, 'SIGSTOP')
+    try {
+      const { errors, longest } = await writing(async () => {
+        const { code, checks } = await region.health()
+        assert.equal(code, 503)
+        assert.match(checks.store?.detail ?? '', /no answer|has said nothing|timeout/)
+        await until(() => /PostgreSQL has said nothing for 2 s/.test(region.log), { what: 'a word in the log' })
+      })
+      assert.deepEqual(errors, ['InternalErrorException'])
+      assert.ok(longest < BOUND_MILLISECONDS, `${longest} ms`)
+    } finally {
+      for (const pid of silenced) process.kill(pid, 'SIGCONT')
+    }
+    await well(region)
+    await well(other)
+    await create('heard')
+    await checkAllPresent()
+    await checkAnnouncements()
+    checkAlive()
+  })
+
+  it('failing over to a standby: what was acknowledged is there, and the region finds the new primary by itself', async () => {
+    await first.stop()
+    execFileSync('cp', ['-a', join(home, 'first'), join(home, 'standby')])
+    first = await start('first')
+    const { username, password } = new URL(first.url)
+    const upstream = `host=127.0.0.1 port=${ports[0]} user=${username} password=${password}`
+    const data = join(home, 'standby', 'data')
+    writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${upstream}'\n`, { flag: 'a' })
+    // Any file of the server's own user will do.
+    copyFileSync(join(data, 'PG_VERSION'), join(data, 'standby.signal'))
+    standby = await start('standby')
+    await until(
+      async () => (await administer(first, `select from pg_stat_replication where state = 'streaming'`)) > 0,
+      {
+        what: 'the standby',
+      },
+    )
+    // A transaction is acknowledged once the standby has it.
+    await administer(first, `alter system set synchronous_standby_names = '*'`)
+    await administer(first, 'select pg_reload_conf()')
+    await until(
+      async () => (await administer(first, `select from pg_stat_replication where sync_state = 'sync'`)) > 0,
+      {
+        what: 'a synchronous standby',
+      },
+    )
+
+    await well(region)
+    const lost = processesOf(join(home, 'first', 'data'))
+    try {
+      const { errors } = await writing(async () => {
+        await moreWrites(20)
+        // Lost without a word, as a machine is.
+        for (const pid of lost) process.kill(pid, 'SIGSTOP')
+        await administer(standby as Postgres, 'select pg_promote()')
+        await well(region)
+        await well(other)
+        await moreWrites(20)
+      })
+      assert.deepEqual(errors.filter(isUnexpected), [])
+      await checkAllPresent()
+      await checkAnnouncements()
+      checkAlive()
+    } finally {
+      for (const pid of lost) process.kill(pid, 'SIGCONT')
+    }
+  })
+
+  it('turned read-only under the region: a 500 that the log explains, and no connection to it is kept', async () => {
+    const server = standby as Postgres
+    await administer(server, 'alter database twinpool set default_transaction_read_only = on')
+    await administer(server, KILL)
+    await assert.rejects(create('nobody'), { name: 'InternalErrorException' })
+    const { code, checks } = await region.health()
+    assert.equal(code, 503)
+    assert.match(checks.store?.detail ?? '', /takes no writes/)
+    assert.match(region.log, /takes no writes: it is a standby, or read-only/)
+    await administer(server, 'alter database twinpool reset default_transaction_read_only')
+    await well(region)
+    await create('writable')
+    await checkAllPresent()
+    checkAlive()
+  })
+})
+
+/** The server of a data directory and all its processes. */
+function processesOf(data: string): number[] {
+  const postmaster = Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10)
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => parentOf(pid) === postmaster)
+  return [postmaster, ...children.map(Number)]
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  } catch {
+    return undefined
+  }
+}
