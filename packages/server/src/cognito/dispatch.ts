@@ -54,7 +54,8 @@ export async function dispatch(context: Context, request: Request): Promise<Answ
     const call = { ...request.call, ...(await resolved.complete()) }
     const output = await row.handler(context as never, call as never, input as never)
     return { status: 200, body: encode(output as object | undefined), pool }
-  } catch (thrown) {
+  } catch (caught) {
+    const thrown = await causeOf(context, pool, caught)
     const error = inProtocol(thrown)
     outcome = error.code
     if (error.status >= 500 && error.code !== 'NotImplementedException') {
@@ -69,6 +70,15 @@ export async function dispatch(context: Context, request: Request): Promise<Answ
       milliseconds: context.clock.monotonic() - started,
     })
   }
+}
+
+/** What breaks because its pool was deleted while the call was under way is a call about a pool that does not exist. */
+async function causeOf({ pools }: Pick<Context, 'pools'>, pool: Pool | undefined, thrown: unknown): Promise<unknown> {
+  if (!pool || thrown instanceof CognitoError) return thrown
+  return pools.get(pool.id).then(
+    () => thrown,
+    (error: unknown) => (error instanceof CognitoError ? error : thrown),
+  )
 }
 
 /** The answer that tells an error. */

@@ -1,0 +1,50 @@
+/** A pool that is deleted while calls about it are under way. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { DeleteUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { createClient, createPool, createUser, PASSWORD } from '../../../../../../testing/pools.ts'
+import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { dispatch } from '../../dispatch.ts'
+
+for (const engine of engines) {
+  describe(`a pool that goes while calls are under way, on ${engine}`, () => {
+    let plane: Plane
+    before(async () => {
+      plane = await startRegions({ engine, regions: ['us-west-2'] })
+    })
+    after(() => plane?.stop())
+
+    for (const operation of ['SignUp', 'InitiateAuth'] as const) {
+      test(`${operation} finds that it does not exist`, async () => {
+        const { region, cognito } = plane.primary
+        const pool = await createPool(plane.primary)
+        const { id: ClientId } = await createClient(plane.primary, pool)
+        await createUser(plane.primary, pool, { username: 'ann' })
+        const context = {
+          ...region.context,
+          keys: {
+            ...region.context.keys,
+            get: async (id: string) => {
+              await cognito.send(new DeleteUserPoolCommand({ UserPoolId: pool }))
+              return region.context.keys.get(id)
+            },
+          },
+        }
+        const input =
+          operation === 'SignUp'
+            ? { ClientId, Username: 'bob', Password: PASSWORD }
+            : { ClientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters: { USERNAME: 'ann', PASSWORD } }
+        const answer = await dispatch(context, {
+          operation,
+          body: Buffer.from(JSON.stringify(input)),
+          checkSignature: () => {},
+          call: { requestId: 'one', address: '', userAgent: '' },
+        })
+        assert.deepEqual(answer.error, {
+          code: 'ResourceNotFoundException',
+          message: `User pool ${pool} does not exist.`,
+        })
+      })
+    }
+  })
+}
