@@ -72,7 +72,10 @@ export function createCaller({
         return { kind: 'refused', name: error.name, message: error.message }
       }
       if (status !== undefined && status >= 500) {
-        journal.violation(told(`${status} ${error.name} ${error.message}`))
+        // Time goes on for a process that is stopped: what it waited for is overdue when it wakes.
+        const paused = asked.some((region) => disturbances.explains(region, ['pause'], began))
+        if (paused) journal.count('5xx after a pause')
+        else journal.violation(told(`${status} ${error.name} ${error.message}`))
         return { kind: 'unknown' }
       }
       journal.count('broken calls')
