@@ -71,8 +71,10 @@ const serverMap = [
 /** Tables of the store's own bookkeeping, and the files that may write to them. Every other table holds replicated rows. */
 const bookkeeping: Record<string, string[]> = {
   schema_version: ['migrations.ts'],
+  sqlite_stat: ['migrations.ts'],
+  sqlite_stat1: ['migrations.ts'],
   changes: ['write.ts', 'changes.ts'],
-  tombstones: ['write.ts', 'changes.ts', 'apply.ts', 'copies.ts'],
+  tombstones: ['write.ts', 'changes.ts'],
   facts: ['*'],
   cursors: ['*'],
   followers: ['*'],

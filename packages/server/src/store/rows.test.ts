@@ -65,6 +65,18 @@ for (const engine of engines) {
       }
     })
 
+    it('several rows are found in one question, each in its place', async () => {
+      const wanted = [
+        { kind: 'member', key: 'Z' },
+        { kind: 'group', key: 'none' },
+        { kind: 'topology', key: ONLY },
+        { kind: 'group', key: 'a%' },
+      ] as const
+      const found = ['Z', undefined, JSON.stringify({ primary: region, epoch: 1 }), 'a%']
+      for (let time = 0; time < 2; time += 1) assert.deepEqual(await store.bodies(pool, wanted), found)
+      assert.deepEqual(await store.bodies('nowhere', wanted), [undefined, undefined, undefined, undefined])
+    })
+
     it('pages of every size join to the whole', async () => {
       for (const limit of [1, 2, 3, 5, 100]) {
         const seen: string[] = []

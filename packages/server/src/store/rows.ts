@@ -71,6 +71,8 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
 export interface RowReader {
   find<K extends Kind>(kind: K, address: { pool: string; key: string }): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
+  /** Finds rows of several kinds in one question, and of each no more than its body; undefined where there is none. */
+  bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
 }
 
 /**
@@ -80,6 +82,7 @@ export interface RowReader {
 export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'query'>): RowReader {
   const finds = new Map<Kind, string>()
   const lists = new Map<string, string>()
+  const several = new Map<string, string>()
   return {
     find: async (kind, address) => {
       let text = finds.get(kind)
@@ -100,8 +103,29 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
       const rows = await query<Raw>(text, parametersOf(page))
       return rows.map((raw) => toRow(kind, raw))
     },
+    bodies: async (pool, wanted) => {
+      const form = wanted.map(({ kind }) => kind).join()
+      let text = several.get(form)
+      if (text === undefined) {
+        text = bodiesQuery(pool, wanted).compile(reader).sql
+        several.set(form, text)
+      }
+      const parameters = wanted.flatMap(({ key }) => [pool, key])
+      const found: (string | undefined)[] = wanted.map(() => undefined)
+      for (const { at, body } of await query<{ at: number; body: string }>(text, parameters)) found[at] = body
+      return found
+    },
   }
 }
+
+const bodiesQuery = (pool: string, wanted: readonly { kind: Kind; key: string }[]): RawBuilder<unknown> =>
+  sql.join(
+    wanted.map(
+      ({ kind, key }, at) =>
+        sql`select ${sql.lit(at)} as at, body from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`,
+    ),
+    sql` union all `,
+  )
 
 const formOf = (kind: Kind, { where = {}, prefix, after, until }: PageQuery<Kind>): string =>
   [

@@ -17,6 +17,8 @@ export interface Store {
   readonly db: Connection
   find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
+  /** Finds rows of several kinds in one question, and of each no more than its body; undefined where there is none. */
+  bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
   /** One transaction, durable when the promise resolves. The work may run more than once: it must have no other effect. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
@@ -77,6 +79,7 @@ export async function openStore(
     db: engine.reader,
     find: rows.find,
     list: rows.list,
+    bodies: rows.bodies,
     count: (kind, query) => countRows(engine.reader, kind, query),
     transaction,
     write: (work) =>

@@ -13,14 +13,20 @@ export interface Family {
   origin: string
 }
 
+/** The facts that say so, by their keys; `isEnded` reads their bodies. */
+export const endingsOf = ({ sub, origin }: Family) =>
+  [
+    { kind: 'revocation', key: origin },
+    { kind: 'sign-out', key: sub },
+  ] as const
+
 /** Whether the tokens of a family have been ended, by a revocation or by a sign-out in whatever region. */
-export async function isEnded(store: Pick<Store, 'find'>, pool: string, { sub, origin }: Family): Promise<boolean> {
-  const [revoked, signedOut] = await Promise.all([
-    store.find('revocation', { pool, key: origin }),
-    store.find('sign-out', { pool, key: sub }),
-  ])
-  if (revoked) return true
-  return signedOut !== undefined && timeOfUuid(origin) <= (JSON.parse(signedOut.body) as SignOut).before
+export function isEnded(
+  { origin }: Pick<Family, 'origin'>,
+  { revocation, signOut }: { revocation: string | undefined; signOut: string | undefined },
+): boolean {
+  if (revocation !== undefined) return true
+  return signOut !== undefined && timeOfUuid(origin) <= (JSON.parse(signOut) as SignOut).before
 }
 
 /** The moment of the newest sign-out that this region has heard of (ms since the epoch); 0 when there was none. */

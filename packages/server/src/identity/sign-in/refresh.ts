@@ -2,12 +2,12 @@ import { CognitoError } from '../../errors.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
 import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.ts'
-import { isEnded } from '../../tokens/revocation.ts'
 import { isRotatedOut, useGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../client-secret.ts'
 import type { Context } from '../context.ts'
 import { checkSecretHash } from '../secret-hash.ts'
-import { findUserBySub, type User } from '../user.ts'
+import { findTokenHolder } from '../token-holder.ts'
+import type { User } from '../user.ts'
 import { tokensFor, userIsDisabled } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, SignInPlace, TokensStep } from './step.ts'
@@ -62,15 +62,15 @@ export async function refreshByToken(
 
 /** A refresh token of this client that is good now, and its user. Throws NotAuthorizedException. */
 async function readRefreshToken(
-  { clock, store }: Context,
+  context: Context,
   place: SignInPlace,
   text: string,
 ): Promise<{ token: RefreshToken; user: User }> {
   const { pool, cipher, client } = place
   const token = openRefreshToken({ pool: pool.id, cipher }, text)
   if (!token || token.client !== client.id) throw refused('Invalid Refresh Token')
-  if (token.expires <= clock.now()) throw refused('Refresh Token has expired')
-  const [ended, user] = await Promise.all([isEnded(store, pool.id, token), findUserBySub(store, place, token.sub)])
+  if (token.expires <= context.clock.now()) throw refused('Refresh Token has expired')
+  const { user, ended } = await findTokenHolder(context, place, token)
   if (ended || !user) throw refused('Refresh Token has been revoked')
   if (!user.enabled) throw userIsDisabled()
   return { token, user }
