@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -24,12 +24,15 @@ export async function start<T>(
     args = [],
     env = {},
     flags = [],
+    built = false,
   }: {
     name: string
     directory: string
     args?: readonly string[]
     env?: Readonly<Record<string, string>>
     flags?: readonly string[]
+    /** Whether the packages are run as they are installed, not from their sources. */
+    built?: boolean
   },
 ): Promise<Running<T>> {
   const logFile = join(directory, `${name}.log`)
@@ -37,7 +40,7 @@ export async function start<T>(
   const child = fork(file, [...args], {
     cwd: directory,
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    execArgv: ['--conditions=twinpool-source', '--disable-warning=ExperimentalWarning', ...flags],
+    execArgv: [...(built ? [] : ['--conditions=twinpool-source']), '--disable-warning=ExperimentalWarning', ...flags],
     stdio: ['ignore', log, log, 'ipc'],
   })
   closeSync(log)
@@ -54,6 +57,22 @@ export async function start<T>(
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
   await ended
+}
+
+let compiled = false
+
+/** The program `twinpool`: from its sources, or as it is installed, compiled at the first call. @throws Error when that fails */
+export function mainOf({ built }: { built: boolean }): string {
+  const packages = join(import.meta.dirname, '../packages')
+  if (!built) return join(packages, 'cli/src/main.ts')
+  if (!compiled) {
+    const script = join(import.meta.dirname, '../scripts/build.ts')
+    if (spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] }).status !== 0) {
+      throw new Error('the packages could not be compiled')
+    }
+  }
+  compiled = true
+  return join(packages, 'cli/dist/main.js')
 }
 
 /** A port that was free a moment ago. */

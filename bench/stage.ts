@@ -12,7 +12,7 @@ import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/ser
 import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
 import { sendOnce } from './load.ts'
 import { emailOf, fillPool, nameOf, PASSWORD } from './people.ts'
-import { freePort, start } from './processes.ts'
+import { freePort, mainOf, start } from './processes.ts'
 import type { Pace } from './rounds.ts'
 import { callOf, credentials, REGION, signedCallOf } from './signed.ts'
 
@@ -41,7 +41,7 @@ export interface Service extends Server {
 export interface Stage extends StageOptions {
   pace: Pace
   /** Our region, as `twinpool serve` runs it, with so many users in a pool; the first of them can sign in. */
-  twinpool(people: { users: number; passwords: number }): Promise<Service>
+  twinpool(people: { users: number; passwords: number; built?: boolean }): Promise<Service>
   /** The bare server, and tokens that it signed. */
   raw(): Promise<Server & { tokens: string[] }>
   cognitoLocal(people: { users: number }): Promise<Service>
@@ -91,7 +91,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
     homeOf,
     profiling,
     atEnd: (close) => closing.push(async () => void (await close())),
-    twinpool: async ({ users, passwords }) => {
+    twinpool: async ({ users, passwords, built = false }) => {
       const home = homeOf('twinpool')
       const port = await freePort()
       const endpoint = `http://127.0.0.1:${port}`
@@ -108,12 +108,12 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       await fillPool(quiet, { pool: place.pool, users, passwords })
       const file = join(home, 'config.json')
       writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-      const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
-      const { pid } = await run(main, {
+      const { pid } = await run(mainOf({ built }), {
         name: 'twinpool',
         directory: home,
         args: ['serve', '--config', file],
         flags: profiling,
+        built,
       })
       return { endpoint, pid, ...place }
     },

@@ -77,7 +77,7 @@ interface CopyFigures {
 }
 
 async function measureCopy(stage: Stage, engine: EngineName, users: number): Promise<CopyFigures> {
-  const plane = await openPlane(stage, { engine })
+  const plane = await openPlane(stage, { engine, built: true })
   const { primary, secondary } = plane
   const [{ pool } = { pool: '' }] = await plane.createPools(1)
   stage.say(`${engine}: filling a pool with ${users.toLocaleString('en')} users`)

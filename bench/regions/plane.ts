@@ -14,7 +14,7 @@ import { CreateKeyCommand, KMSClient, ReplicateKeyCommand } from '@aws-sdk/clien
 import type { RegionConfigInput } from '@twinpool/server'
 import { startPostgres } from '../../packages/cli/src/postgres.ts'
 import { fillPool } from '../people.ts'
-import { freePort, type Running, start } from '../processes.ts'
+import { freePort, mainOf, type Running, start } from '../processes.ts'
 import { credentials, REGION } from '../signed.ts'
 import type { Stage } from '../stage.ts'
 import { type Watcher, watchPostgres, watchSqlite } from './watcher.ts'
@@ -23,7 +23,6 @@ export type EngineName = 'sqlite' | 'postgres'
 
 const NAMES = [REGION, 'us-east-1', 'eu-west-1', 'ap-southeast-2'] as const
 const FLOWS = ['ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] as const
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 const WRITING = join(import.meta.dirname, 'writing-region.ts')
 
 /** A region of a plane, in a process of its own. */
@@ -59,10 +58,10 @@ export interface BenchPlane {
   stop(): Promise<void>
 }
 
-/** Starts regions. On PostgreSQL each has a server of its own: one region's transactions would hold back the log of another. */
+/** Starts regions; `built` ones run as they are installed, and cannot be told to write. On PostgreSQL each has a server of its own: one region's transactions would hold back the log of another. */
 export async function openPlane(
   stage: Stage,
-  { engine, count = 2 }: { engine: EngineName; count?: number },
+  { engine, count = 2, built = false }: { engine: EngineName; count?: number; built?: boolean },
 ): Promise<BenchPlane> {
   const names = NAMES.slice(0, count)
   const ports = new Map<string, number>()
@@ -85,7 +84,9 @@ export async function openPlane(
       peers: Object.fromEntries(peers.map((peer) => [peer, { endpoint: endpointOf(peer) }])),
       log: { level: 'warn' },
     }
-    regions.push(createBenchRegion(stage, { home, config, endpoint: endpointOf(name), writes: name === REGION }))
+    regions.push(
+      createBenchRegion(stage, { home, config, endpoint: endpointOf(name), writes: name === REGION && !built, built }),
+    )
   }
   await Promise.all(regions.map((region) => region.start()))
   return planeOf(regions)
@@ -99,7 +100,13 @@ async function storeOnServer(stage: Stage): Promise<RegionConfigInput['store']> 
 
 function createBenchRegion(
   stage: Stage,
-  { home, config, endpoint, writes }: { home: string; config: RegionConfigInput; endpoint: string; writes: boolean },
+  {
+    home,
+    config,
+    endpoint,
+    writes,
+    built,
+  }: { home: string; config: RegionConfigInput; endpoint: string; writes: boolean; built: boolean },
 ): BenchRegion {
   const file = join(home, 'config.json')
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
@@ -120,11 +127,12 @@ function createBenchRegion(
       return (running as Running<unknown>).child
     },
     start: async () => {
-      running = await start(writes ? WRITING : MAIN, {
+      running = await start(writes ? WRITING : mainOf({ built }), {
         name: config.region,
         directory: home,
         args: writes ? [file] : ['serve', '--config', file],
         flags: stage.profiling,
+        built,
       })
     },
     stop: async () => {
