@@ -238,6 +238,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
       checkAlive()
     } finally {
       for (const pid of lost) process.kill(pid, 'SIGCONT')
+      await first.stop()
     }
   })
 
