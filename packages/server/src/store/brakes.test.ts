@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { engines } from '../../../../testing/regions.ts'
 import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
 import { type Brakes, createBrakes } from './brakes.ts'
+import type { Engine } from './database.ts'
 
 for (const engine of engines) {
   describe(`brakes: ${engine}`, () => {
@@ -79,6 +80,26 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('brakes in memory', () => {
+  const clock = { now: () => 1_000 }
+
+  it('have bounds, and cost no more when they meet them', async () => {
+    const capacity = 100_000
+    const brakes = createBrakes({ engine: { name: 'sqlite' } as Engine, clock, capacity })
+    const mark = async (prefix: string, count: number): Promise<number> => {
+      const started = performance.now()
+      for (let at = 0; at < count; at += 1) await brakes.once(`${prefix} ${at}`, 1_000_000)
+      return performance.now() - started
+    }
+    const empty = await mark('first', capacity)
+    const full = await mark('more', capacity / 10)
+    assert.ok(full < empty, `${full} ms for a tenth of what took ${empty} ms`)
+    assert.equal(await brakes.read('first 0'), undefined)
+    assert.equal(await brakes.read('more 0'), true)
+    assert.equal(await brakes.read(`first ${capacity - 1}`), true)
+  })
+})
 
 describe('brakes of a region with several processes', { skip: !engines.includes('postgres') }, () => {
   let opened: TestStore

@@ -23,8 +23,17 @@ type Keeper = Pick<Brakes, 'update' | 'read'>
 const CAPACITY = 1_000_000
 const SWEEP_EVERY = 10_000
 
-export function createBrakes({ engine, clock }: { engine: Engine; clock: Pick<Clock, 'now'> }): Brakes {
-  const { update, read } = engine.name === 'sqlite' ? inMemory(clock) : inTable(engine, clock)
+export function createBrakes({
+  engine,
+  clock,
+  capacity = CAPACITY,
+}: {
+  engine: Engine
+  clock: Pick<Clock, 'now'>
+  /** How many are kept in memory. */
+  capacity?: number
+}): Brakes {
+  const { update, read } = engine.name === 'sqlite' ? inMemory(clock, capacity) : inTable(engine, clock)
   return {
     once: async (name, milliseconds) => {
       let fresh = false
@@ -50,7 +59,7 @@ export function createBrakes({ engine, clock }: { engine: Engine; clock: Pick<Cl
 /** Leaves the time of expiry as it is. */
 const KEEP = -1
 
-function inMemory(clock: Pick<Clock, 'now'>): Keeper {
+function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Keeper {
   const known = new Map<string, { value: unknown; expires: number }>()
   let calls = 0
   const read: Keeper['read'] = async <T>(name: string) => {
@@ -60,11 +69,9 @@ function inMemory(clock: Pick<Clock, 'now'>): Keeper {
   const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
     const now = clock.now()
     calls += 1
-    if (calls % SWEEP_EVERY === 0 || known.size > CAPACITY) {
-      for (const [key, entry] of known) if (entry.expires <= now) known.delete(key)
-      // Over capacity with nothing expired: the oldest goes; a brake may be lost, memory may not.
-      if (known.size > CAPACITY) known.delete(known.keys().next().value as string)
-    }
+    if (calls % SWEEP_EVERY === 0) for (const [key, entry] of known) if (entry.expires <= now) known.delete(key)
+    // The oldest goes, without a search for one that has expired: a brake may be lost, memory and time may not.
+    if (known.size >= capacity && !known.has(name)) known.delete(known.keys().next().value as string)
     const entry = known.get(name)
     const alive = entry && entry.expires > now ? entry : undefined
     const { value, milliseconds } = change(alive?.value as T | undefined)
