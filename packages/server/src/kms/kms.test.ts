@@ -280,7 +280,10 @@ for (const engine of engines) {
         own.Aliases.map(({ AliasArn, TargetKeyId }: sdk.AliasListEntry) => [AliasArn, TargetKeyId]),
         [[`arn:aws:kms:${WEST}:${accountId}:alias/page/0`, KeyId]],
       )
-      await assert.rejects(west(new ListKeysCommand({ Marker: '!!' })), refusedAs('InvalidMarkerException'))
+      for (const Marker of ['!!', Buffer.from('\0').toString('base64url')]) {
+        await assert.rejects(west(new ListKeysCommand({ Marker })), refusedAs('InvalidMarkerException'))
+        await assert.rejects(west(new ListAliasesCommand({ Marker })), refusedAs('InvalidMarkerException'))
+      }
       await assert.rejects(
         west(new ListKeysCommand({ Limit: 0 })),
         refusedAs('ValidationException', /'limit' failed to satisfy constraint/),

@@ -7,7 +7,9 @@ export const writeMarker = (last: string): string => Buffer.from(last).toString(
 export function readMarker(marker: string | undefined): string | undefined {
   if (marker === undefined) return undefined
   const last = Buffer.from(marker, 'base64url').toString()
-  if (writeMarker(last) !== marker) throw new KmsError('InvalidMarkerException', 'The marker is not valid.')
+  // No name has one, and PostgreSQL takes no text that does.
+  if (writeMarker(last) !== marker || last.includes('\0'))
+    throw new KmsError('InvalidMarkerException', 'The marker is not valid.')
   return last
 }
 
