@@ -74,7 +74,7 @@ const bookkeeping: Record<string, string[]> = {
   sqlite_stat: ['migrations.ts'],
   sqlite_stat1: ['migrations.ts'],
   changes: ['write.ts', 'changes.ts'],
-  tombstones: ['write.ts', 'changes.ts'],
+  tombstones: ['write.ts', 'changes.ts', 'copies.ts'],
   facts: ['*'],
   cursors: ['*'],
   followers: ['*'],
