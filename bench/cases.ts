@@ -2,6 +2,7 @@ import { adminGetUser } from './cases/admin-get-user.ts'
 import type { Case } from './cases/case.ts'
 import { firstCopy } from './cases/first-copy.ts'
 import { getUser } from './cases/get-user.ts'
+import { growth } from './cases/growth.ts'
 import { listUsers } from './cases/list-users.ts'
 import { memory } from './cases/memory.ts'
 import { password } from './cases/password.ts'
@@ -24,4 +25,5 @@ export const cases: readonly Case[] = [
   replicationLag,
   firstCopy,
   memory,
+  growth,
 ]

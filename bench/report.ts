@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import type { Case, Measured } from './cases/case.ts'
 
 const root = join(import.meta.dirname, '..')
 const page = join(root, 'docs/benchmarks.md')
+const drawings = join(root, 'docs/benchmarks')
 
 const INTRODUCTION = `# Benchmarks
 
@@ -18,7 +19,7 @@ machine with few cores the load takes its part of them from every server alike. 
 `
 
 /** A part of the page, as one run wrote it. */
-export function renderPart({ name, title }: Case, { table, notes }: Measured, store: string): string {
+export function renderPart({ name, title }: Case, { table, notes, figures = [] }: Measured, store: string): string {
   const widths = table.head.map((head, at) =>
     Math.max(head.length, ...table.lines.map((line) => line[at]?.length ?? 0)),
   )
@@ -34,6 +35,7 @@ export function renderPart({ name, title }: Case, { table, notes }: Measured, st
     rule,
     ...table.lines.map(line),
     '',
+    ...figures.flatMap(({ file, words }) => [`![${words}](benchmarks/${file})`, '']),
     `<sub>${describeMachine(store)}</sub>`,
     '',
   ].join('\n')
@@ -58,6 +60,12 @@ export function writePage(parts: ReadonlyMap<string, string>, order: readonly st
       .replaceAll('\n## ', '\n\n## ')
       .replaceAll('\n\n\n', '\n\n'),
   )
+}
+
+/** Writes the drawings of a part beside the page. */
+export function writeFigures({ figures = [] }: Measured): void {
+  if (figures.length > 0) mkdirSync(drawings, { recursive: true })
+  for (const { file, svg } of figures) writeFileSync(join(drawings, file), svg)
 }
 
 function readPage(): string {

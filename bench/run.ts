@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Row } from './cases/case.ts'
 import { cases } from './cases.ts'
 import { ensurePeers } from './peers-installed.ts'
-import { renderPart, writePage } from './report.ts'
+import { renderPart, writeFigures, writePage } from './report.ts'
 import { openStage } from './stage.ts'
 
 const usage = `npm run bench [-- [name…] [--quick] [--json] [--store sqlite|postgres] [--connections 1,16,64] [--profile]]
@@ -51,11 +51,13 @@ async function main(): Promise<number> {
         ...measured.rows.map((row) => ({ ...row, what: chosen.length > 1 ? `${one.name}, ${row.what}` : row.what })),
       )
       process.stdout.write(`\n${part}`)
-      if (!quick && !values.profile)
+      if (!quick && !values.profile) {
+        writeFigures(measured)
         writePage(
           new Map([[one.name, part]]),
           cases.map(({ name }) => name),
         )
+      }
     } finally {
       await stage.close()
     }

@@ -14,6 +14,8 @@ export interface Row {
 export interface Measured {
   rows: Row[]
   table: { head: string[]; lines: string[][] }
+  /** Drawings for docs/benchmarks/. */
+  figures?: { file: string; words: string; svg: string }[]
   /** What the reader must know of it, a sentence each. */
   notes: string[]
 }

@@ -81,7 +81,7 @@ async function measureCopy(stage: Stage, engine: EngineName, users: number): Pro
   const { primary, secondary } = plane
   const [{ pool } = { pool: '' }] = await plane.createPools(1)
   stage.say(`${engine}: filling a pool with ${users.toLocaleString('en')} users`)
-  await plane.fill({ pool, users, passwords: 0 })
+  await plane.fill([{ pool, users, passwords: 0 }])
   const watcher = await secondary.watch()
 
   const began = performance.now()

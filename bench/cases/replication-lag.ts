@@ -98,7 +98,7 @@ interface Writing {
 async function openWriting(stage: Stage, engine: EngineName): Promise<Writing> {
   const plane = await openPlane(stage, { engine })
   const [{ pool } = { pool: '' }] = await plane.createPools(1)
-  await plane.fill({ pool, users: stage.quick ? USERS / 2 : USERS, passwords: 0 })
+  await plane.fill([{ pool, users: stage.quick ? USERS / 2 : USERS, passwords: 0 }])
   await plane.replicate(pool)
   await plane.copied(pool, plane.secondary)
   return {

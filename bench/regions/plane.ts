@@ -49,8 +49,8 @@ export interface BenchPlane {
   readonly secondary: BenchRegion
   /** Makes pools that can have replicas, with a client each. */
   createPools(count: number): Promise<{ pool: string; client: string }[]>
-  /** Fills a pool with users while its primary is down for a moment; the first of them can sign in. */
-  fill(people: { pool: string; users: number; passwords: number }): Promise<void>
+  /** Fills pools with users while their primary is down for a moment; the first of them can sign in. */
+  fill(people: readonly { pool: string; users: number; passwords: number }[]): Promise<void>
   /** Gives a pool a replica in every other region; does not wait for it. */
   replicate(pool: string): Promise<void>
   /** Resolves once the replica of the pool in a region is whole. */
@@ -196,7 +196,7 @@ function planeOf(regions: readonly BenchRegion[]): BenchPlane {
     },
     fill: async (people) => {
       await primary.stop()
-      await fillPool({ ...primary.config, log: { level: 'silent' } }, people)
+      for (const some of people) await fillPool({ ...primary.config, log: { level: 'silent' } }, some)
       await primary.start()
     },
     replicate: async (pool) => {
