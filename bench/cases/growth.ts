@@ -64,7 +64,7 @@ export const growth: Case = {
 
     const rows: Row[] = []
     const lines: string[][] = []
-    for (const [axis, points] of Object.entries(taken)) {
+    for (const [axis, points] of Object.entries(taken) as [Axis, Map<number, Costs>][]) {
       const [[from, first], [to, last]] = [[...points].at(0), [...points].at(-1)] as [[number, Costs], [number, Costs]]
       for (const [value, costs] of points) {
         const cells = Object.values(costs).map(({ p50, p99 }) => `${shown(p50)}; ${shown(p99)}`)
