@@ -19,7 +19,11 @@ machine with few cores the load takes its part of them from every server alike. 
 `
 
 /** A part of the page, as one run wrote it. */
-export function renderPart({ name, title }: Case, { table, notes, figures = [] }: Measured, store: string): string {
+export function renderPart(
+  { name, title }: Case,
+  { table, notes, figures = [] }: Measured,
+  { store, loadBefore }: { store: string; loadBefore: number },
+): string {
   const widths = table.head.map((head, at) =>
     Math.max(head.length, ...table.lines.map((line) => line[at]?.length ?? 0)),
   )
@@ -36,7 +40,7 @@ export function renderPart({ name, title }: Case, { table, notes, figures = [] }
     ...table.lines.map(line),
     '',
     ...figures.flatMap(({ file, words }) => [`![${words}](benchmarks/${file})`, '']),
-    `<sub>${describeMachine(store)}</sub>`,
+    `<sub>${describeMachine(store)}; load of the machine before the run: ${loadBefore.toFixed(1)}</sub>`,
     '',
   ].join('\n')
 }

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Row } from './cases/case.ts'
@@ -45,8 +46,9 @@ async function main(): Promise<number> {
     const stage = openStage({ quick, store, profiles, connections }, (line) => say(`  ${line}`))
     try {
       say(one.name)
+      const loadBefore = loadavg()[0] as number
       const measured = await one.run(stage)
-      const part = renderPart(one, measured, store)
+      const part = renderPart(one, measured, { store, loadBefore })
       rows.push(
         ...measured.rows.map((row) => ({ ...row, what: chosen.length > 1 ? `${one.name}, ${row.what}` : row.what })),
       )
