@@ -62,8 +62,6 @@ export interface PlaneOptions {
   config?: Partial<RegionConfigInput>
   /** The time that the regions go by; the system's by default. */
   clock?: RegionOptions['clock']
-  /** How long connections may take; as in production by default. */
-  patience?: RegionOptions['patience']
 }
 
 /** Starts regions in this process, each with a store, a port and keys of its own, and tears all of it down again. */
@@ -72,7 +70,6 @@ export async function startRegions({
   regions = ['us-west-2', 'us-east-1'],
   config = {},
   clock,
-  patience,
 }: PlaneOptions = {}): Promise<Plane> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   const inbox: Message[] = []
@@ -119,12 +116,12 @@ export async function startRegions({
     const entry: RunningRegion = {
       name,
       endpoint,
-      region: await createRegion(parsed, { clock, patience }),
+      region: await createRegion(parsed, { clock }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
       restart: async () => {
         await entry.stop()
-        entry.region = await createRegion(parsed, { clock, patience })
+        entry.region = await createRegion(parsed, { clock })
         await entry.region.start()
       },
       stop: () => entry.region.stop(),

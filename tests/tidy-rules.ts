@@ -49,7 +49,7 @@ const serverMap = [
   ['index.ts'],
   ['server.ts'],
   ['config.ts'],
-  ['listener.ts'],
+  ['listener.ts', 'connections.ts'],
   ['routes.ts'],
   ['calls.ts'],
   ['cognito'],

@@ -15,7 +15,7 @@ import { call, errorOf, headersOf, JSON_1_1, type Reply, send } from './calls.ts
 import { wellFormed } from './inputs.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-const patience = { headers: 300, request: 600, idle: 5_000, sweep: 50 }
+const limits = { headersSeconds: 0.3, requestSeconds: 0.6, idleSeconds: 5 }
 
 for (const engine of engines) {
   describe(`the wire: ${engine}`, () => {
@@ -24,7 +24,7 @@ for (const engine of engines) {
     let pool: string
 
     before(async () => {
-      plane = await startRegions({ engine, regions: ['us-west-2'], patience })
+      plane = await startRegions({ engine, regions: ['us-west-2'], config: { limits } })
       endpoint = plane.primary.endpoint
       const { UserPool } = await plane.primary.cognito.send(new CreateUserPoolCommand({ PoolName: 'wire' }))
       pool = UserPool?.Id as string

@@ -1,6 +1,8 @@
+import type { Admission } from './cognito/admission.ts'
 import { type Answer, dispatch, refusal } from './cognito/dispatch.ts'
 import { checkSignature } from './cognito/sigv4.ts'
 import { dispatchTwinpool } from './cognito/twinpool/operations.ts'
+import type { Overload } from './console/overload.ts'
 import { CognitoError } from './errors.ts'
 import type { Context } from './identity/context.ts'
 import { dispatchKms } from './kms/dispatch.ts'
@@ -28,6 +30,8 @@ export interface Faces {
   anyRegionInSignature: boolean
   kms: Parameters<typeof dispatchKms>[0]
   replication: Pick<Replication, 'status' | 'poolStatus' | 'lagSeconds'>
+  admission: Admission
+  overload: Pick<Overload, 'lately'>
 }
 
 /** The largest body that any operation of the API takes (branding assets) is well below this. */
@@ -48,6 +52,13 @@ const EXPOSED_LIST = EXPOSED.join(',')
 /** Answers a call of one of the three services. Never throws. */
 export async function answerCall(context: Context, faces: Faces, incoming: IncomingCall): Promise<OutgoingAnswer> {
   const requestId = context.clock.uuid()
+  const { admission } = faces
+  try {
+    admission.enter()
+  } catch (error) {
+    context.events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
+    return outgoingOf(requestId, refusal(error as CognitoError))
+  }
   try {
     checkType(incoming.headers)
     const answer = await answerService(context, faces, incoming, requestId)
@@ -61,6 +72,8 @@ export async function answerCall(context: Context, faces: Faces, incoming: Incom
   } catch (error) {
     if (error instanceof CognitoError) return outgoingOf(requestId, refusal(error))
     return answerFailure(context, { operation: '/', error })
+  } finally {
+    admission.leave()
   }
 }
 
@@ -86,7 +99,7 @@ function answerService(
   const operation = target.slice(target.indexOf('.') + 1)
   if (target.startsWith(COGNITO)) {
     const call = { requestId, address, userAgent: headers.get('user-agent') ?? '' }
-    return dispatch(context, { operation, body, checkSignature: sign('cognito-idp'), call })
+    return dispatch(context, { operation, body, checkSignature: sign('cognito-idp'), turn: faces.admission.turn, call })
   }
   if (target.startsWith(KMS)) return dispatchKms(faces.kms, { operation, body, checkSignature: sign('kms'), requestId })
   if (target.startsWith(TWINPOOL)) {

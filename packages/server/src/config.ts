@@ -79,6 +79,23 @@ const schema = z
         trimSeconds: z.number().min(0.1).max(3_600).default(30),
       })
       .prefault({}),
+    /** What is too much is refused with TooManyRequestsException, or ended, so that the rest is answered in time. */
+    limits: z
+      .strictObject({
+        /** Calls under way. */
+        calls: z.number().int().min(1).default(2_000),
+        /** Sign-ins and new passwords that wait for the processor. */
+        passwords: z.number().int().min(1).default(500),
+        /** Open connections; the one that has been idle for longest makes room. Default: what the open files allow. */
+        connections: z.number().int().min(1).optional(),
+        /** How long the headers of a request may take. */
+        headersSeconds: z.number().min(0.1).max(300).default(15),
+        /** How long a whole request may take to arrive. */
+        requestSeconds: z.number().min(0.1).max(3_600).default(30),
+        /** How long a connection is kept after an answer: longer than a load balancer in front keeps it (60 seconds, as a rule). */
+        idleSeconds: z.number().min(0.1).max(3_600).default(65),
+      })
+      .prefault({}),
     messages: z
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('none') }),

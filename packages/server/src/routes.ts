@@ -46,12 +46,14 @@ export function createRoutes(context: Context, { mounted, ...faces }: Faces & { 
   const app = new Hono()
   const answer = (call: IncomingCall): Promise<OutgoingAnswer> => answerCall(context, faces, call)
   app.get('/health', async (c) => {
-    const health = await checkHealth(context)
+    const health = await checkHealth(context, faces.overload.lately())
     return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
   })
-  app.get('/metrics', async (c) =>
-    c.body(await context.events.registry.metrics(), 200, { 'content-type': context.events.registry.contentType }),
-  )
+  app.get('/metrics', async (c) => {
+    const { checks } = await checkHealth(context, undefined)
+    for (const [check, { ok }] of Object.entries(checks)) context.events.healthy({ check, ok })
+    return c.body(await context.events.registry.metrics(), 200, { 'content-type': context.events.registry.contentType })
+  })
   app.use('/', crossOrigin)
   app.post('/', async (c) => {
     const body = await readBody(c.req.raw).catch((error: unknown) => {

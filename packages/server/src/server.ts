@@ -4,7 +4,10 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { type Clock, systemClock } from './clock.ts'
+import { createAdmission } from './cognito/admission.ts'
 import type { RegionConfig } from './config.ts'
+import { boundConnections, mostConnections } from './connections.ts'
+import { createOverload } from './console/overload.ts'
 import { createEvents, type Events } from './events/events.ts'
 import type { Context } from './identity/context.ts'
 import { createPools } from './identity/pool.ts'
@@ -34,16 +37,8 @@ export interface Region {
   stop(): Promise<void>
 }
 
-/** How long a connection may take for its part, in milliseconds; longer ones are ended. */
-export interface Patience {
-  headers: number
-  request: number
-  /** A load balancer in front keeps idle connections for less (60 seconds, as a rule), and so never uses one that is just ending. */
-  idle: number
-  /** How often connections are looked at. */
-  sweep: number
-}
-const PATIENCE: Patience = { headers: 15_000, request: 30_000, idle: 65_000, sweep: 5_000 }
+/** How often, at least, connections are looked at for those that have taken too long. */
+const CONNECTION_SWEEP_MILLISECONDS = 5_000
 const KEY_SWEEP_MILLISECONDS = 30_000
 /** How long a region that stops waits for the answers that are under way: less than who stops it waits for the process. */
 const DRAIN_MILLISECONDS = 5_000
@@ -51,9 +46,9 @@ const DRAIN_MILLISECONDS = 5_000
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
   config: RegionConfig,
-  { clock = systemClock, patience = PATIENCE }: { clock?: Clock; patience?: Patience } = {},
+  { clock = systemClock }: { clock?: Clock } = {},
 ): Promise<Region> {
-  const { region, accountId } = config
+  const { region, accountId, limits } = config
   const events = createEvents({ region, level: config.log.level })
 
   if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
@@ -109,27 +104,38 @@ export async function createRegion(
     acceptKey: (message) => acceptKey(keyRing, message),
   })
 
+  const overload = createOverload({ clock, events })
   const routes = createRoutes(context, {
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
     kms: { keyRing, clock, events, region, accountId },
     replication,
+    overload,
+    admission: createAdmission({ limits, overload }),
     mounted: [createDiscovery(context), replication.routes],
   })
   const listener = createListener(routes)
   const connections = {
-    headersTimeout: patience.headers,
-    requestTimeout: patience.request,
-    keepAliveTimeout: patience.idle,
-    connectionsCheckingInterval: patience.sweep,
+    headersTimeout: limits.headersSeconds * 1_000,
+    requestTimeout: limits.requestSeconds * 1_000,
+    keepAliveTimeout: limits.idleSeconds * 1_000,
+    connectionsCheckingInterval: Math.min(CONNECTION_SWEEP_MILLISECONDS, limits.headersSeconds * 200),
   }
   const server = config.tls
     ? createHttpsServer(
-        { ...connections, cert: readFileSync(config.tls.certificateFile), key: readFileSync(config.tls.keyFile) },
+        {
+          ...connections,
+          handshakeTimeout: connections.headersTimeout,
+          cert: readFileSync(config.tls.certificateFile),
+          key: readFileSync(config.tls.keyFile),
+        },
         listener,
       )
     : createHttpServer(connections, listener)
 
+  const ofTheStore = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
+  const most = limits.connections ?? mostConnections({ ofTheStore })
+  boundConnections(server, { most, overload })
   const close = drainable(server)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined

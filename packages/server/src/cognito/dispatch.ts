@@ -4,6 +4,7 @@ import type { Pool } from '../identity/pool.ts'
 import { KeyUnavailableError } from '../keys/provider.ts'
 import { CodeDeliveryFailedError } from '../messages/messenger.ts'
 import { NotPrimaryError } from '../store/write.ts'
+import { isWithPassword } from './admission.ts'
 import { type Call, readers } from './callers.ts'
 import { encode } from './encode.ts'
 import { checkGate, operationNotEnabled } from './gate.ts'
@@ -27,6 +28,8 @@ export interface Request {
   body: Buffer
   /** Checks the signature of the request. Throws in the protocol's terms. */
   checkSignature(): void
+  /** Waits for its turn, where it tries or makes a password. Throws TooManyRequestsException. */
+  turn(): Promise<void> | undefined
   call: Call
 }
 
@@ -52,6 +55,7 @@ export async function dispatch(context: Context, request: Request): Promise<Answ
     if (resolved.pool) checkGate(resolved.pool, row.replica)
     if (!row.handler) throw new CognitoError('NotImplementedException', `${request.operation} is not implemented yet.`)
     const call = { ...request.call, ...(await resolved.complete()) }
+    if (isWithPassword(request.operation, input)) await request.turn()
     const output = await row.handler(context as never, call as never, input as never)
     return { status: 200, body: encode(output as object | undefined), pool }
   } catch (caught) {

@@ -8,16 +8,19 @@ export interface Health {
 
 const PATIENCE_MILLISECONDS = 2_000
 
-/** Asks everything that a sign-in needs, and says what it found. */
-export async function checkHealth({
-  region,
-  store,
-  keyProvider,
-  serviceKeyArn,
-}: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>): Promise<Health> {
-  const checks: Health['checks'] = {
-    store: await attempt(() => store.check().then(() => undefined)),
-    keys: await attempt(async () => {
+/**
+ * Asks everything that a sign-in needs, and says what it found.
+ *
+ * @param load what has been refused lately, if anything. A region under load is well: to take it away from those who ask
+ * would only load the others.
+ */
+export async function checkHealth(
+  { region, store, keyProvider, serviceKeyArn }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>,
+  load: string | undefined,
+): Promise<Health> {
+  const [onStore, onKeys] = await Promise.all([
+    attempt(() => store.check().then(() => undefined)),
+    attempt(async () => {
       const key = await keyProvider.find(serviceKeyArn)
       if (!key?.enabled) throw new Error('the service key is disabled or gone')
       const outage = keyProvider.outage?.()
@@ -25,6 +28,11 @@ export async function checkHealth({
       const { cause, seconds, secondsLeft } = outage
       return `the key service has not answered for ${seconds} s (${cause}); what is open stays open for ${secondsLeft} s`
     }),
+  ])
+  const checks: Health['checks'] = {
+    store: onStore,
+    keys: onKeys,
+    load: { ok: true, ...(load !== undefined && { detail: load }) },
   }
   const ok = Object.values(checks).every((check) => check.ok)
   return { status: ok ? 'ok' : 'failing', region, checks }

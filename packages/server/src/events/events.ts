@@ -15,6 +15,8 @@ export interface Events {
   failed(what: { operation: string; error: unknown; requestId: string }): void
   /** Something an operator should know; `event` is a stable word. */
   noted(event: string, details: Record<string, unknown>): void
+  /** What a check of the region's health has found. */
+  healthy(of: { check: string; ok: boolean }): void
   /** How far behind this region may be of a peer, in seconds on the peer's clock. */
   lag(of: { peer: string; seconds: number }): void
   /** The key service has begun not to answer: what is open stays open for `secondsLeft`. */
@@ -69,6 +71,12 @@ export function createEvents({
     registers,
   })
 
+  const health = new Gauge({
+    name: 'twinpool_healthy',
+    help: 'Whether a check of the health of the region finds nothing wrong: 1, or 0',
+    labelNames: ['check'],
+    registers,
+  })
   const keyServiceOutage = new Gauge({
     name: 'twinpool_key_service_outage_seconds',
     help: 'For how long the key service has not answered; 0 when it does',
@@ -106,6 +114,7 @@ export function createEvents({
       notes.inc({ event })
       log.info({ event, ...details }, event)
     },
+    healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
     keyServiceLost: (of) => {
       notes.inc({ event: 'key-service-lost' })

@@ -38,6 +38,7 @@ for (const engine of engines) {
           operation,
           body: Buffer.from(JSON.stringify(input)),
           checkSignature: () => {},
+          turn: () => undefined,
           call: { requestId: 'one', address: '', userAgent: '' },
         })
         assert.deepEqual(answer.error, {

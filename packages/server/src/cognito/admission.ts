@@ -1,0 +1,83 @@
+import type { Overload } from '../console/overload.ts'
+import { CognitoError } from '../errors.ts'
+import type { OperationName } from './shapes.generated.ts'
+
+/** How much a region takes on at a time. */
+export interface Limits {
+  /** Calls under way. */
+  calls: number
+  /** Of these, those that wait for their turn to try or make a password. */
+  passwords: number
+}
+
+/**
+ * What a region does not take on, it refuses at once, as Cognito does above its quotas: TooManyRequestsException, which SDKs
+ * try again later. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
+ */
+export interface Admission {
+  /** Takes a call on; to be told when it has been answered. Throws TooManyRequestsException. */
+  enter(): void
+  leave(): void
+  /**
+   * Waits for the turn of an operation that tries or makes a password: one per turn of the event loop, so that however many
+   * there are, other calls pass between two of them. Throws TooManyRequestsException.
+   */
+  turn(): Promise<void> | undefined
+}
+
+/** Each of them keeps the processor for a millisecond or more: SRP's arithmetic over 3072 bits. */
+const WITH_PASSWORD: ReadonlySet<OperationName> = new Set<OperationName>([
+  'AdminCreateUser',
+  'AdminInitiateAuth',
+  'AdminRespondToAuthChallenge',
+  'AdminSetUserPassword',
+  'ChangePassword',
+  'ConfirmForgotPassword',
+  'InitiateAuth',
+  'RespondToAuthChallenge',
+  'SignUp',
+])
+
+/** Whether a call tries or makes a password. A refresh does not. */
+export function isWithPassword(operation: OperationName, { AuthFlow }: { AuthFlow?: unknown }): boolean {
+  return WITH_PASSWORD.has(operation) && !(typeof AuthFlow === 'string' && AuthFlow.startsWith('REFRESH_TOKEN'))
+}
+
+export function createAdmission({ limits, overload }: { limits: Limits; overload: Overload }): Admission {
+  const waiting: (() => void)[] = []
+  let underWay = 0
+  let taken = false
+  const refuse = (why: string): never => {
+    overload.noted(why)
+    throw new CognitoError('TooManyRequestsException', 'Rate exceeded')
+  }
+  const next = (): void => {
+    const first = waiting.shift()
+    taken = first !== undefined
+    if (!first) return
+    first()
+    setImmediate(next)
+  }
+
+  return {
+    enter: () => {
+      if (underWay >= limits.calls) refuse(`${limits.calls} calls were under way: more were refused`)
+      underWay += 1
+    },
+    leave: () => {
+      underWay -= 1
+    },
+    turn: () => {
+      if (!taken) {
+        taken = true
+        setImmediate(next)
+        return undefined
+      }
+      if (waiting.length >= limits.passwords)
+        refuse(`${limits.passwords} passwords waited to be tried: more were refused`)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.push(resolve)
+      return promise
+    },
+  }
+}
