@@ -14,7 +14,7 @@ export const PASSWORD = 'Correct-Horse-7'
 
 /** Makes a pool. */
 export async function createPool(
-  { cognito }: RunningRegion,
+  { cognito }: Pick<RunningRegion, 'cognito'>,
   settings: Partial<CreateUserPoolCommandInput> = {},
 ): Promise<string> {
   const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'a pool', ...settings }))
@@ -29,7 +29,7 @@ export interface TestClient {
 
 /** Makes an app client that may use every flow, unless the settings say otherwise. */
 export async function createClient(
-  { cognito }: RunningRegion,
+  { cognito }: Pick<RunningRegion, 'cognito'>,
   pool: string,
   settings: Partial<CreateUserPoolClientCommandInput> = {},
 ): Promise<TestClient> {
@@ -51,7 +51,7 @@ export async function createClient(
 
 /** Makes a user with a lasting password, or with a temporary one. Answers the sub. */
 export async function createUser(
-  { cognito }: RunningRegion,
+  { cognito }: Pick<RunningRegion, 'cognito'>,
   pool: string,
   {
     username,

@@ -19,8 +19,8 @@ export interface Admission {
   enter(): void
   leave(): void
   /**
-   * Waits for the turn of an operation that tries or makes a password: one per turn of the event loop, so that however many
-   * there are, other calls pass between two of them. Throws TooManyRequestsException.
+   * Waits for the turn of an operation that tries or makes a password: a few per turn of the event loop, so that however many
+   * there are, other calls pass between them. Throws TooManyRequestsException.
    */
   turn(): Promise<void> | undefined
 }
@@ -43,20 +43,31 @@ export function isWithPassword(operation: OperationName, { AuthFlow }: { AuthFlo
   return WITH_PASSWORD.has(operation) && !(typeof AuthFlow === 'string' && AuthFlow.startsWith('REFRESH_TOKEN'))
 }
 
+/** About ten milliseconds of a turn. */
+const PER_TURN = 8
+
 export function createAdmission({ limits, overload }: { limits: Limits; overload: Overload }): Admission {
   const waiting: (() => void)[] = []
   let underWay = 0
-  let taken = false
+  let left = PER_TURN
+  let armed = false
   const refuse = (why: string): never => {
     overload.noted(why)
     throw new CognitoError('TooManyRequestsException', 'Rate exceeded')
   }
-  const next = (): void => {
-    const first = waiting.shift()
-    taken = first !== undefined
-    if (!first) return
-    first()
-    setImmediate(next)
+  const take = (): void => {
+    left -= 1
+    if (armed) return
+    armed = true
+    setImmediate(nextTurn)
+  }
+  const nextTurn = (): void => {
+    armed = false
+    left = PER_TURN
+    while (left > 0 && waiting.length > 0) {
+      take()
+      waiting.shift()?.()
+    }
   }
 
   return {
@@ -68,9 +79,8 @@ export function createAdmission({ limits, overload }: { limits: Limits; overload
       underWay -= 1
     },
     turn: () => {
-      if (!taken) {
-        taken = true
-        setImmediate(next)
+      if (left > 0) {
+        take()
         return undefined
       }
       if (waiting.length >= limits.passwords)

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setImmediate as turnOfTheLoop } from 'node:timers'
+import { createAdmission, isWithPassword } from './admission.ts'
+
+const admit = (limits: { calls: number; passwords: number }) => {
+  const told: string[] = []
+  const overload = { noted: (why: string) => void told.push(why), lately: () => told.at(-1) }
+  return { admission: createAdmission({ limits, overload }), told }
+}
+
+const TOO_MANY = { name: 'TooManyRequestsException', message: 'Rate exceeded' }
+
+describe('admission', () => {
+  it('takes on so many calls, refuses more, and takes on the next when one has been answered', () => {
+    const { admission, told } = admit({ calls: 2, passwords: 1 })
+    admission.enter()
+    admission.enter()
+    assert.throws(() => admission.enter(), TOO_MANY)
+    assert.deepEqual(told, ['2 calls were under way: more were refused'])
+    admission.leave()
+    admission.enter()
+  })
+
+  it('gives passwords a few turns each time around the loop, in the order in which they came', async () => {
+    const { admission } = admit({ calls: 100, passwords: 100 })
+    const done: number[] = []
+    const tries = Array.from({ length: 40 }, async (_, at) => {
+      await admission.turn()
+      done.push(at)
+    })
+    const around = (): Promise<number> => {
+      const { promise, resolve } = Promise.withResolvers<number>()
+      turnOfTheLoop(() => resolve(done.length))
+      return promise
+    }
+    const progress: number[] = []
+    while (done.length < tries.length) progress.push(await around())
+    assert.ok(progress.length >= 3, `all in ${progress.length} turns`)
+    await Promise.all(tries)
+    assert.deepEqual(
+      done,
+      [...done].sort((a, b) => a - b),
+    )
+  })
+
+  it('refuses a password when enough of them wait', async () => {
+    const { admission, told } = admit({ calls: 100, passwords: 3 })
+    const tries = await Promise.allSettled(Array.from({ length: 20 }, async () => admission.turn()))
+    const refused = tries.filter(({ status }) => status === 'rejected')
+    assert.equal(refused.length, 20 - 8 - 3)
+    assert.deepEqual(new Set(told), new Set(['3 passwords waited to be tried: more were refused']))
+  })
+
+  it('takes a sign-in for a password, a refresh not', () => {
+    assert.equal(isWithPassword('InitiateAuth', { AuthFlow: 'USER_SRP_AUTH' }), true)
+    assert.equal(isWithPassword('SignUp', {}), true)
+    assert.equal(isWithPassword('InitiateAuth', { AuthFlow: 'REFRESH_TOKEN_AUTH' }), false)
+    assert.equal(isWithPassword('GetUser', {}), false)
+  })
+})

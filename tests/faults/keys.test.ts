@@ -1,0 +1,40 @@
+/** A KMS key that is switched off under the pool that it protects. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { CreateKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms'
+import { createPool, createUser } from '../../testing/pools.ts'
+import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+
+describe('a key that is disabled', () => {
+  let region: ServedRegion
+
+  before(async () => {
+    region = await serveRegion()
+  })
+  after(() => region?.stop())
+
+  it('stops its pool with a 500 that the log explains, no other pool, and not for longer than it is disabled', async () => {
+    const { KeyMetadata } = await region.kms.send(new CreateKeyCommand({}))
+    const KeyId = KeyMetadata?.KeyId as string
+    const withKey = await createPool(region, {
+      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn as string },
+    })
+    const without = await createPool(region)
+    for (const pool of [withKey, without]) await createUser(region, pool, { username: 'ada' })
+    const find = (UserPoolId: string) => region.cognito.send(new AdminGetUserCommand({ UserPoolId, Username: 'ada' }))
+
+    await region.kms.send(new DisableKeyCommand({ KeyId }))
+    await assert.rejects(find(withKey), {
+      name: 'InternalErrorException',
+      message: 'The KMS key of the user pool cannot be used.',
+    })
+    assert.match(region.log, new RegExp(`"operation":"AdminGetUser".*key/${KeyId}`))
+    assert.equal((await find(without)).Username, 'ada')
+    // The region is well: the key is its owner's to disable.
+    assert.equal((await region.health()).code, 200)
+
+    await region.kms.send(new EnableKeyCommand({ KeyId }))
+    assert.equal((await find(withKey)).Username, 'ada')
+  })
+})
