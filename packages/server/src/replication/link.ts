@@ -90,7 +90,8 @@ async function follow(
 
     let { position } = hello
     let acknowledged = Number.NaN
-    let settled = clock.monotonic()
+    // The first message is acknowledged at once: until then the peer does not know that it is followed, and keeps nothing.
+    let settled = Number.NEGATIVE_INFINITY
     let held: FeedBatch[] = []
     let messages = rest
     for (;;) {

@@ -42,11 +42,13 @@ export function newGrant(
   { sub, client, signedOut }: Pick<Grant, 'sub' | 'client'> & { signedOut: number },
 ): Grant {
   const complete = Math.max(clock.now(), signedOut + 1)
+  // Where tokens cannot be revoked, the event stands for the family.
+  const newId = (): string => timedUuid({ now: () => complete, randomBytes: clock.randomBytes })
   return {
     sub,
     client,
-    origin: timedUuid({ now: () => complete, randomBytes: clock.randomBytes }),
-    eventId: timedUuid(clock),
+    origin: newId(),
+    eventId: newId(),
     authTime: Math.floor(clock.now() / 1000),
     scopes: [SELF_SERVICE_SCOPE],
   }
