@@ -63,42 +63,45 @@ export async function readLog(
   engine: Engine,
   { after, limit, now }: { after: number; limit: number; now: number },
 ): Promise<Reading> {
-  return engine.reader.transaction().execute(async (db) => {
-    const horizon = await engine.horizon(db)
-    const { rows } = await sql<Raw>`
+  const db = engine.reader
+  // Each statement sees at least what the one before it saw, and that is all that is needed: no transaction, no round trips for it.
+  const horizon = await engine.horizon(db)
+  const { rows } = await sql<Raw>`
+    select tx, seq, pool, kind, key, epoch, body, fields, at from changes
+    where tx > ${after} and tx < ${horizon} order by tx, seq limit ${limit}`.execute(db)
+  const last = rows.at(-1)
+  const drained = rows.length < limit
+  if (last && !drained) {
+    const rest = await sql<Raw>`
       select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-      where tx > ${after} and tx < ${horizon} order by tx, seq limit ${limit}`.execute(db)
-    const last = rows.at(-1)
-    const drained = rows.length < limit
-    if (last && !drained) {
-      const rest = await sql<Raw>`
-        select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-        where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
-      rows.push(...rest.rows)
+      where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
+    rows.push(...rest.rows)
+  }
+  // Last, so that what was removed or renewed meanwhile is noticed.
+  const state = await sql<{ hidden: number | null; log: string | null; trimmed: string | null }>`
+    select (select min(at) from changes where tx >= ${horizon}) as hidden,
+      (select value from facts where name = ${LOG}) as log,
+      (select value from facts where name = ${TRIMMED}) as trimmed`.execute(db)
+  const { hidden = null, log = null, trimmed = null } = state.rows[0] ?? {}
+  const batches: Batch[] = []
+  for (const row of rows) {
+    let batch = batches.at(-1)
+    if (batch?.position !== row.tx) {
+      batch = { position: row.tx, mark: '', at: row.at, changes: [] }
+      batches.push(batch)
     }
-    const hidden = await sql<{ at: number | null }>`
-      select min(at) as at from changes where tx >= ${horizon}`.execute(db)
-    const hiddenAt = hidden.rows[0]?.at ?? undefined
-    const batches: Batch[] = []
-    for (const row of rows) {
-      let batch = batches.at(-1)
-      if (batch?.position !== row.tx) {
-        batch = { position: row.tx, mark: '', at: row.at, changes: [] }
-        batches.push(batch)
-      }
-      batch.mark = markOf(row)
-      const change = toChange(row)
-      if (change) batch.changes.push(change)
-    }
-    return {
-      log: (await readFact(db, LOG)) ?? '',
-      trimmed: await readTrimmed(db),
-      batches,
-      drained,
-      held: hiddenAt !== undefined,
-      asOf: Math.min(now, hiddenAt ?? now),
-    }
-  })
+    batch.mark = markOf(row)
+    const change = toChange(row)
+    if (change) batch.changes.push(change)
+  }
+  return {
+    log: log ?? '',
+    trimmed: Number(trimmed ?? 0),
+    batches,
+    drained,
+    held: hidden !== null,
+    asOf: Math.min(now, hidden ?? now),
+  }
 }
 
 /** The transactions after a position, whole, in the order of the log. */

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
+import type { Kysely, Transaction as KyselyTransaction, RawBuilder } from 'kysely'
 
 /** The tables are addressed by kind (see kinds.ts), so their columns are not spelled out in types a second time. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -33,6 +33,8 @@ export interface Engine {
   lock(tx: Connection, names: readonly string[]): Promise<void>
   /** The number of the transaction. Changes are read in the order of these numbers. */
   transactionNumber(tx: Connection): Promise<number>
+  /** The same, as an expression that a statement of the transaction can contain: one question less. */
+  readonly transactionNumberHere?: RawBuilder<number>
   /** All transactions with a number below this one have ended, and can be seen. */
   horizon(db: Connection): Promise<number>
   /** Tells the other processes of the region, once the transaction is durable, that something changed. */

@@ -5,6 +5,7 @@ import type { Engine, Tables, Touched } from './database.ts'
 import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
+const NUMBER = sql<number>`pg_current_xact_id()::text::bigint`
 /** Payloads of NOTIFY must be shorter than 8,000 bytes. https://www.postgresql.org/docs/current/sql-notify.html */
 const PAYLOAD_BYTES = 7_900
 /** deadlock_detected, serialization_failure. https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -91,9 +92,10 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       )
     },
     transactionNumber: async (tx) => {
-      const { rows } = await sql<{ number: number }>`select pg_current_xact_id()::text::bigint as number`.execute(tx)
+      const { rows } = await sql<{ number: number }>`select ${NUMBER} as number`.execute(tx)
       return rows[0]?.number ?? 0
     },
+    transactionNumberHere: NUMBER,
     horizon: async (connection) => {
       const { rows } = await sql<{ number: number }>`
         select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as number`.execute(connection)

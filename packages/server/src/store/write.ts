@@ -83,8 +83,10 @@ export async function openTransaction(
 ): Promise<Transaction> {
   const now = clock.now()
   const epochs = new Map<string, number>()
+  const locked = new Set<string>()
   let number: number | undefined
-  const transactionNumber = async (): Promise<number> => {
+  const transactionNumber = async () => {
+    if (engine.transactionNumberHere) return engine.transactionNumberHere
     number ??= await engine.transactionNumber(connection)
     return number
   }
@@ -110,8 +112,12 @@ export async function openTransaction(
     return begun
   }
 
-  const lockRow = (kind: Kind, { pool, key }: Address): Promise<void> =>
-    engine.lock(connection, [`${pool}\n${kind}\n${key}`])
+  const lockRow = async (kind: Kind, { pool, key }: Address): Promise<void> => {
+    const name = `${pool}\n${kind}\n${key}`
+    if (locked.has(name)) return
+    await engine.lock(connection, [name])
+    locked.add(name)
+  }
 
   /** Appends to the log, then applies: the one way in which a row comes to be different. */
   const change = async (kind: Kind, draft: Draft<never> | Address, epoch: number): Promise<void> => {
