@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
-import { openDevArena } from './arena.ts'
+import { type Arena, openDevArena } from './arena.ts'
 import { NetworkUnavailableError, openNetworkArena } from './network.ts'
 import { runTorture, type TortureReport } from './run.ts'
 
@@ -46,6 +46,15 @@ async function main(): Promise<number> {
     process.stderr.write(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`)
   }
   let postgres: Postgres | undefined
+  let arena: Arena | undefined
+  // Whoever ends the run early finds no process and no namespace left.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, async () => {
+      await arena?.stop()
+      await postgres?.stop()
+      process.exit(130)
+    })
+  }
   if (store === 'postgres' && !process.env.TWINPOOL_TEST_POSTGRES) {
     postgres = await startPostgres()
     process.env.TWINPOOL_TEST_POSTGRES = postgres.url
@@ -53,7 +62,10 @@ async function main(): Promise<number> {
   try {
     const reports: TortureReport[] = []
     for (let one = seed; one < seed + seeds; one += 1) {
-      const open = () => (values.network ? openNetworkArena(print) : openDevArena(store))
+      const open = async () => {
+        arena = await (values.network ? openNetworkArena(print) : openDevArena(store))
+        return arena
+      }
       reports.push(await runTorture({ seed: one, minutes, store, open, print }))
     }
     const ok = reports.every((report) => report.ok)
