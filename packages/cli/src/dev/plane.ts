@@ -69,9 +69,6 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     }
 
     const regions = new Map<string, RegionProcess>()
-    undo.push(async () => {
-      await Promise.all([...regions.values()].map((region) => region.stop()))
-    })
     for (const name of options.regions) {
       const config: RegionConfigInput = {
         region: name,
@@ -107,6 +104,9 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
         createRegionProcess({ name, endpoint: endpointOf(name), configFile: file, logFile: join(home, 'region.log') }),
       )
     }
+    undo.push(async () => {
+      await Promise.all([...regions.values()].map((region) => region.stop()))
+    })
     await Promise.all([...regions.values()].map((region) => region.start()))
     return { regions, links, credentials: secrets.credentials, stop }
   } catch (error) {
@@ -164,9 +164,9 @@ async function prepareStores(
     const name = databaseOf(region)
     const url = await createDatabase(store, name)
     if (kept === undefined) {
-      undo.push(() =>
-        administer(store, (client) => client.query(`drop database ${client.escapeIdentifier(name)} with (force)`)),
-      )
+      const drop = `drop database ${pg.escapeIdentifier(name)} with (force)`
+      // A server that is gone has nothing to be tidied.
+      undo.push(() => administer(store, (client) => client.query(drop)).catch(() => {}))
     }
     return { engine: 'postgres', url }
   }
