@@ -46,6 +46,8 @@ export async function answerNewPassword(
       checkMaySignIn(before)
       // Whoever came first with the same temporary password has set the new one.
       if (before.status !== 'FORCE_CHANGE_PASSWORD') throw invalidSession()
+      // What was proved is a temporary password that another has replaced.
+      if (before.temporarySince !== session.temporarySince) throw invalidSession()
       const { temporarySince: _, ...lasting } = before
       const after: User = {
         ...lasting,

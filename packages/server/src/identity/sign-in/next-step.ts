@@ -91,6 +91,7 @@ function askNewPassword(
   const readable = listAttributes(user, client).filter(({ Name }) => Name !== 'sub')
   const missing = requiredAttributes(pool).filter((name) => user.attributes[name] === undefined)
   const challenge = 'NEW_PASSWORD_REQUIRED'
+  const session = newSession(context, place, { sub: user.sub, challenge, flow })
   return {
     kind: 'challenge',
     challenge,
@@ -99,7 +100,7 @@ function askNewPassword(
       userAttributes: JSON.stringify(Object.fromEntries(readable.map(({ Name, Value }) => [Name, Value]))),
       requiredAttributes: JSON.stringify(missing.map((name) => `userAttributes.${name}`)),
     },
-    session: sealSession(place, newSession(context, place, { sub: user.sub, challenge, flow })),
+    session: sealSession(place, { ...session, temporarySince: user.temporarySince }),
   }
 }
 

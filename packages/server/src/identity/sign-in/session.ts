@@ -14,6 +14,8 @@ export interface Session {
   challenge: ChallengeName
   flow: string
   expires: number
+  /** Of a sign-in with a temporary password: when that one was set (ms since the epoch). */
+  temporarySince?: number | undefined
 }
 
 /** What SECRET_BLOCK says: the session, and the server's side of SRP. */

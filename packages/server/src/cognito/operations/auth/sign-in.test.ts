@@ -5,6 +5,7 @@ import {
   AdminInitiateAuthCommand,
   AdminResetUserPasswordCommand,
   AdminRespondToAuthChallengeCommand,
+  AdminSetUserPasswordCommand,
   type AuthFlowType,
   type ChallengeNameType,
   type CreateUserPoolClientCommandInput,
@@ -640,6 +641,19 @@ for (const engine of engines) {
         await assert.rejects(
           byPassword(open, USERNAME),
           notAuthorized('Temporary password has expired and must be reset by an administrator.'),
+        )
+      })
+
+      it('that another has replaced is good for nothing, also in the middle of a sign-in', async () => {
+        const USERNAME = await newUser({ temporary: true })
+        const { Session } = await byPassword(open, USERNAME)
+        wound = MINUTE
+        await region.cognito.send(
+          new AdminSetUserPasswordCommand({ UserPoolId: pool, Username: USERNAME, Password: 'Another-Horse-8' }),
+        )
+        await assert.rejects(
+          respond(open, 'NEW_PASSWORD_REQUIRED', { USERNAME, NEW_PASSWORD: 'My-own-Horse-9' }, Session),
+          notAuthorized('Invalid session for the user.'),
         )
       })
 
