@@ -1,10 +1,11 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
+import { isFoundOut } from './attributes.ts'
 import type { Pool } from './pool.ts'
 
 /** Never written by a client: the identifier, what verification finds out, and what is for administrators. */
 const isReadOnly = ({ Name = '', DeveloperOnlyAttribute }: SchemaAttributeType): boolean =>
-  DeveloperOnlyAttribute === true || Name === 'sub' || Name.endsWith('_verified')
+  DeveloperOnlyAttribute === true || Name === 'sub' || isFoundOut(Name)
 
 /**
  * Checks which attributes a client is to read and to write: all in the schema, those that users must have among the writable.

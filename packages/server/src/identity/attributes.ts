@@ -67,7 +67,7 @@ export function readChanges(
     if (!rule) throw invalid(`Type for attribute {${name}} could not be determined`)
     if (name === 'sub') throw invalid('Cannot modify the non-mutable attribute sub')
     // A flag counts together with its address: "the new one is verified" is said again although the old one was, too.
-    if ((present[name] ?? '') === value && !name.endsWith('_verified')) delete changes[name]
+    if ((present[name] ?? '') === value && !isFoundOut(name)) delete changes[name]
     else if (rule.Mutable === false) throw invalid(`user.${name}: Attribute cannot be updated.`)
     else if (value !== '') mistakes.push(...mistakesIn(rule, name, value))
     else if (rule.Required) mistakes.push(`${name}: The attribute is required`)
@@ -140,11 +140,14 @@ function checkWritable(writer: Writer, names: readonly string[]): void {
   const { WriteAttributes } = writer.document
   for (const name of names) {
     const allowed = WriteAttributes?.includes(name) ?? isStandard(name)
-    if (!allowed || name.endsWith('_verified') || name.startsWith('dev:')) {
+    if (!allowed || isFoundOut(name) || name.startsWith('dev:')) {
       throw new CognitoError('NotAuthorizedException', 'A client attempted to write unauthorized attribute')
     }
   }
 }
+
+/** What verification finds out of an address; an attribute of the pool's own may be called the same. */
+export const isFoundOut = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
 
 const isStandard = (name: string): boolean => !name.includes(':')
 

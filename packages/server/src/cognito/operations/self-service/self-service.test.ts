@@ -112,6 +112,18 @@ for (const engine of engines) {
       await assert.rejects(verify(token, 'email', code), { name: 'ExpiredCodeException' })
     })
 
+    test("an attribute of the pool's own may be called verified; what verification finds out stays ours", async () => {
+      const name = 'custom:kyc_verified'
+      const client = await start(
+        { Schema: [{ Name: 'kyc_verified', AttributeDataType: 'String', Mutable: true }] },
+        { WriteAttributes: ['email', name], ReadAttributes: ['email', 'email_verified', name] },
+      )
+      const token = await signedIn(client, 'kay', { email: 'kay@example.com' })
+      await update(token, { [name]: 'passport' })
+      assert.equal((await get(token)).attributes[name], 'passport')
+      await assert.rejects(update(token, { email_verified: 'true' }), { name: 'NotAuthorizedException' })
+    })
+
     test('an address that is not changed stays verified, and no code goes out', async () => {
       const client = await start({ AutoVerifiedAttributes: ['email'] })
       const token = await signedIn(client, 'ann', { email: 'same@example.com', email_verified: 'true' })
