@@ -83,6 +83,20 @@ for (const engine of engines) {
       await assert.rejects(rotate(), { name: 'RefreshTokenReuseException' })
     })
 
+    it('does not make a sign-in worthless where tokens cannot be revoked', async () => {
+      const unrevocable = await createClient(region, pool, { EnableTokenRevocation: false })
+      await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'ada' }))
+      ahead = 0
+      const { AuthenticationResult } = await region.cognito.send(
+        new InitiateAuthCommand({
+          ClientId: unrevocable.id,
+          AuthFlow: 'USER_PASSWORD_AUTH',
+          AuthParameters: { USERNAME: 'ada', PASSWORD },
+        }),
+      )
+      await getUser(AuthenticationResult as AuthenticationResultType)
+    })
+
     it('does not make a sign-in after a sign-out worthless', async () => {
       const before = await signIn()
       await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'ada' }))

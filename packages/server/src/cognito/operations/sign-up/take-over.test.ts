@@ -97,6 +97,54 @@ for (const engine of engines) {
       assert.equal(await found('+12065550102'), 'victim-2')
     })
 
+    test('of many who claim one address, or one name, at once, one has it in the end', async () => {
+      const cognito = plane.primary.cognito
+      const Value = 'crowd@example.com'
+      const names = Array.from({ length: 6 }, (_, at) => `crowd-${at}`)
+      const codes = new Map<string, string>()
+      for (const Username of names) {
+        const UserAttributes = [{ Name: 'email', Value }]
+        await cognito.send(new SignUpCommand({ ClientId: client.id, Username, Password: PASSWORD, UserAttributes }))
+        codes.set(Username, plane.codeFor(Value))
+      }
+      const outcomes = async (calls: Promise<unknown>[]) =>
+        (await Promise.allSettled(calls)).map((outcome) =>
+          outcome.status === 'fulfilled' ? 'done' : (outcome.reason as Error).name,
+        )
+      const confirm = (force: boolean, some: string[]) =>
+        outcomes(
+          some.map((Username) =>
+            cognito.send(
+              new ConfirmSignUpCommand({
+                ClientId: client.id,
+                Username,
+                ConfirmationCode: codes.get(Username),
+                ForceAliasCreation: force,
+              }),
+            ),
+          ),
+        )
+      assert.deepEqual((await confirm(false, names.slice(0, 3))).sort(), [
+        'AliasExistsException',
+        'AliasExistsException',
+        'done',
+      ])
+      assert.deepEqual(await confirm(true, names.slice(3)), ['done', 'done', 'done'])
+      const holder = await found(Value)
+      for (const Username of names) {
+        const user = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username }))
+        const verified = user.UserAttributes?.find(({ Name }) => Name === 'email_verified')?.Value
+        assert.equal(verified, String(Username === holder), Username)
+      }
+      const create = (Username: string) => cognito.send(new AdminCreateUserCommand({ UserPoolId, Username }))
+      assert.deepEqual((await outcomes(Array.from({ length: 4 }, () => create('once')))).sort(), [
+        'UsernameExistsException',
+        'UsernameExistsException',
+        'UsernameExistsException',
+        'done',
+      ])
+    })
+
     test('where an address is no alias, a preferred username may look like one', async () => {
       const pool = await createPool(plane.primary, { AliasAttributes: ['preferred_username'] })
       await createUser(plane.primary, pool, {
