@@ -96,7 +96,7 @@ export async function serveRegion({ config = {}, text, openFiles }: ServedOption
   }
 
   const endpoint = whole.endpoint as string
-  const settings = { region: REGION, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
+  const settings = { region: whole.region, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
   const cognito = new CognitoIdentityProviderClient(settings)
   const kms = new KMSClient(settings)
   return {
