@@ -16,7 +16,7 @@ import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import { listRowsOfAllPools } from '../store/rows.ts'
+import { findRow, listRows, listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import {
   changeToWire,
@@ -89,6 +89,10 @@ export function createSupplier({
   retention: Retention
 }): Supplier {
   const { engine } = store
+  const besides: Pick<Store, 'find' | 'list'> = {
+    find: (kind, address) => findRow(engine.logReader, kind, address),
+    list: (kind, page) => listRows(engine.logReader, kind, page),
+  }
 
   /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
   const renew = async (
@@ -175,7 +179,7 @@ export function createSupplier({
       const standings = new Map<string, Standing>()
       for (const { changes } of reading.batches) {
         for (const { pool } of changes) {
-          if (!standings.has(pool)) standings.set(pool, await readStanding(store, pool))
+          if (!standings.has(pool)) standings.set(pool, await readStanding(besides, pool))
         }
       }
       const batches: FeedBatch[] = []

@@ -63,7 +63,7 @@ export async function readLog(
   engine: Engine,
   { after, limit, now }: { after: number; limit: number; now: number },
 ): Promise<Reading> {
-  const db = engine.reader
+  const db = engine.logReader
   // Each statement sees at least what the one before it saw, and that is all that is needed: no transaction, no round trips for it.
   const horizon = await engine.horizon(db)
   const { rows } = await sql<Raw>`

@@ -20,6 +20,8 @@ export interface Engine {
   readonly name: 'sqlite' | 'postgres'
   /** Snapshot reads; never sees a transaction that is still open. */
   readonly reader: Kysely<Tables>
+  /** The same, for what peers are told as it happens: however many calls there are, it does not wait behind them. */
+  readonly logReader: Kysely<Tables>
   /**
    * Runs a finished SELECT outside any transaction; sees what was committed. For the few statements that calls live of: the text
    * stays the same and is kept prepared.

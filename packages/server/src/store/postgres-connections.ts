@@ -5,6 +5,8 @@ import pg from 'pg'
 export interface Connections extends ConnectionPool {
   /** A pool of one connection whose statements may take as long as they take. */
   openUnhurried(): ConnectionPool
+  /** A pool beside the one of the calls: who uses it never waits behind them. */
+  openAside(): ConnectionPool
   /** A connection of its own, outside the pool, that stays until it is lost; to be ended with `part`. */
   open(applicationName: string): Promise<pg.Client>
 }
@@ -24,6 +26,7 @@ export interface ConnectionSettings {
 }
 
 const CONNECTIONS = 16
+const ASIDE = 2
 const STATEMENT_SECONDS = 15
 const MOST_CONNECT_MILLISECONDS = 5_000
 /** The server's own limit comes first where there is a server. */
@@ -101,6 +104,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   return {
     ...openPool({ ...bounded, max: connections }, silence),
     openUnhurried: () => openPool({ ...lasting, max: 1 }, 0),
+    openAside: () => openPool({ ...bounded, max: ASIDE, application_name: 'twinpool-log' }, silence),
     open: (applicationName) =>
       anywhere(async () => {
         const client = new Client({ ...bounded, application_name: applicationName })

@@ -28,6 +28,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
+  const log = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openAside() }) })
   let closed = false
   let listener: pg.Client | undefined
 
@@ -43,6 +44,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
   return {
     name: 'postgres',
     reader: db,
+    logReader: log,
     // A name lets a connection keep the plan of a statement; the server's connections are not shared through a pooler (see lead).
     query: async <R>(text: string, values: readonly (string | number)[]) => {
       const statement = { name: nameOf(text), text, values: [...values] }
@@ -156,6 +158,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     close: async () => {
       closed = true
       if (listener) await part(listener)
+      await log.destroy()
       await db.destroy()
     },
   }

@@ -22,6 +22,7 @@ export function openSqlite(file: string): Engine {
   return {
     name: 'sqlite',
     reader: reader.db,
+    logReader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
     transaction: (work) => writer.db.transaction().execute(work),
     unhurried: (work) => writer.db.transaction().execute(work),
