@@ -13,7 +13,7 @@ import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
 import { call, headersOf } from '../calls.ts'
 
 /** So many calls of others are timed while a fault lasts. */
-const SAMPLES = 100
+const SAMPLES = 50
 /** `TWINPOOL_TEST_CONNECTIONS=10000` for as many as docs/faults.md tells of. */
 const IDLE_CONNECTIONS = Number(process.env.TWINPOOL_TEST_CONNECTIONS ?? 2_000)
 /** On a machine that is busy with other tests too. */
@@ -55,8 +55,8 @@ const signIn = ({ region, client }: Pick<Door, 'region' | 'client'>, username: s
     }),
   )
 
-/** How long GetUser takes others, milliseconds: the middle and the 99th of a hundred. */
-async function timeOthers({ region, token }: Door): Promise<{ p50: number; p99: number }> {
+/** How long GetUser takes others, milliseconds: the middle and the last but one. */
+async function timeOthers({ region, token }: Door): Promise<{ p50: number; p98: number }> {
   const times: number[] = []
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     const began = performance.now()
@@ -65,7 +65,7 @@ async function timeOthers({ region, token }: Door): Promise<{ p50: number; p99: 
     assert.equal(status, 200)
   }
   times.sort((a, b) => a - b)
-  return { p50: times[SAMPLES / 2] as number, p99: times[SAMPLES - 2] as number }
+  return { p50: times[SAMPLES / 2] as number, p98: times[SAMPLES - 2] as number }
 }
 
 /** Opens connections, some at a time, and leaves them open; the words are sent on each. */
@@ -107,13 +107,13 @@ describe('a region with room for many connections', () => {
     // Each has been answered once, and is kept.
     const sockets = await openConnections(door, count, 'GET /none HTTP/1.1\r\nhost: localhost\r\n\r\n')
     try {
-      const { p50, p99 } = await timeOthers(door)
+      const { p50, p98 } = await timeOthers(door)
       const each = ((await door.region.metric('process_resident_memory_bytes')) - before) / count
       t.diagnostic(
-        `${count} idle connections: ${(each / 1024).toFixed(1)} KiB each; GetUser p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+        `${count} idle connections: ${(each / 1024).toFixed(1)} KiB each; GetUser p50 ${p50.toFixed(1)} ms, p98 ${p98.toFixed(1)} ms`,
       )
       assert.equal(sockets.filter(({ destroyed }) => destroyed).length, 0)
-      assert.ok(p99 < BOUND_MILLISECONDS, `${p99} ms`)
+      assert.ok(p98 < BOUND_MILLISECONDS, `${p98} ms`)
       assert.ok(each < 40 * 1024, `${each} bytes`)
       assert.equal((await door.region.health()).code, 200)
     } finally {
@@ -131,8 +131,8 @@ describe('a region with room for many connections', () => {
       words += chunk
     })
     for (const socket of [...slowHeaders, ...slowBodies]) socket.resume()
-    const { p99 } = await timeOthers(door)
-    assert.ok(p99 < BOUND_MILLISECONDS, `${p99} ms`)
+    const { p98 } = await timeOthers(door)
+    assert.ok(p98 < BOUND_MILLISECONDS, `${p98} ms`)
     const trickle = setInterval(() => {
       for (const socket of slowHeaders) socket.write('x: y\r\n')
       for (const socket of slowBodies) socket.write('1')
@@ -156,11 +156,11 @@ describe('a region with room for many connections', () => {
     })
     try {
       await until(() => outcomes.has('TooManyRequestsException'), { what: 'a refusal' })
-      const { p50, p99 } = await timeOthers(door)
+      const { p50, p98 } = await timeOthers(door)
       t.diagnostic(
-        `${JSON.stringify(Object.fromEntries(outcomes))}; GetUser p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+        `${JSON.stringify(Object.fromEntries(outcomes))}; GetUser p50 ${p50.toFixed(1)} ms, p98 ${p98.toFixed(1)} ms`,
       )
-      assert.ok(p99 < BOUND_MILLISECONDS, `${p99} ms`)
+      assert.ok(p98 < BOUND_MILLISECONDS, `${p98} ms`)
       const health = await door.region.health()
       assert.equal(health.code, 200)
       assert.deepEqual(health.checks.load, { ok: true, detail: '20 passwords waited to be tried: more were refused' })
