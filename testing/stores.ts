@@ -8,6 +8,9 @@ import { readLog } from '../packages/server/src/store/changes.ts'
 import { openStore, type Store } from '../packages/server/src/store/store.ts'
 import { until } from './regions.ts'
 
+/** How many connections a test's store on PostgreSQL has. */
+export const CONNECTIONS = 8
+
 export interface TestStore {
   store: Store
   /** The same store, as another process of the region opens it. PostgreSQL only. */
@@ -45,7 +48,7 @@ export async function openTestStore(
   await administer(server, `create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
-  const config = { engine, url: url.href, connections: 8 } as const
+  const config = { engine, url: url.href, connections: CONNECTIONS } as const
   return {
     store: await open(config),
     openAgain: () => open(config),

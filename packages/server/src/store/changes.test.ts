@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { engines, until } from '../../../../testing/regions.ts'
-import { openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
+import { CONNECTIONS, openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
 import { type Batch, readBatches, readHead, readTrimmed, trimChanges } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
@@ -189,6 +189,14 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     await found(stores[0])
   })
   after(() => opened.close())
+
+  it('is read while calls have taken every connection', async () => {
+    const [here] = stores
+    const open = await Promise.all(Array.from({ length: CONNECTIONS }, () => begin(here)))
+    const [first] = await readBatches(here.engine, { after: 0, limit: 1 })
+    assert.ok(first)
+    for (const { rollBack } of open) await rollBack()
+  })
 
   it('a reader never steps over a transaction that holds a lower number', async () => {
     const [here, there] = stores
