@@ -79,7 +79,9 @@ async function openConnections({ region }: Door, count: number, words = ''): Pro
       if (words) socket.write(words)
       return socket
     })
-    await Promise.all(some.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
+    // A whole request is waited for until it is answered: else a slow machine would take them for slow clients.
+    const sign = words.endsWith('\r\n\r\n') ? 'data' : 'connect'
+    await Promise.all(some.map((socket) => Promise.race([once(socket, sign), once(socket, 'close')])))
     sockets.push(...some)
   }
   return sockets

@@ -3,6 +3,7 @@ import type { Context } from '../identity/context.ts'
 import type { Pool } from '../identity/pool.ts'
 import { KeyUnavailableError } from '../keys/provider.ts'
 import { CodeDeliveryFailedError } from '../messages/messenger.ts'
+import { StoreBusyError } from '../store/database.ts'
 import { NotPrimaryError } from '../store/write.ts'
 import { isWithPassword } from './admission.ts'
 import { type Call, readers } from './callers.ts'
@@ -109,6 +110,8 @@ export function inProtocol(error: unknown): CognitoError {
     return new CognitoError('CodeDeliveryFailureException', 'The code could not be delivered.', { cause: error })
   if (error instanceof KeyUnavailableError)
     return new CognitoError('InternalErrorException', 'The KMS key of the user pool cannot be used.', { cause: error })
+  if (error instanceof StoreBusyError)
+    return new CognitoError('TooManyRequestsException', 'Rate exceeded', { cause: error })
   return new CognitoError('InternalErrorException', 'An internal error occurred.', { cause: error })
 }
 

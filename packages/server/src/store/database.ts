@@ -53,3 +53,11 @@ export interface Lease {
   readonly lost: AbortSignal
   release(): Promise<void>
 }
+
+/** Every connection to the database is taken, and stayed taken for as long as a call may wait. */
+export class StoreBusyError extends Error {
+  constructor(options: ErrorOptions) {
+    super('every connection to the database is taken', options)
+    this.name = 'StoreBusyError'
+  }
+}

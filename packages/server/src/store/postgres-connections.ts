@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
+import { StoreBusyError } from './database.ts'
 
 /** The connections of one process to its PostgreSQL. None of them waits for ever. */
 export interface Connections extends ConnectionPool {
@@ -28,7 +29,7 @@ export interface ConnectionSettings {
 const CONNECTIONS = 16
 const ASIDE = 2
 const STATEMENT_SECONDS = 15
-const MOST_CONNECT_MILLISECONDS = 5_000
+const MOST_CONNECT_MILLISECONDS = 10_000
 /** The server's own limit comes first where there is a server. */
 const GRACE_MILLISECONDS = 1_000
 const PARTING_MILLISECONDS = 1_000
@@ -82,7 +83,8 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         return await attempt()
       } catch (error) {
         const { message } = error as Error
-        if (urls.length === 1 || message === ALL_TAKEN) throw error
+        if (message === ALL_TAKEN) throw new StoreBusyError({ cause: error })
+        if (urls.length === 1) throw error
         if (preferred === tried) preferred = (tried + 1) % urls.length
         reasons.push(message)
         if (reasons.length === urls.length) throw new Error(reasons.join('; '), { cause: error })
