@@ -8,6 +8,7 @@ import { ONLY, type Topology } from '../packages/server/src/store/kinds.ts'
 import type { Replica } from '../packages/server/src/store/merge.ts'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '../testing/plane-of-stores.ts'
 import { engines } from '../testing/regions.ts'
+import { settled } from '../testing/stores.ts'
 
 const [HERE, PEER, STRANGER] = ['us-west-2', 'us-east-1', 'eu-west-1'] as const
 const HOUR = 3_600_000
@@ -32,21 +33,25 @@ for (const engine of engines) {
       })
       await supplier.open()
     }
+    /** Writes, and waits until the log can be read up to there: on PostgreSQL somebody else's transaction may hold it back. */
+    const put = async (work: Parameters<MortalStore['store']['write']>[0]): Promise<void> => {
+      await mortal.store.write(work)
+      await settled(mortal.store)
+    }
     const createPool = (pool: string): Promise<void> =>
-      mortal.store.write(async (tx) => {
+      put(async (tx) => {
         await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: HERE, epoch: 1 }) })
         await tx.put('group', { pool, key: 'first', body: '{}' })
       })
     const setReplica = (pool: string, status: Replica['status'], version: number): Promise<void> =>
-      mortal.store.write((tx) =>
+      put((tx) =>
         tx.share('replica', {
           pool,
           key: PEER,
           body: JSON.stringify({ region: PEER, status, version } satisfies Replica),
         }),
       )
-    const write = (pool: string, key: string): Promise<void> =>
-      mortal.store.write((tx) => tx.put('group', { pool, key, body: '{}' }))
+    const write = (pool: string, key: string): Promise<void> => put((tx) => tx.put('group', { pool, key, body: '{}' }))
     /** Everything that a peer is told after a position: kind, pool and key. */
     const told = async (peer: string, after = 0): Promise<string[]> => {
       const { log } = await supplier.hello(peer, undefined)
