@@ -1,8 +1,9 @@
+import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
 import { type AccessTokenClaims, SELF_SERVICE_SCOPE } from './claims.ts'
 import { type IssuerPlace, isIssuerOf, poolOfIssuer } from './issuer.ts'
-import { isSignedBy, parseJwt } from './jwt.ts'
+import { isSignedBy, type ParsedJwt, parseJwt } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 export interface AccessContext extends IssuerPlace {
@@ -16,26 +17,41 @@ export interface AccessContext extends IssuerPlace {
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
  */
 export async function readAccessToken(
-  { clock, signingKeys, ...issuers }: AccessContext,
+  context: AccessContext,
   token: string,
 ): Promise<{ claims: AccessTokenClaims; pool: string }> {
   const jwt = parseJwt(token)
   const issuer = jwt?.claims.iss
   if (!jwt || typeof issuer !== 'string') throw refused('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
-  const known = pool && (await signingKeys.verifying(pool, jwt.kid))
-  if (!known || !isSignedBy(known.key, jwt)) throw refused('Could not verify signature for Access Token')
+  const known = pool && (await context.signingKeys.verifying(pool, jwt.kid))
+  if (!known || !isGood(known.key, token, jwt)) throw refused('Could not verify signature for Access Token')
 
   // The signature is ours: from here on the claims are what we wrote.
   const claims = jwt.claims as unknown as AccessTokenClaims
-  if (known.use !== 'access' || claims.token_use !== 'access' || !isIssuerOf(issuers, pool, issuer)) {
+  if (known.use !== 'access' || claims.token_use !== 'access' || !isIssuerOf(context, pool, issuer)) {
     throw refused('Invalid Access Token')
   }
-  if (claims.exp * 1000 <= clock.now()) throw refused('Access Token has expired')
+  if (claims.exp * 1000 <= context.clock.now()) throw refused('Access Token has expired')
   if (!claims.scope.split(' ').includes(SELF_SERVICE_SCOPE)) {
     throw refused('Access Token does not have required scopes')
   }
   return { claims, pool }
+}
+
+/**
+ * Tokens whose signature was found good, by the key that it was found good with: the same text under the same key is good
+ * again, and a token comes many times in its life. A key that is replaced is another object, so nothing outlives it here. About 10 MB.
+ */
+const remembered = new Map<string, KeyObject>()
+const REMEMBERED = 10_000
+
+function isGood(key: KeyObject, token: string, jwt: ParsedJwt): boolean {
+  if (remembered.get(token) === key) return true
+  if (!isSignedBy(key, jwt)) return false
+  if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value as string)
+  remembered.set(token, key)
+  return true
 }
 
 const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

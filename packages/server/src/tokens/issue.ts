@@ -56,9 +56,10 @@ export function newGrant(
 
 /** Issues an access and an ID token. Nothing is written. */
 export async function issueTokens(
-  { clock, store, signingKeys, ...issuers }: IssueContext,
+  context: IssueContext,
   { place, issuerType, client, username, attributes, grant }: IssueRequest,
 ): Promise<IssuedTokens> {
+  const { clock, store, signingKeys } = context
   const { accessSeconds, idSeconds } = lifetimesOf(client)
   const [standing, accessKey, idKey] = await Promise.all([
     readStanding(store, { pool: place.pool, sub: grant.sub }),
@@ -69,7 +70,7 @@ export async function issueTokens(
     sub: grant.sub,
     username,
     client: client.id,
-    issuer: issuerOf(issuers, place.pool, issuerType),
+    issuer: issuerOf(context, place.pool, issuerType),
     authTime: grant.authTime,
     issuedAt: Math.floor(clock.now() / 1000),
     eventId: grant.eventId,
