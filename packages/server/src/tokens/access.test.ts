@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { describe, it } from 'node:test'
+import { readAccessToken } from './access.ts'
+import { signJwt } from './jwt.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+const endpoint = 'http://127.0.0.1:9401'
+const pool = 'us-west-2_Access000'
+const makePair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
+const refusedAs = (message: string) => ({ name: 'NotAuthorizedException', message })
+
+/** A region with one key, which can be replaced, and a time, which can go by. */
+function openRegion() {
+  const state = { now: 0, ...makePair() }
+  const signingKeys = {
+    verifying: async (id: string, kid: string) =>
+      id === pool && kid === 'a' ? { use: 'access', key: state.publicKey as KeyObject } : undefined,
+  } as SigningKeys
+  const context = { endpoint, endpoints: {}, issuerBase: endpoint, clock: { now: () => state.now }, signingKeys }
+  const claims = { iss: `${endpoint}/${pool}`, sub: 'ada', token_use: 'access', scope: 'aws.cognito.signin.user.admin' }
+  return {
+    state,
+    read: (token: string) => readAccessToken(context, token),
+    issue: (more: object = {}) => signJwt({ kid: 'a', key: state.privateKey }, { ...claims, exp: 60, ...more }),
+  }
+}
+
+describe('an access token that comes again', () => {
+  it('says the same again, in claims of its own', async () => {
+    const { read, issue } = openRegion()
+    const token = await issue()
+    const first = await read(token)
+    const second = await read(token)
+    assert.equal(first.pool, pool)
+    assert.deepEqual(first, second)
+    assert.notEqual(first.claims, second.claims)
+  })
+
+  it('is refused when anything of it is different', async () => {
+    const { read, issue } = openRegion()
+    const token = await issue()
+    await read(token)
+    const [header, , signature] = token.split('.')
+    const [, payload] = (await issue({ sub: 'grace' })).split('.')
+    const forged = [`${header}.${payload}.${signature}`, `${token.slice(0, -8)}AAAAAAAA`, `${token}A`]
+    for (const one of forged) {
+      // Twice: what was refused is not remembered as good.
+      for (let time = 0; time < 2; time += 1) await assert.rejects(read(one), { name: 'NotAuthorizedException' })
+    }
+  })
+
+  it('is refused once it has expired', async () => {
+    const { state, read, issue } = openRegion()
+    const token = await issue()
+    await read(token)
+    state.now = 60_000
+    await assert.rejects(read(token), refusedAs('Access Token has expired'))
+  })
+
+  it('is refused once its key has been replaced, though the new one has the same name', async () => {
+    const { state, read, issue } = openRegion()
+    const token = await issue()
+    await read(token)
+    Object.assign(state, makePair())
+    await assert.rejects(read(token), refusedAs('Could not verify signature for Access Token'))
+    assert.equal((await read(await issue())).claims.sub, 'ada')
+  })
+})
