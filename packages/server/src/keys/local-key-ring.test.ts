@@ -122,7 +122,8 @@ for (const engine of engines) {
       const heard: string[] = []
       sibling.onChange((changed) => heard.push(changed))
       await ring.disable(id)
-      assert.deepEqual(heard, [arn])
+      // PostgreSQL's own announcement of the creation may come as late as this.
+      assert.deepEqual([...new Set(heard)], [arn])
       await assert.rejects(sibling.unwrap(arn, wrapped, context), KeyUnavailableError)
       assert.equal((await sibling.find(arn))?.enabled, false)
       await ring.enable(id)
