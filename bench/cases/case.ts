@@ -30,14 +30,14 @@ export interface Case {
 export async function compareAll(
   { pace, connections: numbers, say }: Pick<Stage, 'pace' | 'connections' | 'say'>,
   subjects: readonly Subject[],
-  { notes = [] }: { notes?: string[] } = {},
+  { notes = [], also = '' }: { notes?: string[]; also?: string } = {},
 ): Promise<Measured> {
   const rows: Row[] = []
   const lines: string[][] = []
   for (const connections of numbers) {
     const standings = await compare(subjects, { connections, pace: paceFor(pace, numbers.length) })
     const [ours, ...peers] = standings as [Standing, ...Standing[]]
-    const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}`
+    const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}${also}`
     for (const peer of peers) {
       const row = {
         what,
