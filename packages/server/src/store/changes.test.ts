@@ -192,6 +192,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
 
   it('is read while calls have taken every connection', async () => {
     const [here] = stores
+    await settled(here)
     const open = await Promise.all(Array.from({ length: CONNECTIONS }, () => begin(here)))
     const [first] = await readBatches(here.engine, { after: 0, limit: 1 })
     assert.ok(first)
