@@ -105,9 +105,10 @@ async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket 
   })
   socket.on('error', settle)
   socket.on('close', () => settle(new Error('the server closed the connection')))
-  const send: Send = ({ path = '/', headers, body }) => {
+  const send: Send = async ({ path = '/', headers, body }) => {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
     const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+    if (socket.destroyed) throw new Error('the server closed the connection')
     waiting = Promise.withResolvers<string>()
     socket.write(head + body)
     return waiting.promise
