@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
-import { credentials, freePorts } from './regions.ts'
+import { credentials, freePorts, until } from './regions.ts'
 
 const main = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
 const REGION = 'us-west-2'
@@ -28,6 +28,8 @@ export interface ServedRegion {
   readonly process: ChildProcess
   /** Everything it has written so far: log lines, and last words. */
   readonly log: string
+  /** Waits for words in the log, which comes through a pipe: an answer may be here before them. */
+  logged(words: RegExp): Promise<void>
   health(): Promise<HealthReport>
   /** One number of `GET /metrics`; 0 where there is none of that name and these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>
@@ -107,6 +109,7 @@ export async function serveRegion({ config = {}, text, openFiles }: ServedOption
     get log() {
       return log
     },
+    logged: async (words) => void (await until(() => words.test(log), { what: `${words} in the log` })),
     health: async () => {
       const response = await fetch(`${endpoint}/health`)
       return { code: response.status, ...((await response.json()) as Omit<HealthReport, 'code'>) }

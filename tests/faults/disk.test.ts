@@ -109,7 +109,7 @@ describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
     assert.equal(health.code, 503)
     assert.deepEqual(health.checks.store, { ok: false, detail: 'database or disk is full' })
     assert.equal(health.checks.keys?.ok, true)
-    assert.match(region.log, /"operation":"AdminCreateUser".*database or disk is full/)
+    await region.logged(/"operation":"AdminCreateUser".*database or disk is full/)
 
     rmSync(ballast)
     await until(async () => (await region.health()).code === 200, { what: 'health' })

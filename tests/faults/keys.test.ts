@@ -29,7 +29,7 @@ describe('a key that is disabled', () => {
       name: 'InternalErrorException',
       message: 'The KMS key of the user pool cannot be used.',
     })
-    assert.match(region.log, new RegExp(`"operation":"AdminGetUser".*key/${KeyId}`))
+    await region.logged(new RegExp(`"operation":"AdminGetUser".*key/${KeyId}`))
     assert.equal((await find(without)).Username, 'ada')
     // The region is well: the key is its owner's to disable.
     assert.equal((await region.health()).code, 200)

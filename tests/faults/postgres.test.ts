@@ -19,7 +19,7 @@ import { engines, freePorts, until } from '../../testing/regions.ts'
 import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
 
 const STATEMENT_SECONDS = 1
-const KILL = `select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^twinpool'`
+const KILL = `select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name ~ '^twinpool'`
 const isUnexpected = (name: string): boolean => name !== 'InternalErrorException'
 /** A connection (1 s), then a statement on it (1 s, and 1 s of grace); the rest is for a machine under load. */
 const BOUND_MILLISECONDS = 10_000
@@ -105,14 +105,22 @@ describe('a PostgreSQL that fails', { skip }, () => {
     const enough = acknowledged.length + many
     await until(() => acknowledged.length >= enough, { what: 'writes' })
   }
-  const administer = async (server: Postgres, statement: string): Promise<number> => {
+  const query = async (server: Postgres, statement: string): Promise<pg.QueryResult> => {
     const client = new pg.Client({ connectionString: server.url })
     await client.connect()
     try {
-      return (await client.query(statement)).rowCount ?? 0
+      return await client.query(statement)
     } finally {
       await client.end()
     }
+  }
+  const administer = async (server: Postgres, statement: string): Promise<number> =>
+    (await query(server, statement)).rowCount ?? 0
+  const listening = async (server: Postgres): Promise<number[]> => {
+    const statement = `select pid from pg_stat_activity where application_name = 'twinpool-listen'`
+    const pids = async () => (await query(server, statement)).rows.map(({ pid }) => pid as number)
+    await until(async () => (await pids()).length === 2, { what: 'both processes to listen' })
+    return pids()
   }
   const well = (served: ServedRegion) =>
     until(async () => (await served.health()).code === 200, { what: 'health', seconds: 30 })
@@ -171,19 +179,20 @@ describe('a PostgreSQL that fails', { skip }, () => {
   })
 
   it('silent: every call ends in bounded time, with a 500; health says that nothing comes; heard again, all goes on', async () => {
-    const silenced = processesOf(join(home, 'first', 'data'))
-    for (const pid of silenced) process.kill(pid, 'SIGSTOP')
+    let resume = (): void => {}
     try {
       const { errors, longest } = await writing(async () => {
+        await moreWrites(8)
+        resume = silence(join(home, 'first', 'data'))
+        await region.logged(/PostgreSQL has said nothing for 2 s/)
         const { code, checks } = await region.health()
         assert.equal(code, 503)
         assert.match(checks.store?.detail ?? '', /no answer|has said nothing|timeout/)
-        await until(() => /PostgreSQL has said nothing for 2 s/.test(region.log), { what: 'a word in the log' })
       })
       assert.deepEqual(errors, ['InternalErrorException'])
       assert.ok(longest < BOUND_MILLISECONDS, `${longest} ms`)
     } finally {
-      for (const pid of silenced) process.kill(pid, 'SIGCONT')
+      resume()
     }
     await well(region)
     await well(other)
@@ -221,12 +230,12 @@ describe('a PostgreSQL that fails', { skip }, () => {
     )
 
     await well(region)
-    const lost = processesOf(join(home, 'first', 'data'))
+    let resume = (): void => {}
     try {
       const { errors } = await writing(async () => {
         await moreWrites(20)
-        // Lost without a word, as a machine is.
-        for (const pid of lost) process.kill(pid, 'SIGSTOP')
+        // Lost without a word, as a machine is; but those who listen there are still answered, and will never hear anything.
+        resume = silence(join(home, 'first', 'data'), await listening(first))
         await administer(standby as Postgres, 'select pg_promote()')
         await well(region)
         await well(other)
@@ -237,7 +246,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
       await checkAnnouncements()
       checkAlive()
     } finally {
-      for (const pid of lost) process.kill(pid, 'SIGCONT')
+      resume()
       await first.stop()
     }
   })
@@ -247,10 +256,11 @@ describe('a PostgreSQL that fails', { skip }, () => {
     await administer(server, 'alter database twinpool set default_transaction_read_only = on')
     await administer(server, KILL)
     await assert.rejects(create('nobody'), { name: 'InternalErrorException' })
-    const { code, checks } = await region.health()
-    assert.equal(code, 503)
-    assert.match(checks.store?.detail ?? '', /takes no writes/)
-    assert.match(region.log, /takes no writes: it is a standby, or read-only/)
+    await until(async () => /takes no writes/.test((await region.health()).checks.store?.detail ?? ''), {
+      what: 'the reason in health',
+    })
+    assert.equal((await region.health()).code, 503)
+    await region.logged(/takes no writes: it is a standby, or read-only/)
     await administer(server, 'alter database twinpool reset default_transaction_read_only')
     await well(region)
     await create('writable')
@@ -259,16 +269,22 @@ describe('a PostgreSQL that fails', { skip }, () => {
   })
 })
 
-/** The server of a data directory and all its processes. */
-function processesOf(data: string): number[] {
+/** Stops the server of a data directory and its processes but these; what is answered lets them go on. */
+function silence(data: string, but: readonly number[] = []): () => void {
   const postmaster = Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10)
+  // First, or it would start more while they are counted.
+  process.kill(postmaster, 'SIGSTOP')
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => parentOf(pid) === postmaster)
-  return [postmaster, ...children.map(Number)]
+    .map(Number)
+    .filter((pid) => parentOf(pid) === postmaster && !but.includes(pid))
+  for (const pid of children) process.kill(pid, 'SIGSTOP')
+  return () => {
+    for (const pid of [...children, postmaster]) process.kill(pid, 'SIGCONT')
+  }
 }
 
-function parentOf(pid: string): number | undefined {
+function parentOf(pid: number): number | undefined {
   try {
     return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   } catch {

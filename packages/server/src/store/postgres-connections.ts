@@ -57,6 +57,8 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const silence = milliseconds + GRACE_MILLISECONDS
   const urls = addressesOf(url)
   let preferred = 0
+  /** Where the newest connection leads. */
+  let current = 0
 
   const lasting: pg.ClientConfig = {
     keepAlive: true,
@@ -68,6 +70,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const bounded = { ...lasting, statement_timeout: milliseconds, idle_in_transaction_session_timeout: silence }
   /** Goes to the address that is preferred when it is made. */
   class Client extends pg.Client {
+    readonly address = preferred
     constructor(config?: pg.ClientConfig) {
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
@@ -96,7 +99,10 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       application_name: 'twinpool',
       ...config,
       Client: Client as NonNullable<pg.PoolConfig['Client']>,
-      onConnect: (client) => welcome(client, mostSilence),
+      onConnect: async (client) => {
+        await welcome(client, mostSilence)
+        current = (client as unknown as Client).address
+      },
     })
     // A connection that breaks while idle is replaced by the pool; the next statement says what is wrong.
     pool.on('error', () => {})
@@ -113,12 +119,17 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         try {
           await client.connect()
           await welcome(client, silence)
+          current = client.address
         } catch (error) {
           void part(client)
           throw error
         }
-        // Nothing else is said on it while all is well, and then silence would be no sign.
-        const heartbeat = setInterval(() => void client.query('select 1').catch(() => {}), milliseconds / 2)
+        const heartbeat = setInterval(() => {
+          // A primary that was replaced may live on, unreachable for everyone else.
+          if (client.address !== current) socketOf(client).destroy(new Error('PostgreSQL is elsewhere now'))
+          // Nothing else is said on it while all is well, and then silence would be no sign.
+          else void client.query('select 1').catch(() => {})
+        }, milliseconds / 2)
         client.once('end', () => clearInterval(heartbeat))
         return client
       }),
