@@ -148,7 +148,7 @@ export async function startRegions({
       }
       inboxServer.close()
       inboxServer.closeAllConnections()
-      for (const name of databases) await administer(`drop database if exists ${name} with (force)`)
+      await dropDatabases(databases)
       rmSync(directory, { recursive: true, force: true })
     },
   }
@@ -170,13 +170,18 @@ export async function until<T>(
   }
 }
 
-async function createDatabase(databases: string[]): Promise<string> {
+/** A new database on the PostgreSQL of the tests: its URL. Its name is added to `databases`, to be dropped with `dropDatabases`. */
+export async function createDatabase(databases: string[]): Promise<string> {
   const name = `twinpool_${randomUUID().replaceAll('-', '')}`
   await administer(`create database ${name}`)
   databases.push(name)
   const url = new URL(process.env.TWINPOOL_TEST_POSTGRES as string)
   url.pathname = `/${name}`
   return url.href
+}
+
+export async function dropDatabases(databases: readonly string[]): Promise<void> {
+  for (const name of databases) await administer(`drop database if exists ${name} with (force)`)
 }
 
 async function administer(statement: string): Promise<void> {

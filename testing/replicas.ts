@@ -10,9 +10,16 @@ import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import { createPool } from './pools.ts'
 import { type Plane, type RunningRegion, until } from './regions.ts'
 
+type Reached = Pick<RunningRegion, 'name' | 'cognito' | 'kms'>
+
+/** Two regions or more, of this process or of others. */
+export interface ReachedPlane extends Record<keyof Pick<Plane, 'primary' | 'secondary'>, Reached> {
+  regions: readonly Reached[]
+}
+
 /** Makes a customer managed key in the first region; a multi-Region one is given to all other regions. Answers its ARN. */
 export async function createKey(
-  { primary, regions }: Plane,
+  { primary, regions }: ReachedPlane,
   { multiRegion = true }: { multiRegion?: boolean } = {},
 ): Promise<string> {
   const { KeyMetadata } = await primary.kms.send(new CreateKeyCommand({ MultiRegion: multiRegion }))
@@ -25,7 +32,7 @@ export async function createKey(
 
 /** Makes a pool that can have replicas: under a multi-Region key, with the UPDATED issuer. Answers its id. */
 export async function createReplicablePool(
-  plane: Plane,
+  plane: ReachedPlane,
   settings: Partial<CreateUserPoolCommandInput> = {},
 ): Promise<string> {
   return createPool(plane.primary, {
@@ -37,7 +44,7 @@ export async function createReplicablePool(
 
 /** Makes a pool with a replica in the second region, copied, and turned on unless `active` is false. Answers its id. */
 export async function createReplicatedPool(
-  plane: Plane,
+  plane: ReachedPlane,
   { active = true, settings = {} }: { active?: boolean; settings?: Partial<CreateUserPoolCommandInput> } = {},
 ): Promise<string> {
   const pool = await createReplicablePool(plane, settings)
@@ -47,7 +54,7 @@ export async function createReplicatedPool(
 
 /** Gives a pool a replica in the second region, and waits until both regions tell of it. */
 export async function addReplica(
-  { primary, secondary }: Plane,
+  { primary, secondary }: ReachedPlane,
   pool: string,
   { active = true }: { active?: boolean } = {},
 ): Promise<void> {
@@ -60,7 +67,7 @@ export async function addReplica(
 }
 
 /** Turns the replica of a pool off and removes it, and waits until the primary knows that it is gone. */
-export async function removeReplica({ primary, secondary }: Plane, pool: string): Promise<void> {
+export async function removeReplica({ primary, secondary }: ReachedPlane, pool: string): Promise<void> {
   const replica = { UserPoolId: pool, RegionName: secondary.name }
   await primary.cognito.send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'INACTIVE' }))
   await primary.cognito.send(new DeleteUserPoolReplicaCommand(replica))
@@ -74,7 +81,7 @@ export async function replicaIs({
   name,
   status,
 }: {
-  region: RunningRegion
+  region: Reached
   pool: string
   name: string
   status: ReplicaStatusType | undefined

@@ -22,6 +22,8 @@ export interface HealthReport {
 
 /** `twinpool serve` as a process of its own, that faults can be made for. */
 export interface ServedRegion {
+  readonly name: string
+  /** Of this process, whatever the endpoint of the region is. */
   readonly endpoint: string
   readonly cognito: CognitoIdentityProviderClient
   readonly kms: KMSClient
@@ -58,7 +60,9 @@ export class NotServedError extends Error {
 }
 
 /** The configuration of a region that stands alone; the same twice where the same `config` names port, store and keys. */
-export async function loneConfig(config: Partial<RegionConfigInput>): Promise<RegionConfigInput> {
+export async function loneConfig(
+  config: Partial<RegionConfigInput>,
+): Promise<RegionConfigInput & { listen: { port: number } }> {
   const port = config.listen?.port ?? ((await freePorts(1))[0] as number)
   return {
     region: REGION,
@@ -97,11 +101,12 @@ export async function serveRegion({ config = {}, text, openFiles }: ServedOption
     throw new NotServedError(child.exitCode, log)
   }
 
-  const endpoint = whole.endpoint as string
+  const endpoint = `http://127.0.0.1:${whole.listen.port}`
   const settings = { region: whole.region, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
   const cognito = new CognitoIdentityProviderClient(settings)
   const kms = new KMSClient(settings)
   return {
+    name: whole.region,
     endpoint,
     cognito,
     kms,

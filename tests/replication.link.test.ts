@@ -44,6 +44,7 @@ describe('a link', () => {
     const config = parseConfig({
       region: name,
       listen: { port },
+      issuerBase: 'http://id.test',
       store: { engine: 'sqlite', file: join(directory, `${name}-${randomBytes(4).toString('hex')}.db`) },
       credentials: [credentials],
       keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },

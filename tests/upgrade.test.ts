@@ -163,7 +163,9 @@ describe('two regions of which one speaks another version', () => {
     disguise.listen(0, '127.0.0.1')
     const ports = await freePorts(2)
     const [{ store: _, ...ofWest }, { store: __, ...ofEast }] = (await Promise.all(
-      ports.map((port, at) => loneConfig({ region: at === 0 ? 'us-west-2' : 'us-east-1', listen: { port } })),
+      ports.map((port, at) =>
+        loneConfig({ region: at === 0 ? 'us-west-2' : 'us-east-1', listen: { port }, issuerBase: 'http://id.test' }),
+      ),
     )) as [RegionConfigInput, RegionConfigInput]
     west = await serveRegion({ config: { ...ofWest, peers: { 'us-east-1': { endpoint: ofEast.endpoint as string } } } })
     const replication = `http://127.0.0.1:${(disguise.address() as AddressInfo).port}`

@@ -78,6 +78,7 @@ describe('the configuration of a region', () => {
       },
       /keys\.serviceKeyArn: a key of the region whose KMS is asked/,
     ],
+    'a peer without an issuer for both': [{ peers: { 'us-east-1': peer } }, /issuerBase: needed where there are peers/],
     'two peers where Cognito has one': [
       { peers: { 'us-east-1': peer, 'eu-west-1': peer } },
       /peers: in `aws` parity there is one other region at most/,
@@ -113,7 +114,8 @@ describe('the configuration of a region', () => {
 
   it('takes two peers where Cognito is not imitated', () => {
     const peers = { 'us-east-1': peer, 'eu-west-1': peer }
-    assert.deepEqual(Object.keys(parseConfig({ ...least, parity: 'extended', peers }).peers), Object.keys(peers))
+    const config = parseConfig({ ...least, parity: 'extended', issuerBase: 'http://id.test', peers })
+    assert.deepEqual(Object.keys(config.peers), Object.keys(peers))
   })
 
   it('tells all mistakes at once', () => {

@@ -20,7 +20,7 @@ const schema = z
     tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
     /** How clients reach this region. Default: the address it listens on. */
     endpoint: baseUrl.optional(),
-    /** Base of UPDATED issuers: an address that is answered as long as one region lives. Default: the endpoint. */
+    /** Base of UPDATED issuers: an address that is answered as long as one region lives. Default, without peers: the endpoint. */
     issuerBase: baseUrl.optional(),
     store: z.discriminatedUnion('engine', [
       z.strictObject({ engine: z.literal('sqlite'), file: z.string().min(1) }),
@@ -123,6 +123,12 @@ const schema = z
     }
     if (config.listen.port === 0 && config.endpoint === undefined) {
       refuse(['endpoint'], 'needed where the port is chosen by the system: tokens and links name it')
+    }
+    if (config.issuerBase === undefined && Object.keys(config.peers).length > 0) {
+      refuse(
+        ['issuerBase'],
+        'needed where there are peers: by their own, regions would refuse the tokens of each other',
+      )
     }
     if (config.parity === 'aws' && Object.keys(config.peers).length > 1) {
       refuse(['peers'], 'in `aws` parity there is one other region at most; use "parity": "extended" for more')

@@ -33,6 +33,8 @@ const MOST_CONNECT_MILLISECONDS = 10_000
 /** The server's own limit comes first where there is a server. */
 const GRACE_MILLISECONDS = 1_000
 const PARTING_MILLISECONDS = 1_000
+/** Of connections that stay. */
+const HEARTBEAT_MILLISECONDS = 1_000
 /** A server that is gone without a word is not heard of; by default TCP would ask after two hours. */
 const KEEP_ALIVE_MILLISECONDS = 5_000
 const INT8 = 20
@@ -124,12 +126,15 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
           void part(client)
           throw error
         }
-        const heartbeat = setInterval(() => {
-          // A primary that was replaced may live on, unreachable for everyone else.
-          if (client.address !== current) socketOf(client).destroy(new Error('PostgreSQL is elsewhere now'))
-          // Nothing else is said on it while all is well, and then silence would be no sign.
-          else void client.query('select 1').catch(() => {})
-        }, milliseconds / 2)
+        const heartbeat = setInterval(
+          () => {
+            // A primary that was replaced may live on, unreachable for everyone else.
+            if (client.address !== current) socketOf(client).destroy(new Error('PostgreSQL is elsewhere now'))
+            // Nothing else is said on it while all is well, and then silence would be no sign.
+            else void client.query('select 1').catch(() => {})
+          },
+          Math.min(HEARTBEAT_MILLISECONDS, milliseconds / 2),
+        )
         client.once('end', () => clearInterval(heartbeat))
         return client
       }),

@@ -15,6 +15,8 @@ const RELISTEN_MILLISECONDS = 250
 const LEASE = 'replication lease'
 /** How often a process that waits for the lease asks for it. */
 const LEASE_MILLISECONDS = 1_000
+/** The lease of a process that says nothing for so long (stopped, or lost with its machine) is the server's to end. */
+const LEASE_SILENCE_MILLISECONDS = 5_000
 
 /**
  * PostgreSQL: any number of processes per region share one database.
@@ -135,12 +137,13 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       await first.promise
     },
     lead: async (signal) => {
-      // The lock is the session's: it ends with the process, however that ends.
+      // The lock is the session's: it ends with the process, however that ends. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
       const client = await connections.open('twinpool-lease')
       const lost = new AbortController()
       client.once('error', () => lost.abort()).once('end', () => lost.abort())
       const release = (): Promise<void> => part(client)
       try {
+        await client.query(`set idle_session_timeout = ${LEASE_SILENCE_MILLISECONDS}`)
         for (;;) {
           signal.throwIfAborted()
           const { rows } = await client.query<{ granted: boolean }>(
