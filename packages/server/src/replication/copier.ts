@@ -81,7 +81,7 @@ export function createCopier(context: FollowerContext): Copier {
   const applyOutline = (copy: Copy, outline: Outline): Promise<Step> =>
     applying(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'ended'
-      const standing = await readStanding(apply.tx, copy.pool)
+      const standing = await readStanding(apply.connection, copy.pool)
       const primary = standing.topology?.primary === copy.peer
       if (primary) await replaceTopology(apply, copy.pool, outline)
       const stages = primary ? fromPrimary : fromSecondary
@@ -167,7 +167,7 @@ export function createCopier(context: FollowerContext): Copier {
       const cursor = await findCursor(apply.connection, copy.peer)
       if (!cursor || copy.target === undefined || cursor.position < copy.target) return 'waits'
       await removeCopy(apply.connection, copy)
-      const standing = await readStanding(apply.tx, copy.pool)
+      const standing = await readStanding(apply.connection, copy.pool)
       if (standing.topology?.primary !== copy.peer) return 'ended'
       await clearTouched(apply.connection, copy.pool)
       const own = replicaIn(standing, region)
@@ -178,7 +178,7 @@ export function createCopier(context: FollowerContext): Copier {
   /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
   const abandon = (copy: Copy): Promise<Step> =>
     applying(context, async (apply) => {
-      const { topology } = await readStanding(apply.tx, copy.pool)
+      const { topology } = await readStanding(apply.connection, copy.pool)
       if (topology?.primary === copy.peer) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
       return 'ended'
@@ -202,7 +202,7 @@ export function createCopier(context: FollowerContext): Copier {
       const outline = witness && (await source.outline(pool, witness))
       if (!outline?.topology || primaryOf(outline) !== peer) return false
       await applying(context, async (apply) => {
-        const standing = await readStanding(apply.tx, pool)
+        const standing = await readStanding(apply.connection, pool)
         if (replicaIn(standing, region)?.status !== 'CREATING' || standing.topology) return
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)

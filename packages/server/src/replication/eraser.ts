@@ -36,7 +36,7 @@ export function createEraser(context: FollowerContext): Eraser {
 
     step: (pool) =>
       applying(context, async ({ tx, connection, touched }) => {
-        const own = replicaIn(await readStanding(tx, pool), region)
+        const own = replicaIn(await readStanding(tx.connection, pool), region)
         if (own?.status !== 'DELETING') return false
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)

@@ -8,7 +8,7 @@ export const HEARTBEAT_MILLISECONDS = 1_000
 /** Changes that another process of the region made are not always announced. */
 const POLL_MILLISECONDS = 200
 /** Something is committed and cannot be read before an older transaction has ended: nobody will tell when. */
-const HELD_MILLISECONDS = 15
+const HELD_MILLISECONDS = 3
 
 /**
  * The stream that a peer reads: a greeting, then transactions as they come, and a heartbeat when there are none. Ends when

@@ -9,8 +9,8 @@ import {
   removeCopy,
 } from '../store/copies.ts'
 import { type Cursor, findCursor, putCursor } from '../store/cursors.ts'
-import type { Connection, Touched } from '../store/database.ts'
-import { type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
+import type { Connection, Touched, TransactionOptions } from '../store/database.ts'
+import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import { applyChanges, type Change, openTransaction, type Transaction } from '../store/write.ts'
@@ -22,6 +22,7 @@ import {
   type Origin,
   type Place,
   type Position,
+  type WireChange,
 } from './messages.ts'
 import { isHeld, listTopologies, readStanding, replicaIn, type Standing } from './standing.ts'
 
@@ -50,12 +51,13 @@ export interface Applying {
 export function applying<T>(
   { store, clock, region }: FollowerContext,
   work: (applying: Applying) => Promise<T>,
+  options?: TransactionOptions,
 ): Promise<T> {
   return store.transaction(async (connection, touched) => {
     await store.engine.lock(connection, ['replication'])
     const tx = await openTransaction({ engine: store.engine, clock, region }, connection, touched)
     return work({ tx, connection, touched })
-  })
+  }, options)
 }
 
 /** This region as a reader of others. */
@@ -67,7 +69,8 @@ export interface Follower {
   restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<void>
   /**
    * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
-   * unless the cursor is at `from`. `asOf` is told when the batches leave nothing behind.
+   * unless the cursor is at `from`. `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
+   * `settle` has resolved.
    */
   apply(
     peer: string,
@@ -75,10 +78,23 @@ export interface Follower {
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
+  /** Makes all that was applied durable, at the least up to `from`: only then may it be acknowledged. Throws CursorMovedError. */
+  settle(peer: string, from: Pick<Position, 'log' | 'position'>): Promise<void>
 }
 
 export function createFollower(context: FollowerContext): Follower {
   const { store, clock, region } = context
+
+  const cursorAt = async (
+    connection: Connection,
+    peer: string,
+    from: Pick<Position, 'log' | 'position'>,
+  ): Promise<Cursor> => {
+    const cursor = await findCursor(connection, peer)
+    if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
+    return cursor
+  }
+
   return {
     findCursor: (peer) => findCursor(store.db, peer),
 
@@ -99,7 +115,7 @@ export function createFollower(context: FollowerContext): Follower {
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0 })
         for (const { pool, key, body } of inventory) {
           const own = (JSON.parse(body) as Replica).region === region
-          if (own || (await readStanding(tx, pool)).topology) await tx.share('replica', { pool, key, body })
+          if (own || (await readStanding(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
         // A primary that was put back may not know of its replica yet: the copy waits until it does.
@@ -107,7 +123,7 @@ export function createFollower(context: FollowerContext): Follower {
         for (const pool of pools) {
           const former = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
-          const standing = await readStanding(tx, pool)
+          const standing = await readStanding(tx.connection, pool)
           if (!isHeld(standing, region)) continue
           const first = replicaIn(standing, region)?.status === 'CREATING'
           await beginCopy({ clock }, connection, {
@@ -121,25 +137,32 @@ export function createFollower(context: FollowerContext): Follower {
       }),
 
     apply: (peer, from, batches, asOf) =>
-      applying(context, async ({ tx, connection, touched }) => {
-        const cursor = await findCursor(connection, peer)
-        if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
-        const accepted = await accept({ peer, region }, { tx, connection }, batches)
-        const taken = await applyChanges(connection, accepted.changes)
-        await noteTouched(
-          connection,
-          taken.filter(({ pool }) => accepted.copying.has(pool)),
-        )
-        for (const { kind, pool, key } of taken) {
-          if (kinds[kind].cached) touched.push({ kind, pool, key })
-        }
-        const last = batches.at(-1)
-        await putCursor(connection, {
-          ...cursor,
-          ...(last && { position: last.position, mark: last.mark }),
-          asOf: Math.max(cursor.asOf, asOf ?? 0, ...batches.map(({ at }) => at)),
-        })
-      }),
+      applying(
+        context,
+        async ({ tx, connection, touched }) => {
+          const cursor = await cursorAt(connection, peer, from)
+          const accepted = await accept({ peer, region }, { tx, connection }, batches)
+          const taken = await applyChanges(connection, accepted.changes)
+          await noteTouched(
+            connection,
+            taken.filter(({ pool }) => accepted.copying.has(pool)),
+          )
+          for (const { kind, pool, key } of taken) {
+            if (kinds[kind].cached) touched.push({ kind, pool, key })
+          }
+          const last = batches.at(-1)
+          await putCursor(connection, {
+            ...cursor,
+            ...(last && { position: last.position, mark: last.mark }),
+            asOf: Math.max(cursor.asOf, asOf ?? 0, ...batches.map(({ at }) => at)),
+          })
+        },
+        { relaxed: batches.every(({ changes }) => changes.every(isRelaxed)) },
+      ),
+
+    // A durable transaction makes all relaxed ones before it durable; it has to write something.
+    settle: (peer, from) =>
+      applying(context, async ({ connection }) => putCursor(connection, await cursorAt(connection, peer, from))),
   }
 }
 
@@ -185,6 +208,10 @@ export async function beginCopy(
   })
 }
 
+/** Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
+const isRelaxed = ([kind]: WireChange): boolean =>
+  !isKind(kind) || (scopeOf(kind) === 'replicated' && kind !== 'topology')
+
 interface Accepted {
   /** Replicated rows, to be applied by their stamps. */
   changes: Change[]
@@ -203,7 +230,7 @@ async function accept(
   const look = async (pool: string): Promise<Standing> => {
     let standing = known.get(pool)
     if (!standing) {
-      standing = await readStanding(tx, pool)
+      standing = await readStanding(tx.connection, pool)
       known.set(pool, standing)
       if (await findCopy(connection, { pool, peer })) accepted.copying.add(pool)
     }
@@ -222,7 +249,7 @@ async function accept(
         const kept = kind === 'replica' ? standing.topology !== undefined : isHeld(standing, region)
         if (!named && !kept) continue
         await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
-        if (kind === 'replica') standing.replicas = (await readStanding(tx, pool)).replicas
+        if (kind === 'replica') standing.replicas = (await readStanding(tx.connection, pool)).replicas
         continue
       }
       if (!isHeld(standing, region)) continue
@@ -233,7 +260,7 @@ async function accept(
           // The pool is no more: so is its replica.
           const own = replicaIn(standing, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
-          standing.replicas = (await readStanding(tx, pool)).replicas
+          standing.replicas = (await readStanding(tx.connection, pool)).replicas
           continue
         }
         const epoch = standing.topology?.epoch ?? 0

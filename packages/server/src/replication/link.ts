@@ -114,6 +114,7 @@ async function follow(
         if (due) {
           settled = clock.monotonic()
           if (position !== acknowledged) {
+            await follower.settle(peer.region, { log, position })
             await peer.acknowledge({ log, position })
             acknowledged = position
           }

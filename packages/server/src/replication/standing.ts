@@ -1,8 +1,8 @@
+import { sql } from 'kysely'
 import type { Connection } from '../store/database.ts'
-import { type Kind, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import { type Kind, ONLY, scopeOf, type Topology, tableOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools, type Row } from '../store/rows.ts'
-import type { Store } from '../store/store.ts'
 
 /** How regions stand to a pool, as one of them knows it. */
 export interface Standing {
@@ -11,17 +11,16 @@ export interface Standing {
   replicas: Replica[]
 }
 
-type Reading = Pick<Store, 'find' | 'list'>
-
-const MOST_REGIONS = 100
 const LISTED_ROWS = 500
 
-export async function readStanding(db: Reading, pool: string): Promise<Standing> {
-  const row = await db.find('topology', { pool, key: ONLY })
-  const replicas = await db.list('replica', { pool, limit: MOST_REGIONS })
+export async function readStanding(db: Connection, pool: string): Promise<Standing> {
+  const { rows } = await sql<{ what: 'topology' | 'replica'; body: string }>`
+    select 'topology' as what, body from ${sql.table(tableOf('topology'))} where pool = ${pool} and key = ${ONLY}
+    union all select 'replica', body from ${sql.table(tableOf('replica'))} where pool = ${pool}`.execute(db)
+  const topology = rows.find(({ what }) => what === 'topology')
   return {
-    topology: row && (JSON.parse(row.body) as Topology),
-    replicas: replicas.map(({ body }) => JSON.parse(body) as Replica),
+    topology: topology && (JSON.parse(topology.body) as Topology),
+    replicas: rows.filter(({ what }) => what === 'replica').map(({ body }) => JSON.parse(body) as Replica),
   }
 }
 

@@ -168,7 +168,7 @@ export function createStatusBoard({
       }
     },
     poolStatus: async (pool) => {
-      const standing = await readStanding(store, pool)
+      const standing = await readStanding(store.db, pool)
       const { topology, replicas } = standing
       if (!topology) return undefined
       const first = replicaIn(standing, region)?.status === 'CREATING'

@@ -16,7 +16,7 @@ import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import { findRow, listRows, listRowsOfAllPools } from '../store/rows.ts'
+import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import {
   changeToWire,
@@ -89,11 +89,6 @@ export function createSupplier({
   retention: Retention
 }): Supplier {
   const { engine } = store
-  const besides: Pick<Store, 'find' | 'list'> = {
-    find: (kind, address) => findRow(engine.logReader, kind, address),
-    list: (kind, page) => listRows(engine.logReader, kind, page),
-  }
-
   /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
   const renew = async (
     reason: string,
@@ -179,7 +174,7 @@ export function createSupplier({
       const standings = new Map<string, Standing>()
       for (const { changes } of reading.batches) {
         for (const { pool } of changes) {
-          if (!standings.has(pool)) standings.set(pool, await readStanding(besides, pool))
+          if (!standings.has(pool)) standings.set(pool, await readStanding(engine.logReader, pool))
         }
       }
       const batches: FeedBatch[] = []
@@ -204,7 +199,7 @@ export function createSupplier({
       const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
       const rows: Inventory['rows'] = []
       for (const { pool, key, body } of found) {
-        const standing = await readStanding(store, pool)
+        const standing = await readStanding(store.db, pool)
         const replicaRegion = (JSON.parse(body) as Replica).region
         if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }
@@ -213,7 +208,7 @@ export function createSupplier({
     },
 
     outline: async (peer, pool, witness) => {
-      const standing = await readStanding(store, pool)
+      const standing = await readStanding(store.db, pool)
       if (!isShared(standing, peer) || !(await isOfThisLog(witness))) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
@@ -224,7 +219,7 @@ export function createSupplier({
     },
 
     page: async (peer, { pool, stage, after, limit, witness }) => {
-      if (!isShared(await readStanding(store, pool), peer) || !(await isOfThisLog(witness))) return undefined
+      if (!isShared(await readStanding(store.db, pool), peer) || !(await isOfThisLog(witness))) return undefined
       const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
       if (stage === TOMBSTONES) {
         const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
@@ -265,7 +260,7 @@ export function createSupplier({
     for await (const replica of listReplicas(store.db)) {
       const sharing =
         replica.region === region
-          ? (await readStanding(store, replica.pool)).topology?.primary
+          ? (await readStanding(store.db, replica.pool)).topology?.primary
           : replica.status === 'DELETED'
             ? undefined
             : replica.region

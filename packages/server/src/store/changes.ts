@@ -55,6 +55,12 @@ interface Raw {
   at: number
 }
 
+interface State {
+  hidden: number | null
+  log: string | null
+  trimmed: string | null
+}
+
 /**
  * Reads the log after a position, whole transactions only, in an order in which nothing can appear later before what has
  * been read: the numbers of transactions, and only those below the oldest one that has not ended.
@@ -64,11 +70,18 @@ export async function readLog(
   { after, limit, now }: { after: number; limit: number; now: number },
 ): Promise<Reading> {
   const db = engine.logReader
-  // Each statement sees at least what the one before it saw, and that is all that is needed: no transaction, no round trips for it.
-  const horizon = await engine.horizon(db)
-  const { rows } = await sql<Raw>`
-    select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-    where tx > ${after} and tx < ${horizon} order by tx, seq limit ${limit}`.execute(db)
+  // One statement, and so one view of all of it.
+  const found = await sql<State & (Raw | Record<keyof Raw, null>)>`
+    with bound as materialized (select ${engine.horizonHere} as horizon),
+      state as (select
+        (select min(at) from changes where tx >= (select horizon from bound)) as hidden,
+        (select value from facts where name = ${LOG}) as log,
+        (select value from facts where name = ${TRIMMED}) as trimmed),
+      stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
+        where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
+    select state.*, stretch.* from state left join stretch on true order by tx, seq`.execute(db)
+  let { hidden = null, log = null, trimmed = null } = found.rows[0] ?? {}
+  const rows = found.rows.filter((row) => row.tx !== null) as Raw[]
   const last = rows.at(-1)
   const drained = rows.length < limit
   if (last && !drained) {
@@ -76,13 +89,10 @@ export async function readLog(
       select tx, seq, pool, kind, key, epoch, body, fields, at from changes
       where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
     rows.push(...rest.rows)
+    // After it, so that what was removed or renewed meanwhile is noticed.
+    log = (await readFact(db, LOG)) ?? null
+    trimmed = (await readFact(db, TRIMMED)) ?? null
   }
-  // Last, so that what was removed or renewed meanwhile is noticed.
-  const state = await sql<{ hidden: number | null; log: string | null; trimmed: string | null }>`
-    select (select min(at) from changes where tx >= ${horizon}) as hidden,
-      (select value from facts where name = ${LOG}) as log,
-      (select value from facts where name = ${TRIMMED}) as trimmed`.execute(db)
-  const { hidden = null, log = null, trimmed = null } = state.rows[0] ?? {}
   const batches: Batch[] = []
   for (const row of rows) {
     let batch = batches.at(-1)
@@ -134,9 +144,8 @@ export async function readTrimmed(db: Connection): Promise<number> {
 /** Reads where the log begins and ends. */
 export async function readLogState(engine: Engine): Promise<LogState> {
   return engine.reader.transaction().execute(async (db) => {
-    const horizon = await engine.horizon(db)
     const { rows } = await sql<{ tx: number; seq: number; at: number }>`
-      select tx, seq, at from changes where tx < ${horizon} order by tx desc, seq desc limit 1`.execute(db)
+      select tx, seq, at from changes where tx < ${engine.horizonHere} order by tx desc, seq desc limit 1`.execute(db)
     const trimmed = await readTrimmed(db)
     const trimmedMark = (await readFact(db, TRIMMED_MARK)) ?? ''
     const newest = rows[0]

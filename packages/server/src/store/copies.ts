@@ -36,8 +36,12 @@ interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'wi
   witness_mark: string
 }
 
+const COPY = sql.raw(
+  'pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark',
+)
+
 export async function listCopies(db: Connection): Promise<Copy[]> {
-  const { rows } = await sql<RawCopy>`select * from copies order by started, pool, peer`.execute(db)
+  const { rows } = await sql<RawCopy>`select ${COPY} from copies order by started, pool, peer`.execute(db)
   return rows.map(toCopy)
 }
 
@@ -45,7 +49,7 @@ export async function findCopy(
   db: Connection,
   { pool, peer }: { pool: string; peer: string },
 ): Promise<Copy | undefined> {
-  const { rows } = await sql<RawCopy>`select * from copies where pool = ${pool} and peer = ${peer}`.execute(db)
+  const { rows } = await sql<RawCopy>`select ${COPY} from copies where pool = ${pool} and peer = ${peer}`.execute(db)
   return rows[0] && toCopy(rows[0])
 }
 

@@ -23,13 +23,15 @@ interface RawCursor extends Omit<Cursor, 'asOf'> {
   as_of: number
 }
 
+const CURSOR = sql.raw('peer, log, position, mark, as_of')
+
 export async function findCursor(db: Connection, peer: string): Promise<Cursor | undefined> {
-  const { rows } = await sql<RawCursor>`select * from cursors where peer = ${peer}`.execute(db)
+  const { rows } = await sql<RawCursor>`select ${CURSOR} from cursors where peer = ${peer}`.execute(db)
   return rows[0] && toCursor(rows[0])
 }
 
 export async function listCursors(db: Connection): Promise<Cursor[]> {
-  const { rows } = await sql<RawCursor>`select * from cursors order by peer`.execute(db)
+  const { rows } = await sql<RawCursor>`select ${CURSOR} from cursors order by peer`.execute(db)
   return rows.map(toCursor)
 }
 

@@ -27,8 +27,8 @@ export interface Engine {
    * stays the same and is kept prepared.
    */
   query<R>(text: string, parameters: readonly (string | number)[]): Promise<R[]>
-  /** Runs the work in one durable transaction; runs it again when the engine asks for that. */
-  transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
+  /** Runs the work in one transaction, durable by default; runs it again when the engine asks for that. */
+  transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** The same for work on a whole table, that may take longer than anything a caller waits for. Runs once. */
   unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */
@@ -37,8 +37,8 @@ export interface Engine {
   transactionNumber(tx: Connection): Promise<number>
   /** The same, as an expression that a statement of the transaction can contain: one question less. */
   readonly transactionNumberHere?: RawBuilder<number>
-  /** All transactions with a number below this one have ended, and can be seen. */
-  horizon(db: Connection): Promise<number>
+  /** All transactions with a number below this one have ended, and can be seen by the statement that contains this expression. */
+  readonly horizonHere: RawBuilder<number>
   /** Tells the other processes of the region, once the transaction is durable, that something changed. */
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
   /** Calls back when another process announced a change; `undefined` when announcements may have been missed. */
@@ -46,6 +46,14 @@ export interface Engine {
   /** Waits until this process is the one of its region that follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
   close(): Promise<void>
+}
+
+export interface TransactionOptions {
+  /**
+   * The transaction may be undone by a crash that comes within a second of its end, and whatever was relaxed after it with it. For what can be done
+   * again, and has written nothing to the log: whoever reads that must never have to unlearn it.
+   */
+  relaxed?: boolean | undefined
 }
 
 export interface Lease {

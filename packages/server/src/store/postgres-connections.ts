@@ -8,6 +8,8 @@ export interface Connections extends ConnectionPool {
   openUnhurried(): ConnectionPool
   /** A pool beside the one of the calls: who uses it never waits behind them. */
   openAside(): ConnectionPool
+  /** A pool of one connection, whose transactions end before they are on the disk. */
+  openRelaxed(): ConnectionPool
   /** A connection of its own, outside the pool, that stays until it is lost; to be ended with `part`. */
   open(applicationName: string): Promise<pg.Client>
 }
@@ -67,9 +69,13 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
     keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
     connectionTimeoutMillis: Math.min(MOST_CONNECT_MILLISECONDS, milliseconds),
     types: { getTypeParser: (id, format) => (id === INT8 ? Number : pg.types.getTypeParser(id, format)) },
-    options: '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed',
+    options: optionsOf({ synchronousCommit: 'on' }),
   }
-  const bounded = { ...lasting, statement_timeout: milliseconds, idle_in_transaction_session_timeout: silence }
+  const bounded: pg.ClientConfig = {
+    ...lasting,
+    statement_timeout: milliseconds,
+    idle_in_transaction_session_timeout: silence,
+  }
   /** Goes to the address that is preferred when it is made. */
   class Client extends pg.Client {
     readonly address = preferred
@@ -77,6 +83,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
       this.on('error', () => {})
+      keepPlans(this)
     }
   }
   /** Tries each address once. */
@@ -115,6 +122,10 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
     ...openPool({ ...bounded, max: connections }, silence),
     openUnhurried: () => openPool({ ...lasting, max: 1 }, 0),
     openAside: () => openPool({ ...bounded, max: ASIDE, application_name: 'twinpool-log' }, silence),
+    openRelaxed: () => {
+      const options = optionsOf({ synchronousCommit: 'off' })
+      return openPool({ ...bounded, max: 1, application_name: 'twinpool-apply', options }, silence)
+    },
     open: (applicationName) =>
       anywhere(async () => {
         const client = new Client({ ...bounded, application_name: applicationName })
@@ -139,6 +150,35 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         return client
       }),
   }
+}
+
+const optionsOf = ({ synchronousCommit }: { synchronousCommit: 'on' | 'off' }): string =>
+  `-c synchronous_commit=${synchronousCommit} -c default_transaction_isolation=read\\ committed`
+
+/** Far more than there are texts; should somebody make texts by the thousand, those are planned each time. */
+const MOST_NAMES = 1_000
+const names = new Map<string, string>()
+
+/** A number is the name of a text. */
+function nameOf(text: string): string | undefined {
+  const known = names.get(text)
+  if (known !== undefined || names.size >= MOST_NAMES) return known
+  const name = `s${names.size}`
+  names.set(text, name)
+  return name
+}
+
+/**
+ * Keeps the plan of every statement that has parameters: making it takes the server longer than most of ours take to run. The
+ * connections are not shared through a pooler (see lead).
+ */
+function keepPlans(client: pg.Client): void {
+  const send = client.query.bind(client) as (...call: unknown[]) => unknown
+  const keeping = (text: unknown, values: unknown, ...rest: unknown[]): unknown =>
+    typeof text === 'string' && Array.isArray(values) && values.length > 0
+      ? send({ name: nameOf(text), text, values }, ...rest)
+      : send(text, values, ...rest)
+  client.query = keeping as typeof client.query
 }
 
 /** What pg-pool says when no connection became free in time. */

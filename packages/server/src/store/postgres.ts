@@ -5,6 +5,7 @@ import type { Engine, Tables, Touched } from './database.ts'
 import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
+const HORIZON = sql<number>`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 const NUMBER = sql<number>`pg_current_xact_id()::text::bigint`
 /** Payloads of NOTIFY must be shorter than 8,000 bytes. https://www.postgresql.org/docs/current/sql-notify.html */
 const PAYLOAD_BYTES = 7_900
@@ -31,13 +32,14 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     dialect: new PostgresDialect({ pool: connections }),
   })
   const log = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openAside() }) })
+  const relaxed = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openRelaxed() }) })
   let closed = false
   let listener: pg.Client | undefined
 
-  const query = async (statement: pg.QueryConfig): Promise<pg.QueryResult> => {
+  const query = async (text: string, values: readonly (string | number)[]): Promise<pg.QueryResult> => {
     const client = await connect()
     try {
-      return await client.query(statement)
+      return await client.query(text, [...values])
     } finally {
       client.release()
     }
@@ -47,21 +49,20 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     name: 'postgres',
     reader: db,
     logReader: log,
-    // A name lets a connection keep the plan of a statement; the server's connections are not shared through a pooler (see lead).
     query: async <R>(text: string, values: readonly (string | number)[]) => {
-      const statement = { name: nameOf(text), text, values: [...values] }
-      const { rows } = await query(statement).catch((error: unknown) => {
-        if (isLost(error)) return query(statement)
+      const { rows } = await query(text, values).catch((error: unknown) => {
+        if (isLost(error)) return query(text, values)
         throw error
       })
       return rows as R[]
     },
-    transaction: async (work) => {
+    transaction: async (work, options) => {
+      const on = options?.relaxed ? relaxed : db
       for (let attempt = 1; ; attempt += 1) {
         let worked = false
         let reason: unknown
         try {
-          return await db.transaction().execute(async (tx) => {
+          return await on.transaction().execute(async (tx) => {
             try {
               const result = await work(tx)
               worked = true
@@ -100,11 +101,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       return rows[0]?.number ?? 0
     },
     transactionNumberHere: NUMBER,
-    horizon: async (connection) => {
-      const { rows } = await sql<{ number: number }>`
-        select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as number`.execute(connection)
-      return rows[0]?.number ?? 0
-    },
+    horizonHere: HORIZON,
     announce: async (tx, touched) => {
       const list = JSON.stringify(touched)
       await sql`select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(tx)
@@ -162,18 +159,10 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       closed = true
       if (listener) await part(listener)
       await log.destroy()
+      await relaxed.destroy()
       await db.destroy()
     },
   }
-}
-
-const names = new Map<string, string>()
-
-/** Statements are few: their number is their name. */
-function nameOf(text: string): string {
-  const name = names.get(text) ?? `s${names.size}`
-  names.set(text, name)
-  return name
 }
 
 function parse(payload: string | undefined): Touched[] | undefined {

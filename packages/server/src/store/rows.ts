@@ -17,6 +17,14 @@ export interface Row<K extends Kind = Kind> {
   stamp: Stamp
 }
 
+/** By name: a statement that is kept must mean the same after a newer version has added a column. */
+const columnsOf = (kind: Kind): RawBuilder<unknown> =>
+  sql.join(
+    ['pool', 'key', 'body', 'epoch', 'seq', ...kinds[kind].index.map((name) => `i_${name}`)].map((name) =>
+      sql.ref(name),
+    ),
+  )
+
 type Raw = { pool: string; key: string; body: string; epoch: number; seq: number } & Record<string, string | null>
 
 /** Finds a row by its key. */
@@ -30,7 +38,7 @@ export async function findRow<K extends Kind>(
 }
 
 const findQuery = (kind: Kind, { pool, key }: { pool: string; key: string }): RawBuilder<Raw> =>
-  sql`select * from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`
+  sql`select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`
 
 export interface PageQuery<K extends Kind> {
   pool: string
@@ -63,7 +71,7 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
   // Of a bare `limit ?` SQLite makes a new plan for every value that is bound.
   return sql`
-    select * from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
+    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
     order by key limit ${query.limit} + 0`
 }
 
@@ -152,7 +160,7 @@ const LAST = String.fromCodePoint(0x10ffff)
 /** Finds the rows with this key in whatever pool: for the few kinds that are looked up without one (`byKey`). */
 export async function findRowsByKey<K extends Kind>(db: Connection, kind: K, key: string): Promise<Row<K>[]> {
   const { rows } = await sql<Raw>`
-    select * from ${sql.table(tableOf(kind))} where key = ${key} order by pool`.execute(db)
+    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where key = ${key} order by pool`.execute(db)
   return rows.map((raw) => toRow(kind, raw))
 }
 
@@ -164,7 +172,9 @@ export async function listRowsOfAllPools<K extends Kind>(
 ): Promise<Row<K>[]> {
   const condition = after ? sql`(pool, key) > (${after.pool}, ${after.key})` : sql`1 = 1`
   const { rows } = await sql<Raw>`
-    select * from ${sql.table(tableOf(kind))} where ${condition} order by pool, key limit ${limit}`.execute(db)
+    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${condition} order by pool, key limit ${limit}`.execute(
+    db,
+  )
   return rows.map((raw) => toRow(kind, raw))
 }
 
@@ -209,7 +219,7 @@ export async function listRowsWithout<K extends Kind>(
 ): Promise<Row<K>[]> {
   const other = sql.table(tableOf(lacking))
   const { rows } = await sql<Raw>`
-    select * from ${sql.table(tableOf(kind))} as present
+    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} as present
     where not exists (select 1 from ${other} as other where other.pool = present.pool)
     order by pool, key limit ${limit}`.execute(db)
   return rows.map((raw) => toRow(kind, raw))

@@ -31,7 +31,7 @@ export function openSqlite(file: string): Engine {
       const { rows } = await sql<{ seq: number }>`select seq from sqlite_sequence where name = 'changes'`.execute(tx)
       return (rows[0]?.seq ?? 0) + 1
     },
-    horizon: async () => Number.MAX_SAFE_INTEGER,
+    horizonHere: sql.lit(Number.MAX_SAFE_INTEGER),
     announce: async () => {},
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),

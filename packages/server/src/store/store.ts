@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Connection, Engine, Touched } from './database.ts'
+import type { Connection, Engine, Touched, TransactionOptions } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
 import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
@@ -23,7 +23,10 @@ export interface Store {
   /** One transaction, durable when the promise resolves. The work may run more than once: it must have no other effect. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** For replication: the same, with the list of what caches must forget at hand. */
-  transaction<T>(work: (connection: Connection, touched: Touched[]) => Promise<T>): Promise<T>
+  transaction<T>(
+    work: (connection: Connection, touched: Touched[]) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>
   /** Hears of every durable change of the region, whichever of its processes made it; `undefined`: some may have been missed. */
   onChange(heard: (touched: readonly Touched[] | undefined) => void): () => void
   /** Rejects, with what is wrong, when the store cannot be read or written now. */
@@ -47,7 +50,7 @@ export async function openStore(
     for (const listener of listeners) listener(touched)
   }
 
-  const transaction: Store['transaction'] = async (work) => {
+  const transaction: Store['transaction'] = async (work, options) => {
     let touched: Touched[] = []
     const ending = engine.transaction(async (connection) => {
       touched = []
@@ -55,7 +58,7 @@ export async function openStore(
       const cached = touched.filter(isCached)
       if (cached.length > 0) await engine.announce(connection, cached)
       return value
-    })
+    }, options)
     ending.then(
       () => probe.ended('committed'),
       () => probe.ended('failed'),

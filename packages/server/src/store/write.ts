@@ -275,7 +275,7 @@ async function applyRemoval(
 }
 
 /** Few sizes, so that statements are few and can be kept prepared. */
-const CHUNKS = [250, 50, 10, 1] as const
+const CHUNKS = [256, 64, 32, 16, 8, 4, 2, 1] as const
 
 function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
   let at = 0
