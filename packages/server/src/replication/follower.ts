@@ -8,7 +8,7 @@ import {
   putCopy,
   removeCopy,
 } from '../store/copies.ts'
-import { type Cursor, findCursor, putCursor } from '../store/cursors.ts'
+import { type Cursor, findCursor, moveCursor, putCursor } from '../store/cursors.ts'
 import type { Connection, Touched, TransactionOptions } from '../store/database.ts'
 import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
@@ -85,16 +85,6 @@ export interface Follower {
 export function createFollower(context: FollowerContext): Follower {
   const { store, clock, region } = context
 
-  const cursorAt = async (
-    connection: Connection,
-    peer: string,
-    from: Pick<Position, 'log' | 'position'>,
-  ): Promise<Cursor> => {
-    const cursor = await findCursor(connection, peer)
-    if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
-    return cursor
-  }
-
   return {
     findCursor: (peer) => findCursor(store.db, peer),
 
@@ -140,8 +130,10 @@ export function createFollower(context: FollowerContext): Follower {
       applying(
         context,
         async ({ tx, connection, touched }) => {
-          const cursor = await cursorAt(connection, peer, from)
-          const accepted = await accept({ peer, region }, { tx, connection }, batches)
+          const at = Math.max(asOf ?? 0, ...batches.map((batch) => batch.at))
+          if (!(await moveCursor(connection, { peer, from, to: batches.at(-1), asOf: at })))
+            throw new CursorMovedError(peer)
+          const accepted = await accept({ peer, region }, tx, batches)
           const taken = await applyChanges(connection, accepted.changes)
           await noteTouched(
             connection,
@@ -150,19 +142,15 @@ export function createFollower(context: FollowerContext): Follower {
           for (const { kind, pool, key } of taken) {
             if (kinds[kind].cached) touched.push({ kind, pool, key })
           }
-          const last = batches.at(-1)
-          await putCursor(connection, {
-            ...cursor,
-            ...(last && { position: last.position, mark: last.mark }),
-            asOf: Math.max(cursor.asOf, asOf ?? 0, ...batches.map(({ at }) => at)),
-          })
         },
         { relaxed: batches.every(({ changes }) => changes.every(isRelaxed)) },
       ),
 
     // A durable transaction makes all relaxed ones before it durable; it has to write something.
     settle: (peer, from) =>
-      applying(context, async ({ connection }) => putCursor(connection, await cursorAt(connection, peer, from))),
+      applying(context, async ({ connection }) => {
+        if (!(await moveCursor(connection, { peer, from }))) throw new CursorMovedError(peer)
+      }),
   }
 }
 
@@ -222,7 +210,7 @@ interface Accepted {
 /** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
 async function accept(
   { peer, region }: { peer: string; region: string },
-  { tx, connection }: { tx: Transaction; connection: Connection },
+  tx: Transaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
   const known = new Map<string, Standing>()
@@ -232,7 +220,7 @@ async function accept(
     if (!standing) {
       standing = await readStanding(tx.connection, pool)
       known.set(pool, standing)
-      if (await findCopy(connection, { pool, peer })) accepted.copying.add(pool)
+      if (standing.copiedFrom.includes(peer)) accepted.copying.add(pool)
     }
     return standing
   }

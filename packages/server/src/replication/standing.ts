@@ -9,18 +9,24 @@ export interface Standing {
   /** Undefined when this region does not hold the pool. */
   topology: Topology | undefined
   replicas: Replica[]
+  /** The peers from which the pool is being copied. */
+  copiedFrom: string[]
 }
 
 const LISTED_ROWS = 500
 
 export async function readStanding(db: Connection, pool: string): Promise<Standing> {
-  const { rows } = await sql<{ what: 'topology' | 'replica'; body: string }>`
-    select 'topology' as what, body from ${sql.table(tableOf('topology'))} where pool = ${pool} and key = ${ONLY}
-    union all select 'replica', body from ${sql.table(tableOf('replica'))} where pool = ${pool}`.execute(db)
-  const topology = rows.find(({ what }) => what === 'topology')
+  const { rows } = await sql<{ what: 'topology' | 'replica' | 'copy'; told: string }>`
+    select 'topology' as what, body as told from ${sql.table(tableOf('topology'))} where pool = ${pool} and key = ${ONLY}
+    union all select 'replica', body from ${sql.table(tableOf('replica'))} where pool = ${pool}
+    union all select 'copy', peer from copies where pool = ${pool}`.execute(db)
+  const told = (wanted: 'topology' | 'replica' | 'copy') =>
+    rows.filter(({ what }) => what === wanted).map((row) => row.told)
+  const [topology] = told('topology')
   return {
-    topology: topology && (JSON.parse(topology.body) as Topology),
-    replicas: rows.filter(({ what }) => what === 'replica').map(({ body }) => JSON.parse(body) as Replica),
+    topology: topology === undefined ? undefined : (JSON.parse(topology) as Topology),
+    replicas: told('replica').map((body) => JSON.parse(body) as Replica),
+    copiedFrom: told('copy'),
   }
 }
 

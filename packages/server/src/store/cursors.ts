@@ -44,6 +44,28 @@ export async function putCursor(connection: Connection, { peer, log, position, m
   )
 }
 
+/** Moves a cursor on (without `to` it stays where it is) and its `asOf` never back. Answers false, with nothing done, unless it was at `from`. */
+export async function moveCursor(
+  connection: Connection,
+  {
+    peer,
+    from,
+    to,
+    asOf = 0,
+  }: {
+    peer: string
+    from: Pick<Cursor, 'log' | 'position'>
+    to?: Pick<Cursor, 'position' | 'mark'> | undefined
+    asOf?: number
+  },
+): Promise<boolean> {
+  const { rows } = await sql`
+    update cursors set position = ${to?.position ?? from.position}, mark = coalesce(${to?.mark ?? null}, mark),
+      as_of = case when as_of < ${asOf} then ${asOf} else as_of end
+    where peer = ${peer} and log = ${from.log} and position = ${from.position} returning 1 as one`.execute(connection)
+  return rows.length > 0
+}
+
 export async function listFollowers(db: Connection): Promise<Follower[]> {
   const { rows } = await sql<Follower>`select peer, position, at from followers order by peer`.execute(db)
   return rows

@@ -37,6 +37,8 @@ export interface Engine {
   transactionNumber(tx: Connection): Promise<number>
   /** The same, as an expression that a statement of the transaction can contain: one question less. */
   readonly transactionNumberHere?: RawBuilder<number>
+  /** Whether a statement may write several tables (`with … as (insert …)`): one question less. */
+  readonly chains: boolean
   /** All transactions with a number below this one have ended, and can be seen by the statement that contains this expression. */
   readonly horizonHere: RawBuilder<number>
   /** Tells the other processes of the region, once the transaction is durable, that something changed. */

@@ -47,6 +47,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
 
   return {
     name: 'postgres',
+    chains: true,
     reader: db,
     logReader: log,
     query: async <R>(text: string, values: readonly (string | number)[]) => {

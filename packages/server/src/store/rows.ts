@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Connection, Engine } from './database.ts'
-import { type IndexOf, type Kind, kinds, tableOf } from './kinds.ts'
+import { type IndexOf, type Kind, kinds, ONLY, tableOf } from './kinds.ts'
 
 /** Who wrote a row: the epoch of its pool then, and the number of the change in the log of the region that wrote it. */
 export interface Stamp {
@@ -35,6 +35,24 @@ export async function findRow<K extends Kind>(
 ): Promise<Row<K> | undefined> {
   const { rows } = await findQuery(kind, address).execute(db)
   return rows[0] && toRow(kind, rows[0])
+}
+
+/** Finds a row by its key, and the topology of its pool in the same question. */
+export async function findRowAndTopology<K extends Kind>(
+  db: Connection,
+  kind: K,
+  { pool, key }: { pool: string; key: string },
+): Promise<{ row: Row<K> | undefined; topology: string | undefined }> {
+  const { rows } = await sql<(Raw | Record<keyof Raw, null>) & { topology: string | null }>`
+    select found.*, (select body from ${sql.table(tableOf('topology'))} where pool = ${pool} and key = ${ONLY}) as topology
+    from (select 1 as one) as always
+    left join (select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}) as found
+    on true`.execute(db)
+  const [raw] = rows
+  return {
+    row: raw && raw.pool !== null ? toRow(kind, raw as Raw) : undefined,
+    topology: raw?.topology ?? undefined,
+  }
 }
 
 const findQuery = (kind: Kind, { pool, key }: { pool: string; key: string }): RawBuilder<Raw> =>

@@ -21,6 +21,7 @@ export function openSqlite(file: string): Engine {
   const prepared = keepPrepared(single)
   return {
     name: 'sqlite',
+    chains: false,
     reader: reader.db,
     logReader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],

@@ -1,9 +1,9 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Connection, Engine, Touched } from './database.ts'
 import { type IndexOf, type Kind, type KindOfScope, kinds, ONLY, scopeOf, type Topology, tableOf } from './kinds.ts'
 import { merge } from './merge.ts'
-import { countRows, findRow, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
+import { countRows, findRow, findRowAndTopology, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
 
 /** What is written of a row; its stamp is given to it by the write. */
 export interface Draft<K extends Kind> {
@@ -83,6 +83,8 @@ export async function openTransaction(
 ): Promise<Transaction> {
   const now = clock.now()
   const epochs = new Map<string, number>()
+  /** Topologies that were read on the way. */
+  const topologies = new Map<string, string>()
   const locked = new Set<string>()
   let number: number | undefined
   const transactionNumber = async () => {
@@ -95,8 +97,8 @@ export async function openTransaction(
   const authority = async (pool: string, kind: Kind, body?: string): Promise<number> => {
     const known = epochs.get(pool)
     if (known !== undefined) return known
-    const row = await findRow(connection, 'topology', { pool, key: ONLY })
-    const text = row?.body ?? (kind === 'topology' ? body : undefined)
+    const present = topologies.get(pool) ?? (await findRow(connection, 'topology', { pool, key: ONLY }))?.body
+    const text = present ?? (kind === 'topology' ? body : undefined)
     const topology = text === undefined ? undefined : (JSON.parse(text) as Topology)
     if (topology?.primary !== region) throw new NotPrimaryError(pool)
     epochs.set(pool, topology.epoch)
@@ -123,12 +125,19 @@ export async function openTransaction(
   const change = async (kind: Kind, draft: Draft<never> | Address, epoch: number): Promise<void> => {
     const body = 'body' in draft ? draft.body : null
     const fields = (('body' in draft && draft.fields) || {}) as Record<string, string | null>
-    const { rows } = await sql<{ seq: number }>`
+    const { pool, key } = draft
+    const entry = sql<{ seq: number }>`
       insert into changes (tx, pool, kind, key, epoch, body, fields, at)
-      values (${await transactionNumber()}, ${draft.pool}, ${kind}, ${draft.key}, ${epoch}, ${body},
-        ${body === null ? null : JSON.stringify(fields)}, ${now}) returning seq`.execute(connection)
-    const stamp = { epoch, seq: rows[0]?.seq as number }
-    await applyChange(connection, { pool: draft.pool, kind, key: draft.key, body, fields, stamp, at: now })
+      values (${await transactionNumber()}, ${pool}, ${kind}, ${key}, ${epoch}, ${body},
+        ${body === null ? null : JSON.stringify(fields)}, ${now}) returning seq`
+    if (engine.chains && body !== null) {
+      const row = { pool, key, body, fields, stamp: { epoch, seq: sql`(select seq from entry)` } }
+      await upsertChunk(connection, kind, [row], 'always', sql`entry as (${entry}), `)
+    } else {
+      const { rows } = await entry.execute(connection)
+      const stamp = { epoch, seq: rows[0]?.seq as number }
+      await applyChange(connection, { pool, kind, key, body, fields, stamp, at: now })
+    }
     touched.push({ kind, pool: draft.pool, key: draft.key })
   }
 
@@ -139,7 +148,11 @@ export async function openTransaction(
     count: (kind, query) => countRows(connection, kind, query),
     lock: async (kind, address) => {
       await lockRow(kind, address)
-      return findRow(connection, kind, address)
+      if (epochs.has(address.pool)) return findRow(connection, kind, address)
+      // Whoever locks a row is about to write it, and then has to know who is in charge.
+      const { row, topology } = await findRowAndTopology(connection, kind, address)
+      if (topology !== undefined) topologies.set(address.pool, topology)
+      return row
     },
     put: async (kind, draft) => {
       const epoch = await epochOf(kind, draft)
@@ -291,6 +304,19 @@ async function upsertRows(
   rows: readonly StampedRow[],
   when: 'newer' | 'always' | 'absent',
 ): Promise<Address[]> {
+  const written: Address[] = []
+  for (const some of inChunks(rows)) written.push(...(await upsertChunk(connection, kind, some, when)))
+  return written
+}
+
+/** `before`: what the statement does first; the stamps may speak of it. */
+async function upsertChunk(
+  connection: Connection,
+  kind: Kind,
+  rows: readonly (Omit<StampedRow, 'stamp'> & { stamp: { epoch: number; seq: number | RawBuilder<unknown> } })[],
+  when: 'newer' | 'always' | 'absent',
+  before: RawBuilder<unknown> = sql``,
+): Promise<Address[]> {
   const table = sql.table(tableOf(kind))
   const names = kinds[kind].index as readonly string[]
   const data = ['body', 'epoch', 'seq', ...names.map((name) => `i_${name}`)]
@@ -316,17 +342,13 @@ async function upsertRows(
     always: sql`do update set ${sets}`,
     absent: sql`do nothing`,
   }[when]
-  const written: Address[] = []
-  for (const some of inChunks(rows)) {
-    const values = some.map(({ pool, key, body, stamp, fields }) => {
-      const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
-      return sql`(${sql.join(list)})`
-    })
-    const result = await sql<Address>`
-      with coming (${columns}) as (values ${sql.join(values)})
-      insert into ${table} (${columns}) select ${selected} from coming where ${alive}
-      on conflict (pool, key) ${resolve} returning pool, key`.execute(connection)
-    written.push(...result.rows)
-  }
-  return written
+  const values = rows.map(({ pool, key, body, stamp, fields }) => {
+    const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
+    return sql`(${sql.join(list)})`
+  })
+  const result = await sql<Address>`
+    with ${before} coming (${columns}) as (values ${sql.join(values)})
+    insert into ${table} (${columns}) select ${selected} from coming where ${alive}
+    on conflict (pool, key) ${resolve} returning pool, key`.execute(connection)
+  return result.rows
 }
