@@ -23,7 +23,7 @@ import { createDiscovery } from './oauth/discovery.ts'
 import { createPeers, createReplication, type Peers } from './replication/replication.ts'
 import { createRoutes } from './routes.ts'
 import { createBrakes } from './store/brakes.ts'
-import { openStore } from './store/store.ts'
+import { openStore, type Store } from './store/store.ts'
 import { createSigningKeys } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
@@ -48,11 +48,22 @@ export async function createRegion(
   config: RegionConfig,
   { clock = systemClock }: { clock?: Clock } = {},
 ): Promise<Region> {
-  const { region, accountId, limits } = config
-  const events = createEvents({ region, level: config.log.level })
-
+  const events = createEvents({ region: config.region, level: config.log.level })
   if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
-  const store = await openStore(config.store, { clock, region })
+  const store = await openStore(config.store, { clock, region: config.region })
+  try {
+    return await composeRegion(config, { clock, events, store })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function composeRegion(
+  config: RegionConfig,
+  { clock, events, store }: { clock: Clock; events: Events; store: Store },
+): Promise<Region> {
+  const { region, accountId, limits } = config
   const brakes = createBrakes({ engine: store.engine, clock })
 
   const stopping = new AbortController()

@@ -49,9 +49,10 @@ for (const engine of engines) {
       brakes = createBrakes({ engine: opened.store.engine, clock })
       const keys = createPoolKeys({ store: opened.store, provider, clock })
       const id = 'us-west-2_000000000'
+      const dataKey = await keys.create(id, 'arn:aws:kms:us-west-2:000000000000:key/one')
       await opened.store.write(async (tx) => {
         await tx.put('topology', { pool: id, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
-        await keys.create(tx, id, 'arn:aws:kms:us-west-2:000000000000:key/one')
+        await dataKey.write(tx)
       })
       place = { pool: { id, document: {} } as Pool, cipher: await keys.get(id) }
     })

@@ -30,6 +30,8 @@ const DEFAULT_POLICY: PasswordPolicyType & { MinimumLength: number } = {
   RequireNumbers: true,
   RequireSymbols: true,
 }
+/** https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ChangePassword.html */
+const MOST_CHARACTERS = 256
 const SYMBOLS = /[\^$*.[\]{}()?"!@#%&/\\,><':;|_~`=+\- ]/
 
 const keyOf = ({ sub }: Pick<PasswordOwner, 'sub'>): string => `${sub}/password`
@@ -49,6 +51,8 @@ export function checkPasswordPolicy(pool: Pick<Pool, 'document'>, password: stri
   const policy = policyOf(pool)
   const rules: [boolean | undefined, boolean, string][] = [
     [true, [...password].length >= (policy.MinimumLength ?? DEFAULT_POLICY.MinimumLength), 'Password not long enough'],
+    // What the other members for passwords are held to before they come here.
+    [true, password.length <= MOST_CHARACTERS, 'Password too long'],
     [policy.RequireUppercase, /[A-Z]/.test(password), 'Password must have uppercase characters'],
     [policy.RequireLowercase, /[a-z]/.test(password), 'Password must have lowercase characters'],
     [policy.RequireNumbers, /\d/.test(password), 'Password must have numeric characters'],

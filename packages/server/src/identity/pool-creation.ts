@@ -58,6 +58,7 @@ export async function createPool(
   }
   const pairs = await generateSigningKeys(clock)
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
+  const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
   await store.write(async (tx) => {
     // One name for all who make pools, so that no two of them count at once.
     await tx.lock('pool', { pool: '', key: ONLY })
@@ -66,8 +67,8 @@ export async function createPool(
     }
     const topology: Topology = { primary: region, epoch: 1 }
     await tx.insert('topology', { pool, key: ONLY, body: JSON.stringify(topology) })
-    const cipher = await keys.create(tx, pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
-    await writeSigningKeys(tx, { pool, cipher }, pairs)
+    await dataKey.write(tx)
+    await writeSigningKeys(tx, { pool, cipher: dataKey.cipher }, pairs)
     await tx.set('settings', { pool, key: ONLY, body: JSON.stringify(regional satisfies RegionalSettings) })
     await putPool(tx, pool, document)
   })

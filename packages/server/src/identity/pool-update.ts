@@ -16,20 +16,29 @@ type Needed = Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'servic
 /**
  * Replaces the settings of a pool: all of them in its primary region, those that belong to the region in a secondary.
  * Throws InvalidParameterException, FeatureUnavailableInTierException, TierChangeNotAllowedException,
- * UserPoolTaggingException.
+ * UserPoolTaggingException, ConcurrentModificationException.
  */
 export async function updatePool(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
-  if (pool.role === 'PRIMARY') await updatePrimary(context, pool.id, input)
+  if (pool.role === 'PRIMARY') await updatePrimary(context, pool, input)
   else await updateSecondary(context, pool, input)
 }
 
-async function updatePrimary(context: Needed, id: string, input: UpdateUserPoolCommandInput): Promise<void> {
+async function updatePrimary(
+  context: Needed,
+  { id, document: known }: Pool,
+  input: UpdateUserPoolCommandInput,
+): Promise<void> {
   const { clock, store, keys, serviceKeyArn, region } = context
   const replaced = readGlobalSettings(input)
   const regional = readRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
   const key = replaced.KeyConfiguration?.KmsKeyArn
   const now = clock.now()
   await checkKey(context, replaced.KeyConfiguration)
+  const isUnderAnother = ({ KeyConfiguration }: PoolDocument): boolean => {
+    const before = KeyConfiguration?.KmsKeyArn
+    return (before && localArn(before, region)) !== key
+  }
+  const rewrapped = isUnderAnother(known) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
   await store.write(async (tx) => {
     const present = await lockPool(tx, id)
     const document: PoolDocument = {
@@ -46,12 +55,13 @@ async function updatePrimary(context: Needed, id: string, input: UpdateUserPoolC
       )
     }
     await checkPlanChange(tx, id, { present, document })
-    const keyBefore = present.KeyConfiguration?.KmsKeyArn
-    if ((keyBefore && localArn(keyBefore, region)) !== key) {
+    if (isUnderAnother(present)) {
       if ((await listReplicas(tx, id)).length > 0) {
         throw invalid('KeyConfiguration cannot be changed while the user pool has a replica.')
       }
-      await keys.rewrap(tx, id, key ?? serviceKeyArn)
+      if (!(await rewrapped?.write(tx))) {
+        throw new CognitoError('ConcurrentModificationException', 'The user pool is being changed by another request.')
+      }
     }
     await putPool(tx, id, document)
     await tx.lock('settings', { pool: id, key: ONLY })

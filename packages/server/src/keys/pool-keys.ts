@@ -38,10 +38,13 @@ export interface DataKey {
 export interface PoolKeys {
   /** Throws KeyUnavailableError when the pool's KMS key is disabled or gone: the pool stops, as in Cognito. */
   get(pool: string): Promise<PoolCipher>
-  /** Makes the data key of a new pool, in the transaction that makes the pool; answers the cipher to write its first rows with. */
-  create(tx: Transaction, pool: string, keyArn: string): Promise<PoolCipher>
-  /** Wraps the data key of the pool under another KMS key; what was sealed stays as it is. */
-  rewrap(tx: Transaction, pool: string, keyArn: string): Promise<void>
+  /** Makes the data key of a new pool: `write` it in the transaction that makes the pool, whose first rows the cipher seals. */
+  create(pool: string, keyArn: string): Promise<{ cipher: PoolCipher; write(tx: Transaction): Promise<void> }>
+  /**
+   * Wraps the data key of the pool under another KMS key; what was sealed stays as it is. `write` answers false, with nothing done, when the
+   * data key was wrapped anew meanwhile. A transaction never waits for a key service: on SQLite all other writes would wait with it.
+   */
+  rewrap(pool: string, keyArn: string): Promise<{ write(tx: Transaction): Promise<boolean> }>
 }
 
 const VERSION = 1
@@ -80,16 +83,23 @@ export function createPoolKeys({
 
   return {
     get: (pool) => ciphers.get(pool),
-    create: async (tx, pool, keyArn) => {
+    create: async (pool, keyArn) => {
       const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool))
-      await write(tx, pool, keyArn, wrapped)
-      return cipherOf(plain, clock)
+      return { cipher: cipherOf(plain, clock), write: (tx) => write(tx, pool, keyArn, wrapped) }
     },
-    rewrap: async (tx, pool, keyArn) => {
-      const row = await tx.lock('data-key', { pool, key: ONLY })
+    rewrap: async (pool, keyArn) => {
+      const row = await store.find('data-key', { pool, key: ONLY })
       if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
       const plain = await unwrap(pool, JSON.parse(row.body) as DataKey)
-      await write(tx, pool, keyArn, await provider.wrap(keyArn, plain, contextOf(pool)))
+      const wrapped = await provider.wrap(keyArn, plain, contextOf(pool))
+      return {
+        write: async (tx) => {
+          const present = await tx.lock('data-key', { pool, key: ONLY })
+          if (present?.body !== row.body) return false
+          await write(tx, pool, keyArn, wrapped)
+          return true
+        },
+      }
     },
   }
 }

@@ -51,6 +51,20 @@ for (const engine of engines) {
       assert.equal(await brakes.count(name, 100), 1)
     })
 
+    it('what has expired is removed in time', { skip: engine === 'sqlite' && 'it lives in memory' }, async () => {
+      const left = async () => {
+        const { rows } = await sql<{ count: number }>`
+          select count(*) as count from brakes where name like ${`${name}/%`}`.execute(opened.store.db)
+        return rows[0]?.count
+      }
+      for (let at = 0; at < 5; at += 1) await brakes.once(`${name}/${at}`, 100)
+      await brakes.once(`${name}/lasting`, 1_000_000)
+      assert.equal(await left(), 6)
+      now += 100
+      for (let at = 0; at < 500; at += 1) await brakes.release('another')
+      assert.equal(await left(), 1)
+    })
+
     it('a value is changed, kept for as long as its last change says, and removed', async () => {
       const add = (milliseconds: number) =>
         brakes.update<{ sum: number }>(name, (present) => ({ value: { sum: (present?.sum ?? 0) + 1 }, milliseconds }))

@@ -22,6 +22,9 @@ type Keeper = Pick<Brakes, 'update' | 'read'>
 
 const CAPACITY = 1_000_000
 const SWEEP_EVERY = 10_000
+/** Of a table: small enough to be done beside a call, and more than a call adds. */
+const SWEEP_TABLE_EVERY = 500
+const SWEPT_ROWS = 1_000
 
 export function createBrakes({
   engine,
@@ -84,6 +87,11 @@ function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Keeper {
 
 function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Keeper {
   let calls = 0
+  const sweep = (now: number) =>
+    engine.transaction((tx) =>
+      sql`delete from brakes where name in
+        (select name from brakes where expires <= ${now} limit ${SWEPT_ROWS} for update skip locked)`.execute(tx),
+    )
   const read: Keeper['read'] = async <T>(name: string) => {
     const { rows } = await sql<{ value: string }>`
       select value from brakes where name = ${name} and expires > ${clock.now()}`.execute(engine.reader)
@@ -92,8 +100,8 @@ function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Keeper {
   const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
     const now = clock.now()
     calls += 1
+    if (calls % SWEEP_TABLE_EVERY === 0) await sweep(now)
     return engine.transaction(async (tx) => {
-      if (calls % SWEEP_EVERY === 0) await sql`delete from brakes where expires <= ${now}`.execute(tx)
       await engine.lock(tx, [`brake\n${name}`])
       const { rows } = await sql<{ value: string; expires: number }>`
         select value, expires from brakes where name = ${name} and expires > ${now}`.execute(tx)

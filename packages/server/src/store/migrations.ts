@@ -68,6 +68,10 @@ export const steps: readonly Step[] = [
   async (db, engine) => {
     if (engine === 'sqlite') await describeToPlanner(db)
   },
+  async (db) => {
+    // Without it, whoever removes those that have expired reads all.
+    await sql`create index brakes_expires on brakes (expires)`.execute(db)
+  },
 ]
 
 /**

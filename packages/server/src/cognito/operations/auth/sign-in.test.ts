@@ -582,6 +582,7 @@ for (const engine of engines) {
           'BATTERY-STAPLE-8': 'Password must have lowercase characters',
           'Battery-Staple-x': 'Password must have numeric characters',
           BatteryStaple88: 'Password must have symbol characters',
+          [`${'Battery-Staple-8'.repeat(16)}!`]: 'Password too long',
         }
         for (const [NEW_PASSWORD, reason] of Object.entries(refusals)) {
           await assert.rejects(answerNew(open, asked, { USERNAME, NEW_PASSWORD }), {
