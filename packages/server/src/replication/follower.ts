@@ -78,8 +78,8 @@ export interface Follower {
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
-  /** Makes all that was applied durable, at the least up to `from`: only then may it be acknowledged. Throws CursorMovedError. */
-  settle(peer: string, from: Pick<Position, 'log' | 'position'>): Promise<void>
+  /** Makes all that was applied durable: only then may it be acknowledged. */
+  settle(): Promise<void>
 }
 
 export function createFollower(context: FollowerContext): Follower {
@@ -146,11 +146,7 @@ export function createFollower(context: FollowerContext): Follower {
         { relaxed: batches.every(({ changes }) => changes.every(isRelaxed)) },
       ),
 
-    // A durable transaction makes all relaxed ones before it durable; it has to write something.
-    settle: (peer, from) =>
-      applying(context, async ({ connection }) => {
-        if (!(await moveCursor(connection, { peer, from }))) throw new CursorMovedError(peer)
-      }),
+    settle: () => store.engine.settle(),
   }
 }
 

@@ -1,7 +1,15 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import { CursorMovedError, type Follower } from './follower.ts'
-import { type Advance, type FeedBatch, type FeedMessage, FORMAT, type Inventory, type RowAddress } from './messages.ts'
+import {
+  type Advance,
+  type FeedBatch,
+  type FeedMessage,
+  FORMAT,
+  type Inventory,
+  type Position,
+  type RowAddress,
+} from './messages.ts'
 import { pause } from './pause.ts'
 import { type Peer, PeerError, type PeerProblem } from './peer.ts'
 import type { StatusBoard } from './status.ts'
@@ -72,6 +80,27 @@ async function follow(
   const both = AbortSignal.any([signal, lost.signal])
   const origin = await follower.findOrigin(peer.region)
   const inflow = peer.feed(origin, both)[Symbol.asyncIterator]()
+  /** What is said on the side, to the peer and to other processes: nothing that comes waits for it. */
+  const aside = new Set<Promise<void>>()
+  let failure: { error: unknown } | undefined
+  const say = (saying: Promise<void>): void => {
+    const said = saying
+      .catch((error: unknown) => {
+        failure = { error }
+      })
+      .finally(() => aside.delete(said))
+    aside.add(said)
+  }
+  let acknowledging = false
+  const acknowledge = async (reached: Pick<Position, 'log' | 'position'>): Promise<void> => {
+    acknowledging = true
+    try {
+      await follower.settle()
+      await peer.acknowledge(reached)
+    } finally {
+      acknowledging = false
+    }
+  }
   try {
     const first = await within(clock, inflow.next(), both)
     const [hello, ...rest] = first.done ? [] : first.value
@@ -111,15 +140,13 @@ async function follow(
           moved()
         } else held = batches.slice(-1)
         if (asOf !== null) state.asOf = Math.max(state.asOf, asOf)
-        if (due) {
-          settled = clock.monotonic()
-          if (position !== acknowledged) {
-            await follower.settle(peer.region, { log, position })
-            await peer.acknowledge({ log, position })
-            acknowledged = position
-          }
+        if (due) settled = clock.monotonic()
+        if (due && position !== acknowledged && !acknowledging) {
+          say(acknowledge({ log, position }))
+          acknowledged = position
         }
-        await board.report(peer.region, { ...state })
+        say(board.report(peer.region, { ...state }))
+        if (failure) throw failure.error
         events.lag({ peer: peer.region, seconds: Math.max(0, now - state.asOf) / 1_000 })
       }
       const next = await within(clock, inflow.next(), both)
@@ -132,6 +159,7 @@ async function follow(
   } finally {
     lost.abort()
     await inflow.return?.().catch(() => {})
+    await Promise.all(aside)
   }
 }
 

@@ -29,7 +29,9 @@ export interface Engine {
   query<R>(text: string, parameters: readonly (string | number)[]): Promise<R[]>
   /** Runs the work in one transaction, durable by default; runs it again when the engine asks for that. */
   transaction<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** The same for work on a whole table, that may take longer than anything a caller waits for. Runs once. */
+  /** Resolves once every transaction that has ended before, relaxed ones too, is durable. */
+  settle(): Promise<void>
+  /** The same as `transaction` for work on a whole table, that may take longer than anything a caller waits for. Runs once. */
   unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */
   lock(tx: Connection, names: readonly string[]): Promise<void>

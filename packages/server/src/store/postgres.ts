@@ -83,6 +83,11 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         }
       }
     },
+    // Whatever is flushed at a commit, all that was written before it is flushed too.
+    settle: async () => {
+      await sql`
+        insert into facts (name, value) values ('settled', '') on conflict (name) do update set value = ''`.execute(log)
+    },
     unhurried: async (work) => {
       const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })
       try {

@@ -26,6 +26,7 @@ export function openSqlite(file: string): Engine {
     logReader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
     transaction: (work) => writer.db.transaction().execute(work),
+    settle: async () => {},
     unhurried: (work) => writer.db.transaction().execute(work),
     lock: async () => {},
     transactionNumber: async (tx) => {
