@@ -9,6 +9,7 @@ import {
   type CreateUserPoolCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
+import { leanFlags } from '../packages/cli/src/lean.ts'
 import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
 import { sendOnce } from './load.ts'
 import { emailOf, fillPool, nameOf, PASSWORD } from './people.ts'
@@ -112,7 +113,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
         name: 'twinpool',
         directory: home,
         args: ['serve', '--config', file],
-        flags: profiling,
+        flags: [...leanFlags, ...profiling],
         built,
       })
       return { endpoint, pid, ...place }

@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand, KMSClient, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
+import { leanFlags } from '../../packages/cli/src/lean.ts'
 import { startPostgres } from '../../packages/cli/src/postgres.ts'
 import { fillPool } from '../people.ts'
 import { freePort, mainOf, type Running, start } from '../processes.ts'
@@ -131,7 +132,7 @@ function createBenchRegion(
         name: config.region,
         directory: home,
         args: writes ? [file] : ['serve', '--config', file],
-        flags: stage.profiling,
+        flags: [...leanFlags, ...stage.profiling],
         built,
       })
     },

@@ -1,0 +1,52 @@
+import { type Command, CommandError } from './command.ts'
+import { dev } from './dev/dev.ts'
+import { devRegion } from './dev/region-command.ts'
+import { drill } from './drill.ts'
+import { serve } from './serve.ts'
+import { version } from './version.ts'
+
+const commands: Record<string, Command> = { dev, serve, drill, 'dev-region': devRegion }
+
+const usage = `twinpool ${version}: user pools that survive the loss of a region
+
+  twinpool dev     two regions on this machine, with a control port       twinpool dev --help
+  twinpool drill   kill the primary under load, measure what happens      twinpool drill --help
+  twinpool serve   one region, from a configuration file                  twinpool serve --help
+`
+
+const LAST_WORDS_MILLISECONDS = 2_000
+
+/** Exit codes: 0 good, 1 the report found a problem, 2 it could not run. */
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version}\n`)
+    return 0
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage)
+    return name === undefined ? 2 : 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command) {
+    process.stderr.write(`twinpool: there is no command ${JSON.stringify(name)}\n\n${usage}`)
+    return 2
+  }
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(command.help)
+    return 0
+  }
+  try {
+    return await command.run(args)
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    process.stderr.write(`twinpool ${name}: ${error.message}\n`)
+    return 2
+  }
+}
+
+// Pipes may still hold output: the process ends by itself once nothing is open, or soon after what failed left open.
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`twinpool: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return 2
+})
+if (process.exitCode !== 0) setTimeout(() => process.exit(), LAST_WORDS_MILLISECONDS).unref()
