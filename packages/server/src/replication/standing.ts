@@ -1,8 +1,8 @@
-import { sql } from 'kysely'
 import type { Connection } from '../store/database.ts'
-import { type Kind, ONLY, scopeOf, type Topology, tableOf } from '../store/kinds.ts'
+import { type Kind, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools, type Row } from '../store/rows.ts'
+import { findStandingRows } from '../store/standings.ts'
 
 /** How regions stand to a pool, as one of them knows it. */
 export interface Standing {
@@ -16,17 +16,11 @@ export interface Standing {
 const LISTED_ROWS = 500
 
 export async function readStanding(db: Connection, pool: string): Promise<Standing> {
-  const { rows } = await sql<{ what: 'topology' | 'replica' | 'copy'; told: string }>`
-    select 'topology' as what, body as told from ${sql.table(tableOf('topology'))} where pool = ${pool} and key = ${ONLY}
-    union all select 'replica', body from ${sql.table(tableOf('replica'))} where pool = ${pool}
-    union all select 'copy', peer from copies where pool = ${pool}`.execute(db)
-  const told = (wanted: 'topology' | 'replica' | 'copy') =>
-    rows.filter(({ what }) => what === wanted).map((row) => row.told)
-  const [topology] = told('topology')
+  const { topology, replicas, copiedFrom } = await findStandingRows(db, pool)
   return {
     topology: topology === undefined ? undefined : (JSON.parse(topology) as Topology),
-    replicas: told('replica').map((body) => JSON.parse(body) as Replica),
-    copiedFrom: told('copy'),
+    replicas: replicas.map((body) => JSON.parse(body) as Replica),
+    copiedFrom,
   }
 }
 
