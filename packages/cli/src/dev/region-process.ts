@@ -113,7 +113,8 @@ export function createRegionProcess({
     resume,
     setAhead: (milliseconds) => {
       aheadMilliseconds = milliseconds
-      if (state === 'running') child?.send({ aheadMilliseconds } satisfies ClockOrder)
+      // One that is about to end hears it no more, and begins again with it.
+      if (state === 'running' && child?.connected) child.send({ aheadMilliseconds } satisfies ClockOrder, () => {})
     },
   }
 }

@@ -68,6 +68,23 @@ describe('the planner of SQLite', () => {
   })
 })
 
+describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && 'no PostgreSQL is asked for' }, () => {
+  it('makes each plan when it is used, and finds rows by their key although nobody has gathered statistics', async () => {
+    const opened = await openTestStore('postgres', { clock, region })
+    after(() => opened.close())
+    const { db } = opened.store
+    const { rows } = await sql<{ plan_cache_mode: string }>`show plan_cache_mode`.execute(db)
+    assert.equal(rows[0]?.plan_cache_mode, 'force_custom_plan')
+    const table = sql.table(tableOf('user'))
+    await sql`alter table ${table} set (autovacuum_enabled = false)`.execute(db)
+    await sql`insert into ${table} (pool, key, body, epoch, seq, i_enabled)
+      select 'p', 'key ' || n, repeat('x', 500), 1, n, 'yes' from generate_series(1, 3000) as n`.execute(db)
+    const plan = await sql<{ 'QUERY PLAN': string }>`
+      explain select body from ${table} where pool = ${'p'} and key = ${'key 7'}`.execute(db)
+    assert.match(plan.rows[0]?.['QUERY PLAN'] ?? '', /using row_user_pkey/)
+  })
+})
+
 describe('a store of a newer version', () => {
   it('is not opened, and its file is free again', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
