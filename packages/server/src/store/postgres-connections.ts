@@ -83,7 +83,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
       this.on('error', () => {})
-      keepParsed(this)
+      keepPlans(this)
     }
   }
   /** Tries each address once. */
@@ -153,7 +153,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
 }
 
 const optionsOf = ({ synchronousCommit }: { synchronousCommit: 'on' | 'off' }): string =>
-  `-c synchronous_commit=${synchronousCommit} -c default_transaction_isolation=read\\ committed -c plan_cache_mode=force_custom_plan`
+  `-c synchronous_commit=${synchronousCommit} -c default_transaction_isolation=read\\ committed`
 
 /** Far more than there are texts; should somebody make texts by the thousand, those are planned each time. */
 const MOST_NAMES = 1_000
@@ -169,11 +169,10 @@ function nameOf(text: string): string | undefined {
 }
 
 /**
- * Keeps every statement that has parameters parsed on its connection. It is planned at each use all the same (`plan_cache_mode`): a plan that was kept
- * from when a table was empty reads all of it by the wrong index once it is full, until statistics are gathered. The connections are not shared
- * through a pooler (see lead).
+ * Keeps the plan of every statement that has parameters: making it takes the server longer than most of ours take to run. The
+ * connections are not shared through a pooler (see lead).
  */
-function keepParsed(client: pg.Client): void {
+function keepPlans(client: pg.Client): void {
   const send = client.query.bind(client) as (...call: unknown[]) => unknown
   const keeping = (text: unknown, values: unknown, ...rest: unknown[]): unknown =>
     typeof text === 'string' && Array.isArray(values) && values.length > 0
