@@ -4,10 +4,16 @@
  */
 export const leanFlags: readonly string[] = ['--max-semi-space-size=8']
 
-/** Begins the process anew under these flags, in its own place, unless it was given flags of the kind. */
+/** The flags of this process with these, for one that is to run a region, unless somebody has given flags of the kind. */
+export function leanArguments(): string[] {
+  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((text) => text.includes('semi-space-size'))
+  return given ? process.execArgv : [...process.execArgv, ...leanFlags]
+}
+
+/** Begins the process anew under them, in its own place. */
 export function beginLean(): void {
-  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ')
+  const flags = leanArguments()
   // Not on Windows; and a process that is spoken to by another one gets its flags from that.
-  if (!process.execve || process.platform === 'win32' || process.connected || given.includes('semi-space-size')) return
-  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...leanFlags, ...process.argv.slice(1)])
+  if (!process.execve || process.platform === 'win32' || process.connected || flags === process.execArgv) return
+  process.execve(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)])
 }

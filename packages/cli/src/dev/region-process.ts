@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CommandError } from '../command.ts'
-import { leanFlags } from '../lean.ts'
+import { leanArguments } from '../lean.ts'
 import type { ClockOrder } from './region-command.ts'
 
 /** A region as a child process. It ends when this process ends, in whatever way. */
@@ -89,7 +89,7 @@ export function createRegionProcess({
       const log = openSync(logFile, 'a', 0o600)
       const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${aheadMilliseconds}`], {
         stdio: ['ignore', log, log, 'ipc'],
-        execArgv: [...process.execArgv, ...leanFlags],
+        execArgv: leanArguments(),
         // The terminal's Ctrl-C is for this process; it stops its regions in order.
         detached: true,
       })
