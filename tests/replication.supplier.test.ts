@@ -137,6 +137,22 @@ for (const engine of engines) {
       assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
     })
 
+    it('does not take its log for another one while it is trimmed', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      for (let round = 0; round < 20; round += 1) {
+        await write('ours', 'earlier')
+        const origin = await originOf(PEER)
+        await write('ours', 'later')
+        const { log, position } = await originOf(PEER)
+        await supplier.acknowledge(PEER, { log, position })
+        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, origin))
+        const [gone, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
+        assert.ok(gone > 0)
+        for (const { standing } of greetings) assert.match(standing, /^(continues|trimmed)$/)
+      }
+    })
+
     it('keeps nothing for nobody', async () => {
       await createPool('mine')
       await supplier.trim()

@@ -2,8 +2,6 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import {
   findExcess,
-  findMark,
-  type LogState,
   openLog,
   purgeTombstones,
   readLog,
@@ -29,7 +27,6 @@ import {
   type Outline,
   type Page,
   type PageQuery,
-  type Place,
   type Position,
   type RowAddress,
   rowToWire,
@@ -121,21 +118,18 @@ export function createSupplier({
     return newest
   }
 
-  const gapOf = async (from: Origin | undefined, state: LogState): Promise<Gap | undefined> => {
+  const gapOf = async (from: Origin | undefined): Promise<Gap | undefined> => {
     if (!from) return 'unknown-log'
+    const { id, trimmed, marks } = await readLogState(engine, [from.position, from.witness.position])
     // A follower of an earlier log that has seen an epoch which begins only now: this database was there once before.
-    if (from.log !== state.id)
-      return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
-    if (from.position < state.trimmed) return 'trimmed'
-    return (await has(from, state)) && (await has(from.witness, state)) ? undefined : 'went-back'
+    if (from.log !== id) return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
+    if (from.position < trimmed) return 'trimmed'
+    return [from, from.witness].every(({ position, mark }) => marks.get(position) === mark) ? undefined : 'went-back'
   }
 
-  const has = async ({ position, mark }: Place, { trimmed, trimmedMark }: LogState): Promise<boolean> =>
-    mark === (position === trimmed ? trimmedMark : await findMark(engine, position))
-
-  const isOfThisLog = async (witness: Position): Promise<boolean> => {
-    const state = await readLogState(engine)
-    return witness.log === state.id && (await has(witness, state))
+  const isOfThisLog = async ({ log, position, mark }: Position): Promise<boolean> => {
+    const { id, marks } = await readLogState(engine, [position])
+    return log === id && mark === marks.get(position)
   }
 
   return {
@@ -147,12 +141,10 @@ export function createSupplier({
     },
 
     hello: async (peer, from) => {
-      let state = await readLogState(engine)
-      const gap = await gapOf(from, state)
-      if (gap === 'went-back') {
-        await renew(gap, { from: state.id, above: from?.epoch ?? 0 })
-        state = await readLogState(engine)
-      }
+      const { id } = await readLogState(engine)
+      const gap = await gapOf(from)
+      if (gap === 'went-back') await renew(gap, { from: id, above: from?.epoch ?? 0 })
+      const state = await readLogState(engine)
       if (gap && from) events.noted('follower-behind', { peer, reason: gap })
       return {
         type: 'hello',

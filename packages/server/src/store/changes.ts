@@ -141,29 +141,36 @@ export async function readTrimmed(db: Connection): Promise<number> {
   return Number((await readFact(db, TRIMMED)) ?? 0)
 }
 
-/** Reads where the log begins and ends. */
-export async function readLogState(engine: Engine): Promise<LogState> {
-  return engine.reader.transaction().execute(async (db) => {
-    const { rows } = await sql<{ tx: number; seq: number; at: number }>`
-      select tx, seq, at from changes where tx < ${engine.horizonHere} order by tx desc, seq desc limit 1`.execute(db)
-    const trimmed = await readTrimmed(db)
-    const trimmedMark = (await readFact(db, TRIMMED_MARK)) ?? ''
-    const newest = rows[0]
-    return {
-      id: (await readFact(db, LOG)) ?? '',
-      head: newest?.tx ?? trimmed,
-      headMark: newest ? markOf(newest) : trimmedMark,
-      trimmed,
-      trimmedMark,
-    }
-  })
-}
-
-/** The mark of the transaction at a position; undefined when the log has none there. */
-export async function findMark(engine: Engine, position: number): Promise<string | undefined> {
-  const { rows } = await sql<{ seq: number; at: number }>`
-    select seq, at from changes where tx = ${position} order by seq desc limit 1`.execute(engine.reader)
-  return rows[0] && markOf(rows[0])
+/**
+ * Reads where the log begins and ends, and of the positions that are asked for the marks of those that it still has. One
+ * statement, and so one view: a log that is trimmed meanwhile must not look like another one.
+ */
+export async function readLogState(
+  engine: Engine,
+  positions: readonly number[] = [],
+): Promise<LogState & { marks: ReadonlyMap<number, string> }> {
+  const asked = sql`
+    union all select 'place', tx, max(seq), max(at), null from changes where tx in (${sql.join(positions)}) group by tx`
+  const { rows } = await sql<{ what: string; tx: number; seq: number; at: number; value: string }>`
+    select 'head' as what, tx, seq, at, cast(null as text) as value from
+      (select tx, seq, at from changes where tx < ${engine.horizonHere} order by tx desc, seq desc limit 1) as head
+    ${positions.length > 0 ? asked : sql``}
+    union all select name, null, null, null, value from facts where name in (${LOG}, ${TRIMMED}, ${TRIMMED_MARK})`.execute(
+    engine.reader,
+  )
+  const factOf = (name: string): string | undefined => rows.find(({ what }) => what === name)?.value
+  const newest = rows.find(({ what }) => what === 'head')
+  const trimmed = Number(factOf(TRIMMED) ?? 0)
+  const trimmedMark = factOf(TRIMMED_MARK) ?? ''
+  const present = rows.filter(({ what }) => what === 'place').map((row): [number, string] => [row.tx, markOf(row)])
+  return {
+    id: factOf(LOG) ?? '',
+    head: newest?.tx ?? trimmed,
+    headMark: newest ? markOf(newest) : trimmedMark,
+    trimmed,
+    trimmedMark,
+    marks: new Map([...present, [trimmed, trimmedMark]]),
+  }
 }
 
 /**
