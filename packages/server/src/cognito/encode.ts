@@ -3,7 +3,15 @@
  * https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
  */
 export function encode(output: object | undefined): string {
-  return output === undefined ? '' : JSON.stringify(output, replacer)
+  return output === undefined ? '' : JSON.stringify(output, isJson(output) ? undefined : replacer)
+}
+
+/** Whether JSON has it as it is: most answers do, and calling the replacer for each member would take longer than all the rest. */
+function isJson(value: unknown): boolean {
+  if (typeof value !== 'object') return true
+  if (value === null || value instanceof Date || value instanceof Uint8Array) return false
+  for (const name in value) if (!isJson((value as Record<string, unknown>)[name])) return false
+  return true
 }
 
 function replacer(this: Record<string, unknown>, name: string, value: unknown): unknown {

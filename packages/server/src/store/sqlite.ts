@@ -45,6 +45,12 @@ export function openSqlite(file: string): Engine {
   }
 }
 
+/**
+ * What a connection may keep in memory, KiB. SQLite's default of 2,000 is less than the pages that one transaction of a copy changes (what
+ * does not fit is written twice), and less than the upper levels of the indexes that calls look rows up by.
+ */
+const CACHE_KIBIBYTES = 16_384
+
 function connect(file: string, begin: string): { db: Kysely<Tables> } {
   return { db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(open(file), begin) }) }) }
 }
@@ -55,6 +61,7 @@ function open(file: string): DatabaseSync {
   raw.exec('pragma synchronous = full')
   raw.exec('pragma foreign_keys = off')
   raw.exec('pragma temp_store = memory')
+  raw.exec(`pragma cache_size = -${CACHE_KIBIBYTES}`)
   return raw
 }
 
