@@ -1,6 +1,16 @@
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
-import { isKind, type Kind, type KindOfScope, kindNames, kinds, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import {
+  isKind,
+  type Kind,
+  type KindOfScope,
+  kindNames,
+  kinds,
+  ONLY,
+  scopeOf,
+  type Topology,
+  tableOf,
+} from '../store/kinds.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
 import { type Applying, applying, beginCopy, type FollowerContext, findWitness, shareStatus } from './follower.ts'
@@ -224,6 +234,10 @@ export function createCopier(context: FollowerContext): Copier {
       const next = advance(copy, page)
       takeAhead(next, source)
       const { step } = await applyPage(copy, page)
+      // Of a table that was small the planner thinks that any index will do; it would learn otherwise, but some time after the first calls.
+      if (!page.more && copy.after !== undefined && isKind(copy.stage)) {
+        await store.engine.analyze(tableOf(copy.stage)).catch(() => {})
+      }
       return step
     },
   }

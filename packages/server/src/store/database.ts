@@ -33,6 +33,8 @@ export interface Engine {
   settle(): Promise<void>
   /** The same as `transaction` for work on a whole table, that may take longer than anything a caller waits for. Runs once. */
   unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
+  /** Lets the planner see what a table holds, when much has come into it at once. */
+  analyze(table: string): Promise<void>
   /** Takes the rows of these names for this transaction: nobody else may write them before it has ended. */
   lock(tx: Connection, names: readonly string[]): Promise<void>
   /** The number of the transaction. Changes are read in the order of these numbers. */

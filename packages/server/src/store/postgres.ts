@@ -96,6 +96,9 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         await alone.destroy()
       }
     },
+    analyze: async (table) => {
+      await sql`analyze ${sql.table(table)}`.execute(db)
+    },
     lock: async (tx, names) => {
       const sorted = [...new Set(names)].sort()
       await sql`select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
