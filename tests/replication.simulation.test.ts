@@ -391,14 +391,14 @@ async function settle(world: World): Promise<void> {
 async function checkEqual(world: World): Promise<void> {
   for (const [pool, owner] of world.pools) {
     const { store } = owner.mortal
-    const truth = await checksumOf(store, pool)
+    const truth = await checksumOf(store, pool, 0)
     for (const node of world.nodes) {
       if (node === owner) continue
       const replica = (await replicasOf(owner, pool)).find(({ region }) => region === node.name)
       if (!replica) continue
       const where = `${pool} in ${node.name}`
       assert.ok(['INACTIVE', 'ACTIVE', 'DELETED'].includes(replica.status), `${where} is ${replica.status}`)
-      const sum = await checksumOf(node.mortal.store, pool)
+      const sum = await checksumOf(node.mortal.store, pool, 0)
       if (replica.status === 'DELETED') {
         const left = Object.entries(sum.rows).filter(([kind, count]) => kind !== 'replica' && count > 0)
         assert.deepEqual(left, [], `${where} is deleted`)

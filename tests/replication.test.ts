@@ -46,7 +46,9 @@ const createUsers = async ({ cognito }: RunningRegion, pool: string, names: read
 const storeOf = ({ region }: RunningRegion) => region.context.store
 
 async function areEqual({ regions }: Plane, pool: string): Promise<boolean> {
-  const sums = await Promise.all(regions.map(async (region) => (await checksumOf(storeOf(region), pool)).checksum))
+  const sums = await Promise.all(
+    regions.map(async (region) => (await checksumOf(storeOf(region), pool, Date.now())).checksum),
+  )
   return new Set(sums).size === 1
 }
 
@@ -85,7 +87,7 @@ for (const engine of engines) {
       await untilStatus(primary, pool, secondary.name, 'INACTIVE')
       assert.equal(await statusAt(secondary, pool, secondary.name), 'INACTIVE')
       await untilEqual(plane, pool)
-      const { rows } = await checksumOf(storeOf(secondary), pool)
+      const { rows } = await checksumOf(storeOf(secondary), pool, Date.now())
       assert.equal(rows.user, 3)
       assert.equal(rows.alias, 3)
     })
@@ -107,7 +109,7 @@ for (const engine of engines) {
         { UserPoolId: pool },
       )
       assert.equal(Users, 3)
-      assert.equal(Checksum, (await checksumOf(storeOf(primary), pool)).checksum)
+      assert.equal(Checksum, (await checksumOf(storeOf(primary), pool, Date.now())).checksum)
     })
 
     it('a status that is set in either region holds in both', async () => {
@@ -204,7 +206,7 @@ for (const engine of engines) {
       await untilStatus(secondary, pool, secondary.name, 'INACTIVE')
       await primary.cognito.send(new DeleteUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
       await untilStatus(primary, pool, secondary.name, undefined)
-      const { rows } = await checksumOf(storeOf(secondary), pool)
+      const { rows } = await checksumOf(storeOf(secondary), pool, Date.now())
       assert.deepEqual(
         Object.entries(rows).filter(([, count]) => count > 0),
         [['replica', 1]],

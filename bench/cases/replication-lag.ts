@@ -6,7 +6,7 @@ import { median } from '../rounds.ts'
 import type { Stage } from '../stage.ts'
 import { type Case, type Row, round, shown } from './case.ts'
 
-const RATES = [50, 200, 500, 1_000] as const
+const RATES = { full: [50, 200, 500, 1_000], quick: [50, 200, 1_000] } as const
 const USERS = 10_000
 const STEADY = { perSecond: 1_000, seconds: 300 }
 /** Milliseconds, at 200 writes a second. */
@@ -18,6 +18,7 @@ export const replicationLag: Case = {
     'Replication: changes in a second, and the time from the acknowledgement of a write to its sight in the other region',
   run: async (stage) => {
     const pace = stage.quick ? { rounds: 1, seconds: 1.5, warmUp: 0.5 } : { rounds: 3, seconds: 10, warmUp: 3 }
+    const rates = stage.quick ? RATES.quick : RATES.full
     const rows: Row[] = []
     const lines: string[][] = []
     const tell = (what: string, who: string, lag: Lag, ratio: string): void => {
@@ -29,7 +30,7 @@ export const replicationLag: Case = {
     const taken = { ours: new Map<number, Lag[]>(), theirs: new Map<number, Lag[]>() }
     const turn = async (who: 'ours' | 'theirs', watcher: Watcher): Promise<void> => {
       await postgres.measure(watcher, { perSecond: 200, seconds: pace.warmUp })
-      for (const perSecond of RATES) {
+      for (const perSecond of rates) {
         const lag = await postgres.measure(watcher, { perSecond, seconds: pace.seconds })
         stage.say(
           `${perSecond}/s, ${who}: ${shown(lag.perSecond)}/s, p50 ${shown(lag.p50)} ms, p99 ${shown(lag.p99)} ms`,
@@ -45,7 +46,7 @@ export const replicationLag: Case = {
       await mirror.unsubscribe()
       await postgres.plane.secondary.start()
     }
-    for (const perSecond of RATES) {
+    for (const perSecond of rates) {
       const [ours, theirs] = [taken.ours.get(perSecond) ?? [], taken.theirs.get(perSecond) ?? []]
       const what = `${perSecond} writes/s`
       const ratio = median(ours.map((lag, at) => lag.p99 / (theirs[at] as Lag).p99))
@@ -71,7 +72,7 @@ export const replicationLag: Case = {
 
     const sqlite = await openWriting(stage, 'sqlite')
     await sqlite.measure(sqlite.watcher, { perSecond: 200, seconds: pace.warmUp })
-    for (const perSecond of RATES) {
+    for (const perSecond of rates) {
       const lag = await sqlite.measure(sqlite.watcher, { perSecond, seconds: pace.seconds })
       tell(`${perSecond} writes/s`, 'twinpool, SQLite', lag, '')
       if (perSecond === 200) rows.push(boundOf(`${perSecond} writes/s, SQLite`, lag))

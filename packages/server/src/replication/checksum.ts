@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Kind, kindNames, scopeOf } from '../store/kinds.ts'
+import { type Kind, type KindOfScope, kindNames, scopeOf } from '../store/kinds.ts'
+import { endOf } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 
 export interface DirectoryChecksum {
@@ -10,29 +11,31 @@ export interface DirectoryChecksum {
 
 const PAGE = 1_000
 
+const isShared = (kind: Kind): kind is KindOfScope<'shared'> => scopeOf(kind) === 'shared'
+
 /**
  * A checksum over all rows of a pool that travel, in the order of kinds and keys. Of replicated rows it takes the stamps in;
- * of shared facts, which every region logs for itself, only what they say. It is read page by page: a directory that changes
- * meanwhile has none that means anything.
+ * of shared facts, which every region logs for itself, only what they say, and only while they mean something at `now` (each
+ * region forgets them when it comes to it; see forgetter.ts). It is read page by page: a directory that changes meanwhile has none
+ * that means anything.
  */
-export async function checksumOf(store: Pick<Store, 'list'>, pool: string): Promise<DirectoryChecksum> {
+export async function checksumOf(store: Pick<Store, 'list'>, pool: string, now: number): Promise<DirectoryChecksum> {
   const hash = createHash('sha256')
   const counts: DirectoryChecksum['rows'] = {}
   for (const kind of kindNames) {
-    const scope = scopeOf(kind)
-    if (scope === 'regional') continue
+    if (scopeOf(kind) === 'regional') continue
     let after: string | undefined
     let count = 0
     for (;;) {
       const rows = await store.list(kind, { pool, after, limit: PAGE })
       for (const { key, body, fields, stamp } of rows) {
-        const content =
-          scope === 'shared'
-            ? Object.entries(JSON.parse(body) as object).sort(([a], [b]) => (a < b ? -1 : 1))
-            : [body, fields, stamp.epoch, stamp.seq]
+        if (isShared(kind) && endOf(kind, body) <= now) continue
+        count += 1
+        const content = isShared(kind)
+          ? Object.entries(JSON.parse(body) as object).sort(([a], [b]) => (a < b ? -1 : 1))
+          : [body, fields, stamp.epoch, stamp.seq]
         hash.update(JSON.stringify([kind, key, content]))
       }
-      count += rows.length
       if (rows.length < PAGE) break
       after = rows.at(-1)?.key
     }

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
+import { createForgetter } from './forgetter.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
@@ -84,6 +85,7 @@ export function createReplication(config: ReplicationConfig): Replication {
   const follower = createFollower({ store, clock, region })
   const copier = createCopier({ store, clock, region })
   const eraser = createEraser({ store, clock, region })
+  const forgetter = createForgetter({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, brakes, region, peers: names })
   const stopping = new AbortController()
@@ -157,11 +159,12 @@ export function createReplication(config: ReplicationConfig): Replication {
     }
   }
 
-  const trimUntil = async (signal: AbortSignal): Promise<void> => {
+  const tidyUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await pause(clock, trimMilliseconds, { signal })
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
+      await forgetter.forget().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
     }
   }
 
@@ -187,7 +190,7 @@ export function createReplication(config: ReplicationConfig): Replication {
           runLink({ peer, follower, board, events, clock, moved: bell.ring, awaited }, both),
         ),
         workUntil(both),
-        trimUntil(both),
+        tidyUntil(both),
       ])
       await lease.release()
     }

@@ -31,6 +31,12 @@ export interface SignOut {
   before: number
 }
 
+/** From when on a shared fact means nothing any more (ms since the epoch); infinite where it always may. */
+export function endOf(kind: KindOfScope<'shared'>, body: string): number {
+  if (kind !== 'revocation' && kind !== 'rotation') return Number.POSITIVE_INFINITY
+  return (JSON.parse(body) as Revocation | Rotation).expires
+}
+
 /**
  * How two regions' versions of a shared fact become one. Each rule is commutative, associative and idempotent, so that
  * regions agree whatever arrives first, and however often.

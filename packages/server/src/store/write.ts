@@ -255,6 +255,18 @@ export async function sweepRows(
   }
 }
 
+/** Removes rows, without a trace in the log, that are still what was read of them. */
+export async function removeAsRead(
+  connection: Connection,
+  kind: Kind,
+  rows: readonly Pick<Row, 'pool' | 'key' | 'body'>[],
+): Promise<void> {
+  for (const some of inChunks(rows)) {
+    const read = sql.join(some.map(({ pool, key, body }) => sql`(${pool}, ${key}, ${body})`))
+    await sql`delete from ${sql.table(tableOf(kind))} where (pool, key, body) in (values ${read})`.execute(connection)
+  }
+}
+
 /** Removes up to `limit` rows of a pool without a trace in the log; answers their keys. */
 export async function eraseRows(
   connection: Connection,

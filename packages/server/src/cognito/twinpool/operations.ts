@@ -44,7 +44,7 @@ const operations: Readonly<Record<string, Operation>> = {
   /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions that hold the same directory and have come to rest. */
   GetDirectoryChecksum: async ({ context }, input) => {
     const pool = await context.pools.get(poolId(input))
-    const { checksum, rows } = await checksumOf(context.store, pool.id)
+    const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
     return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
   },
 }

@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts'
+import { endOf } from '../store/merge.ts'
+import { listRowsOfAllPools } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import { removeAsRead } from '../store/write.ts'
+
+/** Removes shared facts that have ended. Each region does so for itself and tells nobody: all of them know when a fact ends. */
+export interface Forgetter {
+  /** Goes on from where the last call ended, through all facts in turn, until few of those that it reads have ended; answers how many it removed. */
+  forget(): Promise<number>
+}
+
+const READ_ROWS = 1_000
+/** Much more than clocks may be apart by: a region whose clock is behind must not lack a fact that it still needs. */
+const MARGIN_MILLISECONDS = 3_600_000
+
+/** The kinds of facts that end. */
+const ending = ['revocation', 'rotation'] as const
+
+export function createForgetter({
+  store,
+  clock,
+}: {
+  store: Pick<Store, 'db' | 'transaction'>
+  clock: Pick<Clock, 'now'>
+}): Forgetter {
+  let at = 0
+  let after: { pool: string; key: string } | undefined
+
+  /** Looks at the next rows. */
+  const step = async (): Promise<{ read: number; removed: number }> => {
+    const kind = ending[at] as (typeof ending)[number]
+    const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })
+    const before = clock.now() - MARGIN_MILLISECONDS
+    const ended = rows.filter(({ body }) => endOf(kind, body) <= before)
+    if (ended.length > 0) await store.transaction((connection) => removeAsRead(connection, kind, ended))
+    if (rows.length === READ_ROWS) after = rows.at(-1)
+    else {
+      at = (at + 1) % ending.length
+      after = undefined
+    }
+    return { read: rows.length, removed: ended.length }
+  }
+
+  return {
+    forget: async () => {
+      let sum = 0
+      for (;;) {
+        const { read, removed } = await step()
+        sum += removed
+        if (removed === 0 || removed < read / 2) return sum
+      }
+    },
+  }
+}
