@@ -12,7 +12,7 @@ export const emailOf = (at: number): string => `${nameOf(at)}@example.com`
 
 /**
  * Fills a pool of a region that does not run: the rows are made by the rules of identity/ and written as a first copy writes
- * them, without the log. The first `passwords` of the users have PASSWORD.
+ * them, without the log, each kind in the order of its keys. The first `passwords` of the users have PASSWORD.
  */
 export async function fillPool(
   config: RegionConfigInput,
@@ -21,23 +21,24 @@ export async function fillPool(
   const region = await createRegion(parseConfig(config))
   const { store, keys, pools, clock } = region.context
   const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
-  // In the order of their keys, so that the largest index is written from one end to the other.
-  const subs = Array.from({ length: users }, () => clock.uuid()).sort()
+  const write = (kind: Kind, rows: readonly StampedRow[]): Promise<void> =>
+    store.transaction((connection) => replaceRows(connection, kind, rows))
   let seq = 0
+  const rows = new Map<Kind, StampedRow[]>()
+  const collect = async (
+    kind: Kind,
+    { fields = {}, ...row }: Omit<StampedRow, 'stamp' | 'fields'> & { fields?: object },
+  ) => {
+    seq += 1
+    // Before the first epoch: whatever is written by the region later is newer.
+    const stamped = { ...row, fields: fields as StampedRow['fields'], stamp: { epoch: 0, seq } }
+    if (!rows.get(kind)?.push(stamped)) rows.set(kind, [stamped])
+  }
+  const nothing = async (): Promise<undefined> => undefined
+  // Every row is new, so whatever is looked for is not there.
+  const draft = { find: nothing, lock: nothing, insert: collect, put: collect } as unknown as Transaction
+  const subs = Array.from({ length: users }, () => clock.uuid()).sort()
   for (let first = 0; first < users; first += ROWS_AT_ONCE) {
-    const rows = new Map<Kind, StampedRow[]>()
-    const collect = async (
-      kind: Kind,
-      { fields = {}, ...row }: Omit<StampedRow, 'stamp' | 'fields'> & { fields?: object },
-    ) => {
-      seq += 1
-      // Before the first epoch: whatever is written by the region later is newer.
-      const stamped = { ...row, fields: fields as StampedRow['fields'], stamp: { epoch: 0, seq } }
-      rows.set(kind, [...(rows.get(kind) ?? []), stamped])
-    }
-    const nothing = async (): Promise<undefined> => undefined
-    // Every row is new, so whatever is looked for is not there.
-    const draft = { find: nothing, lock: nothing, insert: collect, put: collect } as unknown as Transaction
     for (let at = first; at < Math.min(users, first + ROWS_AT_ONCE); at += 1) {
       const sub = subs[at] as string
       const user: UserDocument = {
@@ -53,9 +54,13 @@ export async function fillPool(
       await claimAlias(draft, place, { type: 'email', value: emailOf(at), sub })
       if (at < passwords) await setPassword(draft, { clock }, place, user, PASSWORD)
     }
-    await store.transaction(async (connection) => {
-      for (const [kind, some] of rows) await replaceRows(connection, kind, some)
-    })
+    // Users come in the order of their keys; what hangs on them does not, and waits.
+    await write('user', rows.get('user') ?? [])
+    rows.delete('user')
+  }
+  for (const [kind, some] of rows) {
+    some.sort((a, b) => (a.key < b.key ? -1 : 1))
+    for (let at = 0; at < some.length; at += ROWS_AT_ONCE) await write(kind, some.slice(at, at + ROWS_AT_ONCE))
   }
   await store.close()
 }
