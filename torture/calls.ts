@@ -5,7 +5,7 @@ import type {
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { Command } from '@smithy/types'
 import type { Arena } from './arena.ts'
-import type { Disturbances } from './faults.ts'
+import type { Disturbances } from './disturbances.ts'
 import type { Journal } from './journal.ts'
 import type { Role } from './schedule.ts'
 

@@ -10,7 +10,7 @@ import {
 import { srpSignIn } from '../testing/srp.ts'
 import type { Outcome } from './calls.ts'
 import { isSettled, type Person } from './directory.ts'
-import type { Disturbances } from './faults.ts'
+import type { Disturbances } from './disturbances.ts'
 import { pause } from './pace.ts'
 import { createRandom, type Random } from './random.ts'
 import { otherRole, ROLES, type Role } from './schedule.ts'

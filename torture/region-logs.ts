@@ -1,5 +1,5 @@
 import type { Arena } from './arena.ts'
-import type { Disturbances } from './faults.ts'
+import type { Disturbances } from './disturbances.ts'
 import type { Journal } from './journal.ts'
 import { ROLES } from './schedule.ts'
 
