@@ -1,11 +1,18 @@
 /** What a region forgets by itself, and that nobody can tell who has. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import {
+  GlobalSignOutCommand,
+  InitiateAuthCommand,
+  RevokeTokenCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { systemClock } from '../packages/server/src/clock.ts'
 import { checksumOf } from '../packages/server/src/replication/checksum.ts'
 import { createForgetter } from '../packages/server/src/replication/forgetter.ts'
 import { ONLY } from '../packages/server/src/store/kinds.ts'
-import { removeAsRead } from '../packages/server/src/store/write.ts'
-import { engines } from '../testing/regions.ts'
+import { addRows, removeAsRead } from '../packages/server/src/store/write.ts'
+import { createClient, createPool, createUser, PASSWORD } from '../testing/pools.ts'
+import { engines, startRegions, until } from '../testing/regions.ts'
 import { openTestStore, type TestStore } from '../testing/stores.ts'
 
 const region = 'us-west-2'
@@ -25,10 +32,14 @@ for (const engine of engines) {
       for (const pool of pools) {
         await opened.store.write(async (tx) => {
           await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) })
-          for (let at = 0; at < FACTS; at += 1) {
-            const expires = at % 2 === 0 ? END : END + 2 * HOUR
-            await tx.share('revocation', { pool, key: `family-${at}`, body: JSON.stringify({ expires }) })
-          }
+          const facts = Array.from({ length: FACTS }, (_, at) => ({
+            pool,
+            key: `family-${at}`,
+            body: JSON.stringify({ expires: at % 2 === 0 ? END : END + 2 * HOUR }),
+            fields: {},
+            stamp: { epoch: 0, seq: 0 },
+          }))
+          await addRows(tx.connection, 'revocation', facts)
           const rotation = { generation: 1, at: 1, expires: END }
           await tx.share('rotation', { pool, key: 'family-1', body: JSON.stringify(rotation) })
           await tx.share('sign-out', { pool, key: 'sub', body: JSON.stringify({ before: 1 }) })
@@ -83,5 +94,33 @@ for (const engine of engines) {
       assert.equal(gone, FACTS - 1 + 2)
       assert.deepEqual(await checksums(), sums)
     })
+  })
+
+  it(`a region forgets revocations when their tokens would have expired: ${engine}`, async () => {
+    let ahead = 0
+    const clock = { ...systemClock, now: () => systemClock.now() + ahead }
+    const config = { replication: { trimSeconds: 0.1 } }
+    const plane = await startRegions({ engine, regions: [region], clock, config })
+    try {
+      const { cognito, region: running } = plane.primary
+      const { store } = running.context
+      const pool = await createPool(plane.primary)
+      const client = await createClient(plane.primary, pool, { RefreshTokenValidity: 1 })
+      await createUser(plane.primary, pool, { username: 'ada' })
+      const signIn = async () => {
+        const AuthParameters = { USERNAME: 'ada', PASSWORD }
+        const begin = new InitiateAuthCommand({ ClientId: client.id, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters })
+        return (await cognito.send(begin)).AuthenticationResult
+      }
+      const [one, other] = [await signIn(), await signIn()]
+      await cognito.send(new RevokeTokenCommand({ ClientId: client.id, Token: one?.RefreshToken }))
+      await cognito.send(new GlobalSignOutCommand({ AccessToken: other?.AccessToken }))
+      assert.equal(await store.count('revocation', { pool }), 1)
+      ahead = 3 * 24 * HOUR
+      await until(async () => (await store.count('revocation', { pool })) === 0, { what: 'forgetting' })
+      assert.equal(await store.count('sign-out', { pool }), 1)
+    } finally {
+      await plane.stop()
+    }
   })
 }
