@@ -36,7 +36,7 @@ export const getUser: Case = {
       notes: [
         'raw: a bare server that verifies one RS256 token and makes one indexed read in SQLite; 10,000 users in both.',
         'Ours reads three times (the user, a sign-out, a revocation), and opens what is sealed. cognito-local does not verify the token; it has 100 users.',
-        'Ours verifies the signature of a token once and remembers that, of 10,000 tokens; the last part, left out by --quick, is with tokens that it does not know.',
+        'Ours verifies the signature of a token once and remembers that, of up to 10,000 tokens; the last part, left out by --quick, is with tokens that it does not know.',
       ],
     })
     if (stage.quick) return measured
