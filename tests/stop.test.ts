@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { AdminCreateUserCommand, AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
 import { systemClock } from '../packages/server/src/clock.ts'
 import { createPeers } from '../packages/server/src/replication/replication.ts'
@@ -45,22 +46,26 @@ for (const engine of engines) {
     })
     after(() => inbox.close())
 
-    it('answers the call that is under way, and takes no other', async () => {
+    const startRegion = () => {
       const url = `http://127.0.0.1:${(inbox.address() as AddressInfo).port}/`
-      const config = { messages: { kind: 'inbox', url } } as const
-      const plane = await startRegions({ engine, regions: ['us-west-2'], config })
+      return startRegions({ engine, regions: ['us-west-2'], config: { messages: { kind: 'inbox', url } } })
+    }
+    /** A call that ends when its message has been taken. */
+    const invite = (UserPoolId: string) =>
+      new AdminCreateUserCommand({
+        UserPoolId,
+        Username: 'ada',
+        UserAttributes: [{ Name: 'email', Value: 'ada@example.com' }],
+        DesiredDeliveryMediums: ['EMAIL'],
+      })
+
+    it('answers the call that is under way, and takes no other', async () => {
+      const plane = await startRegion()
       try {
         const { cognito, region } = plane.primary
         const UserPoolId = await createPool(plane.primary)
         const sending = once(inbox, 'message')
-        const call = cognito.send(
-          new AdminCreateUserCommand({
-            UserPoolId,
-            Username: 'ada',
-            UserAttributes: [{ Name: 'email', Value: 'ada@example.com' }],
-            DesiredDeliveryMediums: ['EMAIL'],
-          }),
-        )
+        const call = cognito.send(invite(UserPoolId))
         const [response] = (await sending) as [ServerResponse]
         const stopped = region.stop()
         await assert.rejects(cognito.send(new AdminGetUserCommand({ UserPoolId, Username: 'ada' })), {
@@ -69,6 +74,35 @@ for (const engine of engines) {
         response.end()
         assert.equal((await call).User?.Username, 'ada')
         await stopped
+      } finally {
+        await plane.stop()
+      }
+    })
+
+    it('keeps its store open for a call whose caller has gone', async () => {
+      const plane = await startRegion()
+      try {
+        const { cognito, region } = plane.primary
+        const UserPoolId = await createPool(plane.primary)
+        const { store } = region.context
+        const order: string[] = []
+        const close = store.close
+        store.close = () => {
+          order.push('closed')
+          return close()
+        }
+        const sending = once(inbox, 'message')
+        const caller = new AbortController()
+        const call = cognito.send(invite(UserPoolId), { abortSignal: caller.signal })
+        const [response] = (await sending) as [ServerResponse]
+        caller.abort()
+        await assert.rejects(call, { name: 'AbortError' })
+        const stopped = region.stop()
+        for (let turn = 0; turn < 500 && order.length === 0; turn += 1) await turnOfTheLoop()
+        order.push('answered')
+        response.end()
+        await stopped
+        assert.deepEqual(order, ['answered', 'closed'])
       } finally {
         await plane.stop()
       }

@@ -40,7 +40,7 @@ export interface Region {
 /** How often, at least, connections are looked at for those that have taken too long. */
 const CONNECTION_SWEEP_MILLISECONDS = 5_000
 const KEY_SWEEP_MILLISECONDS = 30_000
-/** How long a region that stops waits for the answers that are under way: less than who stops it waits for the process. */
+/** How long a region that stops waits for the answers that are under way, and for the calls behind them: less than who stops it waits for the process. */
 const DRAIN_MILLISECONDS = 5_000
 
 /** The composition root: from a configuration to a region. */
@@ -116,13 +116,14 @@ async function composeRegion(
   })
 
   const overload = createOverload({ clock, events })
+  const admission = createAdmission({ limits, overload })
   const routes = createRoutes(context, {
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
     kms: { keyRing, clock, events, region, accountId },
     replication,
     overload,
-    admission: createAdmission({ limits, overload }),
+    admission,
     mounted: [createDiscovery(context), replication.routes],
   })
   const listener = createListener(routes)
@@ -173,6 +174,8 @@ async function composeRegion(
       stopped ??= (async () => {
         stopping.abort()
         await Promise.all([close(), replication.stop(), sweeping])
+        // A caller who went away has left the call behind.
+        await patiently(admission.idle())
         await awsKms?.stop()
         await store.close()
       })()
@@ -203,13 +206,19 @@ function drainable(server: HttpServer | HttpsServer): () => Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     if (underWay.size > 0) {
       drained = Promise.withResolvers()
-      const deadline = setTimeout(() => drained.resolve(), DRAIN_MILLISECONDS)
-      await drained.promise
-      clearTimeout(deadline)
+      await patiently(drained.promise)
     }
     server.closeAllConnections()
     await closed
   }
+}
+
+/** Waits for it, and for `DRAIN_MILLISECONDS` at most. */
+async function patiently(ending: Promise<void>): Promise<void> {
+  const { promise: deadline, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, DRAIN_MILLISECONDS)
+  await Promise.race([ending, deadline])
+  clearTimeout(timer)
 }
 
 interface OpenKeys {

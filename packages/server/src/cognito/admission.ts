@@ -18,6 +18,8 @@ export interface Admission {
   /** Takes a call on; to be told when it has been answered. Throws TooManyRequestsException. */
   enter(): void
   leave(): void
+  /** Resolves once no call is under way, whether or not somebody still waits for its answer. */
+  idle(): Promise<void>
   /**
    * Waits for the turn of an operation that tries or makes a password: a few per turn of the event loop, so that however many
    * there are, other calls pass between them. Throws TooManyRequestsException.
@@ -48,6 +50,7 @@ const PER_TURN = 8
 
 export function createAdmission({ limits, overload }: { limits: Limits; overload: Overload }): Admission {
   const waiting: (() => void)[] = []
+  const awaitingIdle: (() => void)[] = []
   let underWay = 0
   let left = PER_TURN
   let armed = false
@@ -77,6 +80,10 @@ export function createAdmission({ limits, overload }: { limits: Limits; overload
     },
     leave: () => {
       underWay -= 1
+      if (underWay === 0) for (const resolve of awaitingIdle.splice(0)) resolve()
+    },
+    idle: async () => {
+      if (underWay > 0) await new Promise<void>((resolve) => awaitingIdle.push(resolve))
     },
     turn: () => {
       if (left > 0) {
