@@ -67,6 +67,11 @@ export function createRegionProcess({
   }
   const resume = (): void => signal('SIGCONT')
 
+  const orderClock = (): void => {
+    // One that is about to end hears it no more, and begins again with it.
+    if (state === 'running' && child?.connected) child.send({ aheadMilliseconds } satisfies ClockOrder, () => {})
+  }
+
   return {
     name,
     endpoint,
@@ -87,7 +92,8 @@ export function createRegionProcess({
       if (state !== 'stopped') return
       state = 'starting'
       const log = openSync(logFile, 'a', 0o600)
-      const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${aheadMilliseconds}`], {
+      const begunWith = aheadMilliseconds
+      const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${begunWith}`], {
         stdio: ['ignore', log, log, 'ipc'],
         execArgv: leanArguments(),
         // The terminal's Ctrl-C is for this process; it stops its regions in order.
@@ -106,6 +112,8 @@ export function createRegionProcess({
       ])
       if (!ready) throw new CommandError(`region ${name} did not start:\n${tail(logFile)}`)
       state = 'running'
+      // An order that came meanwhile had nobody to hear it.
+      if (aheadMilliseconds !== begunWith) orderClock()
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
@@ -113,8 +121,7 @@ export function createRegionProcess({
     resume,
     setAhead: (milliseconds) => {
       aheadMilliseconds = milliseconds
-      // One that is about to end hears it no more, and begins again with it.
-      if (state === 'running' && child?.connected) child.send({ aheadMilliseconds } satisfies ClockOrder, () => {})
+      orderClock()
     },
   }
 }

@@ -70,11 +70,11 @@ export async function readLog(
   { after, limit, now }: { after: number; limit: number; now: number },
 ): Promise<Reading> {
   const db = engine.logReader
-  // One statement, and so one view of all of it.
+  // One statement, and so one view of all of it. Of `tx >= …` alone PostgreSQL thinks that a third of the log is meant, and reads all of it.
   const found = await sql<State & (Raw | Record<keyof Raw, null>)>`
     with bound as materialized (select ${engine.horizonHere} as horizon),
       state as (select
-        (select min(at) from changes where tx >= (select horizon from bound)) as hidden,
+        (select min(at) from changes where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
         (select value from facts where name = ${LOG}) as log,
         (select value from facts where name = ${TRIMMED}) as trimmed),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes

@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { engines } from '../../../../testing/regions.ts'
 import { openTestStore } from '../../../../testing/stores.ts'
+import { readLog } from './changes.ts'
 import { kindNames, kinds, ONLY, tableOf } from './kinds.ts'
 import { migrate } from './migrations.ts'
 import { openStore, type Store } from './store.ts'
@@ -80,6 +81,33 @@ describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && '
     const plan = await sql<{ 'QUERY PLAN': string }>`
       explain select body from ${table} where pool = ${'p'} and key = ${'key 7'}`.execute(db)
     assert.match(plan.rows[0]?.['QUERY PLAN'] ?? '', /using row_user_pkey/)
+  })
+
+  it('never reads the whole log, by plans of before it was filled and of after', async () => {
+    const opened = await openTestStore('postgres', { clock, region })
+    after(() => opened.close())
+    const { engine } = opened.store
+    for (const statement of ['alter table changes set (autovacuum_enabled = false)', 'analyze changes']) {
+      await sql.raw(statement).execute(engine.logReader)
+      // One connection: its plans are kept from the fifth time on, and it is asked what it did.
+      const scans = await engine.logReader.transaction().execute(async (logReader) => {
+        const read = async () => {
+          for (let time = 0; time < 10; time += 1) {
+            await readLog({ ...engine, logReader }, { after: 0, limit: 100, now: 1 })
+          }
+        }
+        await read()
+        await sql`insert into changes (tx, pool, kind, key, epoch, body, fields, at)
+          select n, 'p', 'user', 'key ' || n, 1, repeat('x', 900), '{}', 1 from generate_series(1, 3000) as n`.execute(
+          logReader,
+        )
+        await read()
+        const { rows } = await sql<{ scans: number }>`
+          select pg_stat_get_xact_numscans('changes'::regclass) as scans`.execute(logReader)
+        return rows[0]?.scans
+      })
+      assert.equal(scans, 0)
+    }
   })
 })
 
