@@ -296,6 +296,19 @@ describe('a development plane', () => {
     assert.equal((await statusOf(ready))['us-west-2']?.pid, after?.pid)
   })
 
+  it('sets the clock of a region that is starting', async () => {
+    await order('us-east-1', 'kill')
+    const starting = order('us-east-1', 'start')
+    await until(async () => (await statusOf(ready))['us-east-1']?.state === 'starting')
+    assert.equal((await order('us-east-1', 'clock', { ms: 60_000 })).status, 200)
+    assert.equal((await starting).status, 200)
+    const { UserPool } = await clientOf(ready.regions['us-east-1']?.endpoint as string, 'us-east-1').send(
+      new CreateUserPoolCommand({ PoolName: 'ahead' }),
+    )
+    assert.ok(Number(UserPool?.CreationDate) > Date.now() + 30_000)
+    assert.equal((await order('us-east-1', 'clock', { ms: 0 })).status, 200)
+  })
+
   it('says so when no region lives, and is back when one does', async () => {
     await Promise.all(['us-west-2', 'us-east-1'].map((region) => order(region, 'kill')))
     assert.equal((await fetch(ready.control, { method: 'POST', body: '{}' })).status, 503)

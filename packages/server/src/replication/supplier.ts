@@ -231,7 +231,9 @@ export function createSupplier({
 
     acknowledge: async (peer, { log, position }) => {
       if ((await readLogState(engine)).id !== log) return
-      await engine.transaction((connection) => putFollower(connection, { peer, position, at: clock.now() }))
+      // Whoever forgets how far a peer is keeps more of the log than it must.
+      const follower = { peer, position, at: clock.now() }
+      await engine.transaction((connection) => putFollower(connection, follower), { relaxed: true })
     },
 
     trim: async () => {

@@ -211,26 +211,30 @@ export async function findExcess(
   return Math.min(head, Math.max(young.rows[0] ? young.rows[0].tx - 1 : head, surplus.rows[0]?.tx ?? 0))
 }
 
-const TRIM_CHANGES = 5_000
+const TRIM_CHANGES = 500
 
-/** Removes the log up to a position, in bounded transactions; answers how many changes went. */
+/**
+ * Removes the log up to a position; answers how many changes went. In small transactions that do not wait for the disk: while one
+ * runs, nothing that was committed after it began can be read. What a crash undoes is removed again.
+ */
 export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
+  const removeSome = async (tx: Connection): Promise<number> => {
+    const bound = await sql<{ tx: number }>`
+      select tx from changes where tx <= ${upTo} order by tx limit 1 offset ${TRIM_CHANGES}`.execute(tx)
+    const newest = await sql<{ tx: number; seq: number; at: number }>`
+      select tx, seq, at from changes where tx <= ${bound.rows[0]?.tx ?? upTo} order by tx desc, seq desc limit 1`.execute(
+      tx,
+    )
+    const last = newest.rows[0]
+    if (!last) return 0
+    const { rows } = await sql`delete from changes where tx <= ${last.tx} returning 1 as one`.execute(tx)
+    await writeFact(tx, TRIMMED, String(last.tx))
+    await writeFact(tx, TRIMMED_MARK, markOf(last))
+    return rows.length
+  }
   let gone = 0
   for (;;) {
-    const removed = await engine.transaction(async (tx) => {
-      const bound = await sql<{ tx: number }>`
-        select tx from changes where tx <= ${upTo} order by tx limit 1 offset ${TRIM_CHANGES}`.execute(tx)
-      const newest = await sql<{ tx: number; seq: number; at: number }>`
-        select tx, seq, at from changes where tx <= ${bound.rows[0]?.tx ?? upTo} order by tx desc, seq desc limit 1`.execute(
-        tx,
-      )
-      const last = newest.rows[0]
-      if (!last) return 0
-      const { rows } = await sql`delete from changes where tx <= ${last.tx} returning 1 as one`.execute(tx)
-      await writeFact(tx, TRIMMED, String(last.tx))
-      await writeFact(tx, TRIMMED_MARK, markOf(last))
-      return rows.length
-    })
+    const removed = await engine.transaction(removeSome, { relaxed: true })
     gone += removed
     if (removed === 0) return gone
   }

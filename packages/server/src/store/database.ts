@@ -57,7 +57,7 @@ export interface Engine {
 export interface TransactionOptions {
   /**
    * The transaction may be undone by a crash that comes within a second of its end, and whatever was relaxed after it with it. For what can be done
-   * again, and has written nothing to the log: whoever reads that must never have to unlearn it.
+   * again, and has added nothing to the log: whoever reads that must never have to unlearn it.
    */
   relaxed?: boolean | undefined
 }
