@@ -33,7 +33,9 @@ export function createForgetter({
     const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })
     const before = clock.now() - MARGIN_MILLISECONDS
     const ended = rows.filter(({ body }) => endOf(kind, body) <= before)
-    if (ended.length > 0) await store.transaction((connection) => removeAsRead(connection, kind, ended))
+    if (ended.length > 0) {
+      await store.transaction((connection) => removeAsRead(connection, kind, ended), { relaxed: true })
+    }
     if (rows.length === READ_ROWS) after = rows.at(-1)
     else {
       at = (at + 1) % ending.length
