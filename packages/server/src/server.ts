@@ -173,9 +173,13 @@ async function composeRegion(
     stop: async () => {
       stopped ??= (async () => {
         stopping.abort()
-        await Promise.all([close(), replication.stop(), sweeping])
+        // One for both: who stops the region waits for all of it.
+        const { promise: deadline, resolve } = Promise.withResolvers<void>()
+        const timer = setTimeout(resolve, DRAIN_MILLISECONDS)
+        await Promise.all([close(deadline), replication.stop(), sweeping])
         // A caller who went away has left the call behind.
-        await patiently(admission.idle())
+        await Promise.race([admission.idle(), deadline])
+        clearTimeout(timer)
         await awsKms?.stop()
         await store.close()
       })()
@@ -186,9 +190,9 @@ async function composeRegion(
 
 /**
  * Answers a function that closes a server: nothing new is taken, connections end with the answer that is under way, and all of
- * them after `DRAIN_MILLISECONDS`.
+ * them once the deadline is over.
  */
-function drainable(server: HttpServer | HttpsServer): () => Promise<void> {
+function drainable(server: HttpServer | HttpsServer): (deadline: Promise<void>) => Promise<void> {
   const underWay = new Set<ServerResponse>()
   let closing = false
   let drained = Promise.withResolvers<void>()
@@ -200,25 +204,17 @@ function drainable(server: HttpServer | HttpsServer): () => Promise<void> {
       if (underWay.size === 0) drained.resolve()
     })
   })
-  return async () => {
+  return async (deadline) => {
     closing = true
     for (const response of underWay) response.shouldKeepAlive = false
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     if (underWay.size > 0) {
       drained = Promise.withResolvers()
-      await patiently(drained.promise)
+      await Promise.race([drained.promise, deadline])
     }
     server.closeAllConnections()
     await closed
   }
-}
-
-/** Waits for it, and for `DRAIN_MILLISECONDS` at most. */
-async function patiently(ending: Promise<void>): Promise<void> {
-  const { promise: deadline, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, DRAIN_MILLISECONDS)
-  await Promise.race([ending, deadline])
-  clearTimeout(timer)
 }
 
 interface OpenKeys {
