@@ -102,7 +102,9 @@ export function createCopier(context: FollowerContext): Copier {
 
   const applyPage = (copy: Copy, page: Page): Promise<{ step: Step; next: Copy }> => {
     const next = advance(copy, page)
-    return applying(context, async (apply) => {
+    // A crash takes the copy back by some pages, and its place with them. Shared facts go into this region's own log: those are kept.
+    const relaxed = copy.stage === TOMBSTONES || scopeOf(copy.stage as Kind) === 'replicated'
+    const write = async (apply: Applying): Promise<{ step: Step; next: Copy }> => {
       if (!(await isCurrent(apply, copy))) return { step: 'ended', next: { ...copy, stage: COMPLETE } }
       const { connection } = apply
       let swept = 0
@@ -120,7 +122,8 @@ export function createCopier(context: FollowerContext): Copier {
       const saved = { ...next, swept: copy.swept + swept }
       await putCopy(connection, saved)
       return { step: 'moved', next: saved }
-    })
+    }
+    return applying(context, write, { relaxed })
   }
 
   /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction as KyselyTransaction, RawBuilder } from 'kysely'
+import { type Kysely, type Transaction as KyselyTransaction, type RawBuilder, sql } from 'kysely'
 
 /** The tables are addressed by kind (see kinds.ts), so their columns are not spelled out in types a second time. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -67,6 +67,10 @@ export interface Lease {
   readonly lost: AbortSignal
   release(): Promise<void>
 }
+
+/** Changes something, and thereby has the disk waited for when it is committed. */
+export const SETTLE: RawBuilder<unknown> = sql`
+  insert into facts (name, value) values ('settled', '') on conflict (name) do update set value = ''`
 
 /** Every connection to the database is taken, and stayed taken for as long as a call may wait. */
 export class StoreBusyError extends Error {

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
-import type { Engine, Tables, Touched } from './database.ts'
+import { type Engine, SETTLE, type Tables, type Touched } from './database.ts'
 import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
@@ -85,8 +85,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     // Whatever is flushed at a commit, all that was written before it is flushed too.
     settle: async () => {
-      await sql`
-        insert into facts (name, value) values ('settled', '') on conflict (name) do update set value = ''`.execute(log)
+      await SETTLE.execute(log)
     },
     unhurried: async (work) => {
       const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })

@@ -38,19 +38,37 @@ describe('the store in a file', () => {
     assert.deepEqual(Object.fromEntries(modes), { 'region.db': '600', 'region.db-shm': '600', 'region.db-wal': '600' })
   })
 
+  /** https://www.sqlite.org/pragma.html#pragma_synchronous : 1 is NORMAL, 2 is FULL. */
+  const readSettings = async (connection: Store['db']) => {
+    const journal = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(connection)
+    const synchronous = await sql<{ synchronous: number }>`pragma synchronous`.execute(connection)
+    return { ...journal.rows[0], ...synchronous.rows[0] }
+  }
+
   it('is on the disk when a write resolves: write-ahead log, synchronous=FULL, for reader and writer', async () => {
-    const settings = async (run: typeof store.transaction | undefined) => {
-      const read = async (connection: Store['db']) => {
-        const journal = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(connection)
-        const synchronous = await sql<{ synchronous: number }>`pragma synchronous`.execute(connection)
-        return { ...journal.rows[0], ...synchronous.rows[0] }
-      }
-      return run ? run((connection) => read(connection)) : read(store.db)
-    }
-    // https://www.sqlite.org/pragma.html#pragma_synchronous : 2 is FULL.
     const full = { journal_mode: 'wal', synchronous: 2 }
-    assert.deepEqual(await settings(store.transaction), full)
-    assert.deepEqual(await settings(undefined), full)
+    assert.deepEqual(await store.transaction(readSettings), full)
+    assert.deepEqual(await readSettings(store.db), full)
+  })
+
+  it('does not wait for the disk where a transaction is relaxed, but for all of them together', async () => {
+    const changes = () =>
+      store.transaction(async (connection) => {
+        const { rows } = await sql<{ changes: number }>`select total_changes() as changes`.execute(connection)
+        return rows[0]?.changes ?? Number.NaN
+      })
+    const [relaxed, durable] = await Promise.all([
+      store.transaction(readSettings, { relaxed: true }),
+      store.transaction(readSettings),
+    ])
+    assert.deepEqual([relaxed.synchronous, durable.synchronous], [1, 2])
+    await assert.rejects(store.transaction(() => Promise.reject(new Error('no')), { relaxed: true }))
+    assert.deepEqual(await store.transaction(readSettings), durable)
+    const before = await changes()
+    await store.engine.settle()
+    assert.equal(await changes(), before + 1, 'only a transaction that adds to the log is waited for')
+    await store.engine.settle()
+    assert.equal(await changes(), before + 1, 'nothing is owed any more')
   })
 
   it('readers are not held up by a transaction that is open', async () => {

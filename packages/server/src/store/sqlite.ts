@@ -1,11 +1,11 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
-import type { Engine, Tables } from './database.ts'
+import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
+import { type Engine, SETTLE, type Tables, type TransactionOptions } from './database.ts'
 
 /**
  * The embedded engine: one file per region, write-ahead log, and `synchronous=FULL`, so that a transaction is on the disk
- * when its promise resolves. Writes go through one connection and one at a time; reads through another, so that they see
+ * when its promise resolves (a relaxed one: when the next that is not relaxed is). Writes go through one connection and one at a time; reads through another, so that they see
  * only what has been committed. A third one is for single statements, which need not wait for a transaction that reads. One process per file.
  */
 export function openSqlite(file: string): Engine {
@@ -19,15 +19,36 @@ export function openSqlite(file: string): Engine {
   const reader = connect(file, 'begin')
   const single = open(file)
   const prepared = keepPrepared(single)
+  let waits: Wait = 'full'
+  /** Relaxed transactions that have ended, and how many of them are known to be on the disk. */
+  const relaxed = { ended: 0, durable: 0 }
+  const transaction = <T>(
+    work: (tx: KyselyTransaction<Tables>) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> =>
+    writer.db.connection().execute(async (connection) => {
+      const wanted = options?.relaxed ? 'normal' : 'full'
+      if (waits !== wanted) waitFor(writer.raw, wanted)
+      waits = wanted
+      const result = await connection.transaction().execute(work)
+      if (options?.relaxed) relaxed.ended += 1
+      return result
+    })
   return {
     name: 'sqlite',
     chains: false,
     reader: reader.db,
     logReader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
-    transaction: (work) => writer.db.transaction().execute(work),
-    settle: async () => {},
-    unhurried: (work) => writer.db.transaction().execute(work),
+    transaction,
+    // The write-ahead log is flushed as a whole, but only by a transaction that adds to it.
+    settle: async () => {
+      const { ended } = relaxed
+      if (relaxed.durable >= ended) return
+      await transaction((tx) => SETTLE.execute(tx))
+      relaxed.durable = Math.max(relaxed.durable, ended)
+    },
+    unhurried: transaction,
     // The statistics are given: see migrations.ts.
     analyze: async () => {},
     lock: async () => {},
@@ -53,14 +74,27 @@ export function openSqlite(file: string): Engine {
  */
 const CACHE_KIBIBYTES = 16_384
 
-function connect(file: string, begin: string): { db: Kysely<Tables> } {
-  return { db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(open(file), begin) }) }) }
+type Wait = 'full' | 'normal'
+/**
+ * Pages that the write-ahead log may hold before it is carried over into the file, which a transaction waits for. A copy changes the same
+ * pages of the indexes again and again: the seldomer they are carried over, the less is written.
+ */
+const LOG_PAGES: Record<Wait, number> = { full: 1_000, normal: 16_000 }
+
+function waitFor(raw: DatabaseSync, wait: Wait): void {
+  raw.exec(`pragma synchronous = ${wait}`)
+  raw.exec(`pragma wal_autocheckpoint = ${LOG_PAGES[wait]}`)
+}
+
+function connect(file: string, begin: string): { raw: DatabaseSync; db: Kysely<Tables> } {
+  const raw = open(file)
+  return { raw, db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, begin) }) }) }
 }
 
 function open(file: string): DatabaseSync {
   const raw = new DatabaseSync(file, { timeout: 5_000 })
   raw.exec('pragma journal_mode = wal')
-  raw.exec('pragma synchronous = full')
+  waitFor(raw, 'full')
   raw.exec('pragma foreign_keys = off')
   raw.exec('pragma temp_store = memory')
   raw.exec(`pragma cache_size = -${CACHE_KIBIBYTES}`)
