@@ -54,14 +54,20 @@ export async function createReplicatedPool(
 
 /** Gives a pool a replica in the second region, and waits until both regions tell of it. */
 export async function addReplica(
-  { primary, secondary }: ReachedPlane,
+  plane: ReachedPlane,
   pool: string,
   { active = true }: { active?: boolean } = {},
 ): Promise<void> {
+  const { primary, secondary } = plane
   const replica = { UserPoolId: pool, RegionName: secondary.name }
   await primary.cognito.send(new CreateUserPoolReplicaCommand(replica))
   for (const region of [primary, secondary]) await replicaIs({ region, pool, name: secondary.name, status: 'INACTIVE' })
-  if (!active) return
+  if (active) await activateReplica(plane, pool)
+}
+
+/** Turns the replica of a pool on, and waits until the second region knows it. */
+export async function activateReplica({ primary, secondary }: ReachedPlane, pool: string): Promise<void> {
+  const replica = { UserPoolId: pool, RegionName: secondary.name }
   await primary.cognito.send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'ACTIVE' }))
   await replicaIs({ region: secondary, pool, name: secondary.name, status: 'ACTIVE' })
 }
