@@ -56,8 +56,9 @@ export interface Engine {
 
 export interface TransactionOptions {
   /**
-   * The transaction may be undone by a crash that comes within a second of its end, and whatever was relaxed after it with it. For what can be done
-   * again, and has added nothing to the log: whoever reads that must never have to unlearn it.
+   * A crash of the database server (SQLite: of the machine) may undo the transaction, and whatever was relaxed after it with it, until something
+   * durable has been committed or `settle` has resolved; on PostgreSQL for no more than a second. For what can be done again, and has added nothing
+   * to the log: whoever reads that must never have to unlearn it.
    */
   relaxed?: boolean | undefined
 }
