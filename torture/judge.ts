@@ -18,6 +18,8 @@ import { type SessionModel, stateOf } from './sessions.ts'
 import { emailIn, isRight, type Seen, type SettleContext, seenOf, settle } from './settle.ts'
 
 const CONVERGENCE_MILLISECONDS = 90_000
+/** Wrong passwords may have been tried until a moment ago, under a clock that was ahead. */
+const LOCKOUT_MILLISECONDS = 60_000
 const MOST_SESSIONS = 600
 const MOST_PASSWORDS = 12
 
@@ -49,7 +51,14 @@ export async function awaitEqual(
 export async function settleAll(context: SettleContext): Promise<void> {
   for (const person of [...context.directory.people.values()]) {
     if (registersOf(person).every(isSettled)) continue
-    if (!(await settle(context, person))) context.journal.violation(`${person.username} cannot be read at the primary`)
+    const until = Date.now() + LOCKOUT_MILLISECONDS
+    while (!(await settle(context, person))) {
+      if (Date.now() > until) {
+        context.journal.violation(`${person.username} cannot be read at the primary`)
+        break
+      }
+      await pause(250)
+    }
   }
 }
 
@@ -268,7 +277,7 @@ async function judgeSessions({ caller, directory, journal, setting }: SettleCont
     if (wrong) {
       const { person, region, origin } = session
       const history = JSON.stringify({
-        signOuts: person.signOuts.map(({ by, ...rest }) => ({ ...rest, own: by === session })),
+        signOuts: person.signOuts,
         revocation: session.revocation,
         session: { began: session.began, ended: session.ended, origin },
       })

@@ -199,7 +199,6 @@ function createReader(
     const region = random.pick(ROLES)
     const entry: SignOut = {
       ...fact(region),
-      by,
       earliest: Number.POSITIVE_INFINITY,
       latest: Number.POSITIVE_INFINITY,
     }
@@ -208,8 +207,10 @@ function createReader(
     const took = close(entry, outcome)
     if (!took) person.signOuts.splice(person.signOuts.indexOf(entry), 1)
     const { least, most } = disturbances.ahead(region, entry.began, entry.ended)
-    entry.earliest = entry.outcome === 'done' ? entry.began + least : Number.NEGATIVE_INFINITY
-    entry.latest = entry.ended + most
+    // The session that asks for it is among those that it ends, whatever the clock of the region says.
+    const origin = by?.origin ?? Number.NEGATIVE_INFINITY
+    entry.earliest = entry.outcome === 'done' ? Math.max(entry.began + least, origin) : Number.NEGATIVE_INFINITY
+    entry.latest = Math.max(entry.ended + most, origin)
     if (entry.outcome === 'done') journal.count('sign-outs')
     return isAway(outcome)
   }

@@ -30,11 +30,9 @@ export interface Fact {
 
 /** All tokens that a person has got up to then are ended. */
 export interface SignOut extends Fact {
-  /** Between which moments, on the clock of the region, it was made. */
+  /** Between which moments what it ends began: it was made then, on the clock of its region, or asked for by a session that began later. */
   earliest: number
   latest: number
-  /** The session that asked for it. */
-  by: SessionModel | undefined
 }
 
 /**
@@ -59,11 +57,11 @@ export function stateOf(session: SessionModel, knownAt?: Role): SessionState {
     const atPrimary = session.region === 'primary' && signOut.region === 'primary'
     if (signOut.outcome === 'done' && atPrimary && session.began > signOut.ended) continue
     if (signOut.outcome === 'done' && afterwards) {
-      if (origin <= signOut.earliest || signOut.by === session) {
+      if (origin <= signOut.earliest) {
         if (here(signOut)) return 'ended'
         state = 'open'
       } else if (state === 'live') state = 'clocks'
-    } else if (origin <= signOut.latest || signOut.by === session) state = state === 'clocks' ? 'clocks' : 'open'
+    } else if (origin <= signOut.latest) state = state === 'clocks' ? 'clocks' : 'open'
   }
   return state
 }

@@ -139,7 +139,11 @@ async function settlePassword(
     )
     if (outcome.kind === 'unknown' || outcome.kind === 'unsent') return false
     if (outcome.kind === 'refused' && outcome.message === 'Password attempts exceeded') return false
-    if (!isRight(outcome)) continue
+    if (!isRight(outcome)) {
+      // Not tried again: each wrong one makes the lockout longer.
+      password.doubt = password.doubt.filter((other) => other !== candidate)
+      continue
+    }
     password.value = candidate
     password.doubt.length = 0
     password.version += 1
