@@ -37,8 +37,8 @@ export interface RunningRegion {
   /** A signed SDK client of this region. */
   cognito: CognitoIdentityProviderClient
   kms: KMSClient
-  /** Stops the region and starts it again from what it stored. */
-  restart(): Promise<void>
+  /** Stops the region and starts it again from what it stored, or from nothing. */
+  restart(from?: 'store' | 'nothing'): Promise<void>
   stop(): Promise<void>
 }
 
@@ -89,16 +89,19 @@ export async function startRegions({
   const running: RunningRegion[] = []
   for (const [at, name] of regions.entries()) {
     const endpoint = `http://127.0.0.1:${ports[at]}`
-    const store =
-      engine === 'sqlite'
-        ? { engine, file: join(directory, name, 'region.db') }
+    let stores = 0
+    const createStore = async () => {
+      stores += 1
+      return engine === 'sqlite'
+        ? { engine, file: join(directory, name, `region-${stores}.db`) }
         : { engine, url: await createDatabase(databases), connections: 8 }
-    const parsed = parseConfig({
+    }
+    let parsed = parseConfig({
       region: name,
       listen: { port: ports[at] },
       endpoint,
       issuerBase: `http://127.0.0.1:${ports[0]}`,
-      store,
+      store: await createStore(),
       credentials: [credentials],
       keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
       cluster: { secret },
@@ -119,8 +122,9 @@ export async function startRegions({
       region: await createRegion(parsed, { clock }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
-      restart: async () => {
+      restart: async (from = 'store') => {
         await entry.stop()
+        if (from === 'nothing') parsed = { ...parsed, store: await createStore() }
         entry.region = await createRegion(parsed, { clock })
         await entry.region.start()
       },

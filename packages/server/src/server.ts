@@ -113,6 +113,7 @@ async function composeRegion(
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: (message) => acceptKey(keyRing, message),
+    offerKeys: async (peer) => keyRing?.offerAgain(peer),
   })
 
   const overload = createOverload({ clock, events })

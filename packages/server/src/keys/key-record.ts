@@ -31,6 +31,8 @@ export interface MultiRegion {
   revision: number
   /** Replicas that the primary has yet to tell of the list. */
   untold: string[]
+  /** Replicas whose region has lost its store: the primary offers them the key until they have it again. */
+  lost?: string[]
 }
 
 /** `grant` tells one replica from a later one in the same region. */

@@ -45,7 +45,8 @@ for (const engine of engines) {
       const down = new Set<string>()
       const sent: SealedKeyMessage[] = []
       const lost = { answers: false }
-      for (const region of regions) {
+      /** Another ring of a region, over an empty store. */
+      const open = async (region: string): Promise<LocalKeyRing> => {
         const { ring } = await openRing(region, {
           clusterSecret: 'a secret that all regions of the cluster have',
           exchange: {
@@ -60,8 +61,11 @@ for (const engine of engines) {
           },
         })
         rings.set(region, ring)
+        return ring
       }
-      return { rings: regions.map((region) => rings.get(region) as LocalKeyRing), down, sent, lost }
+      const opened: LocalKeyRing[] = []
+      for (const region of regions) opened.push(await open(region))
+      return { rings: opened, down, sent, lost, open }
     }
 
     test('the service key is made once, however many ask at once, and the API does not show it', async () => {
@@ -97,6 +101,34 @@ for (const engine of engines) {
         await assert.rejects(ring.unwrap(arn, altered, { a: '1', b: '2' }), KeyUnavailableError)
       }
       assert.equal(await ring.find(arn.replace('us-west-2', 'us-east-1')), undefined)
+    })
+
+    test('a region that has lost its store is offered its keys until it has them', async () => {
+      const { rings, down, sent, open } = await openPlane('us-west-2', 'us-east-1')
+      const [west] = rings as [LocalKeyRing, LocalKeyRing]
+      const key = await west.create({ ...draft, description: 'pools', multiRegion: true })
+      const alone = await west.create({ ...draft, multiRegion: true })
+      await west.replicate(key.id, 'us-east-1', draft)
+      const wrapped = await west.wrap(west.keyArn(key.id), Buffer.from('data'), context)
+
+      const east = await open('us-east-1')
+      const arn = east.keyArn(key.id)
+      down.add('us-east-1')
+      await west.offerAgain('us-east-1')
+      await west.offerAgain('us-east-1')
+      assert.equal(await east.find(arn), undefined)
+      down.clear()
+      await west.sweep()
+      assert.deepEqual(await east.unwrap(arn, wrapped, context), Buffer.from('data'))
+      assert.equal((await east.get(key.id)).description, 'pools')
+      assert.equal(await east.find(east.keyArn(alone.id)), undefined)
+
+      const before = sent.length
+      await west.sweep()
+      assert.equal(sent.length, before, 'it has been taken')
+      // The other way about nothing is offered: a replica's region does not give keys away.
+      await east.offerAgain('us-west-2')
+      assert.equal(sent.length, before)
     })
 
     test('material is sealed at rest, under the master key and for its own ARN', async () => {

@@ -69,6 +69,11 @@ export interface LocalKeyRing extends KeyProvider {
 
   /** Takes what another region offered; taking it twice does no harm. Throws KeyExchangeError `refused`. */
   accept(message: unknown): Promise<void>
+  /**
+   * For a region that comes with nothing: offers it the keys that it held, until it has taken them. What was its own begins as
+   * it is here (description, policy, tags), and enabled.
+   */
+  offerAgain(region: string): Promise<void>
   /** Removes keys whose time has come, and tells other regions what they have not heard yet. To be called now and then. */
   sweep(): Promise<void>
 }
@@ -248,22 +253,56 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       return
     }
     const { id, multiRegion } = body
-    if (!multiRegion || multiRegion.untold.length === 0) return
-    const { primary, replicas, revision, untold } = multiRegion
-    const told = await Promise.all(
-      untold.map(async (to) =>
-        (await delivered(to, { type: 'replicas', id, primary, replicas: replicas.map(established), revision }))
-          ? to
-          : undefined,
-      ),
+    if (!multiRegion) return
+    const { primary, replicas, revision, untold, lost = [] } = multiRegion
+    const reach = async (regions: readonly string[], messageFor: (to: string) => KeyMessage): Promise<string[]> => {
+      const reached = await Promise.all(regions.map((to) => delivered(to, messageFor(to))))
+      return regions.filter((_, at) => reached[at])
+    }
+    const offered = await reach(
+      lost.filter((to) => replicas.some((one) => one.region === to)),
+      (to) => offerOf(body, to, body),
     )
+    const told = await reach(untold, () => ({
+      type: 'replicas',
+      id,
+      primary,
+      replicas: replicas.map(established),
+      revision,
+    }))
+    if (offered.length + told.length === 0) return
     await store.write(async (tx) => {
       const present = await lockKey(tx, id)
+      if (!present || !isLive(present) || !present.multiRegion) return
       // A list that has changed meanwhile is still to be told.
-      if (!present || !isLive(present) || present.multiRegion?.revision !== revision) return
-      const rest = present.multiRegion.untold.filter((to) => !told.includes(to))
-      await save(tx, { ...present, multiRegion: { ...present.multiRegion, untold: rest } })
+      const heard = present.multiRegion.revision === revision ? told : []
+      const without = (regions: readonly string[] = [], gone: readonly string[]) =>
+        regions.filter((one) => !gone.includes(one))
+      await save(tx, {
+        ...present,
+        multiRegion: {
+          ...present.multiRegion,
+          untold: without(present.multiRegion.untold, heard),
+          lost: without(present.multiRegion.lost, offered),
+        },
+      })
     })
+  }
+
+  /** The key, for a region that is to hold it too. */
+  const offerOf = (record: KeyRecord, to: string, draft: KeyDraft & { created: number }): KeyMessage => {
+    const { primary, replicas, revision } = record.multiRegion as MultiRegion
+    const { description, policy, tags, created } = draft
+    return {
+      type: 'replica',
+      id: record.id,
+      grant: (replicas.find((one) => one.region === to) as Replica).grant,
+      ...{ created, description, policy, tags },
+      primary,
+      replicas: replicas.map(established),
+      revision,
+      materials: [...openMaterials(record)].map(([version, plain]) => ({ version, plain: plain.toString('base64') })),
+    }
   }
 
   const acceptReplica = (message: Extract<KeyMessage, { type: 'replica' }>): Promise<void> =>
@@ -331,6 +370,16 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
         revision: multiRegion.revision + 1,
         untold: replicas.map((one) => one.region),
       },
+    }
+  }
+
+  async function* listKeys(): AsyncGenerator<KeyRecord | RemovedKey> {
+    let after: string | undefined
+    for (;;) {
+      const rows = await store.list('kms-key', { pool: POOL, after, limit: PAGE })
+      for (const { body } of rows) yield parseKey(body)
+      if (rows.length < PAGE) return
+      after = rows.at(-1)?.key
     }
   }
 
@@ -481,24 +530,11 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     },
     replicate: async (id, to, draft) => {
       const record = await announceReplica(id, to)
-      const { primary, replicas, revision } = record.multiRegion as MultiRegion
+      const { replicas } = record.multiRegion as MultiRegion
       const replica = replicas.find((one) => one.region === to) as Replica
       const created = clock.now()
       try {
-        await send(to, {
-          type: 'replica',
-          id,
-          grant: replica.grant,
-          created,
-          ...draft,
-          primary,
-          replicas: replicas.map(established),
-          revision,
-          materials: [...openMaterials(record)].map(([version, plain]) => ({
-            version,
-            plain: plain.toString('base64'),
-          })),
-        })
+        await send(to, offerOf(record, to, { ...draft, created }))
       } catch (error) {
         await change(id, (present) => withoutReplica(present, replica) ?? present)
         throw error
@@ -576,18 +612,25 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       else if (message.type === 'replicas') await acceptReplicas(message)
       else await acceptRemoved(message)
     },
+    offerAgain: async (to) => {
+      for await (const body of listKeys()) {
+        if (!isLive(body) || body.multiRegion?.primary !== region) continue
+        if (!holders(body.multiRegion).some((one) => one.region === to)) continue
+        const lost = await change(body.id, (record) => {
+          const { multiRegion } = record
+          return {
+            ...record,
+            multiRegion: multiRegion && { ...multiRegion, lost: [...new Set([...(multiRegion.lost ?? []), to])] },
+          }
+        })
+        await tell(lost)
+      }
+    },
     sweep: async () => {
-      let after: string | undefined
-      for (;;) {
-        const rows = await store.list('kms-key', { pool: POOL, after, limit: PAGE })
-        for (const row of rows) {
-          const body = parseKey(row.body)
-          if (isLive(body) && isDue(body)) await removeIfDue(body.id)
-          const present = await store.find('kms-key', { pool: POOL, key: body.id })
-          if (present) await tell(parseKey(present.body))
-        }
-        if (rows.length < PAGE) return
-        after = rows.at(-1)?.key
+      for await (const body of listKeys()) {
+        if (isLive(body) && isDue(body)) await removeIfDue(body.id)
+        const present = await store.find('kms-key', { pool: POOL, key: body.id })
+        if (present) await tell(parseKey(present.body))
       }
     },
   }

@@ -11,6 +11,7 @@ import {
   type Topology,
   tableOf,
 } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
 import { type Applying, applying, beginCopy, type FollowerContext, findWitness, shareStatus } from './follower.ts'
@@ -24,10 +25,10 @@ import {
   type Source,
   TOMBSTONES,
 } from './messages.ts'
-import { listReplicas, readStanding, replicaIn } from './standing.ts'
+import { isOwed, listReplicas, readStanding, replicaIn } from './standing.ts'
 
 export interface Copier {
-  /** Pools whose first copy has yet to begin. */
+  /** Pools that this region is to have and has nothing of. */
   listDue(): Promise<string[]>
   /** Begins the first copy of a pool, if this peer is its primary and shares it; answers whether it does. */
   begin(pool: string, peer: string, source: Source): Promise<boolean>
@@ -203,9 +204,9 @@ export function createCopier(context: FollowerContext): Copier {
     listDue: async () => {
       const due: string[] = []
       const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
-      for await (const replica of listReplicas(store.db)) {
-        if (replica.region === region && replica.status === 'CREATING' && !copying.has(replica.pool))
-          due.push(replica.pool)
+      for await (const { pool, ...replica } of listReplicas(store.db)) {
+        if (replica.region !== region || copying.has(pool)) continue
+        if (isOwed(await readStanding(store.db, pool), region)) due.push(pool)
       }
       return due
     },
@@ -216,7 +217,10 @@ export function createCopier(context: FollowerContext): Copier {
       if (!outline?.topology || primaryOf(outline) !== peer) return false
       await applying(context, async (apply) => {
         const standing = await readStanding(apply.connection, pool)
-        if (replicaIn(standing, region)?.status !== 'CREATING' || standing.topology) return
+        if (!isOwed(standing, region)) return
+        const own = replicaIn(standing, region) as Replica
+        // It was there once: the store of this region has been lost.
+        if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { ...own, status: 'CREATING' })
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
       })

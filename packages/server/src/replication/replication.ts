@@ -37,6 +37,8 @@ export interface ReplicationConfig {
   /** The other regions. */
   peers: Peers
   acceptKey(message: unknown): Promise<string | undefined>
+  /** Gives keys again to a region that may have lost them. */
+  offerKeys(peer: string): Promise<void>
   retention?: Partial<Retention> | undefined
   /** How often the log is trimmed. */
   trimMilliseconds?: number | undefined
@@ -79,9 +81,12 @@ export function createPeers({
 }
 
 export function createReplication(config: ReplicationConfig): Replication {
-  const { store, clock, brakes, events, region, peers, acceptKey, trimMilliseconds = TRIM_MILLISECONDS } = config
+  const { store, clock, brakes, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
-  const supplier = createSupplier({ store, clock, region, events, retention })
+  const newcomer = (peer: string): void => {
+    config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
+  }
+  const supplier = createSupplier({ store, clock, region, events, retention, newcomer })
   const follower = createFollower({ store, clock, region })
   const copier = createCopier({ store, clock, region })
   const eraser = createEraser({ store, clock, region })
@@ -204,7 +209,7 @@ export function createReplication(config: ReplicationConfig): Replication {
       prover: peers.prover,
       events,
       peers: new Set(names),
-      acceptKey,
+      acceptKey: config.acceptKey,
       status: board.status,
       signal: stopping.signal,
     }),

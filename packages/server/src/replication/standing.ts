@@ -56,7 +56,13 @@ export function isShared(standing: Standing, peer: string): boolean {
 /** Whether a region keeps what comes for the pool. */
 export function isHeld(standing: Standing, region: string): boolean {
   if (!standing.topology) return false
-  if (standing.topology.primary === region) return true
+  return standing.topology.primary === region || isReplica(standing, region)
+}
+
+/** Whether a region is to have the pool, and has nothing of it: its replica is being made, or the region has lost its store. */
+export const isOwed = (standing: Standing, region: string): boolean => !standing.topology && isReplica(standing, region)
+
+function isReplica(standing: Standing, region: string): boolean {
   const status = replicaIn(standing, region)?.status
   return status === 'CREATING' || status === 'INACTIVE' || status === 'ACTIVE'
 }

@@ -78,12 +78,15 @@ export function createSupplier({
   region,
   events,
   retention,
+  newcomer = () => {},
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
   events: Pick<Events, 'noted'>
   retention: Retention
+  /** Hears of a peer that has never been here, or has lost all that it had. */
+  newcomer?: (peer: string) => void
 }): Supplier {
   const { engine } = store
   /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
@@ -145,7 +148,8 @@ export function createSupplier({
       const gap = await gapOf(from)
       if (gap === 'went-back') await renew(gap, { from: id, above: from?.epoch ?? 0 })
       const state = await readLogState(engine)
-      if (gap && from) events.noted('follower-behind', { peer, reason: gap })
+      if (!from) newcomer(peer)
+      else if (gap) events.noted('follower-behind', { peer, reason: gap })
       return {
         type: 'hello',
         format: FORMAT,
