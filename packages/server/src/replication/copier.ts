@@ -204,8 +204,8 @@ export function createCopier(context: FollowerContext): Copier {
     listDue: async () => {
       const due: string[] = []
       const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
-      for await (const { pool, ...replica } of listReplicas(store.db)) {
-        if (replica.region !== region || copying.has(pool)) continue
+      for await (const { pool, region: of } of listReplicas(store.db)) {
+        if (of !== region || copying.has(pool)) continue
         if (isOwed(await readStanding(store.db, pool), region)) due.push(pool)
       }
       return due
