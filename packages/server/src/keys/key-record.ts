@@ -31,8 +31,6 @@ export interface MultiRegion {
   revision: number
   /** Replicas that the primary has yet to tell of the list. */
   untold: string[]
-  /** Replicas whose region has lost its store: the primary offers them the key until they have it again. */
-  lost?: string[]
 }
 
 /** `grant` tells one replica from a later one in the same region. */
@@ -41,6 +39,8 @@ export interface Replica {
   grant: string
   /** Milliseconds since the epoch; present until the other region has accepted the key. */
   creatingSince?: number
+  /** The region has lost its store: the primary offers it the key until it has it again. */
+  lost?: true
 }
 
 /** The replicas that are there. */

@@ -235,17 +235,18 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
 
   /** Tells other regions what they have not heard yet; what cannot be told now is told by a later sweep. */
   const tell = async (body: KeyRecord | RemovedKey): Promise<void> => {
-    const delivered = (to: string, message: KeyMessage): Promise<boolean> =>
+    /** The region, if it has taken the message. */
+    const reach = (to: string, message: KeyMessage): Promise<string | undefined> =>
       send(to, message).then(
-        () => true,
+        () => to,
         (error) => {
-          if (error instanceof KeyRefusedError) return false
+          if (error instanceof KeyRefusedError) return undefined
           throw error
         },
       )
     if (!isLive(body)) {
       const { id, primary, grant } = body
-      if (!(await delivered(primary, { type: 'removed', id, region, grant }))) return
+      if (!(await reach(primary, { type: 'removed', id, region, grant }))) return
       await store.write(async (tx) => {
         const present = await lockKey(tx, id)
         if (present && !isLive(present) && present.grant === grant) await tx.unset('kms-key', { pool: POOL, key: id })
@@ -254,50 +255,36 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     }
     const { id, multiRegion } = body
     if (!multiRegion) return
-    const { primary, replicas, revision, untold, lost = [] } = multiRegion
-    const reach = async (regions: readonly string[], messageFor: (to: string) => KeyMessage): Promise<string[]> => {
-      const reached = await Promise.all(regions.map((to) => delivered(to, messageFor(to))))
-      return regions.filter((_, at) => reached[at])
-    }
-    const offered = await reach(
-      lost.filter((to) => replicas.some((one) => one.region === to)),
-      (to) => offerOf(body, to, body),
-    )
-    const told = await reach(untold, () => ({
-      type: 'replicas',
-      id,
-      primary,
-      replicas: replicas.map(established),
-      revision,
-    }))
-    if (offered.length + told.length === 0) return
+    const { primary, replicas, revision, untold } = multiRegion
+    const lost = replicas.filter((one) => one.lost)
+    if (lost.length + untold.length === 0) return
+    const offered = await Promise.all(lost.map((one) => reach(one.region, offerOf(body, one, body))))
+    const list: KeyMessage = { type: 'replicas', id, primary, replicas: replicas.map(established), revision }
+    const told = await Promise.all(untold.map((to) => reach(to, list)))
     await store.write(async (tx) => {
       const present = await lockKey(tx, id)
       if (!present || !isLive(present) || !present.multiRegion) return
       // A list that has changed meanwhile is still to be told.
       const heard = present.multiRegion.revision === revision ? told : []
-      const without = (regions: readonly string[] = [], gone: readonly string[]) =>
-        regions.filter((one) => !gone.includes(one))
       await save(tx, {
         ...present,
         multiRegion: {
           ...present.multiRegion,
-          untold: without(present.multiRegion.untold, heard),
-          lost: without(present.multiRegion.lost, offered),
+          replicas: present.multiRegion.replicas.map((one) => (offered.includes(one.region) ? established(one) : one)),
+          untold: present.multiRegion.untold.filter((to) => !heard.includes(to)),
         },
       })
     })
   }
 
   /** The key, for a region that is to hold it too. */
-  const offerOf = (record: KeyRecord, to: string, draft: KeyDraft & { created: number }): KeyMessage => {
+  const offerOf = (record: KeyRecord, { grant }: Replica, draft: KeyDraft & { created: number }): KeyMessage => {
     const { primary, replicas, revision } = record.multiRegion as MultiRegion
     const { description, policy, tags, created } = draft
     return {
       type: 'replica',
       id: record.id,
-      grant: (replicas.find((one) => one.region === to) as Replica).grant,
-      ...{ created, description, policy, tags },
+      ...{ grant, created, description, policy, tags },
       primary,
       replicas: replicas.map(established),
       revision,
@@ -373,13 +360,13 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     }
   }
 
-  async function* listKeys(): AsyncGenerator<KeyRecord | RemovedKey> {
-    let after: string | undefined
+  async function* listKeys(after?: string): AsyncGenerator<KeyRecord | RemovedKey> {
+    let last = after
     for (;;) {
-      const rows = await store.list('kms-key', { pool: POOL, after, limit: PAGE })
+      const rows = await store.list('kms-key', { pool: POOL, after: last, limit: PAGE })
       for (const { body } of rows) yield parseKey(body)
       if (rows.length < PAGE) return
-      after = rows.at(-1)?.key
+      last = rows.at(-1)?.key
     }
   }
 
@@ -485,17 +472,11 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     get: async (id) => (await getOpen(id)).record,
     list: async ({ after, limit }) => {
       const found: KeyRecord[] = []
-      let last = after
-      while (found.length < limit) {
-        const rows = await store.list('kms-key', { pool: POOL, after: last, limit: PAGE })
-        for (const { body } of rows) {
-          const record = parseKey(body)
-          if (isLive(record) && record.owner === 'customer' && !isDue(record)) found.push(record)
-        }
-        if (rows.length < PAGE) break
-        last = rows.at(-1)?.key
+      for await (const record of listKeys(after)) {
+        if (found.length === limit) break
+        if (isLive(record) && record.owner === 'customer' && !isDue(record)) found.push(record)
       }
-      return found.slice(0, limit)
+      return found
     },
     enable: async (id) => {
       await change(id, (record) => {
@@ -534,7 +515,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       const replica = replicas.find((one) => one.region === to) as Replica
       const created = clock.now()
       try {
-        await send(to, offerOf(record, to, { ...draft, created }))
+        await send(to, offerOf(record, replica, { ...draft, created }))
       } catch (error) {
         await change(id, (present) => withoutReplica(present, replica) ?? present)
         throw error
@@ -616,13 +597,13 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       for await (const body of listKeys()) {
         if (!isLive(body) || body.multiRegion?.primary !== region) continue
         if (!holders(body.multiRegion).some((one) => one.region === to)) continue
-        const lost = await change(body.id, (record) => {
-          const { multiRegion } = record
-          return {
-            ...record,
-            multiRegion: multiRegion && { ...multiRegion, lost: [...new Set([...(multiRegion.lost ?? []), to])] },
-          }
-        })
+        const lost = await change(body.id, (record) => ({
+          ...record,
+          multiRegion: record.multiRegion && {
+            ...record.multiRegion,
+            replicas: record.multiRegion.replicas.map((one) => (one.region === to ? { ...one, lost: true } : one)),
+          },
+        }))
         await tell(lost)
       }
     },
