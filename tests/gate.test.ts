@@ -8,12 +8,11 @@ import {
   CreateUserPoolCommand,
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import { checkGate, type ReplicaRight } from '../packages/server/src/cognito/gate.ts'
 import { type OperationName, operationNames } from '../packages/server/src/cognito/shapes.generated.ts'
 import { REPLICA_STATUSES, type ReplicaStatus } from '../packages/server/src/store/merge.ts'
 import { engines, type Plane, type RunningRegion, startRegions } from '../testing/regions.ts'
-import { activateReplica, addReplica } from '../testing/replicas.ts'
+import { activateReplica, addReplica, createKey } from '../testing/replicas.ts'
 import { call, errorOf, type Reply } from './calls.ts'
 import { gateTable, type Right } from './gate-table.ts'
 import { type Input, wellFormed } from './inputs.ts'
@@ -130,14 +129,11 @@ for (const engine of engines) {
 
 /** A pool with a replica that is not yet turned on, a client and a user who is signed in. */
 async function peopled(plane: Plane): Promise<Input> {
-  const { secondary } = plane
-  const { cognito, kms } = plane.primary
-  const { KeyMetadata: key } = await kms.send(new CreateKeyCommand({ MultiRegion: true }))
-  await kms.send(new ReplicateKeyCommand({ KeyId: key?.KeyId, ReplicaRegion: secondary.name }))
+  const { cognito } = plane.primary
   const { UserPool } = await cognito.send(
     new CreateUserPoolCommand({
       PoolName: 'gate',
-      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: key?.Arn },
+      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: await createKey(plane) },
     }),
   )
   const UserPoolId = UserPool?.Id

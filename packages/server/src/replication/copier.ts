@@ -14,7 +14,15 @@ import {
 import type { Replica } from '../store/merge.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
-import { type Applying, applying, beginCopy, type FollowerContext, findWitness, shareStatus } from './follower.ts'
+import {
+  type Applying,
+  applying,
+  beginCopy,
+  type FollowerContext,
+  findWitness,
+  isRelaxed,
+  shareStatus,
+} from './follower.ts'
 import {
   changeFromWire,
   type Outline,
@@ -103,8 +111,6 @@ export function createCopier(context: FollowerContext): Copier {
 
   const applyPage = (copy: Copy, page: Page): Promise<{ step: Step; next: Copy }> => {
     const next = advance(copy, page)
-    // A crash takes the copy back by some pages, and its place with them. Shared facts go into this region's own log: those are kept.
-    const relaxed = copy.stage === TOMBSTONES || scopeOf(copy.stage as Kind) === 'replicated'
     const write = async (apply: Applying): Promise<{ step: Step; next: Copy }> => {
       if (!(await isCurrent(apply, copy))) return { step: 'ended', next: { ...copy, stage: COMPLETE } }
       const { connection } = apply
@@ -124,7 +130,8 @@ export function createCopier(context: FollowerContext): Copier {
       await putCopy(connection, saved)
       return { step: 'moved', next: saved }
     }
-    return applying(context, write, { relaxed })
+    // A crash takes the copy back by some pages, and its place with them.
+    return applying(context, write, { relaxed: isRelaxed(copy.stage) })
   }
 
   /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */

@@ -22,7 +22,6 @@ import {
   type Origin,
   type Place,
   type Position,
-  type WireChange,
 } from './messages.ts'
 import { isHeld, listTopologies, readStanding, replicaIn, type Standing } from './standing.ts'
 
@@ -143,7 +142,7 @@ export function createFollower(context: FollowerContext): Follower {
             if (kinds[kind].cached) touched.push({ kind, pool, key })
           }
         },
-        { relaxed: batches.every(({ changes }) => changes.every(isRelaxed)) },
+        { relaxed: batches.every(({ changes }) => changes.every(([kind]) => isRelaxed(kind))) },
       ),
 
     settle: () => store.engine.settle(),
@@ -192,8 +191,8 @@ export async function beginCopy(
   })
 }
 
-/** Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
-const isRelaxed = ([kind]: WireChange): boolean =>
+/** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
+export const isRelaxed = (kind: string): boolean =>
   !isKind(kind) || (scopeOf(kind) === 'replicated' && kind !== 'topology')
 
 interface Accepted {
