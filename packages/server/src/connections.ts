@@ -49,7 +49,7 @@ export function boundConnections(server: Server, { most, overload }: { most: num
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const name = nameOf(socket)
     idle.delete(name)
-    response.once('close', () => {
+    response.on('close', () => {
       if (!socket.destroyed) idle.set(name, socket)
     })
   })

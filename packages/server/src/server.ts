@@ -200,9 +200,9 @@ function drainable(server: HttpServer | HttpsServer): (deadline: Promise<void>) 
   server.prependListener('request', (_, response: ServerResponse) => {
     if (closing) response.shouldKeepAlive = false
     underWay.add(response)
-    response.once('close', () => {
+    response.on('close', () => {
       underWay.delete(response)
-      if (underWay.size === 0) drained.resolve()
+      if (closing && underWay.size === 0) drained.resolve()
     })
   })
   return async (deadline) => {

@@ -265,7 +265,7 @@ class Reading {
     let badValue = false
     for (const key of keys) {
       const element = input[key]
-      if (shape.keys !== undefined && failures(shape.keys, key, key.length).next().done === false) badKey = true
+      if (shape.keys !== undefined && failures(shape.keys, key, key.length).length > 0) badKey = true
       if (of.type === 'structure' || of.type === 'list' || of.type === 'map') {
         output[key] = this.value(of, element, `${path}.${key.slice(0, maximumEcho)}.member`)
       } else {
@@ -299,26 +299,31 @@ const atMost = (max: number, of: 'length' | 'value') => `Member must have ${of} 
 const matching = (pattern: string) => `Member must satisfy regular expression pattern: ${pattern}`
 const oneOf = (values: readonly string[]) => `Member must satisfy enum value set: [${values.join(', ')}]`
 
-function* failures(constraint: Constraint, text: string | undefined, size: number, of: 'length' | 'value' = 'length') {
-  const { min, max, pattern, matches } = constraint
-  if (max !== undefined && size > max) yield atMost(max, of)
-  if (min !== undefined && size < min) yield atLeast(min, of)
-  if (pattern !== undefined && text !== undefined && matches?.(text) === false) yield matching(pattern)
+function failures(
+  { min, max, pattern, matches }: Constraint,
+  text: string | undefined,
+  size: number,
+  of: 'length' | 'value' = 'length',
+): string[] {
+  const broken: string[] = []
+  if (max !== undefined && size > max) broken.push(atMost(max, of))
+  if (min !== undefined && size < min) broken.push(atLeast(min, of))
+  if (pattern !== undefined && text !== undefined && matches?.(text) === false) broken.push(matching(pattern))
+  return broken
 }
 
-function* brokenRules(shape: Checked, value: unknown): Generator<string> {
-  const { constraint, values } = shape
+function brokenRules({ constraint, values }: Checked, value: unknown): string[] {
   if (typeof value === 'string') {
-    if (values !== undefined && !values.includes(value)) yield oneOf(values)
-    if (constraint !== undefined) yield* failures(constraint, value, value.length)
-  } else if (typeof value === 'number') {
-    if (constraint !== undefined) yield* failures(constraint, undefined, value, 'value')
-  } else if (value instanceof Uint8Array && constraint !== undefined) {
-    yield* failures(constraint, undefined, value.length)
+    const broken = constraint === undefined ? [] : failures(constraint, value, value.length)
+    if (values !== undefined && !values.includes(value)) broken.unshift(oneOf(values))
+    return broken
   }
+  if (constraint === undefined) return []
+  if (typeof value === 'number') return failures(constraint, undefined, value, 'value')
+  return value instanceof Uint8Array ? failures(constraint, undefined, value.length) : []
 }
 
-const isBroken = (shape: Checked, value: unknown): boolean => brokenRules(shape, value).next().done === false
+const isBroken = (shape: Checked, value: unknown): boolean => brokenRules(shape, value).length > 0
 
 /** All rules that hold for a value: of the elements of a list or map, AWS names every rule, not only the broken ones. */
 function rules(shape: Checked): string[] {

@@ -130,14 +130,19 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
       return rows.map((raw) => toRow(kind, raw))
     },
     bodies: async (pool, wanted) => {
-      const form = wanted.map(({ kind }) => kind).join()
+      let form = ''
+      const parameters: string[] = []
+      const found: (string | undefined)[] = []
+      for (const { kind, key } of wanted) {
+        form += `${kind},`
+        parameters.push(pool, key)
+        found.push(undefined)
+      }
       let text = several.get(form)
       if (text === undefined) {
         text = bodiesQuery(pool, wanted).compile(reader).sql
         several.set(form, text)
       }
-      const parameters = wanted.flatMap(({ key }) => [pool, key])
-      const found: (string | undefined)[] = wanted.map(() => undefined)
       for (const { at, body } of await query<{ at: number; body: string }>(text, parameters)) found[at] = body
       return found
     },

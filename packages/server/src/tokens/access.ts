@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
+import { Memory } from '../memory.ts'
 import { type AccessTokenClaims, SELF_SERVICE_SCOPE } from './claims.ts'
 import { type IssuerPlace, isIssuerOf, poolOfIssuer } from './issuer.ts'
 import { isSignedBy, type ParsedJwt, parseJwt } from './jwt.ts'
@@ -42,21 +43,14 @@ export async function readAccessToken(
 /**
  * Tokens whose signature was found good, by the key that it was found good with: the same text under the same key is good
  * again, and a token comes many times in its life. A key that is replaced is another object, so nothing outlives it here. About
- * 10 MB, in two halves: when one is full the older goes as a whole, for a Map that forgets its oldest entry looks for it among those that it
- * has forgotten.
+ * 10 MB.
  */
-let recent = new Map<string, KeyObject>()
-let earlier = new Map<string, KeyObject>()
-const REMEMBERED = 10_000
+const good = new Memory<KeyObject>(10_000)
 
 function isGood(key: KeyObject, token: string, jwt: ParsedJwt): boolean {
-  if (recent.get(token) === key) return true
-  if (earlier.get(token) !== key && !isSignedBy(key, jwt)) return false
-  if (recent.size >= REMEMBERED / 2) {
-    earlier = recent
-    recent = new Map()
-  }
-  recent.set(token, key)
+  if (good.get(token) === key) return true
+  if (!isSignedBy(key, jwt)) return false
+  good.set(token, key)
   return true
 }
 

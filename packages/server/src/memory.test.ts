@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Memory } from './memory.ts'
+
+describe('a bounded memory', () => {
+  it('keeps the latest half of its capacity, and what is used among that', () => {
+    const memory = new Memory<number>(8)
+    const remembered = () => Array.from({ length: 20 }, (_, at) => at).filter((at) => memory.get(`${at}`) === at)
+    for (let at = 0; at < 20; at += 1) {
+      memory.set(`${at}`, at)
+      assert.equal(memory.get('0'), 0)
+    }
+    const latest = remembered()
+    for (const at of [0, 17, 18, 19]) assert.ok(latest.includes(at))
+    assert.ok(latest.length <= 8)
+  })
+
+  it('keeps one value for a name, the latest', () => {
+    const memory = new Memory<string>(4)
+    for (const value of ['a', 'b', 'c', 'd', 'e', 'f']) memory.set('name', value)
+    memory.set('other', 'x')
+    assert.equal(memory.get('name'), 'f')
+    assert.equal(memory.get('other'), 'x')
+    assert.equal(memory.get('none'), undefined)
+  })
+})
