@@ -3,7 +3,7 @@ import type { Store } from '../store/store.ts'
 import { accessClaims, type CommonClaims, idClaims, SELF_SERVICE_SCOPE } from './claims.ts'
 import { readStanding } from './groups.ts'
 import { type IssuerPlace, issuerOf } from './issuer.ts'
-import { signJwt } from './jwt.ts'
+import { signJwts } from './jwt.ts'
 import { canRevoke, lifetimesOf, rotates, type TokenClient } from './lifetimes.ts'
 import { type Grant, type RefreshToken, sealRefreshToken, type TokenPlace } from './refresh-token.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -77,13 +77,13 @@ export async function issueTokens(
     originJti: canRevoke(client) || rotates(client) ? grant.origin : undefined,
     standing,
   }
-  const [accessToken, idToken] = await Promise.all([
-    signJwt(
-      accessKey,
-      accessClaims(common, { jti: clock.uuid(), lifetimeSeconds: accessSeconds, scopes: grant.scopes }),
-    ),
-    signJwt(idKey, idClaims(common, { jti: clock.uuid(), lifetimeSeconds: idSeconds, attributes })),
-  ])
+  const [accessToken, idToken] = await signJwts(
+    {
+      signer: accessKey,
+      claims: accessClaims(common, { jti: clock.uuid(), lifetimeSeconds: accessSeconds, scopes: grant.scopes }),
+    },
+    { signer: idKey, claims: idClaims(common, { jti: clock.uuid(), lifetimeSeconds: idSeconds, attributes }) },
+  )
   return { accessToken, idToken, expiresInSeconds: accessSeconds }
 }
 
