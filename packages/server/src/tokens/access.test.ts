@@ -22,7 +22,8 @@ function openRegion() {
   return {
     state,
     read: (token: string) => readAccessToken(context, token),
-    issue: (more: object = {}) => signJwt({ kid: 'a', key: state.privateKey }, { ...claims, exp: 60, ...more }),
+    issue: (more: object = {}) =>
+      signJwt({ signer: { kid: 'a', key: state.privateKey }, claims: { ...claims, exp: 60, ...more } }),
   }
 }
 

@@ -25,16 +25,22 @@ const ALGORITHM = 'RSA-SHA256'
 let underWay = 0
 
 /** Signs claims with RS256 (RFC 7518 §3.3), in the thread pool. The header has `kid` and `alg` and nothing else, as Cognito's. */
-export function signJwt(signer: SigningKey, claims: object): Promise<string> {
+export function signJwt({ signer, claims }: Unsigned): Promise<string> {
   const text = textOf(signer, claims)
-  underWay += 1
   return new Promise((resolve, reject) => {
     sign(ALGORITHM, Buffer.from(text), signer.key, (error, signature) => {
       underWay -= 1
       if (error) reject(error)
       else resolve(withSignature(text, signature))
     })
+    underWay += 1
   })
+}
+
+/** Signs at once, in this thread. */
+async function signHere({ signer, claims }: Unsigned): Promise<string> {
+  const text = textOf(signer, claims)
+  return withSignature(text, sign(ALGORITHM, Buffer.from(text), signer.key))
 }
 
 /** So many pairs of tokens in a row, each with nothing else to be signed beside it, are a region at rest. */
@@ -45,13 +51,9 @@ let alone = 0
  * Signs two tokens at the same time: in the thread pool, or, in a region at rest, the second here and now. The main thread would do nothing else
  * meanwhile, and is there sooner than a second thread can be woken (docs/decisions/speed.md).
  */
-export async function signJwts(first: Unsigned, second: Unsigned): Promise<[string, string]> {
+export function signJwts(first: Unsigned, second: Unsigned): Promise<[string, string]> {
   alone = underWay === 0 ? alone + 1 : 0
-  const coming = signJwt(first.signer, first.claims)
-  if (alone < AT_REST) return Promise.all([coming, signJwt(second.signer, second.claims)])
-  const text = textOf(second.signer, second.claims)
-  const signed = withSignature(text, sign(ALGORITHM, Buffer.from(text), second.signer.key))
-  return [await coming, signed]
+  return Promise.all([signJwt(first), alone < AT_REST ? signJwt(second) : signHere(second)])
 }
 
 const textOf = ({ kid }: SigningKey, claims: object): string => `${encode({ kid, alg: 'RS256' })}.${encode(claims)}`
