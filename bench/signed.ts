@@ -19,7 +19,7 @@ export function callOf(operation: string, input: object): Exchange {
  * The same, signed for an endpoint; good for five minutes.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function signedCallOf(endpoint: string, operation: string, input: object): Exchange {
+export function signedCallOf(endpoint: string, operation: string, input: object, region = REGION): Exchange {
   const { headers, body } = callOf(operation, input)
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
   const date = time.slice(0, 8)
@@ -34,8 +34,8 @@ export function signedCallOf(endpoint: string, operation: string, input: object)
     names.join(';'),
     sha256(body),
   ].join('\n')
-  const scope = `${date}/${REGION}/cognito-idp/aws4_request`
-  const key = [date, REGION, 'cognito-idp', 'aws4_request'].reduce<Buffer>(
+  const scope = `${date}/${region}/cognito-idp/aws4_request`
+  const key = [date, region, 'cognito-idp', 'aws4_request'].reduce<Buffer>(
     hmac,
     Buffer.from(`AWS4${credentials.secretAccessKey}`),
   )
