@@ -65,7 +65,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'shapes.ts', 'clock.ts'],
+  ['errors.ts', 'shapes.ts', 'clock.ts', 'memory.ts'],
 ]
 
 /** Tables of the store's own bookkeeping, and the files that may write to them. Every other table holds replicated rows. */
