@@ -7,7 +7,7 @@ export class Memory<V> {
   #earlier = new Map<string, V>()
   readonly #half: number
 
-  /** @param capacity the most that are remembered; what was used lately among the latest half of them surely is */
+  /** @param capacity the most that are remembered; of what was set or found last, half as many surely are */
   constructor(capacity: number) {
     this.#half = Math.ceil(capacity / 2)
   }

@@ -8,6 +8,7 @@ export interface ParsedJwt {
   signature: Buffer
 }
 
+/** A private key, and the name by which others know its public one. */
 export interface SigningKey {
   kid: string
   key: KeyObject

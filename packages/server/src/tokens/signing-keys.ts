@@ -5,6 +5,7 @@ import type { PoolCipher } from '../keys/pool-keys.ts'
 import { createCache } from '../store/cache.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
+import type { SigningKey } from './jwt.ts'
 
 /** A pool has two keys: one signs ID tokens, the other access tokens. These are also the keys of their rows. */
 export const SIGNING_USES = ['id', 'access'] as const
@@ -47,7 +48,7 @@ export interface SigningKeys {
   /** The key that checks what the key named `kid` signed, and what that one signs. */
   verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
   /** The key to sign with. Throws SealBrokenError when it is not the pool's. */
-  signing(place: { pool: string; cipher: PoolCipher }, use: SigningUse): Promise<{ kid: string; key: KeyObject }>
+  signing(place: { pool: string; cipher: PoolCipher }, use: SigningUse): Promise<SigningKey>
 }
 
 const MODULUS_BITS = 2048
