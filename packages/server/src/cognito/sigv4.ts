@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
+import { Memory } from '../memory.ts'
 
 export interface SignatureRules {
   /** Secret access keys by access key id. Signing keys are remembered for as long as this object lives. */
@@ -210,7 +211,7 @@ const uriEncode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const remembered = new WeakMap<Credentials, Map<string, { secret: string; key: KeyObject }>>()
+const remembered = new WeakMap<Credentials, Memory<{ secret: string; key: KeyObject }>>()
 
 function signingKey(
   credentials: Credentials,
@@ -219,7 +220,7 @@ function signingKey(
 ): KeyObject {
   let keys = remembered.get(credentials)
   if (!keys) {
-    keys = new Map()
+    keys = new Memory(REMEMBERED_KEYS)
     remembered.set(credentials, keys)
   }
   const name = `${accessKeyId}/${date}/${region}/${service}`
@@ -227,7 +228,6 @@ function signingKey(
   if (known?.secret === secret) return known.key
   const bytes = [date, region, service, TERMINATOR].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`))
   const key = createSecretKey(bytes)
-  if (keys.size >= REMEMBERED_KEYS) keys.delete(keys.keys().next().value as string)
   keys.set(name, { secret, key })
   return key
 }
