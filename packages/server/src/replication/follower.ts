@@ -13,7 +13,7 @@ import type { Connection, Touched, TransactionOptions } from '../store/database.
 import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
-import { applyChanges, type Change, openTransaction, type Transaction } from '../store/write.ts'
+import { applyChanges, type Change, openTransaction, type Transaction, tellChanges } from '../store/write.ts'
 import {
   changeFromWire,
   type FeedBatch,
@@ -130,13 +130,20 @@ export function createFollower(context: FollowerContext): Follower {
         context,
         async ({ tx, connection, touched }) => {
           const at = Math.max(asOf ?? 0, ...batches.map((batch) => batch.at))
-          if (!(await moveCursor(connection, { peer, from, to: batches.at(-1), asOf: at })))
-            throw new CursorMovedError(peer)
-          const accepted = await accept({ peer, region }, tx, batches)
-          const taken = await applyChanges(connection, accepted.changes)
+          const [moved, standings] = await Promise.all([
+            moveCursor(connection, { peer, from, to: batches.at(-1), asOf: at }),
+            readStandings(connection, batches),
+          ])
+          if (!moved) throw new CursorMovedError(peer)
+          const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
+          if (copying.size === 0 && !changes.some(({ kind }) => kinds[kind].cached)) {
+            await tellChanges(connection, changes)
+            return
+          }
+          const taken = await applyChanges(connection, changes)
           await noteTouched(
             connection,
-            taken.filter(({ pool }) => accepted.copying.has(pool)),
+            taken.filter(({ pool }) => copying.has(pool)),
           )
           for (const { kind, pool, key } of taken) {
             if (kinds[kind].cached) touched.push({ kind, pool, key })
@@ -202,30 +209,27 @@ interface Accepted {
   copying: Set<string>
 }
 
+/** The standings of all pools that batches speak of. */
+async function readStandings(db: Connection, batches: readonly FeedBatch[]): Promise<Map<string, Standing>> {
+  const pools = new Set(batches.flatMap(({ changes }) => changes.map(([, pool]) => pool)))
+  return new Map(await Promise.all([...pools].map(async (pool) => [pool, await readStanding(db, pool)] as const)))
+}
+
 /** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
 async function accept(
-  { peer, region }: { peer: string; region: string },
+  { peer, region, standings }: { peer: string; region: string; standings: Map<string, Standing> },
   tx: Transaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
-  const known = new Map<string, Standing>()
   const accepted: Accepted = { changes: [], copying: new Set() }
-  const look = async (pool: string): Promise<Standing> => {
-    let standing = known.get(pool)
-    if (!standing) {
-      standing = await readStanding(tx.connection, pool)
-      known.set(pool, standing)
-      if (standing.copiedFrom.includes(peer)) accepted.copying.add(pool)
-    }
-    return standing
-  }
+  for (const [pool, { copiedFrom }] of standings) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
 
   for (const batch of batches) {
     for (const wire of batch.changes) {
       const change = changeFromWire(wire)
       if (!change || scopeOf(change.kind) === 'regional') continue
       const { pool, kind, key, body } = change
-      const standing = await look(pool)
+      const standing = standings.get(pool) as Standing
       if (scopeOf(kind) === 'shared') {
         if (body === null) continue
         const named = kind === 'replica' && (JSON.parse(body) as Replica).region === region

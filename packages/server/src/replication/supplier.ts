@@ -99,7 +99,7 @@ export function createSupplier({
     await store.write(async (tx) => {
       pools.length = 0
       await engine.lock(tx.connection, [RENEWAL])
-      const state = await readLogState(engine)
+      const state = await readLogState(engine, [], tx.connection)
       if (state.id !== from) return
       await renewLog(tx.connection, { id, emptied })
       await forgetFollowers(tx.connection)

@@ -148,6 +148,7 @@ export async function readTrimmed(db: Connection): Promise<number> {
 export async function readLogState(
   engine: Engine,
   positions: readonly number[] = [],
+  db: Connection = engine.reader,
 ): Promise<LogState & { marks: ReadonlyMap<number, string> }> {
   const asked = sql`
     union all select 'place', tx, max(seq), max(at), null from changes where tx in (${sql.join(positions)}) group by tx`
@@ -156,7 +157,7 @@ export async function readLogState(
       (select tx, seq, at from changes where tx < ${engine.horizonHere} order by tx desc, seq desc limit 1) as head
     ${positions.length > 0 ? asked : sql``}
     union all select name, null, null, null, value from facts where name in (${LOG}, ${TRIMMED}, ${TRIMMED_MARK})`.execute(
-    engine.reader,
+    db,
   )
   const factOf = (name: string): string | undefined => rows.find(({ what }) => what === name)?.value
   const newest = rows.find(({ what }) => what === 'head')

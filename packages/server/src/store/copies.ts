@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Connection } from './database.ts'
+import { type Connection, TOLD } from './database.ts'
 import { isKind, type Kind } from './kinds.ts'
 import type { Change } from './write.ts'
 
@@ -83,7 +83,7 @@ export async function noteTouched(
   rows: readonly { pool: string; kind: Kind; key: string }[],
 ): Promise<void> {
   for (const { pool, kind, key } of rows) {
-    await sql`
+    await sql`${TOLD}
       insert into copy_touched (pool, kind, key) values (${pool}, ${kind}, ${key})
       on conflict (pool, kind, key) do nothing`.execute(connection)
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
-import { StoreBusyError } from './database.ts'
+import { StoreBusyError, TOLD_WORD } from './database.ts'
 
 /** The connections of one process to its PostgreSQL. None of them waits for ever. */
 export interface Connections extends ConnectionPool {
@@ -65,6 +65,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   let current = 0
 
   const lasting: pg.ClientConfig = {
+    pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
     connectionTimeoutMillis: Math.min(MOST_CONNECT_MILLISECONDS, milliseconds),
@@ -83,7 +84,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
       this.on('error', () => {})
-      keepPlans(this)
+      speak(this)
     }
   }
   /** Tries each address once. */
@@ -168,18 +169,74 @@ function nameOf(text: string): string | undefined {
   return name
 }
 
+/** Refusals of statements that were told: their transaction has not been committed, whatever else is unknown. */
+const refusals = new WeakSet<object>()
+
+/** Whether the server refused a statement of a transaction, so that the commit that was sent after it did nothing. */
+export const isRefusal = (error: unknown): boolean => typeof error === 'object' && error !== null && refusals.has(error)
+
 /**
- * Keeps the plan of every statement that has parameters: making it takes the server longer than most of ours take to run. The
+ * How we speak with the server on a connection:
+ *
+ * The plan of every statement that has parameters is kept: making it takes the server longer than most of ours take to run. The
  * connections are not shared through a pooler (see lead).
+ *
+ * A statement of a transaction that is TOLD, and its BEGIN, are sent together with the next one, and answered only then. The server runs them one after
+ * the other, as it would have; what it refused comes out at that next one, which it refuses too, at the latest at COMMIT.
+ * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
-function keepPlans(client: pg.Client): void {
-  const send = client.query.bind(client) as (...call: unknown[]) => unknown
-  const keeping = (text: unknown, values: unknown, ...rest: unknown[]): unknown =>
+function speak(client: pg.Client): void {
+  const query = client.query.bind(client) as (...call: unknown[]) => Promise<pg.QueryResult>
+  const send = (text: unknown, values: unknown, ...rest: unknown[]): Promise<pg.QueryResult> =>
     typeof text === 'string' && Array.isArray(values) && values.length > 0
-      ? send({ name: nameOf(text), text, values }, ...rest)
-      : send(text, values, ...rest)
-  client.query = keeping as typeof client.query
+      ? query({ name: nameOf(text), text, values }, ...rest)
+      : query(text, values, ...rest)
+  /** What became of the statements that this transaction has told; undefined outside of one. */
+  let told: Promise<unknown>[] | undefined
+  let held = false
+
+  const tell = (text: string, values: unknown): Promise<pg.QueryResult> => {
+    if (!held) socketOf(client).cork()
+    held = true
+    told?.push(
+      send(text, values).then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    )
+    return NOTHING
+  }
+  const ask = async (text: string, values: unknown): Promise<pg.QueryResult> => {
+    const before = told ?? []
+    const ends = text === 'commit' || text === 'rollback'
+    if (ends) told = undefined
+    const asked = send(text, values)
+    if (held) socketOf(client).uncork()
+    held = false
+    const result = await asked.catch((error: unknown) => error as Error)
+    const failed = result instanceof Error
+    if ((failed || result.command === 'ROLLBACK') && text !== 'rollback') {
+      const failure = (await Promise.all(before)).find((error) => error !== undefined)
+      if (failure instanceof pg.DatabaseError) refusals.add(failure)
+      if (failure !== undefined) throw failure
+    }
+    if (failed) throw result
+    return result
+  }
+  const speaking = (text: unknown, values: unknown, ...rest: unknown[]): unknown => {
+    if (text === 'begin') {
+      told = []
+      return tell(text, values)
+    }
+    // Kysely rolls back what could not be committed; that is over already, and asking again would only hide why.
+    if (!told && text === 'rollback') return NOTHING
+    if (!told || typeof text !== 'string') return send(text, values, ...rest)
+    return text.startsWith(TOLD_WORD) ? tell(text, values) : ask(text, values)
+  }
+  client.query = speaking as typeof client.query
 }
+
+const NOTHING: Promise<pg.QueryResult> = Promise.resolve({ command: '', rowCount: null, oid: 0, rows: [], fields: [] })
 
 /** What pg-pool says when no connection became free in time. */
 const ALL_TAKEN = 'timeout exceeded when trying to connect'

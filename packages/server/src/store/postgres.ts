@@ -1,8 +1,8 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
-import { type Engine, SETTLE, type Tables, type Touched } from './database.ts'
-import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
+import { type Engine, SETTLE, type Tables, TOLD, type Touched } from './database.ts'
+import { type ConnectionSettings, isLost, isRefusal, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
 const HORIZON = sql<number>`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
@@ -78,7 +78,8 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
           const cause = reason ?? error
           const asked = RETRYABLE.has((cause as { code?: string }).code ?? '')
           // Nobody knows what became of a commit that had no answer: it is not tried again.
-          const again = asked ? attempt < ATTEMPTS : attempt === 1 && !worked && isLost(cause)
+          const undone = !worked || isRefusal(cause)
+          const again = asked ? attempt < ATTEMPTS : attempt === 1 && undone && isLost(cause)
           if (!again) throw cause
         }
       }
@@ -100,7 +101,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     lock: async (tx, names) => {
       const sorted = [...new Set(names)].sort()
-      await sql`select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
+      await sql`${TOLD}select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
         tx,
       )
     },
@@ -112,7 +113,9 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     horizonHere: HORIZON,
     announce: async (tx, touched) => {
       const list = JSON.stringify(touched)
-      await sql`select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(tx)
+      await sql`${TOLD}select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(
+        tx,
+      )
     },
     listen: async (heard) => {
       const first = Promise.withResolvers<void>()

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Clock } from '../clock.ts'
-import type { Connection, Engine, Touched } from './database.ts'
+import { type Connection, type Engine, TOLD, type Touched } from './database.ts'
 import { type IndexOf, type Kind, type KindOfScope, kinds, ONLY, scopeOf, type Topology, tableOf } from './kinds.ts'
 import { merge } from './merge.ts'
 import { countRows, findRow, findRowAndTopology, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
@@ -132,7 +132,7 @@ export async function openTransaction(
         ${body === null ? null : JSON.stringify(fields)}, ${now}) returning seq`
     if (engine.chains && body !== null) {
       const row = { pool, key, body, fields, stamp: { epoch, seq: sql`(select seq from entry)` } }
-      await upsertChunk(connection, kind, [row], 'always', sql`entry as (${entry}), `)
+      await upsertion(kind, [row], 'always', { first: sql`entry as (${entry})`, told: true }).execute(connection)
     } else {
       const { rows } = await entry.execute(connection)
       const stamp = { epoch, seq: rows[0]?.seq as number }
@@ -178,11 +178,13 @@ export async function openTransaction(
     },
     set: async (kind, draft) => {
       const fields = (draft.fields ?? {}) as Record<string, string | null>
-      await upsertRows(connection, kind, [{ ...draft, fields, stamp: UNSTAMPED }], 'always')
+      await upsertion(kind, [{ ...draft, fields, stamp: UNSTAMPED }], 'always', { told: true }).execute(connection)
       touched.push({ kind, pool: draft.pool, key: draft.key })
     },
     unset: async (kind, { pool, key }) => {
-      await sql`delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`.execute(connection)
+      await sql`${TOLD}delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`.execute(
+        connection,
+      )
       touched.push({ kind, pool, key })
     },
   }
@@ -205,25 +207,41 @@ export interface StampedRow {
  * that were newer: a removal also where there was no row to remove.
  */
 export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<Change[]> {
+  const { removals, puts } = newestOf(changes)
+  const taken: Change[] = []
+  for (const change of removals) if ((await applyRemoval(connection, change)).newer) taken.push(change)
+  for (const [kind, changes] of puts) {
+    const written = await upsertRows(connection, kind, changes, resolutionOf(kind))
+    const names = new Set(written.map(({ pool, key }) => `${pool}\n${key}`))
+    taken.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
+  }
+  return taken
+}
+
+/** The same for who does not need to know which of them were newer: only removals are waited for. */
+export async function tellChanges(connection: Connection, changes: readonly Change[]): Promise<void> {
+  const { removals, puts } = newestOf(changes)
+  for (const change of removals) await applyRemoval(connection, change)
+  for (const [kind, changes] of puts) await tellRows(connection, kind, changes, resolutionOf(kind))
+}
+
+const resolutionOf = (kind: Kind): Resolution => (scopeOf(kind) === 'shared' ? 'always' : 'newer')
+
+function newestOf(changes: readonly Change[]): { removals: Change[]; puts: Map<Kind, (Change & StampedRow)[]> } {
   const newest = new Map<string, Change>()
   for (const change of changes) {
     const name = `${change.kind}\n${change.pool}\n${change.key}`
     const other = newest.get(name)
     if (!other || !isNewer(other.stamp, change.stamp)) newest.set(name, change)
   }
-  const taken: Change[] = []
+  const removals: Change[] = []
   const puts = new Map<Kind, (Change & StampedRow)[]>()
   for (const change of newest.values()) {
     const { kind, body } = change
-    if (body !== null) puts.set(kind, [...(puts.get(kind) ?? []), { ...change, body }])
-    else if ((await applyRemoval(connection, change)).newer) taken.push(change)
+    if (body === null) removals.push(change)
+    else if (puts.get(kind)?.push({ ...change, body }) === undefined) puts.set(kind, [{ ...change, body }])
   }
-  for (const [kind, changes] of puts) {
-    const written = await upsertRows(connection, kind, changes, scopeOf(kind) === 'shared' ? 'always' : 'newer')
-    const names = new Set(written.map(({ pool, key }) => `${pool}\n${key}`))
-    taken.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
-  }
-  return taken
+  return { removals, puts }
 }
 
 /** Makes one change true here; answers whether anything is different now. */
@@ -234,7 +252,7 @@ export async function applyChange(connection: Connection, change: Change): Promi
 
 /** Writes rows as they are in the region that has the say, whatever is here. For copies alone: see replication/DESIGN.md. */
 export async function replaceRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<void> {
-  await upsertRows(connection, kind, rows, 'always')
+  await tellRows(connection, kind, rows, 'always')
 }
 
 /** Writes those rows, all of one pool, that are not here yet; answers their keys. */
@@ -309,26 +327,38 @@ function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
   }
 }
 
+/** What becomes of a row that is there already. */
+type Resolution = 'newer' | 'always' | 'absent'
+
 /** No two of the rows may have the same key. Answers those that were written. */
 async function upsertRows(
   connection: Connection,
   kind: Kind,
   rows: readonly StampedRow[],
-  when: 'newer' | 'always' | 'absent',
+  when: Resolution,
 ): Promise<Address[]> {
   const written: Address[] = []
-  for (const some of inChunks(rows)) written.push(...(await upsertChunk(connection, kind, some, when)))
+  for (const some of inChunks(rows)) written.push(...(await upsertion(kind, some, when).execute(connection)).rows)
   return written
 }
 
-/** `before`: what the statement does first; the stamps may speak of it. */
-async function upsertChunk(
+/** The same, without an answer. */
+async function tellRows(
   connection: Connection,
   kind: Kind,
+  rows: readonly StampedRow[],
+  when: Resolution,
+): Promise<void> {
+  for (const some of inChunks(rows)) await upsertion(kind, some, when, { told: true }).execute(connection)
+}
+
+/** Answers the rows that are written. `first`: what the statement does before; the stamps may speak of it. */
+function upsertion(
+  kind: Kind,
   rows: readonly (Omit<StampedRow, 'stamp'> & { stamp: { epoch: number; seq: number | RawBuilder<unknown> } })[],
-  when: 'newer' | 'always' | 'absent',
-  before: RawBuilder<unknown> = sql``,
-): Promise<Address[]> {
+  when: Resolution,
+  { first, told = false }: { first?: RawBuilder<unknown>; told?: boolean } = {},
+): RawBuilder<Address> {
   const table = sql.table(tableOf(kind))
   const names = kinds[kind].index as readonly string[]
   const data = ['body', 'epoch', 'seq', ...names.map((name) => `i_${name}`)]
@@ -358,9 +388,8 @@ async function upsertChunk(
     const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
     return sql`(${sql.join(list)})`
   })
-  const result = await sql<Address>`
-    with ${before} coming (${columns}) as (values ${sql.join(values)})
+  return sql<Address>`${told ? TOLD : sql``}
+    with ${first ? sql`${first}, ` : sql``}coming (${columns}) as (values ${sql.join(values)})
     insert into ${table} (${columns}) select ${selected} from coming where ${alive}
-    on conflict (pool, key) ${resolve} returning pool, key`.execute(connection)
-  return result.rows
+    on conflict (pool, key) ${resolve} returning pool, key`
 }

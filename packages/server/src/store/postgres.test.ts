@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { sql } from 'kysely'
+import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { ONLY } from './kinds.ts'
+import type { Store } from './store.ts'
+import type { Transaction } from './write.ts'
+
+const region = 'us-west-2'
+const pool = `${region}_told`
+
+/** What is written is sent together with the next question, and answered only then: see speak in postgres-connections.ts. */
+describe('what a transaction tells PostgreSQL', () => {
+  let opened: TestStore
+  let store: Store
+
+  before(async () => {
+    opened = await openTestStore('postgres', { clock: { now: () => 1 }, region })
+    store = opened.store
+    await store.write((tx) =>
+      tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }),
+    )
+    await store.transaction((connection) =>
+      sql`alter table row_group add constraint no_bad_key check (key not like 'bad%')`.execute(connection),
+    )
+  })
+  after(() => opened.close())
+
+  const put = (tx: Transaction, key: string): Promise<void> => tx.put('group', { pool, key, body: '{}' })
+  const isThere = async (key: string): Promise<boolean> => (await store.find('group', { pool, key })) !== undefined
+  const refusal = { code: '23514', constraint: 'no_bad_key' }
+
+  it('is there for what the transaction reads after it', async () => {
+    const found = await store.write(async (tx) => {
+      await put(tx, 'a')
+      await put(tx, 'b')
+      return [await tx.find('group', { pool, key: 'a' }), await tx.count('group', { pool })]
+    })
+    assert.equal((found[0] as { key: string }).key, 'a')
+    assert.equal(found[1], 2)
+  })
+
+  it('fails the transaction with its own reason when it ends, and leaves nothing', async () => {
+    let runs = 0
+    await assert.rejects(
+      store.write(async (tx) => {
+        runs += 1
+        await put(tx, 'before')
+        await put(tx, 'bad one')
+        await put(tx, 'behind')
+      }),
+      refusal,
+    )
+    assert.equal(runs, 1)
+    assert.deepEqual(await Promise.all(['before', 'bad one', 'behind'].map(isThere)), [false, false, false])
+  })
+
+  it('fails the next question with its own reason, not with that of the question', async () => {
+    const caught: unknown[] = []
+    await assert.rejects(
+      store.write(async (tx) => {
+        await put(tx, 'bad one')
+        for (const key of ['a', 'b']) await tx.find('group', { pool, key }).catch((error) => caught.push(error.code))
+      }),
+      refusal,
+    )
+    assert.deepEqual(caught, [refusal.code, refusal.code])
+  })
+
+  it('does not touch the transactions that come after on the same connection', async () => {
+    for (const key of ['bad one', 'one', 'bad two', 'two']) {
+      const writing = store.write((tx) => put(tx, key))
+      if (key.startsWith('bad')) await assert.rejects(writing, refusal)
+      else await writing
+    }
+    assert.deepEqual(await Promise.all(['one', 'two'].map(isThere)), [true, true])
+  })
+
+  it('is undone with a transaction that gives up', async () => {
+    const writing = store.write(async (tx) => {
+      await put(tx, 'given up')
+      throw new Error('never mind')
+    })
+    await assert.rejects(writing, /never mind/)
+    await assert.rejects(
+      store.write(async (tx) => {
+        await put(tx, 'bad one')
+        throw new Error('never mind')
+      }),
+      /never mind/,
+    )
+    assert.equal(await isThere('given up'), false)
+  })
+
+  it('is tried again elsewhere when the server, a standby by now, refuses it', async () => {
+    const standby = sql`set session characteristics as transaction read only`
+    await store.transaction((connection) => standby.execute(connection))
+    let runs = 0
+    await store.write(async (tx) => {
+      runs += 1
+      await put(tx, 'moved')
+    })
+    assert.equal(runs, 2)
+    assert.equal(await isThere('moved'), true)
+  })
+})
