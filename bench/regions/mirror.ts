@@ -21,6 +21,8 @@ export interface Mirror {
 
 const KINDS = ['user', 'alias', 'credential'] as const
 const LOOK_MILLISECONDS = 20
+/** 16 MB each. */
+const LOG_FILES = 48
 
 export async function openMirror(
   stage: Stage,
@@ -64,6 +66,18 @@ export async function openMirror(
     },
     unsubscribe,
   }
+}
+
+/**
+ * Makes a server one that has run for a while: it has files of its log that it can use again. One that was just made fills each new one with zeros, all 16 MB, while
+ * whoever commits waits. https://www.postgresql.org/docs/current/wal-configuration.html
+ */
+export async function season(region: BenchRegion): Promise<void> {
+  const url = urlOf(region)
+  for (let file = 0; file < LOG_FILES; file += 1) {
+    await query(url, `select pg_logical_emit_message(true, 'season', ''), pg_switch_wal()`)
+  }
+  await query(url, 'checkpoint')
 }
 
 function urlOf({ config: { store } }: BenchRegion): string {

@@ -94,7 +94,7 @@ export async function openPlane(
 }
 
 async function storeOnServer(stage: Stage): Promise<RegionConfigInput['store']> {
-  const server = await startPostgres({ settings: { wal_level: 'logical' } })
+  const server = await startPostgres({ settings: { wal_level: 'logical', min_wal_size: '1GB' } })
   stage.atEnd(server.stop)
   return { engine: 'postgres', url: await server.createDatabase('region') }
 }
