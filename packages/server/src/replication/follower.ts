@@ -23,7 +23,7 @@ import {
   type Place,
   type Position,
 } from './messages.ts'
-import { isHeld, listTopologies, readStanding, replicaIn, type Standing } from './standing.ts'
+import { isHeld, listTopologies, readStanding, readStandingsAndCursor, replicaIn, type Standing } from './standing.ts'
 
 /** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
 export class CursorMovedError extends Error {
@@ -130,11 +130,10 @@ export function createFollower(context: FollowerContext): Follower {
         context,
         async ({ tx, connection, touched }) => {
           const at = Math.max(asOf ?? 0, ...batches.map((batch) => batch.at))
-          const [moved, standings] = await Promise.all([
-            moveCursor(connection, { peer, from, to: batches.at(-1), asOf: at }),
-            readStandings(connection, batches),
-          ])
-          if (!moved) throw new CursorMovedError(peer)
+          const pools = new Set(batches.flatMap(({ changes }) => changes.map(([, pool]) => pool)))
+          const { standings, cursor } = await readStandingsAndCursor(connection, pools, peer)
+          if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
+          await moveCursor(connection, { peer, to: batches.at(-1), asOf: at })
           const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
           if (copying.size === 0 && !changes.some(({ kind }) => kinds[kind].cached)) {
             await tellChanges(connection, changes)
@@ -207,12 +206,6 @@ interface Accepted {
   changes: Change[]
   /** Pools that are being copied from this peer. */
   copying: Set<string>
-}
-
-/** The standings of all pools that batches speak of. */
-async function readStandings(db: Connection, batches: readonly FeedBatch[]): Promise<Map<string, Standing>> {
-  const pools = new Set(batches.flatMap(({ changes }) => changes.map(([, pool]) => pool)))
-  return new Map(await Promise.all([...pools].map(async (pool) => [pool, await readStanding(db, pool)] as const)))
 }
 
 /** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */

@@ -1,8 +1,9 @@
+import type { Cursor } from '../store/cursors.ts'
 import type { Connection } from '../store/database.ts'
 import { type Kind, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools, type Row } from '../store/rows.ts'
-import { findStandingRows } from '../store/standings.ts'
+import { findStandingRows, type StandingRows } from '../store/standings.ts'
 
 /** How regions stand to a pool, as one of them knows it. */
 export interface Standing {
@@ -16,12 +17,35 @@ export interface Standing {
 const LISTED_ROWS = 500
 
 export async function readStanding(db: Connection, pool: string): Promise<Standing> {
-  const { topology, replicas, copiedFrom } = await findStandingRows(db, pool)
-  return {
-    topology: topology === undefined ? undefined : (JSON.parse(topology) as Topology),
-    replicas: replicas.map((body) => JSON.parse(body) as Replica),
-    copiedFrom,
-  }
+  return (await readStandings(db, [pool])).get(pool) as Standing
+}
+
+/** The standings of pools, one for each. */
+export async function readStandings(db: Connection, pools: Iterable<string>): Promise<Map<string, Standing>> {
+  return standingsOf((await findStandingRows(db, [...pools])).pools)
+}
+
+/** The same, and where this region is in the log of a peer. */
+export async function readStandingsAndCursor(
+  db: Connection,
+  pools: Iterable<string>,
+  peer: string,
+): Promise<{ standings: Map<string, Standing>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
+  const found = await findStandingRows(db, [...pools], peer)
+  return { standings: standingsOf(found.pools), cursor: found.cursor }
+}
+
+function standingsOf(pools: ReadonlyMap<string, StandingRows>): Map<string, Standing> {
+  return new Map(
+    [...pools].map(([pool, { topology, replicas, copiedFrom }]) => [
+      pool,
+      {
+        topology: topology === undefined ? undefined : (JSON.parse(topology) as Topology),
+        replicas: replicas.map((body) => JSON.parse(body) as Replica),
+        copiedFrom,
+      },
+    ]),
+  )
 }
 
 /** The topologies of all pools that this region holds. */

@@ -32,7 +32,15 @@ import {
   rowToWire,
   TOMBSTONES,
 } from './messages.ts'
-import { concerns, isShared, listReplicas, listTopologies, readStanding, type Standing } from './standing.ts'
+import {
+  concerns,
+  isShared,
+  listReplicas,
+  listTopologies,
+  readStanding,
+  readStandings,
+  type Standing,
+} from './standing.ts'
 
 export interface Retention {
   /** How long a change is kept for a peer that has not acknowledged it. */
@@ -167,12 +175,8 @@ export function createSupplier({
       const reading = await readLog(engine, { after, limit: READ_CHANGES, now })
       if (reading.log !== log || reading.trimmed > after) return undefined
       // Read after the log, so that whoever is to have a change by then is seen.
-      const standings = new Map<string, Standing>()
-      for (const { changes } of reading.batches) {
-        for (const { pool } of changes) {
-          if (!standings.has(pool)) standings.set(pool, await readStanding(engine.logReader, pool))
-        }
-      }
+      const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
+      const standings = pools.size > 0 ? await readStandings(engine.logReader, pools) : new Map<string, Standing>()
       const batches: FeedBatch[] = []
       for (const { position, mark, at, changes } of reading.batches) {
         const told = changes.filter(({ kind, pool, body }) =>

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Connection } from './database.ts'
+import { type Connection, TOLD } from './database.ts'
 
 /** How far this region has followed a peer: everything in the peer's log up to `position` is applied or was passed over. */
 export interface Cursor {
@@ -44,26 +44,15 @@ export async function putCursor(connection: Connection, { peer, log, position, m
   )
 }
 
-/** Moves a cursor on (without `to` it stays where it is) and its `asOf` never back. Answers false, with nothing done, unless it was at `from`. */
+/** Moves a cursor on (without `to` it stays where it is), and its `asOf` never back. */
 export async function moveCursor(
   connection: Connection,
-  {
-    peer,
-    from,
-    to,
-    asOf = 0,
-  }: {
-    peer: string
-    from: Pick<Cursor, 'log' | 'position'>
-    to?: Pick<Cursor, 'position' | 'mark'> | undefined
-    asOf?: number
-  },
-): Promise<boolean> {
-  const { rows } = await sql`
-    update cursors set position = ${to?.position ?? from.position}, mark = coalesce(${to?.mark ?? null}, mark),
+  { peer, to, asOf }: { peer: string; to: Pick<Cursor, 'position' | 'mark'> | undefined; asOf: number },
+): Promise<void> {
+  await sql`${TOLD}
+    update cursors set position = coalesce(${to?.position ?? null}, position), mark = coalesce(${to?.mark ?? null}, mark),
       as_of = case when as_of < ${asOf} then ${asOf} else as_of end
-    where peer = ${peer} and log = ${from.log} and position = ${from.position} returning 1 as one`.execute(connection)
-  return rows.length > 0
+    where peer = ${peer}`.execute(connection)
 }
 
 export async function listFollowers(db: Connection): Promise<Follower[]> {
