@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
 
 /**
  * Time and randomness, the only place that reads either of them to decide something.
@@ -13,7 +12,7 @@ export interface Clock {
   randomBytes(size: number): Buffer
   /** A random UUID, version 4 (RFC 9562 §5.4). */
   uuid(): string
-  /** Resolves after `milliseconds`; rejects with an AbortError when the signal fires. */
+  /** Resolves after `milliseconds`; rejects with the reason of the signal (by default an AbortError) when it fires. */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -22,7 +21,19 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   randomBytes: (size) => randomBytes(size),
   uuid: () => randomUUID(),
-  wait: (milliseconds, signal) => wait(milliseconds, undefined, { signal, ref: false }),
+  wait: (milliseconds, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const abort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }, milliseconds).unref()
+      signal?.addEventListener('abort', abort, { once: true })
+    }),
 }
 
 /** A UUID of version 7 (RFC 9562 §5.7): its first 48 bits tell when it was made, in milliseconds. */

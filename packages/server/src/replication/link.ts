@@ -28,7 +28,9 @@ export interface LinkContext {
   board: Pick<StatusBoard, 'report'>
   events: Pick<Events, 'noted' | 'lag'>
   clock: Clock
-  /** Called when the cursor has moved, and when a connection is there. */
+  /** Called when a connection is there, and the peer has said from where it goes on. */
+  connected(): void
+  /** Called when the cursor has moved. */
   moved(): void
   /** Whether somebody waits for the cursor to move. */
   awaited(): Promise<boolean>
@@ -71,7 +73,7 @@ interface LinkState {
 }
 
 async function follow(
-  { peer, follower, board, events, clock, moved, awaited }: LinkContext,
+  { peer, follower, board, events, clock, connected, moved, awaited }: LinkContext,
   state: LinkState,
   signal: AbortSignal,
   greeted: () => void,
@@ -115,7 +117,7 @@ async function follow(
     Object.assign(state, { connected: true, problem: undefined, heardAt: clock.now(), ahead: now - clock.now() })
     await board.report(peer.region, { ...state })
     greeted()
-    moved()
+    connected()
 
     let { position } = hello
     let acknowledged = Number.NaN

@@ -99,6 +99,8 @@ export function createReplication(config: ReplicationConfig): Replication {
   const bell = createBell()
   /** What is to be erased or copied is in rows of kind `replica`: they are looked through when one has changed. */
   let stale = true
+  /** Whether a pool may be being copied: then the work goes on when a cursor has moved. */
+  let copying = true
   let erasing: string[] = []
   let due: string[] = []
   const forget = store.onChange((touched) => {
@@ -132,7 +134,9 @@ export function createReplication(config: ReplicationConfig): Replication {
       if (!begun) stale = true
     }
     // A page of each in turn: a large pool does not keep the small ones waiting.
-    for (const copy of await copier.listCopies()) {
+    const copies = await copier.listCopies()
+    copying = copies.length > 0
+    for (const copy of copies) {
       const peer = peers.all.get(copy.peer)
       if (!peer || signal.aborted) continue
       const step = await copier.step(copy, peer).catch((error: unknown) => error as Error)
@@ -180,7 +184,15 @@ export function createReplication(config: ReplicationConfig): Replication {
     }
   }
 
-  const awaited = async (): Promise<boolean> => (await copier.listCopies()).some(({ target }) => target !== undefined)
+  const connected = (): void => {
+    copying = true
+    bell.ring()
+  }
+  const moved = (): void => {
+    if (copying) bell.ring()
+  }
+  const awaited = async (): Promise<boolean> =>
+    copying && (await copier.listCopies()).some(({ target }) => target !== undefined)
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
@@ -192,7 +204,7 @@ export function createReplication(config: ReplicationConfig): Replication {
       const both = AbortSignal.any([signal, lease.lost])
       await Promise.all([
         ...[...peers.all.values()].map((peer) =>
-          runLink({ peer, follower, board, events, clock, moved: bell.ring, awaited }, both),
+          runLink({ peer, follower, board, events, clock, connected, moved, awaited }, both),
         ),
         workUntil(both),
         tidyUntil(both),
