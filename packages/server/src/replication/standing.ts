@@ -22,7 +22,7 @@ export async function readStanding(db: Connection, pool: string): Promise<Standi
 
 /** The standings of pools, one for each. */
 export async function readStandings(db: Connection, pools: Iterable<string>): Promise<Map<string, Standing>> {
-  return standingsOf((await findStandingRows(db, [...pools])).pools)
+  return toStandings((await findStandingRows(db, [...pools])).pools)
 }
 
 /** The same, and where this region is in the log of a peer. */
@@ -32,10 +32,11 @@ export async function readStandingsAndCursor(
   peer: string,
 ): Promise<{ standings: Map<string, Standing>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
   const found = await findStandingRows(db, [...pools], peer)
-  return { standings: standingsOf(found.pools), cursor: found.cursor }
+  return { standings: toStandings(found.pools), cursor: found.cursor }
 }
 
-function standingsOf(pools: ReadonlyMap<string, StandingRows>): Map<string, Standing> {
+/** What rows say, read. */
+export function toStandings(pools: ReadonlyMap<string, StandingRows>): Map<string, Standing> {
   return new Map(
     [...pools].map(([pool, { topology, replicas, copiedFrom }]) => [
       pool,

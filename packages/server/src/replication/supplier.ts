@@ -40,6 +40,7 @@ import {
   readStanding,
   readStandings,
   type Standing,
+  toStandings,
 } from './standing.ts'
 
 export interface Retention {
@@ -77,6 +78,8 @@ export interface Supplier {
 }
 
 const READ_CHANGES = 500
+/** More of them would be read for nothing too often. */
+const MOST_GUESSED = 8
 const LISTED_ROWS = 500
 const MOST_PAGE_ROWS = 2_000
 
@@ -97,6 +100,8 @@ export function createSupplier({
   newcomer?: (peer: string) => void
 }): Supplier {
   const { engine } = store
+  /** The pools that a peer was told of last: most likely the next ones too. */
+  const lately = new Map<string, string[]>()
   /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
   const renew = async (
     reason: string,
@@ -172,11 +177,16 @@ export function createSupplier({
 
     read: async (peer, { log, position: after }) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now })
+      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, about: lately.get(peer) ?? [] })
       if (reading.log !== log || reading.trimmed > after) return undefined
-      // Read after the log, so that whoever is to have a change by then is seen.
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
-      const standings = pools.size > 0 ? await readStandings(engine.logReader, pools) : new Map<string, Standing>()
+      // As of the log or after it, so that whoever is to have a change by then is seen.
+      const standings = toStandings(reading.standings)
+      const others = [...pools].filter((pool) => !standings.has(pool))
+      if (others.length > 0) {
+        for (const [pool, standing] of await readStandings(engine.logReader, others)) standings.set(pool, standing)
+      }
+      if (pools.size > 0) lately.set(peer, [...pools].slice(0, MOST_GUESSED))
       const batches: FeedBatch[] = []
       for (const { position, mark, at, changes } of reading.batches) {
         const told = changes.filter(({ kind, pool, body }) =>
@@ -198,8 +208,9 @@ export function createSupplier({
     inventory: async (peer, after) => {
       const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
       const rows: Inventory['rows'] = []
+      const standings = await readStandings(store.db, new Set(found.map(({ pool }) => pool)))
       for (const { pool, key, body } of found) {
-        const standing = await readStanding(store.db, pool)
+        const standing = standings.get(pool) as Standing
         const replicaRegion = (JSON.parse(body) as Replica).region
         if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }

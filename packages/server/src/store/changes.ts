@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
+import { gatherStandings, type StandingRow, type StandingRows, selectStandings } from './standings.ts'
 import type { Change } from './write.ts'
 
 /**
@@ -30,6 +31,8 @@ export interface Reading {
    * (milliseconds since the epoch).
    */
   asOf: number
+  /** How regions stood to the pools that were asked about, when the log was as it was read. */
+  standings: Map<string, StandingRows>
 }
 
 /** What is known of the log as a whole. */
@@ -61,17 +64,30 @@ interface State {
   trimmed: string | null
 }
 
+/** A row of a StandingRow among those of the log. */
+interface AboutPool {
+  tx: null
+  pool: string
+  kind: StandingRow['what']
+  body: string
+}
+
 /**
  * Reads the log after a position, whole transactions only, in an order in which nothing can appear later before what has
- * been read: the numbers of transactions, and only those below the oldest one that has not ended.
+ * been read: the numbers of transactions, and only those below the oldest one that has not ended. And with it how regions stand to some pools
+ * (MOST_ASKED at most), so that whoever can guess of which pools the log will tell needs no second question.
  */
 export async function readLog(
   engine: Engine,
-  { after, limit, now }: { after: number; limit: number; now: number },
+  { after, limit, now, about = [] }: { after: number; limit: number; now: number; about?: readonly string[] },
 ): Promise<Reading> {
   const db = engine.logReader
+  const none = sql`cast(null as bigint)`
+  const standings = sql`union all
+    select ${none}, null, null, ${none}, ${none}, pool, what, null, ${none}, told, null, ${none}
+    from (${selectStandings(about)}) as standing`
   // One statement, and so one view of all of it. Of `tx >= …` alone PostgreSQL thinks that a third of the log is meant, and reads all of it.
-  const found = await sql<State & (Raw | Record<keyof Raw, null>)>`
+  const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | AboutPool>`
     with bound as materialized (select ${engine.horizonHere} as horizon),
       state as (select
         (select min(at) from changes where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
@@ -79,9 +95,18 @@ export async function readLog(
         (select value from facts where name = ${TRIMMED}) as trimmed),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
-    select state.*, stretch.* from state left join stretch on true order by tx, seq`.execute(db)
-  let { hidden = null, log = null, trimmed = null } = found.rows[0] ?? {}
-  const rows = found.rows.filter((row) => row.tx !== null) as Raw[]
+    select state.*, stretch.* from state left join stretch on true
+    ${about.length > 0 ? standings : sql``} order by tx, seq`.execute(db)
+  const rows: Raw[] = []
+  const told: StandingRow[] = []
+  let { hidden, log, trimmed }: State = { hidden: null, log: null, trimmed: null }
+  for (const row of found.rows) {
+    if (row.tx === null && row.kind !== null) told.push({ what: row.kind, pool: row.pool, told: row.body })
+    else {
+      ;({ hidden, log, trimmed } = row as State)
+      if (row.tx !== null) rows.push(row)
+    }
+  }
   const last = rows.at(-1)
   const drained = rows.length < limit
   if (last && !drained) {
@@ -111,6 +136,7 @@ export async function readLog(
     drained,
     held: hidden !== null,
     asOf: Math.min(now, hidden ?? now),
+    standings: gatherStandings(about, told),
   }
 }
 
