@@ -96,6 +96,38 @@ for (const engine of engines) {
       assert.deepEqual(await told(PEER), [`replica ours ${PEER}`, `replica ours ${PEER}`])
     })
 
+    it('tells of many pools at once, and of each by what it is when the log is read', async () => {
+      const pools = Array.from({ length: 70 }, (_, at) => `pool ${at}`)
+      const shareAll = (status: Replica['status'], version: number) =>
+        put(async (tx) => {
+          for (const pool of pools) {
+            const body = JSON.stringify({ region: PEER, status, version } satisfies Replica)
+            await tx.share('replica', { pool, key: PEER, body })
+          }
+        })
+      await put(async (tx) => {
+        for (const pool of pools) {
+          await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: HERE, epoch: 1 }) })
+        }
+      })
+      const count = async (peer: string, kind: string): Promise<number> =>
+        (await told(peer)).filter((change) => change.startsWith(kind)).length
+      // The first time nothing is known of what the log will tell of; then some of it is.
+      for (const [status, version, topologies] of [
+        ['CREATING', 1, 70],
+        ['DELETED', 2, 0],
+        ['CREATING', 3, 70],
+      ] as const) {
+        await shareAll(status, version)
+        assert.deepEqual(await Promise.all([count(PEER, 'topology'), count(PEER, 'replica')]), [
+          topologies,
+          70 * version,
+        ])
+        assert.equal(await count(PEER, 'topology'), topologies)
+        assert.equal(await count(STRANGER, 'topology'), 0)
+      }
+    })
+
     it('moves a peer on past what does not concern it', async () => {
       await createPool('mine')
       const { log } = await supplier.hello(PEER, undefined)

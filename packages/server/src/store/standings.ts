@@ -17,10 +17,10 @@ export interface StandingRow {
   told: string
 }
 
-/** Few sizes, so that statements are few and can be kept prepared. */
-const SIZES = [1, 8, 64] as const
 /** Of so many pools one question can be asked. */
-export const MOST_ASKED = 64
+const MOST_ASKED = 64
+/** Few sizes, so that statements are few and can be kept prepared. */
+const SIZES = [1, 8, MOST_ASKED] as const
 /** No pool has this id. */
 const NOBODY = ''
 
