@@ -74,8 +74,8 @@ interface AboutPool {
 
 /**
  * Reads the log after a position, whole transactions only, in an order in which nothing can appear later before what has
- * been read: the numbers of transactions, and only those below the oldest one that has not ended. And with it how regions stand to some pools
- * (64 at most), so that whoever can guess of which pools the log will tell needs no second question.
+ * been read: the numbers of transactions, and only those below the oldest one that has not ended. And with it how regions
+ * stand to some pools (64 at most), so that whoever can guess of which pools the log will tell needs no second question.
  */
 export async function readLog(
   engine: Engine,

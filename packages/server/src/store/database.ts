@@ -35,7 +35,10 @@ export interface Engine {
   unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Lets the planner see what a table holds, when much has come into it at once. */
   analyze(table: string): Promise<void>
-  /** Takes the rows of these names for the statements of this transaction that follow: nobody else may write them before it has ended. */
+  /**
+   * Takes the rows of these names for the statements of this transaction that follow: nobody else may write them before it
+   * has ended. What is read elsewhere (outside `tx`) may be read before they are taken.
+   */
   lock(tx: Connection, names: readonly string[]): Promise<void>
   /** The number of the transaction. Changes are read in the order of these numbers. */
   transactionNumber(tx: Connection): Promise<number>
@@ -72,8 +75,9 @@ export interface Lease {
 export const TOLD_WORD = '/* told */'
 
 /**
- * Begins a statement of a transaction whose answer nobody needs: no more than a word in passing to PostgreSQL, which gets it together with the next
- * statement, and the transaction goes on at once. What goes wrong with it comes out at that next statement, at the latest when the transaction is committed.
+ * Begins a statement of a transaction whose answer nobody needs: PostgreSQL gets it together with the next statement, and
+ * the transaction goes on at once. What goes wrong with it comes out at that next statement, at the latest when the
+ * transaction is committed.
  */
 export const TOLD: RawBuilder<unknown> = sql.raw(`${TOLD_WORD} `)
 

@@ -169,6 +169,9 @@ function nameOf(text: string): string | undefined {
   return name
 }
 
+/** What is told waits for no more than this: the server may as well begin with it. */
+const MOST_HELD_BYTES = 64 * 1024
+
 /** Refusals of statements that were told: their transaction has not been committed, whatever else is unknown. */
 const refusals = new WeakSet<object>()
 
@@ -181,8 +184,9 @@ export const isRefusal = (error: unknown): boolean => typeof error === 'object' 
  * The plan of every statement that has parameters is kept: making it takes the server longer than most of ours take to run. The
  * connections are not shared through a pooler (see lead).
  *
- * A statement of a transaction that is TOLD, and its BEGIN, are sent together with the next one, and answered only then. The server runs them one after
- * the other, as it would have; what it refused comes out at that next one, which it refuses too, at the latest at COMMIT.
+ * A statement of a transaction that is TOLD, and its BEGIN, are sent together with the next one (or as soon as they are
+ * many), and nobody waits for their answers. The server runs them one after the other, as it would have; what it refused
+ * comes out at the next one that is asked, which it refuses too, at the latest at COMMIT.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
 function speak(client: pg.Client): void {
@@ -195,6 +199,10 @@ function speak(client: pg.Client): void {
   let told: Promise<unknown>[] | undefined
   let held = false
 
+  const release = (): void => {
+    if (held) socketOf(client).uncork()
+    held = false
+  }
   const tell = (text: string, values: unknown): Promise<pg.QueryResult> => {
     if (!held) socketOf(client).cork()
     held = true
@@ -204,6 +212,7 @@ function speak(client: pg.Client): void {
         (error: unknown) => error,
       ),
     )
+    if (socketOf(client).writableLength > MOST_HELD_BYTES) release()
     return NOTHING
   }
   const ask = async (text: string, values: unknown): Promise<pg.QueryResult> => {
@@ -211,8 +220,7 @@ function speak(client: pg.Client): void {
     const ends = text === 'commit' || text === 'rollback'
     if (ends) told = undefined
     const asked = send(text, values)
-    if (held) socketOf(client).uncork()
-    held = false
+    release()
     const result = await asked.catch((error: unknown) => error as Error)
     const failed = result instanceof Error
     if ((failed || result.command === 'ROLLBACK') && text !== 'rollback') {

@@ -40,6 +40,19 @@ describe('what a transaction tells PostgreSQL', () => {
     assert.equal(found[1], 2)
   })
 
+  it('may be more than is held back for the next question', async () => {
+    const body = JSON.stringify({ text: 'x'.repeat(50_000) })
+    const keys = Array.from({ length: 20 }, (_, at) => `large ${at}`)
+    await store.write(async (tx) => {
+      for (const key of keys) await tx.put('group', { pool, key, body })
+    })
+    const rows = await store.list('group', { pool, prefix: 'large', limit: 100 })
+    assert.deepEqual(
+      rows.map((row) => row.body),
+      keys.map(() => body),
+    )
+  })
+
   it('fails the transaction with its own reason when it ends, and leaves nothing', async () => {
     let runs = 0
     await assert.rejects(
