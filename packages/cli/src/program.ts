@@ -44,9 +44,14 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
 }
 
-// Pipes may still hold output: the process ends by itself once nothing is open, or soon after what failed left open.
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+const code = await main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`twinpool: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 2
 })
-if (process.exitCode !== 0) setTimeout(() => process.exit(), LAST_WORDS_MILLISECONDS).unref()
+// Pipes may still hold output, but whoever does not read it is not waited for.
+setTimeout(() => process.exit(code), LAST_WORDS_MILLISECONDS).unref()
+for (const stream of [process.stdout, process.stderr]) {
+  if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve))
+}
+// Not left to Node: taking down what a socket that never came to be has left behind, it has been seen to turn in circles.
+process.exit(code)
