@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { after, beforeEach, describe, it } from 'node:test'
-import { type LinkProxy, startLinkProxy } from './link-proxy.ts'
+import { type LinkProxy, sever, startLinkProxy } from './link-proxy.ts'
 
 const closers: (() => unknown)[] = []
 after(async () => {
@@ -148,6 +148,22 @@ describe('a link proxy', () => {
     const socket = await connectTo(orphaned.port)
     socket.resume()
     await closed(socket)
+  })
+
+  it('breaks a connection whose end is just on its way', async () => {
+    const socket = await connectTo(await startTarget((target) => target.pause()))
+    let problem: unknown
+    socket.on('error', (error) => {
+      problem = error
+    })
+    const gone = once(socket, 'close')
+    socket.end()
+    // The shutdown is asked for by then, and done in the next turn of the loop.
+    await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)))
+    assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false])
+    sever(socket)
+    await gone
+    assert.equal(problem, undefined)
   })
 
   it('refuses a delay that is none', () => {

@@ -94,8 +94,11 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
   }
 }
 
-function sever(socket: Socket): void {
-  if (socket.connecting) socket.destroy()
+/** Breaks a connection so that the other end learns of it. */
+export function sever(socket: Socket): void {
+  // While the end of a stream is on its way, libuv refuses to reset (EINVAL), and Node leaves such a socket open for ever.
+  const ending = socket.writableEnded && !socket.writableFinished
+  if (socket.connecting || ending) socket.destroy()
   else socket.resetAndDestroy()
 }
 

@@ -53,5 +53,5 @@ setTimeout(() => process.exit(code), LAST_WORDS_MILLISECONDS).unref()
 for (const stream of [process.stdout, process.stderr]) {
   if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve))
 }
-// Not left to Node: taking down what a socket that never came to be has left behind, it has been seen to turn in circles.
+// Not left to Node: over a socket that could not be closed it turns in circles here, and neither timers nor signals are heard any more.
 process.exit(code)
