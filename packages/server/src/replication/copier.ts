@@ -13,6 +13,7 @@ import {
 } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRows, type Row } from '../store/rows.ts'
+import { readStanding } from '../store/standings.ts'
 import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
 import {
   type Applying,
@@ -33,7 +34,7 @@ import {
   type Source,
   TOMBSTONES,
 } from './messages.ts'
-import { isOwed, listReplicas, readStanding, replicaIn } from './standing.ts'
+import { isOwed, listReplicas, replicaIn } from './standing.ts'
 
 export interface Copier {
   /** Pools that this region is to have and has nothing of. */

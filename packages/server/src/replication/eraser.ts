@@ -1,8 +1,9 @@
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
 import { type Kind, kindNames, kinds, scopeOf } from '../store/kinds.ts'
+import { readStanding } from '../store/standings.ts'
 import { eraseRows } from '../store/write.ts'
 import { applying, type FollowerContext, shareStatus } from './follower.ts'
-import { listReplicas, readStanding, replicaIn } from './standing.ts'
+import { listReplicas, replicaIn } from './standing.ts'
 
 export interface Eraser {
   /** Pools whose replica here is to be removed. */

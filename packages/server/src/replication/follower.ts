@@ -12,6 +12,7 @@ import { type Cursor, findCursor, moveCursor, putCursor } from '../store/cursors
 import type { Connection, Touched, TransactionOptions } from '../store/database.ts'
 import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import { readStanding, readStandingsAndCursor, type Standing } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import { applyChanges, type Change, openTransaction, type Transaction, tellChanges } from '../store/write.ts'
 import {
@@ -23,7 +24,7 @@ import {
   type Place,
   type Position,
 } from './messages.ts'
-import { isHeld, listTopologies, readStanding, readStandingsAndCursor, replicaIn, type Standing } from './standing.ts'
+import { isHeld, listTopologies, replicaIn } from './standing.ts'
 
 /** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
 export class CursorMovedError extends Error {

@@ -1,53 +1,10 @@
-import type { Cursor } from '../store/cursors.ts'
 import type { Connection } from '../store/database.ts'
 import { type Kind, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools, type Row } from '../store/rows.ts'
-import { findStandingRows, type StandingRows } from '../store/standings.ts'
-
-/** How regions stand to a pool, as one of them knows it. */
-export interface Standing {
-  /** Undefined when this region does not hold the pool. */
-  topology: Topology | undefined
-  replicas: Replica[]
-  /** The peers from which the pool is being copied. */
-  copiedFrom: string[]
-}
+import type { Standing } from '../store/standings.ts'
 
 const LISTED_ROWS = 500
-
-export async function readStanding(db: Connection, pool: string): Promise<Standing> {
-  return (await readStandings(db, [pool])).get(pool) as Standing
-}
-
-/** The standings of pools, one for each. */
-export async function readStandings(db: Connection, pools: Iterable<string>): Promise<Map<string, Standing>> {
-  return toStandings((await findStandingRows(db, [...pools])).pools)
-}
-
-/** The same, and where this region is in the log of a peer. */
-export async function readStandingsAndCursor(
-  db: Connection,
-  pools: Iterable<string>,
-  peer: string,
-): Promise<{ standings: Map<string, Standing>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
-  const found = await findStandingRows(db, [...pools], peer)
-  return { standings: toStandings(found.pools), cursor: found.cursor }
-}
-
-/** What rows say, read. */
-export function toStandings(pools: ReadonlyMap<string, StandingRows>): Map<string, Standing> {
-  return new Map(
-    [...pools].map(([pool, { topology, replicas, copiedFrom }]) => [
-      pool,
-      {
-        topology: topology === undefined ? undefined : (JSON.parse(topology) as Topology),
-        replicas: replicas.map((body) => JSON.parse(body) as Replica),
-        copiedFrom,
-      },
-    ]),
-  )
-}
 
 /** The topologies of all pools that this region holds. */
 export async function* listTopologies(db: Connection): AsyncGenerator<Topology & { pool: string }> {

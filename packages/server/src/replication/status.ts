@@ -3,9 +3,10 @@ import type { Brakes } from '../store/brakes.ts'
 import { listCopies } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
+import { readStanding } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerProblem } from './peer.ts'
-import { readStanding, replicaIn } from './standing.ts'
+import { replicaIn } from './standing.ts'
 
 /** What the process that follows a peer tells the others of its region. Times: milliseconds since the epoch. */
 export interface LinkReport {

@@ -15,6 +15,7 @@ import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts
 import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
+import { readStanding, readStandings, type Standing } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import {
   changeToWire,
@@ -32,16 +33,7 @@ import {
   rowToWire,
   TOMBSTONES,
 } from './messages.ts'
-import {
-  concerns,
-  isShared,
-  listReplicas,
-  listTopologies,
-  readStanding,
-  readStandings,
-  type Standing,
-  toStandings,
-} from './standing.ts'
+import { concerns, isShared, listReplicas, listTopologies } from './standing.ts'
 
 export interface Retention {
   /** How long a change is kept for a peer that has not acknowledged it. */
@@ -181,7 +173,7 @@ export function createSupplier({
       if (reading.log !== log || reading.trimmed > after) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // As of the log or after it, so that whoever is to have a change by then is seen.
-      const standings = toStandings(reading.standings)
+      const { standings } = reading
       const others = [...pools].filter((pool) => !standings.has(pool))
       if (others.length > 0) {
         for (const [pool, standing] of await readStandings(engine.logReader, others)) standings.set(pool, standing)

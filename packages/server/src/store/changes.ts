@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
-import { gatherStandings, type StandingRow, type StandingRows, selectStandings } from './standings.ts'
+import { gatherStandings, type Standing, type StandingRow, selectStandings } from './standings.ts'
 import type { Change } from './write.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface Reading {
    */
   asOf: number
   /** How regions stood to the pools that were asked about, when the log was as it was read. */
-  standings: Map<string, StandingRows>
+  standings: Map<string, Standing>
 }
 
 /** What is known of the log as a whole. */
@@ -83,9 +83,12 @@ export async function readLog(
 ): Promise<Reading> {
   const db = engine.logReader
   const none = sql`cast(null as bigint)`
-  const standings = sql`union all
-    select ${none}, null, null, ${none}, ${none}, pool, what, null, ${none}, told, null, ${none}
-    from (${selectStandings(about)}) as standing`
+  const standings =
+    about.length === 0
+      ? sql``
+      : sql`union all
+        select ${none}, null, null, ${none}, ${none}, pool, what, null, ${none}, told, null, ${none}
+        from (${selectStandings(about)}) as standing`
   // One statement, and so one view of all of it. Of `tx >= …` alone PostgreSQL thinks that a third of the log is meant, and reads all of it.
   const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | AboutPool>`
     with bound as materialized (select ${engine.horizonHere} as horizon),
@@ -96,7 +99,7 @@ export async function readLog(
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
     select state.*, stretch.* from state left join stretch on true
-    ${about.length > 0 ? standings : sql``} order by tx, seq`.execute(db)
+    ${standings} order by tx, seq`.execute(db)
   const rows: Raw[] = []
   const told: StandingRow[] = []
   let { hidden, log, trimmed }: State = { hidden: null, log: null, trimmed: null }

@@ -176,7 +176,7 @@ const MOST_HELD_BYTES = 64 * 1024
 const refusals = new WeakSet<object>()
 
 /** Whether the server refused a statement of a transaction, so that the commit that was sent after it did nothing. */
-export const isRefusal = (error: unknown): boolean => typeof error === 'object' && error !== null && refusals.has(error)
+export const isRefusal = (error: unknown): boolean => refusals.has(error as object)
 
 /**
  * How we speak with the server on a connection:

@@ -1,16 +1,19 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Cursor } from './cursors.ts'
 import type { Connection } from './database.ts'
-import { ONLY, tableOf } from './kinds.ts'
+import { ONLY, type Topology, tableOf } from './kinds.ts'
+import type { Replica } from './merge.ts'
 
-/** The bodies of the rows that say how regions stand to a pool, and the peers that it is being copied from. */
-export interface StandingRows {
-  topology: string | undefined
-  replicas: string[]
+/** How regions stand to a pool, as one of them knows it. */
+export interface Standing {
+  /** Undefined when this region does not hold the pool. */
+  topology: Topology | undefined
+  replicas: Replica[]
+  /** The peers from which the pool is being copied. */
   copiedFrom: string[]
 }
 
-/** One of those rows. */
+/** A row that says some of it. `told`: the body of the row, or the peer that is copied from. */
 export interface StandingRow {
   what: 'topology' | 'replica' | 'copy'
   pool: string
@@ -24,16 +27,26 @@ const SIZES = [1, 8, MOST_ASKED] as const
 /** No pool has this id. */
 const NOBODY = ''
 
-/** Reads those of some pools, and where this region is in the log of a peer, in one question as far as they fit into one. */
-export async function findStandingRows(
+export async function readStanding(db: Connection, pool: string): Promise<Standing> {
+  return (await readStandings(db, [pool])).get(pool) as Standing
+}
+
+/** The standings of pools, one for each. */
+export async function readStandings(db: Connection, pools: Iterable<string>): Promise<Map<string, Standing>> {
+  return (await readStandingsAndCursor(db, pools)).standings
+}
+
+/** The same, and where this region is in the log of a peer, in one question as far as they fit into one. */
+export async function readStandingsAndCursor(
   db: Connection,
-  pools: readonly string[],
+  pools: Iterable<string>,
   peer?: string,
-): Promise<{ pools: Map<string, StandingRows>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
+): Promise<{ standings: Map<string, Standing>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
+  const asked = [...pools]
   const found: StandingRow[] = []
   let cursor: Pick<Cursor, 'log' | 'position'> | undefined
-  for (let at = 0; at === 0 || at < pools.length; at += MOST_ASKED) {
-    const those = selectStandings(pools.slice(at, at + MOST_ASKED))
+  for (let at = 0; at === 0 || at < asked.length; at += MOST_ASKED) {
+    const those = selectStandings(asked.slice(at, at + MOST_ASKED))
     const both = sql`select what, pool, told, cast(null as bigint) as position from (${those}) as those
       union all select 'cursor', '', log, position from cursors where peer = ${peer}`
     const { rows } = await sql<StandingRow | { what: 'cursor'; told: string; position: number }>`
@@ -43,7 +56,7 @@ export async function findStandingRows(
       else found.push(row)
     }
   }
-  return { pools: gatherStandings(pools, found), cursor }
+  return { standings: gatherStandings(asked, found), cursor }
 }
 
 /** A SELECT of the rows (StandingRow) of up to MOST_ASKED pools. */
@@ -57,15 +70,16 @@ export function selectStandings(pools: readonly string[]): RawBuilder<StandingRo
     union all select 'copy', pool, peer from copies where pool in (${these})`
 }
 
-/** One for each of the pools that were asked for. */
-export function gatherStandings(pools: readonly string[], found: readonly StandingRow[]): Map<string, StandingRows> {
-  const gathered = new Map(
-    pools.map((pool): [string, StandingRows] => [pool, { topology: undefined, replicas: [], copiedFrom: [] }]),
+/** What rows say of the pools that were asked for, one standing for each. */
+export function gatherStandings(pools: readonly string[], found: readonly StandingRow[]): Map<string, Standing> {
+  const standings = new Map(
+    pools.map((pool): [string, Standing] => [pool, { topology: undefined, replicas: [], copiedFrom: [] }]),
   )
   for (const { what, pool, told } of found) {
-    const rows = gathered.get(pool) as StandingRows
-    if (what === 'topology') rows.topology = told
-    else rows[what === 'replica' ? 'replicas' : 'copiedFrom'].push(told)
+    const standing = standings.get(pool) as Standing
+    if (what === 'topology') standing.topology = JSON.parse(told) as Topology
+    else if (what === 'replica') standing.replicas.push(JSON.parse(told) as Replica)
+    else standing.copiedFrom.push(told)
   }
-  return gathered
+  return standings
 }
