@@ -11,10 +11,18 @@ import {
 import { srpSignIn } from '../testing/srp.ts'
 import type { Arena } from './arena.ts'
 import type { Outcome } from './calls.ts'
-import { emailOf, FREE_ATTRIBUTES, GROUPS, isSettled, type Person, registersOf } from './directory.ts'
+import {
+  emailOf,
+  FREE_ATTRIBUTES,
+  GROUPS,
+  isSettled,
+  type Person,
+  registersOf,
+  type SessionModel,
+} from './directory.ts'
 import { pause } from './pace.ts'
 import { ROLES, type Role } from './schedule.ts'
-import { type SessionModel, stateOf } from './sessions.ts'
+import { stateOf } from './sessions.ts'
 import { emailIn, isRight, type Seen, type SettleContext, seenOf, settle } from './settle.ts'
 
 const CONVERGENCE_MILLISECONDS = 90_000

@@ -9,12 +9,12 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { srpSignIn } from '../testing/srp.ts'
 import type { Outcome } from './calls.ts'
-import { isSettled, type Person } from './directory.ts'
+import { type Fact, isSettled, type Person, type SessionModel, type SignOut } from './directory.ts'
 import type { Disturbances } from './disturbances.ts'
 import { pause } from './pace.ts'
 import { createRandom, type Random } from './random.ts'
 import { otherRole, ROLES, type Role } from './schedule.ts'
-import { type Fact, originOf, type SessionModel, type SignOut, stateOf } from './sessions.ts'
+import { originOf, stateOf } from './sessions.ts'
 import type { SettleContext } from './settle.ts'
 
 /** How often each is tried. */

@@ -31,15 +31,7 @@ export function judgeLogs({
   disturbances: Disturbances
   journal: Journal
 }): void {
-  const explained = (at: number): boolean =>
-    ROLES.some((region) =>
-      disturbances.explains(
-        region,
-        ['cut', 'cut-one-way', 'slow', 'kill', 'restart', 'pause'],
-        at - MEMORY_MILLISECONDS,
-        at,
-      ),
-    )
+  const explained = (at: number): boolean => disturbances.troubled(at - MEMORY_MILLISECONDS, at)
   for (const region of ROLES) {
     let gaps = 0
     let begun = 0

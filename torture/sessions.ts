@@ -1,39 +1,5 @@
-import type { Person } from './directory.ts'
+import type { Fact, SessionModel } from './directory.ts'
 import type { Role } from './schedule.ts'
-
-/** The tokens of one sign-in. Times are milliseconds; `began` and `ended` of this process's clock. */
-export interface SessionModel {
-  person: Person
-  region: Role
-  rotates: boolean
-  began: number
-  ended: number
-  /** When the sign-in was complete on the clock of its region: the tokens carry it. */
-  origin: number
-  access: string
-  refresh: string
-  /** The refresh token that was used up for the present one, and where. */
-  former: { token: string; region: Role } | undefined
-  revocation: Fact | undefined
-  /** The answer to a rotation was lost: the present refresh token is not known. */
-  lost: boolean
-  busy: boolean
-}
-
-/** Something that was asked of a region; `pending` until it has answered. */
-export interface Fact {
-  region: Role
-  began: number
-  ended: number
-  outcome: 'pending' | 'done' | 'unknown'
-}
-
-/** All tokens that a person has got up to then are ended. */
-export interface SignOut extends Fact {
-  /** Between which moments what it ends began: it was made then, on the clock of its region, or asked for by a session that began later. */
-  earliest: number
-  latest: number
-}
 
 /**
  * live: every region accepts the tokens. ended: every region refuses them, once it has heard. open: either is right.

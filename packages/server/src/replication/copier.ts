@@ -43,13 +43,13 @@ export interface Copier {
   begin(pool: string, peer: string, source: Source): Promise<boolean>
   listCopies(): Promise<Copy[]>
   /**
-   * Takes a copy one step further. `waits`: for the cursor to pass its target; `ended`: nothing is left to do, or the copy has been
-   * overtaken by another.
+   * Takes a copy one step further. `waits`: for the cursor to pass its target; `ended`: nothing is left to do; `dropped`: it has been
+   * overtaken by another, or the peer shares the pool no more.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
 
-export type Step = 'moved' | 'waits' | 'ended'
+export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
 /** Past the last stage: all pages are in. */
@@ -100,7 +100,7 @@ export function createCopier(context: FollowerContext): Copier {
 
   const applyOutline = (copy: Copy, outline: Outline): Promise<Step> =>
     applying(context, async (apply) => {
-      if (!(await isCurrent(apply, copy))) return 'ended'
+      if (!(await isCurrent(apply, copy))) return 'dropped'
       const standing = await readStanding(apply.connection, copy.pool)
       const primary = standing.topology?.primary === copy.peer
       if (primary) await replaceTopology(apply, copy.pool, outline)
@@ -110,10 +110,9 @@ export function createCopier(context: FollowerContext): Copier {
       return 'moved'
     })
 
-  const applyPage = (copy: Copy, page: Page): Promise<{ step: Step; next: Copy }> => {
-    const next = advance(copy, page)
-    const write = async (apply: Applying): Promise<{ step: Step; next: Copy }> => {
-      if (!(await isCurrent(apply, copy))) return { step: 'ended', next: { ...copy, stage: COMPLETE } }
+  const applyPage = (copy: Copy, page: Page, next: Copy): Promise<Step> => {
+    const write = async (apply: Applying): Promise<Step> => {
+      if (!(await isCurrent(apply, copy))) return 'dropped'
       const { connection } = apply
       let swept = 0
       if (copy.stage === TOMBSTONES) {
@@ -127,9 +126,8 @@ export function createCopier(context: FollowerContext): Copier {
         if (scopeOf(kind) === 'shared') await mergeRows(apply, kind as KindOfScope<'shared'>, rows)
         else swept = await reconcile(apply, kind, { copy, page, rows })
       }
-      const saved = { ...next, swept: copy.swept + swept }
-      await putCopy(connection, saved)
-      return { step: 'moved', next: saved }
+      await putCopy(connection, { ...next, swept: copy.swept + swept })
+      return 'moved'
     }
     // A crash takes the copy back by some pages, and its place with them.
     return applying(context, write, { relaxed: isRelaxed(copy.stage) })
@@ -185,7 +183,7 @@ export function createCopier(context: FollowerContext): Copier {
 
   const complete = (copy: Copy): Promise<Step> =>
     applying(context, async (apply) => {
-      if (!(await isCurrent(apply, copy))) return 'ended'
+      if (!(await isCurrent(apply, copy))) return 'dropped'
       const cursor = await findCursor(apply.connection, copy.peer)
       if (!cursor || copy.target === undefined || cursor.position < copy.target) return 'waits'
       await removeCopy(apply.connection, copy)
@@ -203,7 +201,7 @@ export function createCopier(context: FollowerContext): Copier {
       const { topology } = await readStanding(apply.connection, copy.pool)
       if (topology?.primary === copy.peer) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
-      return 'ended'
+      return 'dropped'
     })
 
   return {
@@ -237,7 +235,7 @@ export function createCopier(context: FollowerContext): Copier {
 
     step: async ({ pool, peer }, source) => {
       const copy = await findCopy(store.db, { pool, peer })
-      if (!copy) return 'ended'
+      if (!copy) return 'dropped'
       if (copy.stage === COMPLETE) return complete(copy)
       if (copy.stage === OUTLINE) {
         const witness = await witnessOf(peer)
@@ -248,7 +246,7 @@ export function createCopier(context: FollowerContext): Copier {
       if (!page) return abandon(copy)
       const next = advance(copy, page)
       takeAhead(next, source)
-      const { step } = await applyPage(copy, page)
+      const step = await applyPage(copy, page, next)
       // Of a table that was small the planner thinks that any index will do; it would learn otherwise, but some time after the first calls.
       if (!page.more && copy.after !== undefined && isKind(copy.stage)) {
         await store.engine.analyze(tableOf(copy.stage)).catch(() => {})

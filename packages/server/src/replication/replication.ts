@@ -151,6 +151,7 @@ export function createReplication(config: ReplicationConfig): Replication {
         events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
         if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
       }
+      if (step === 'dropped') events.noted('copy-dropped', { pool: copy.pool, peer: copy.peer })
       if (step !== 'waits') busy = true
     }
     return busy
