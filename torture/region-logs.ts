@@ -20,7 +20,7 @@ const MEMORY_MILLISECONDS = 30_000
 
 /**
  * Reads what the regions logged: nothing may have failed or been thrown, and each copy must have a reason. A gap is explained
- * when the link was disturbed, and the log trimmed meanwhile, as the small limits of a run ask for.
+ * when a link or a clock was disturbed, and the log trimmed meanwhile, as the small limits of a run ask for.
  */
 export function judgeLogs({
   arena,
