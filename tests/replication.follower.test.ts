@@ -1,8 +1,11 @@
 /** What a follower makes of what it is sent. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { Clock } from '../packages/server/src/clock.ts'
 import { CursorMovedError, createFollower, type Follower } from '../packages/server/src/replication/follower.ts'
 import { changeToWire, type FeedBatch, FORMAT, type Hello } from '../packages/server/src/replication/messages.ts'
+import { listTouched, removeCopy } from '../packages/server/src/store/copies.ts'
+import type { Engine } from '../packages/server/src/store/database.ts'
 import { ONLY, type Topology } from '../packages/server/src/store/kinds.ts'
 import type { Replica } from '../packages/server/src/store/merge.ts'
 import type { Change } from '../packages/server/src/store/write.ts'
@@ -57,7 +60,10 @@ for (const engine of engines) {
   describe(`a follower: ${engine}`, () => {
     let mortal: MortalStore
     let follower: Follower
+    let clock: Clock
     let runs = 0
+    /** How often something was expected in place of being read. */
+    let expected = 0
 
     /** Applies what comes from a peer after the position that the follower is at. */
     const receive = async (peer: string, ...changes: Change[]): Promise<void> => {
@@ -68,12 +74,22 @@ for (const engine of engines) {
     const has = async (kind: Change['kind'], key: string): Promise<boolean> =>
       (await mortal.store.find(kind, { pool, key })) !== undefined
 
+    /** Ends the copy that the greeting began. */
+    const copied = (): Promise<void> =>
+      mortal.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
+
     beforeEach(async () => {
       runs += 1
       const dice = createDice(1)
-      const clock = createSteppedClock(dice, { now: 1_700_000_000_000 }, 0)
+      clock = createSteppedClock(dice, { now: 1_700_000_000_000 }, 0)
       mortal = await openMortalStore(engine, { clock, region: HERE, name: `twinpool_follower_${process.pid}_${runs}` })
-      follower = createFollower({ store: mortal.store, clock, region: HERE })
+      expected = 0
+      const { engine: inner } = mortal.store
+      const expect: Engine['expect'] = (tx, condition) => {
+        expected += 1
+        return inner.expect(tx, condition)
+      }
+      follower = createFollower({ store: { ...mortal.store, engine: { ...inner, expect } }, clock, region: HERE })
       // The replica is there: as after its first copy.
       await mortal.store.transaction((connection) =>
         applyChanges(connection, [
@@ -106,6 +122,48 @@ for (const engine of engines) {
       await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 13 }, first, null), CursorMovedError)
       await assert.rejects(follower.apply(PRIMARY, { log: 'older', position: 12 }, first, null), CursorMovedError)
       assert.equal(await has('user', 'ada'), false)
+    })
+
+    it('takes a second batch of a pool without asking again how the regions stand to it', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await receive(PRIMARY, put('user', 'bob', 6))
+      assert.equal(expected, 1)
+      assert.equal(await has('user', 'bob'), true)
+    })
+
+    it('takes nothing from a primary that another process of the region has replaced meanwhile', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await mortal.store.transaction((connection) =>
+        applyChanges(connection, [topology({ primary: OTHER, epoch: 2 }, 6)]),
+      )
+      await receive(PRIMARY, put('user', 'bob', 7))
+      assert.equal(await has('user', 'bob'), false)
+      await receive(OTHER, put('user', 'eve', 8, { stamp: { epoch: 2, seq: 8 } }))
+      assert.equal(await has('user', 'eve'), true)
+    })
+
+    it('notes what a batch touches when another process of the region has begun a copy meanwhile', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await createFollower({ store: mortal.store, clock, region: HERE }).restart(PRIMARY, hello(PRIMARY), [])
+      await receive(PRIMARY, put('user', 'bob', 6))
+      assert.deepEqual(
+        await listTouched(mortal.store.db, { pool, kind: 'user', after: undefined, until: undefined }),
+        new Set(['bob']),
+      )
+    })
+
+    it('takes no batch twice when another process of the region has taken it', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      const from = { log: 'log', position: 11 }
+      const other = createFollower({ store: mortal.store, clock, region: HERE })
+      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, gone('user', 'bob', 7))], null)
+      await assert.rejects(follower.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6))], null), CursorMovedError)
+      assert.equal(await has('user', 'bob'), false)
+      assert.equal((await follower.findCursor(PRIMARY))?.position, 13)
     })
 
     it('takes an address that one gives up and another takes, in whatever order a batch tells it', async () => {

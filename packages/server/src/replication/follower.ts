@@ -9,10 +9,17 @@ import {
   removeCopy,
 } from '../store/copies.ts'
 import { type Cursor, findCursor, moveCursor, putCursor } from '../store/cursors.ts'
-import type { Connection, Touched, TransactionOptions } from '../store/database.ts'
+import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
 import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import { readStanding, readStandingsAndCursor, type Standing } from '../store/standings.ts'
+import {
+  areStandings,
+  gatherStandings,
+  readStanding,
+  readToldAndCursor,
+  type Standing,
+  type StandingRow,
+} from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import { applyChanges, type Change, openTransaction, type Transaction, tellChanges } from '../store/write.ts'
 import {
@@ -84,6 +91,8 @@ export interface Follower {
 
 export function createFollower(context: FollowerContext): Follower {
   const { store, clock, region } = context
+  /** How regions stood to the pools of which a peer told last: most likely as they still do. */
+  const lately = new Map<string, Map<string, StandingRow[]>>()
 
   return {
     findCursor: (peer) => findCursor(store.db, peer),
@@ -126,31 +135,55 @@ export function createFollower(context: FollowerContext): Follower {
         }
       }),
 
-    apply: (peer, from, batches, asOf) =>
-      applying(
-        context,
-        async ({ tx, connection, touched }) => {
-          const at = Math.max(asOf ?? 0, ...batches.map((batch) => batch.at))
-          const pools = new Set(batches.flatMap(({ changes }) => changes.map(([, pool]) => pool)))
-          const { standings, cursor } = await readStandingsAndCursor(connection, pools, peer)
-          if (cursor?.log !== from.log || cursor.position !== from.position) throw new CursorMovedError(peer)
-          await moveCursor(connection, { peer, to: batches.at(-1), asOf: at })
-          const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
-          if (copying.size === 0 && !changes.some(({ kind }) => kinds[kind].cached)) {
-            await tellChanges(connection, changes)
-            return
-          }
-          const taken = await applyChanges(connection, changes)
-          await noteTouched(
-            connection,
-            taken.filter(({ pool }) => copying.has(pool)),
-          )
-          for (const { kind, pool, key } of taken) {
-            if (kinds[kind].cached) touched.push({ kind, pool, key })
-          }
-        },
-        { relaxed: batches.every(({ changes }) => changes.every(([kind]) => isRelaxed(kind))) },
-      ),
+    apply: async (peer, from, batches, asOf) => {
+      const all = batches.flatMap(({ changes }) => changes)
+      const pools = [...new Set(all.map(([, pool]) => pool))]
+      const present = [...new Set(all.map(([kind]) => kind))]
+      const relaxed = present.every(isRelaxed)
+      const plain = relaxed && !present.some(isCached)
+      const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
+
+      const attempt = (expected?: StandingRow[]): Promise<void> =>
+        applying(
+          context,
+          async ({ tx, connection, touched }) => {
+            const told = expected ?? (await readStandingsUnder(connection, { peer, ...from }, pools))
+            if (expected) await store.engine.expect(connection, areStandings(pools, expected, { peer, ...from }))
+            await moveCursor(connection, to)
+            const standings = gatherStandings(pools, told)
+            const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
+            if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
+              await tellChanges(connection, changes)
+              if (plain && !expected)
+                lately.set(
+                  peer,
+                  Map.groupBy(told, ({ pool }) => pool),
+                )
+              return
+            }
+            const taken = await applyChanges(connection, changes)
+            await noteTouched(
+              connection,
+              taken.filter(({ pool }) => copying.has(pool)),
+            )
+            for (const { kind, pool, key } of taken) {
+              if (isCached(kind)) touched.push({ kind, pool, key })
+            }
+          },
+          { relaxed },
+        )
+
+      // Of plain rows nothing has to be asked when all is as it was: then the whole transaction is one message.
+      const known = plain && pools.length <= MOST_EXPECTED ? pools.map((pool) => lately.get(peer)?.get(pool)) : []
+      if (known.length > 0 && known.every((rows) => rows !== undefined)) {
+        try {
+          return await attempt(known.flat())
+        } catch (error) {
+          if (!(error instanceof UnexpectedError)) throw error
+        }
+      }
+      await attempt()
+    },
 
     settle: () => store.engine.settle(),
   }
@@ -197,6 +230,22 @@ export async function beginCopy(
     witness,
   })
 }
+
+/** Of more pools at once it is seldom that all are known. */
+const MOST_EXPECTED = 8
+
+/** What is told of pools, read under the lock. Throws CursorMovedError unless this region is there in the log of the peer. */
+async function readStandingsUnder(
+  connection: Connection,
+  { peer, log, position }: Pick<Cursor, 'peer' | 'log' | 'position'>,
+  pools: readonly string[],
+): Promise<StandingRow[]> {
+  const { told, cursor } = await readToldAndCursor(connection, pools, peer)
+  if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
+  return told
+}
+
+const isCached = (kind: string): boolean => isKind(kind) && kinds[kind].cached
 
 /** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
 export const isRelaxed = (kind: string): boolean =>

@@ -40,6 +40,11 @@ export interface Engine {
    * has ended. What is read elsewhere (outside `tx`) may be read before they are taken.
    */
   lock(tx: Connection, names: readonly string[]): Promise<void>
+  /**
+   * Undoes the transaction, which then throws UnexpectedError, unless the condition holds for the statements of it that follow. PostgreSQL is not asked
+   * but told: what is expected of it need not be read first.
+   */
+  expect(tx: Connection, condition: RawBuilder<boolean>): Promise<void>
   /** The number of the transaction. Changes are read in the order of these numbers. */
   transactionNumber(tx: Connection): Promise<number>
   /** The same, as an expression that a statement of the transaction can contain: one question less. */
@@ -84,6 +89,14 @@ export const TOLD: RawBuilder<unknown> = sql.raw(`${TOLD_WORD} `)
 /** Changes something, and thereby has the disk waited for when it is committed. */
 export const SETTLE: RawBuilder<unknown> = sql`
   insert into facts (name, value) values ('settled', '') on conflict (name) do update set value = ''`
+
+/** Something is not as a transaction expected it; nothing of the transaction was done. */
+export class UnexpectedError extends Error {
+  constructor() {
+    super('something is not as this transaction expected it')
+    this.name = 'UnexpectedError'
+  }
+}
 
 /** Every connection to the database is taken, and stayed taken for as long as a call may wait. */
 export class StoreBusyError extends Error {

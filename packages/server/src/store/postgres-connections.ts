@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { StoreBusyError, TOLD_WORD } from './database.ts'
+import { takeTurn } from './turns.ts'
 
 /** The connections of one process to its PostgreSQL. None of them waits for ever. */
 export interface Connections extends ConnectionPool {
@@ -80,11 +81,11 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   /** Goes to the address that is preferred when it is made. */
   class Client extends pg.Client {
     readonly address = preferred
-    constructor(config?: pg.ClientConfig) {
+    constructor(config?: pg.ClientConfig & { turns?: boolean }) {
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
       this.on('error', () => {})
-      speak(this)
+      speak(this, { turns: config?.turns ?? false })
     }
   }
   /** Tries each address once. */
@@ -104,7 +105,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       }
     }
   }
-  const openPool = (config: pg.PoolConfig, mostSilence: number): ConnectionPool => {
+  const openPool = (config: pg.PoolConfig & { turns?: boolean }, mostSilence: number): ConnectionPool => {
     const pool = new pg.Pool({
       application_name: 'twinpool',
       ...config,
@@ -120,7 +121,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   }
 
   return {
-    ...openPool({ ...bounded, max: connections }, silence),
+    ...openPool({ ...bounded, max: connections, turns: true }, silence),
     openUnhurried: () => openPool({ ...lasting, max: 1 }, 0),
     openAside: () => openPool({ ...bounded, max: ASIDE, application_name: 'twinpool-log' }, silence),
     openRelaxed: () => {
@@ -188,8 +189,11 @@ export const isRefusal = (error: unknown): boolean => refusals.has(error as obje
  * many), and nobody waits for their answers. The server runs them one after the other, as it would have; what it refused
  * comes out at the next one that is asked, which it refuses too, at the latest at COMMIT.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+ *
+ * `turns`: transactions that are answered at once (all that waited for the disk are) go on one by one, and what is told to the other
+ * regions meanwhile does not wait for all of them.
  */
-function speak(client: pg.Client): void {
+function speak(client: pg.Client, { turns }: { turns: boolean }): void {
   const query = client.query.bind(client) as (...call: unknown[]) => Promise<pg.QueryResult>
   const send = (text: unknown, values: unknown, ...rest: unknown[]): Promise<pg.QueryResult> =>
     typeof text === 'string' && Array.isArray(values) && values.length > 0
@@ -222,6 +226,7 @@ function speak(client: pg.Client): void {
     const asked = send(text, values)
     release()
     const result = await asked.catch((error: unknown) => error as Error)
+    if (turns) await takeTurn()
     const failed = result instanceof Error
     if ((failed || result.command === 'ROLLBACK') && text !== 'rollback') {
       const failure = (await Promise.all(before)).find((error) => error !== undefined)

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
-import { type Engine, SETTLE, type Tables, TOLD, type Touched } from './database.ts'
+import { type Engine, SETTLE, type Tables, TOLD, type Touched, UnexpectedError } from './database.ts'
 import { type ConnectionSettings, isLost, isRefusal, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
@@ -12,6 +12,8 @@ const PAYLOAD_BYTES = 7_900
 /** deadlock_detected, serialization_failure. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
+/** Stands in the server's own log when it happens, as the text that is no number (invalid_text_representation). */
+const UNEXPECTED = 'something is not as Twinpool expected it, and is read again'
 const RELISTEN_MILLISECONDS = 250
 const LEASE = 'replication lease'
 /** How often a process that waits for the lease asks for it. */
@@ -76,6 +78,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         } catch (error) {
           // On a connection that is lost the rollback fails too, and would hide why.
           const cause = reason ?? error
+          if (isRefusal(cause) && (cause as Error).message.includes(UNEXPECTED)) throw new UnexpectedError()
           const asked = RETRYABLE.has((cause as { code?: string }).code ?? '')
           // Nobody knows what became of a commit that had no answer: it is not tried again.
           const undone = !worked || isRefusal(cause)
@@ -102,6 +105,11 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     lock: async (tx, names) => {
       const sorted = [...new Set(names)].sort()
       await sql`${TOLD}select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
+        tx,
+      )
+    },
+    expect: async (tx, condition) => {
+      await sql`${TOLD}select cast(case when ${condition} then '1' else ${sql.lit(UNEXPECTED)} end as integer)`.execute(
         tx,
       )
     },

@@ -1,7 +1,7 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
-import { type Engine, SETTLE, type Tables, type TransactionOptions } from './database.ts'
+import { type Engine, SETTLE, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
 
 /**
  * The embedded engine: one file per region, write-ahead log, and `synchronous=FULL`, so that a transaction is on the disk
@@ -52,6 +52,10 @@ export function openSqlite(file: string): Engine {
     // The statistics are given: see migrations.ts.
     analyze: async () => {},
     lock: async () => {},
+    expect: async (tx, condition) => {
+      const { rows } = await sql<{ met: number }>`select ${condition} as met`.execute(tx)
+      if (!rows[0]?.met) throw new UnexpectedError()
+    },
     transactionNumber: async (tx) => {
       const { rows } = await sql<{ seq: number }>`select seq from sqlite_sequence where name = 'changes'`.execute(tx)
       return (rows[0]?.seq ?? 0) + 1

@@ -33,30 +33,44 @@ export async function readStanding(db: Connection, pool: string): Promise<Standi
 
 /** The standings of pools, one for each. */
 export async function readStandings(db: Connection, pools: Iterable<string>): Promise<Map<string, Standing>> {
-  return (await readStandingsAndCursor(db, pools)).standings
+  const asked = [...pools]
+  return gatherStandings(asked, (await readToldAndCursor(db, asked)).told)
 }
 
-/** The same, and where this region is in the log of a peer, in one question as far as they fit into one. */
-export async function readStandingsAndCursor(
+/** What is told of pools, and where this region is in the log of a peer, in one question as far as they fit into one. */
+export async function readToldAndCursor(
   db: Connection,
-  pools: Iterable<string>,
+  pools: readonly string[],
   peer?: string,
-): Promise<{ standings: Map<string, Standing>; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
-  const asked = [...pools]
-  const found: StandingRow[] = []
+): Promise<{ told: StandingRow[]; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
+  const told: StandingRow[] = []
   let cursor: Pick<Cursor, 'log' | 'position'> | undefined
-  for (let at = 0; at === 0 || at < asked.length; at += MOST_ASKED) {
-    const those = selectStandings(asked.slice(at, at + MOST_ASKED))
+  for (let at = 0; at === 0 || at < pools.length; at += MOST_ASKED) {
+    const those = selectStandings(pools.slice(at, at + MOST_ASKED))
     const both = sql`select what, pool, told, cast(null as bigint) as position from (${those}) as those
       union all select 'cursor', '', log, position from cursors where peer = ${peer}`
     const { rows } = await sql<StandingRow | { what: 'cursor'; told: string; position: number }>`
       ${peer === undefined ? those : both}`.execute(db)
     for (const row of rows) {
       if (row.what === 'cursor') cursor = { log: row.told, position: row.position }
-      else found.push(row)
+      else told.push(row)
     }
   }
-  return { standings: gatherStandings(asked, found), cursor }
+  return { told, cursor }
+}
+
+/** Whether the rows, one at least, are all that is told of some pools (64 at most), and this region is there in the log of a peer. */
+export function areStandings(
+  pools: readonly string[],
+  told: readonly StandingRow[],
+  { peer, log, position }: Pick<Cursor, 'peer' | 'log' | 'position'>,
+): RawBuilder<boolean> {
+  const rows = sql.join(told.map(({ what, pool, told }) => sql`(${what}, ${pool}, ${told})`))
+  return sql<boolean>`(
+    exists (select 1 from cursors where peer = ${peer} and log = ${log} and position = ${position})
+    and ${told.length} = (
+      select case when count(*) = count(*) filter (where (what, pool, told) in (values ${rows})) then count(*) else -1 end
+      from (${selectStandings(pools)}) as present))`
 }
 
 /** A SELECT of the rows (StandingRow) of up to MOST_ASKED pools. */

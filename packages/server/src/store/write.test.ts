@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { sql } from 'kysely'
 import { engines } from '../../../../testing/regions.ts'
 import { openTestStore, settled, type TestStore } from '../../../../testing/stores.ts'
 import { readBatches } from './changes.ts'
+import { UnexpectedError } from './database.ts'
 import { type Kind, ONLY, type Topology } from './kinds.ts'
 import type { Store } from './store.ts'
-import { type Change, NotPrimaryError, RowExistsError, type Transaction } from './write.ts'
+import { applyChange, type Change, NotPrimaryError, RowExistsError, type Transaction } from './write.ts'
 
 const region = 'us-west-2'
 
@@ -213,6 +215,32 @@ for (const engine of engines) {
       await store.write((tx) => tx.unset('settings', { pool, key: ONLY }))
       assert.equal(await store.find('settings', { pool, key: ONLY }), undefined)
       assert.equal((await changesOf(pool)).length, logged)
+    })
+
+    it('a transaction that finds something not as it expected is undone as a whole', async () => {
+      const pool = await makePool()
+      await store.write((tx) => tx.put('user', { pool, key: 'ada', body: '{}' }))
+      const expecting = (key: string): Promise<string> =>
+        store.transaction(async (connection) => {
+          await applyChange(connection, {
+            pool,
+            kind: 'user',
+            key: 'before',
+            body: '{}',
+            fields: {},
+            stamp: { epoch: 1, seq: 1 },
+            at: now,
+          })
+          await store.engine.expect(
+            connection,
+            sql`exists (select 1 from row_user where pool = ${pool} and key = ${key})`,
+          )
+          return 'done'
+        })
+      await assert.rejects(expecting('bob'), UnexpectedError)
+      assert.equal(await store.find('user', { pool, key: 'before' }), undefined)
+      assert.equal(await expecting('ada'), 'done')
+      assert.equal((await store.find('user', { pool, key: 'before' }))?.key, 'before')
     })
 
     it('work that throws leaves nothing behind', async () => {
