@@ -154,11 +154,7 @@ export function createFollower(context: FollowerContext): Follower {
             const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await tellChanges(connection, changes)
-              if (plain && !expected)
-                lately.set(
-                  peer,
-                  Map.groupBy(told, ({ pool }) => pool),
-                )
+              if (plain && !expected) lately.set(peer, byPool(told))
               return
             }
             const taken = await applyChanges(connection, changes)
@@ -244,6 +240,8 @@ async function readStandingsUnder(
   if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
   return told
 }
+
+const byPool = (rows: StandingRow[]): Map<string, StandingRow[]> => Map.groupBy(rows, ({ pool }) => pool)
 
 const isCached = (kind: string): boolean => isKind(kind) && kinds[kind].cached
 
