@@ -190,8 +190,8 @@ export const isRefusal = (error: unknown): boolean => refusals.has(error as obje
  * comes out at the next one that is asked, which it refuses too, at the latest at COMMIT.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  *
- * `turns`: transactions that are answered at once (all that waited for the disk are) go on one by one, and what is told to the other
- * regions meanwhile does not wait for all of them.
+ * `turns`: transactions that are answered at once (all that waited for the disk are) go on a few at a time, and what is told to the
+ * other regions meanwhile does not wait for all of them.
  */
 function speak(client: pg.Client, { turns }: { turns: boolean }): void {
   const query = client.query.bind(client) as (...call: unknown[]) => Promise<pg.QueryResult>

@@ -4,20 +4,21 @@ import { takeTurn } from './turns.ts'
 
 const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-it('lets the first go on at once, and each other in a round of its own', async () => {
+it('lets four go on at once, and four others in each of the next rounds', async () => {
   const gone: number[] = []
   const go = async (number: number): Promise<void> => {
     await takeTurn()
     gone.push(number)
   }
-  const all = [1, 2, 3].map(go)
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(go)
   await Promise.resolve()
-  assert.deepEqual(gone, [1])
+  assert.deepEqual(gone, [1, 2, 3, 4])
   await round()
-  assert.deepEqual(gone, [1, 2])
+  assert.deepEqual(gone, [1, 2, 3, 4, 5, 6, 7, 8])
+  const late = go(10)
   await round()
-  assert.deepEqual(gone, [1, 2, 3])
-  await Promise.all(all)
+  assert.deepEqual(gone, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  await Promise.all([...all, late])
   await round()
   assert.equal(takeTurn(), undefined)
   await round()

@@ -1,23 +1,27 @@
+/** So many go on in one round: each round costs a look at everything that is open. */
+const GROUP = 4
+
 /**
- * Takes turns between what came at once: resolves at once for the first that asks in a round of the event loop, for each other in a round
- * of its own. Between two rounds the process does whatever else there is to do, so that it never waits for more than one of them.
+ * Takes turns between what came at once: some go on at once, the others a few in each of the next rounds of the event loop. Between
+ * two rounds the process does whatever else there is to do, so that it never waits for more than a few of them.
  */
 export function takeTurn(): Promise<void> | undefined {
-  if (free) {
-    free = false
-    setImmediate(next)
+  if (gone === 0) setImmediate(next)
+  if (gone < GROUP) {
+    gone += 1
     return undefined
   }
   return new Promise((resolve) => waiting.push(resolve))
 }
 
 const waiting: (() => void)[] = []
-let free = true
+/** In this round. */
+let gone = 0
 
 function next(): void {
-  const first = waiting.shift()
-  free = !first
-  if (!first) return
-  first()
+  const some = waiting.splice(0, GROUP)
+  gone = some.length
+  if (gone === 0) return
   setImmediate(next)
+  for (const go of some) go()
 }
