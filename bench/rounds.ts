@@ -18,8 +18,6 @@ export interface Pace {
   rounds: number
   seconds: number
   warmUpSeconds: number
-  /** Before anything is measured: a server that was just started compiles its code for thousands of calls. */
-  firstSeconds: number
 }
 
 /**

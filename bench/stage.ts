@@ -87,9 +87,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
 
   return {
     ...options,
-    pace: options.quick
-      ? { rounds: 3, seconds: 0.5, warmUpSeconds: 0.3, firstSeconds: 1.5 }
-      : { rounds: 7, seconds: 2, warmUpSeconds: 2, firstSeconds: 2 },
+    pace: options.quick ? { rounds: 3, seconds: 0.5, warmUpSeconds: 0.4 } : { rounds: 7, seconds: 2, warmUpSeconds: 2 },
     say,
     homeOf,
     profiling,

@@ -1,5 +1,4 @@
-import { measure } from '../load.ts'
-import { compare, median, type Pace, type Standing, type Subject } from '../rounds.ts'
+import { compare, type Pace, type Standing, type Subject } from '../rounds.ts'
 import type { Stage } from '../stage.ts'
 
 /** One line of the result. `ratio` is ours over theirs; of requests per second more is better, of milliseconds less. */
@@ -35,8 +34,6 @@ export async function compareAll(
 ): Promise<Measured> {
   const rows: Row[] = []
   const lines: string[][] = []
-  const usual = median(numbers)
-  for (const subject of subjects) await measure({ ...subject, connections: usual, seconds: pace.firstSeconds })
   for (const connections of numbers) {
     const standings = await compare(subjects, { connections, pace: paceFor(pace, numbers.length) })
     const [ours, ...peers] = standings as [Standing, ...Standing[]]
