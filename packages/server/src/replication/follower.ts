@@ -141,14 +141,15 @@ export function createFollower(context: FollowerContext): Follower {
       const present = [...new Set(all.map(([kind]) => kind))]
       const relaxed = present.every(isRelaxed)
       const plain = relaxed && !present.some(isCached)
+      const at = { peer, ...from }
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
       const attempt = (expected?: StandingRow[]): Promise<void> =>
         applying(
           context,
           async ({ tx, connection, touched }) => {
-            const told = expected ?? (await readStandingsUnder(connection, { peer, ...from }, pools))
-            if (expected) await store.engine.expect(connection, areStandings(pools, expected, { peer, ...from }))
+            const told = expected ?? (await readStandingsUnder(connection, at, pools))
+            if (expected) await store.engine.expect(connection, areStandings(pools, expected, at))
             await moveCursor(connection, to)
             const standings = gatherStandings(pools, told)
             const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
