@@ -1,8 +1,8 @@
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
-import { setPassword } from '../packages/server/src/identity/passwords.ts'
-import { claimAlias, insertUser, type UserDocument, type UserPlace } from '../packages/server/src/identity/user.ts'
-import type { Kind } from '../packages/server/src/store/kinds.ts'
-import { replaceRows, type StampedRow, type Transaction } from '../packages/server/src/store/write.ts'
+import { claimAlias, insertUser, type UserDocument, type UserPlace } from '@twinpool/server/internal/directory/user'
+import { setPassword } from '@twinpool/server/internal/identity/credentials/passwords'
+import type { Kind } from '@twinpool/server/internal/store/kinds'
+import { replaceRows, type StampedRow, type Transaction } from '@twinpool/server/internal/store/write'
 
 export const PASSWORD = 'Correct-Horse-7'
 const ROWS_AT_ONCE = 1_000

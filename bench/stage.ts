@@ -9,8 +9,8 @@ import {
   type CreateUserPoolCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
-import { leanFlags } from '../packages/cli/src/lean.ts'
-import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
+import { leanFlags } from 'twinpool/internal/lean'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
 import { sendOnce } from './load.ts'
 import { emailOf, fillPool, nameOf, PASSWORD } from './people.ts'
 import { freePort, mainOf, start } from './processes.ts'

@@ -16,13 +16,16 @@ export function packagesInOrder(): Package[] {
   const folders = readdirSync(join(root, 'packages'))
     .map((name) => join(root, 'packages', name))
     .filter((folder) => existsSync(join(folder, 'package.json')))
-  const manifests = folders.map((folder) => ({
-    folder,
-    ...(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      name: string
-      dependencies?: Record<string, string>
-    }),
-  }))
+  const manifests = folders
+    .map((folder) => ({
+      folder,
+      ...(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+        name: string
+        private?: boolean
+        dependencies?: Record<string, string>
+      }),
+    }))
+    .filter((manifest) => !manifest.private)
   const names = manifests.map(({ name }) => name)
   const waiting = manifests.map(({ name, folder, dependencies = {} }) => ({
     name,

@@ -2,8 +2,8 @@
  * Writes the table of operations into README.md, between its two marks. `--check`: writes nothing, exits 1 when it is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { operations } from '../packages/server/src/cognito/operations.ts'
-import type { OperationRow } from '../packages/server/src/cognito/rows.ts'
+import { operations } from '@twinpool/server/internal/cognito/operations'
+import type { OperationRow } from '@twinpool/server/internal/cognito/rows'
 
 const readme = new URL('../README.md', import.meta.url)
 const source = readFileSync(new URL('../packages/server/src/cognito/operations.ts', import.meta.url), 'utf8')

@@ -11,7 +11,7 @@
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Postgres, startPostgres } from '../packages/cli/src/postgres.ts'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
 import { handOver } from './hand-over.mjs'
 
 const root = join(import.meta.dirname, '..')
@@ -42,7 +42,7 @@ function parse(args: string[]): Wish {
 }
 
 function testFiles(words: string[]): string[] {
-  const files = globSync(['packages/*/{src,tests}/**/*.test.ts', '{tests,testing,scripts}/**/*.test.ts'], { cwd: root })
+  const files = globSync(['packages/*/src/**/*.test.ts', '{tests,scripts}/**/*.test.ts'], { cwd: root })
   return files
     .sort()
     .filter((file) => (words.length === 0 ? file !== onlyWhenNamed : words.some((word) => file.includes(word))))

@@ -18,10 +18,10 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import { createTwinpoolClient } from '@twinpool/client'
+import { type DevProcess, startDevProcess } from '@twinpool/testing/dev-plane'
+import { engines, until } from '@twinpool/testing/regions'
+import { srpSignIn } from '@twinpool/testing/srp'
 import { JwtVerifier } from 'aws-jwt-verify'
-import { type DevProcess, startDevProcess } from '../testing/dev-plane.ts'
-import { engines, until } from '../testing/regions.ts'
-import { srpSignIn } from '../testing/srp.ts'
 
 const PASSWORD = 'Correct-Horse-1'
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { type DevProcess, startDevProcess } from '../testing/dev-plane.ts'
+import { type DevProcess, startDevProcess } from '@twinpool/testing/dev-plane'
 
 const root = new URL('..', import.meta.url)
 const readme = readFileSync(new URL('README.md', root), 'utf8')

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { type RegionClients, startDevProcess } from '../testing/dev-plane.ts'
-import type { EngineName } from '../testing/regions.ts'
+import { type RegionClients, startDevProcess } from '@twinpool/testing/dev-plane'
+import type { EngineName } from '@twinpool/testing/regions'
 import type { FaultKind, Role } from './schedule.ts'
 
 /** Where a run takes place: two regions, and what can be done to them. */

@@ -8,7 +8,7 @@ import {
   ListUsersCommand,
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { srpSignIn } from '../testing/srp.ts'
+import { srpSignIn } from '@twinpool/testing/srp'
 import type { Arena } from './arena.ts'
 import type { Outcome } from './calls.ts'
 import {

@@ -7,7 +7,7 @@ import {
   InitiateAuthCommand,
   RevokeTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { srpSignIn } from '../testing/srp.ts'
+import { srpSignIn } from '@twinpool/testing/srp'
 import type { Outcome } from './calls.ts'
 import { type Fact, isSettled, type Person, type SessionModel, type SignOut } from './directory.ts'
 import type { Disturbances } from './disturbances.ts'

@@ -4,7 +4,7 @@
  * transaction. The load is made in here because an HTTP client for a thousand writes a second would take a core of the machine.
  */
 import { createRegion, readConfig } from '@twinpool/server'
-import { indexOf, lockUser, putUser, type UserPlace } from '../../packages/server/src/identity/user.ts'
+import { indexOf, lockUser, putUser, type UserPlace } from '@twinpool/server/internal/directory/user'
 import { moment } from './moment.ts'
 
 export interface WriteOrder {

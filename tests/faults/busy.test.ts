@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ListUserPoolsCommand } from '@aws-sdk/client-cognito-identity-provider'
-import { engines, type Plane, startRegions } from '../../testing/regions.ts'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 describe('a region whose connections to PostgreSQL are all taken', { skip: !engines.includes('postgres') }, () => {
   let plane: Plane

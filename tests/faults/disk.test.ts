@@ -10,8 +10,8 @@ import {
   AdminGetUserCommand,
   CreateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { until } from '../../testing/regions.ts'
-import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+import { until } from '@twinpool/testing/regions'
+import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()

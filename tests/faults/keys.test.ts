@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms'
-import { createPool, createUser } from '../../testing/pools.ts'
-import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+import { createPool, createUser } from '@twinpool/testing/pools'
+import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 describe('a key that is disabled', () => {
   let region: ServedRegion

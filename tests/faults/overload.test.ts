@@ -7,10 +7,10 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { InitiateAuthCommand } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD } from '../../testing/pools.ts'
-import { until } from '../../testing/regions.ts'
-import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
-import { call, headersOf } from '../calls.ts'
+import { call, headersOf } from '@twinpool/testing/calls'
+import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { until } from '@twinpool/testing/regions'
+import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 /** So many calls of others are timed while a fault lasts. */
 const SAMPLES = 50

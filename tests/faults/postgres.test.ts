@@ -13,10 +13,10 @@ import {
   DescribeUserPoolClientCommand,
   UpdateUserPoolClientCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { engines, freePorts, until } from '@twinpool/testing/regions'
+import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import pg from 'pg'
-import { type Postgres, startPostgres } from '../../packages/cli/src/postgres.ts'
-import { engines, freePorts, until } from '../../testing/regions.ts'
-import { type ServedRegion, serveRegion } from '../../testing/served-region.ts'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
 
 const STATEMENT_SECONDS = 1
 const KILL = `select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name ~ '^twinpool'`

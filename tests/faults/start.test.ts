@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { freePorts } from '../../testing/regions.ts'
-import { MASTER_KEY, NotServedError, type ServedOptions, serveRegion } from '../../testing/served-region.ts'
+import { freePorts } from '@twinpool/testing/regions'
+import { MASTER_KEY, NotServedError, type ServedOptions, serveRegion } from '@twinpool/testing/served-region'
 
 /** Starts a region that cannot start; answers its last words. */
 async function lastWords(options: ServedOptions): Promise<string> {

@@ -10,10 +10,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { steps } from '@twinpool/server/internal/store/migrations'
+import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { serveRegion } from '@twinpool/testing/served-region'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
-import { steps } from '../../packages/server/src/store/migrations.ts'
-import { createClient, createPool, createUser, PASSWORD } from '../../testing/pools.ts'
-import { serveRegion } from '../../testing/served-region.ts'
 
 const version = steps.length
 const target = join(import.meta.dirname, `schema-${version}`)

@@ -17,8 +17,8 @@ import {
   ListUserPoolsCommand,
   SignUpCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { nextPort, type Ready } from '../../../../testing/dev-plane.ts'
-import { until } from '../../../../testing/regions.ts'
+import { nextPort, type Ready } from '@twinpool/testing/dev-plane'
+import { until } from '@twinpool/testing/regions'
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 

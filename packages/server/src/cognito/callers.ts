@@ -1,9 +1,9 @@
+import type { Context } from '../context.ts'
+import type { Client, Pool } from '../directory/pool.ts'
+import { findUserBySub, type User, type UserPlace } from '../directory/user.ts'
 import { CognitoError } from '../errors.ts'
-import { checkAccessToken } from '../identity/access.ts'
-import type { Context } from '../identity/context.ts'
-import type { Client, Pool } from '../identity/pool.ts'
+import { checkAccessToken } from '../identity/sessions/access.ts'
 import { invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
-import { findUserBySub, type User, type UserPlace } from '../identity/user.ts'
 import { readAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 

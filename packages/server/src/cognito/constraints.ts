@@ -5,7 +5,7 @@
  * A pattern is kept in AWS's words, because messages repeat it. What it means is a JavaScript regular expression of the whole
  * value; where that would take more than linear time, or where the service accepts more than it says, `means` says so.
  */
-import type { Constraint, Constraints, Enums } from '../shapes.ts'
+import type { Constraint, Constraints, Enums } from '../aws/shapes.ts'
 
 const { raw } = String
 

@@ -1,6 +1,6 @@
-import type { Context } from '../identity/context.ts'
+import type { ReplicaRight } from '../admission/gate.ts'
+import type { Context } from '../context.ts'
 import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall } from './callers.ts'
-import type { ReplicaRight } from './gate.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
 

@@ -1,4 +1,4 @@
-import type { InputOf, OutputOf } from '../shapes.ts'
+import type { InputOf, OutputOf } from '../aws/shapes.ts'
 import type { OperationName } from './shapes.generated.ts'
 
 // Types only: the SDK is a development dependency, and nothing of it is loaded.

@@ -1,5 +1,5 @@
+import { model, validateShape } from '../aws/shapes.ts'
 import { CognitoError } from '../errors.ts'
-import { model, validateShape } from '../shapes.ts'
 import { constraints, enumAdditions, sensitiveMembers, unconstrained } from './constraints.ts'
 import { enums, type OperationName, operations, structures } from './shapes.generated.ts'
 import type { Input } from './types.ts'

@@ -1,4 +1,4 @@
-import type { Context } from '../identity/context.ts'
+import type { Context } from '../context.ts'
 
 export interface Health {
   status: 'ok' | 'failing'

@@ -1,7 +1,7 @@
+import type { Context } from '../context.ts'
+import type { UserPlace } from '../directory/user.ts'
 import { CognitoError } from '../errors.ts'
 import { SealBrokenError } from '../keys/pool-keys.ts'
-import type { Context } from './context.ts'
-import type { UserPlace } from './user.ts'
 
 /** As documented for ListUsers; the other lists follow it. */
 const LIFETIME_MILLISECONDS = 3_600_000

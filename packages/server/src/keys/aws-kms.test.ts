@@ -28,7 +28,7 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { getRequestListener } from '@hono/node-server'
-import { credentials, engines, type Plane, startRegions, until } from '../../../../testing/regions.ts'
+import { credentials, engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import { systemClock } from '../clock.ts'
 import { type AwsKms, type AwsKmsConfig, createAwsKms } from './aws-kms.ts'
 import { KeyUnavailableError } from './provider.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, test } from 'node:test'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../clock.ts'
 import { KeyExchangeError, type SealedKeyMessage } from './key-exchange.ts'
 import { KeyRefusedError } from './key-record.ts'

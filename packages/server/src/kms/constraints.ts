@@ -2,7 +2,7 @@
  * Lengths, ranges and patterns of the KMS inputs, which the JavaScript SDK does not ship. Kept by hand, from the API
  * reference (https://docs.aws.amazon.com/kms/latest/APIReference/); enum values come from the SDK.
  */
-import type { Constraint, Constraints } from '../shapes.ts'
+import type { Constraint, Constraints } from '../aws/shapes.ts'
 
 const { raw } = String
 

@@ -25,9 +25,9 @@ import {
   ReplicateKeyCommand,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
+import { checkSignature } from '../aws/sigv4.ts'
 import { systemClock } from '../clock.ts'
-import { checkSignature } from '../cognito/sigv4.ts'
 import { KeyExchangeError } from '../keys/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from '../keys/local-key-ring.ts'
 import { dispatchKms, type KmsRequest } from './dispatch.ts'

@@ -1,4 +1,4 @@
-import { model, validateShape } from '../shapes.ts'
+import { model, validateShape } from '../aws/shapes.ts'
 import { constraints, sensitiveMembers } from './constraints.ts'
 import { KmsError } from './errors.ts'
 import { enums, type OperationName, operations, structures } from './shapes.generated.ts'

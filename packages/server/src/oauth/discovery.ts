@@ -1,7 +1,7 @@
 import { Hono, type Context as HonoContext } from 'hono'
 import { cors } from 'hono/cors'
-import type { Context } from '../identity/context.ts'
-import type { Pool } from '../identity/pool.ts'
+import type { Context } from '../context.ts'
+import type { Pool } from '../directory/pool.ts'
 import { isPoolId, issuerOf } from '../tokens/issuer.ts'
 import { readJwks } from './jwks.ts'
 

@@ -1,4 +1,4 @@
-import type { Context } from '../identity/context.ts'
+import type { Context } from '../context.ts'
 import type { PublishedKey } from '../tokens/signing-keys.ts'
 
 /** The keys that check a pool's tokens (RFC 7517 §5); undefined when this region does not hold the pool. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { engines } from '@twinpool/testing/regions'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
-import { engines } from '../../../../testing/regions.ts'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
 import { type Brakes, createBrakes } from './brakes.ts'
 import type { Engine } from './database.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
-import { openTestStore, type TestStore } from '../../../../testing/stores.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
 import type { Transaction } from './write.ts'

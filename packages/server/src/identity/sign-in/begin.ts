@@ -1,7 +1,7 @@
 import type { AuthFlowType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
 import { CognitoError } from '../../errors.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
-import type { Context } from '../context.ts'
 import { allowsFlow, type FlowRight } from './flows.ts'
 import { signInByPassword } from './password.ts'
 import { refreshByFlow, refreshByToken } from './refresh.ts'

@@ -1,6 +1,9 @@
+import type { Context } from '../../context.ts'
+import { findUserBySub, lockUser, putUser, type User } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import { NotPrimaryError } from '../../store/write.ts'
-import { aliasExists, moveAliases, withAliasError } from '../aliases.ts'
+import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
+import { aliasExists, moveAliases, withAliasError } from '../users/aliases.ts'
 import {
   type Attributes,
   checkRequired,
@@ -8,10 +11,7 @@ import {
   readNewAttributes,
   requiredAttributes,
   withChanges,
-} from '../attributes.ts'
-import type { Context } from '../context.ts'
-import { checkPasswordPolicy, setPassword } from '../passwords.ts'
-import { findUserBySub, lockUser, putUser, type User } from '../user.ts'
+} from '../users/attributes.ts'
 import { checkMaySignIn, nextStep } from './next-step.ts'
 import { readUsername, requireParameter } from './parameters.ts'
 import { isNameOf } from './person.ts'

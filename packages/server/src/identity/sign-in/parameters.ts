@@ -1,5 +1,5 @@
 import { CognitoError } from '../../errors.ts'
-import { checkSecretHash } from '../secret-hash.ts'
+import { checkSecretHash } from '../clients/secret-hash.ts'
 import type { Parameters, SignInPlace } from './step.ts'
 
 /** Throws InvalidParameterException when the parameter is missing. */

@@ -1,7 +1,7 @@
+import type { Context } from '../../context.ts'
+import { findUser, normalize, type User } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
-import type { Context } from '../context.ts'
-import { hidesExistence } from '../existence.ts'
-import { findUser, normalize, type User } from '../user.ts'
+import { hidesExistence } from '../users/existence.ts'
 import { passwordResetRequired, userIsDisabled } from './next-step.ts'
 import type { SignInPlace } from './step.ts'
 

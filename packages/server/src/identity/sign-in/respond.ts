@@ -1,5 +1,5 @@
+import type { Context } from '../../context.ts'
 import { CognitoError } from '../../errors.ts'
-import type { Context } from '../context.ts'
 import { tellingFailure } from './begin.ts'
 import { answerNewPassword } from './new-password.ts'
 import { answerPasswordVerifier } from './srp.ts'

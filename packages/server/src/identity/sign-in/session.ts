@@ -1,9 +1,9 @@
+import type { Context } from '../../context.ts'
+import type { UserPlace } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import { type Purpose, SealBrokenError } from '../../keys/pool-keys.ts'
 import { isPoolId } from '../../tokens/issuer.ts'
-import type { Context } from '../context.ts'
-import type { SrpState } from '../srp.ts'
-import type { UserPlace } from '../user.ts'
+import type { SrpState } from '../credentials/srp.ts'
 import type { ChallengeName, SignInPlace } from './step.ts'
 
 /** What the next step of a sign-in must know. `expires` is ms since the epoch. */

@@ -1,5 +1,5 @@
-import type { Client } from '../pool.ts'
-import type { UserPlace } from '../user.ts'
+import type { Client } from '../../directory/pool.ts'
+import type { UserPlace } from '../../directory/user.ts'
 
 /** Where somebody signs in. */
 export interface SignInPlace extends UserPlace {

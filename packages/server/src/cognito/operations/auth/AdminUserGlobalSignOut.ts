@@ -1,5 +1,5 @@
-import { signOutEverywhere } from '../../../identity/sign-out.ts'
-import { getUser } from '../../../identity/user.ts'
+import { getUser } from '../../../directory/user.ts'
+import { signOutEverywhere } from '../../../identity/sessions/sign-out.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { signOutEverywhere } from '../../../identity/sign-out.ts'
+import { signOutEverywhere } from '../../../identity/sessions/sign-out.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { revokeToken } from '../../../identity/revoke-token.ts'
+import { revokeToken } from '../../../identity/sessions/revoke-token.ts'
 import type { ClientCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

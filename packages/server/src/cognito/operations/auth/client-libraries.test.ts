@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import {
   AuthenticationDetails,
   CognitoUser,
@@ -8,8 +10,6 @@ import {
 } from 'amazon-cognito-identity-js'
 import { Amplify } from 'aws-amplify'
 import { fetchAuthSession, getCurrentUser, signIn, signOut } from 'aws-amplify/auth'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
 
 for (const engine of engines) {
   describe(`client libraries on ${engine}`, () => {

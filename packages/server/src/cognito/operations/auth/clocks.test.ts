@@ -9,8 +9,8 @@ import {
   GlobalSignOutCommand,
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, type RunningRegion, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { systemClock } from '../../../clock.ts'
 
 const MINUTE = 60_000

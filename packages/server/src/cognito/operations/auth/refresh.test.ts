@@ -7,15 +7,8 @@ import {
   InitiateAuthCommand,
   RevokeTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import {
-  createClient,
-  createPool,
-  createUser,
-  PASSWORD,
-  secretHash,
-  type TestClient,
-} from '../../../../../../testing/pools.ts'
-import { engines, type Plane, type RunningRegion, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD, secretHash, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { systemClock } from '../../../clock.ts'
 
 const SECOND = 1_000

@@ -25,8 +25,8 @@ import {
   secretHash,
   type TestClient,
   timestampOf,
-} from '../../../../../../testing/pools.ts'
-import { engines, type Plane, type RunningRegion, startRegions } from '../../../../../../testing/regions.ts'
+} from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { systemClock } from '../../../clock.ts'
 
 const MINUTE = 60_000

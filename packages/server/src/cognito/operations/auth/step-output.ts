@@ -1,5 +1,5 @@
+import type { Context } from '../../../context.ts'
 import { CognitoError } from '../../../errors.ts'
-import type { Context } from '../../../identity/context.ts'
 import type { Step, TokensStep } from '../../../identity/sign-in/step.ts'
 import type { ClientCall, PoolCall } from '../../callers.ts'
 import type { Output } from '../../types.ts'

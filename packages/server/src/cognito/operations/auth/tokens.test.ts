@@ -15,9 +15,9 @@ import {
   InitiateAuthCommand,
   UpdateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { JwtVerifier } from 'aws-jwt-verify'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, type RunningRegion, startRegions } from '../../../../../../testing/regions.ts'
 import { systemClock } from '../../../clock.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -14,15 +14,8 @@ import {
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
-import {
-  createClient,
-  createPool,
-  createUser,
-  PASSWORD,
-  SrpClient,
-  type TestClient,
-} from '../../../../../../testing/pools.ts'
-import { engines, type Plane, type RunningRegion, startRegions, until } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD, SrpClient, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions, until } from '@twinpool/testing/regions'
 
 for (const engine of engines) {
   describe(`sign-in over two regions on ${engine}`, () => {

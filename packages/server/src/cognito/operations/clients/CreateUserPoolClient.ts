@@ -1,6 +1,6 @@
+import { clientType, insertClient, newClientId, newClientSecret, sealSecret } from '../../../directory/client.ts'
 import { CognitoError } from '../../../errors.ts'
-import { readClientSettings } from '../../../identity/client-settings.ts'
-import { clientType, insertClient, newClientId, newClientSecret, sealSecret } from '../../../identity/clients.ts'
+import { readClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

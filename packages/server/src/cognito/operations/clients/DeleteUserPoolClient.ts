@@ -1,4 +1,4 @@
-import { lockClient } from '../../../identity/clients.ts'
+import { lockClient } from '../../../directory/client.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { clientType, getPoolClient } from '../../../identity/clients.ts'
+import { clientType, getPoolClient } from '../../../directory/client.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

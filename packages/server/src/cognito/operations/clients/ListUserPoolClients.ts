@@ -1,5 +1,5 @@
+import type { ClientDocument } from '../../../directory/pool.ts'
 import { openPageToken, pageSize, sealPageToken } from '../../../identity/page-token.ts'
-import type { ClientDocument } from '../../../identity/pool.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

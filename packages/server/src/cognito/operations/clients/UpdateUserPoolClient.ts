@@ -1,5 +1,5 @@
-import { readClientSettings } from '../../../identity/client-settings.ts'
-import { clientType, lockClient, putClient } from '../../../identity/clients.ts'
+import { clientType, lockClient, putClient } from '../../../directory/client.ts'
+import { readClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

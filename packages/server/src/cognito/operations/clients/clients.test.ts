@@ -10,8 +10,8 @@ import {
   UpdateUserPoolClientCommand,
   type UserPoolClientType,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { addRows } from '../../../store/write.ts'
 
 type Settings = Partial<CreateUserPoolClientCommandInput>

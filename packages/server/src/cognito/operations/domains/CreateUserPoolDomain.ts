@@ -1,4 +1,4 @@
-import { createDomain, domainTarget } from '../../../identity/domains.ts'
+import { createDomain, domainTarget } from '../../../identity/pools/domains.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { deleteDomain } from '../../../identity/domains.ts'
+import { deleteDomain } from '../../../identity/pools/domains.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,6 +1,6 @@
-import { domainType, findDomain } from '../../../identity/domains.ts'
+import { checkGate } from '../../../admission/gate.ts'
+import { domainType, findDomain } from '../../../identity/pools/domains.ts'
 import type { AccountCall } from '../../callers.ts'
-import { checkGate } from '../../gate.ts'
 import type { Handler } from '../../rows.ts'
 
 /** A domain that nobody has is described by nothing: it is no error. */

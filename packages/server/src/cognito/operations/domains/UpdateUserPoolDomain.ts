@@ -1,4 +1,4 @@
-import { domainTarget, updateDomain } from '../../../identity/domains.ts'
+import { domainTarget, updateDomain } from '../../../identity/pools/domains.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

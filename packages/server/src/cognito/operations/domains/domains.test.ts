@@ -10,9 +10,9 @@ import {
   type DomainDescriptionType,
   UpdateUserPoolDomainCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions, until } from '../../../../../../testing/regions.ts'
-import { createReplicatedPool } from '../../../../../../testing/replicas.ts'
+import { createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
+import { createReplicatedPool } from '@twinpool/testing/replicas'
 
 const CustomDomainConfig = { CertificateArn: 'arn:aws:acm:us-east-1:000000000000:certificate/1234' }
 const Routing = { Failover: { SecondaryRegion: 'us-east-1', PrimaryRoute53HealthCheckId: 'check' } }

@@ -1,5 +1,5 @@
-import { addMember } from '../../../identity/groups.ts'
-import { getUser } from '../../../identity/user.ts'
+import { getUser } from '../../../directory/user.ts'
+import { addMember } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { createGroup } from '../../../identity/groups.ts'
+import { createGroup } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

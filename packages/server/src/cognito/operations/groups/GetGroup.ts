@@ -1,4 +1,4 @@
-import { getGroup } from '../../../identity/groups.ts'
+import { getGroup } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

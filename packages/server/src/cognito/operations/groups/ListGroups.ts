@@ -1,4 +1,4 @@
-import { listGroups } from '../../../identity/groups.ts'
+import { listGroups } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,5 +1,5 @@
-import { listMembers } from '../../../identity/groups.ts'
-import { describeUser } from '../../../identity/user-type.ts'
+import { describeUser } from '../../../identity/users/description.ts'
+import { listMembers } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { updateGroup } from '../../../identity/groups.ts'
+import { updateGroup } from '../../../identity/users/groups.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

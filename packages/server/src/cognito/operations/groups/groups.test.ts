@@ -14,8 +14,8 @@ import {
   ListUsersInGroupCommand,
   UpdateGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 const RoleArn = 'arn:aws:iam::000000000000:role/readers'
 const notFound = { name: 'ResourceNotFoundException', message: 'Group not found.' }

@@ -1,5 +1,5 @@
-import { lockPool, putPool } from '../../../identity/pool.ts'
-import { addToSchema } from '../../../identity/schema.ts'
+import { lockPool, putPool } from '../../../directory/pool.ts'
+import { addToSchema } from '../../../identity/pools/schema.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

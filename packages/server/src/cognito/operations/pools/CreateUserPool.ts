@@ -1,5 +1,5 @@
-import { createPool } from '../../../identity/pool-creation.ts'
-import { describePool } from '../../../identity/pool-type.ts'
+import { createPool } from '../../../identity/pools/creation.ts'
+import { describePool } from '../../../identity/pools/description.ts'
 import type { AccountCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

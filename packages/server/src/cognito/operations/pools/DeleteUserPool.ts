@@ -1,4 +1,4 @@
-import { deletePool } from '../../../identity/pool-deletion.ts'
+import { deletePool } from '../../../identity/pools/deletion.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

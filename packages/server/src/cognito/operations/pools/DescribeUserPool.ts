@@ -1,4 +1,4 @@
-import { describePool } from '../../../identity/pool-type.ts'
+import { describePool } from '../../../identity/pools/description.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

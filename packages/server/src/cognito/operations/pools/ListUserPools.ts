@@ -1,4 +1,4 @@
-import { listPools } from '../../../identity/list-pools.ts'
+import { listPools } from '../../../identity/pools/listing.ts'
 import type { AccountCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { mfaType, setMfa } from '../../../identity/mfa-settings.ts'
+import { mfaType, setMfa } from '../../../identity/pools/mfa-settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { updatePool } from '../../../identity/pool-update.ts'
+import { updatePool } from '../../../identity/pools/update.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { DeleteUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { dispatch } from '../../dispatch.ts'
 
 for (const engine of engines) {

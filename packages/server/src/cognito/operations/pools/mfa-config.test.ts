@@ -8,8 +8,8 @@ import {
   type SetUserPoolMfaConfigCommandInput,
   UpdateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 type Settings = Omit<SetUserPoolMfaConfigCommandInput, 'UserPoolId'>
 

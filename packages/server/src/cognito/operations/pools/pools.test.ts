@@ -17,10 +17,10 @@ import {
   type UserPoolType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateAliasCommand, DisableKeyCommand } from '@aws-sdk/client-kms'
-import { createClient, createPool, createUser } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
-import { createKey } from '../../../../../../testing/replicas.ts'
-import { sweepDeletedPools } from '../../../identity/pool-deletion.ts'
+import { createClient, createPool, createUser } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
+import { createKey } from '@twinpool/testing/replicas'
+import { sweepDeletedPools } from '../../../identity/pools/deletion.ts'
 import { kindNames } from '../../../store/kinds.ts'
 import { addRows } from '../../../store/write.ts'
 

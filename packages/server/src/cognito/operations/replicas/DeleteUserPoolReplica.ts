@@ -1,4 +1,4 @@
-import { deleteReplica, replicaType } from '../../../identity/replicas.ts'
+import { deleteReplica, replicaType } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,5 +1,5 @@
 import { openPageToken } from '../../../identity/page-token.ts'
-import { replicaTypes } from '../../../identity/replicas.ts'
+import { replicaTypes } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { replicaType, setReplicaStatus } from '../../../identity/replicas.ts'
+import { replicaType, setReplicaStatus } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -18,8 +18,8 @@ import {
   UpdateUserPoolReplicaCommand,
   type UserPoolType,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions, until } from '../../../../../../testing/regions.ts'
+import { createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import {
   addReplica,
   createKey,
@@ -27,7 +27,7 @@ import {
   createReplicatedPool,
   removeReplica,
   replicaIs,
-} from '../../../../../../testing/replicas.ts'
+} from '@twinpool/testing/replicas'
 
 const WEST = 'us-west-2'
 const EAST = 'us-east-1'

@@ -1,4 +1,4 @@
-import { changePassword } from '../../../identity/recovery.ts'
+import { changePassword } from '../../../identity/credentials/recovery.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

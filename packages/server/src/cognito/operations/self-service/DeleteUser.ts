@@ -1,4 +1,4 @@
-import { deleteUser } from '../../../identity/administration.ts'
+import { deleteUser } from '../../../identity/users/administration.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

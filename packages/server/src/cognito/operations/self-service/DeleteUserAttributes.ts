@@ -1,5 +1,5 @@
-import { removalOf } from '../../../identity/attributes.ts'
-import { updateAttributes } from '../../../identity/verification.ts'
+import { removalOf } from '../../../identity/users/attributes.ts'
+import { updateAttributes } from '../../../identity/users/verification.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,5 +1,5 @@
-import { startRecovery } from '../../../identity/recovery.ts'
-import { checkSecretHash } from '../../../identity/secret-hash.ts'
+import { checkSecretHash } from '../../../identity/clients/secret-hash.ts'
+import { startRecovery } from '../../../identity/credentials/recovery.ts'
 import type { ClientCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

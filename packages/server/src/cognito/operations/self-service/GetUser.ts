@@ -1,5 +1,5 @@
-import { listAttributes } from '../../../identity/attributes.ts'
-import { describeMfa } from '../../../identity/user-type.ts'
+import { listAttributes } from '../../../identity/users/attributes.ts'
+import { describeMfa } from '../../../identity/users/description.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { startVerification } from '../../../identity/verification.ts'
+import { startVerification } from '../../../identity/users/verification.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { updateAttributes } from '../../../identity/verification.ts'
+import { updateAttributes } from '../../../identity/users/verification.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,4 +1,4 @@
-import { finishVerification } from '../../../identity/verification.ts'
+import { finishVerification } from '../../../identity/users/verification.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -15,8 +15,8 @@ import {
   UpdateUserAttributesCommand,
   VerifyUserAttributeCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 const attributes = (values: Record<string, string>): AttributeType[] =>
   Object.entries(values).map(([Name, Value]) => ({ Name, Value }))

@@ -1,5 +1,5 @@
-import { checkSecretHash } from '../../../identity/secret-hash.ts'
-import { confirmSignUp } from '../../../identity/sign-up.ts'
+import { checkSecretHash } from '../../../identity/clients/secret-hash.ts'
+import { confirmSignUp } from '../../../identity/users/sign-up.ts'
 import type { ClientCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -10,8 +10,8 @@ import {
   ResendConfirmationCodeCommand,
   SignUpCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, secretHash } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, secretHash } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 const Password = 'Passw0rd!'
 const attributes = (values: Record<string, string>): AttributeType[] =>

@@ -10,8 +10,8 @@ import {
   SignUpCommand,
   UpdateUserAttributesCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 for (const engine of engines) {
   describe(`names of other people, on ${engine}`, () => {

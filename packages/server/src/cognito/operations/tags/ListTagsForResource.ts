@@ -1,6 +1,6 @@
-import { getPoolByArn } from '../../../identity/tags.ts'
+import { checkGate } from '../../../admission/gate.ts'
+import { getPoolByArn } from '../../../identity/pools/tags.ts'
 import type { AccountCall } from '../../callers.ts'
-import { checkGate } from '../../gate.ts'
 import type { Handler } from '../../rows.ts'
 
 export const ListTagsForResource: Handler<'ListTagsForResource', AccountCall> = async (

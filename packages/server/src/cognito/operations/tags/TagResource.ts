@@ -1,6 +1,6 @@
-import { changeTags, getPoolByArn } from '../../../identity/tags.ts'
+import { checkGate } from '../../../admission/gate.ts'
+import { changeTags, getPoolByArn } from '../../../identity/pools/tags.ts'
 import type { AccountCall } from '../../callers.ts'
-import { checkGate } from '../../gate.ts'
 import type { Handler } from '../../rows.ts'
 
 export const TagResource: Handler<'TagResource', AccountCall> = async (context, _call, { ResourceArn, Tags }) => {

@@ -7,8 +7,8 @@ import {
   TagResourceCommand,
   UntagResourceCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
+import { createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 const arnOf = (pool: string, region = 'us-west-2', account = '000000000000'): string =>
   `arn:aws:cognito-idp:${region}:${account}:userpool/${pool}`

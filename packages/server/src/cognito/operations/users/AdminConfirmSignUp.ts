@@ -1,5 +1,5 @@
-import { confirmByAdministrator } from '../../../identity/sign-up.ts'
-import { getUser } from '../../../identity/user.ts'
+import { getUser } from '../../../directory/user.ts'
+import { confirmByAdministrator } from '../../../identity/users/sign-up.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

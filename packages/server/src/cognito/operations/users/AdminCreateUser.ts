@@ -1,5 +1,5 @@
-import { type Invitation, invite, inviteAgain } from '../../../identity/invitation.ts'
-import { describeUser } from '../../../identity/user-type.ts'
+import { describeUser } from '../../../identity/users/description.ts'
+import { type Invitation, invite, inviteAgain } from '../../../identity/users/invitation.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,6 +1,6 @@
-import { removalOf } from '../../../identity/attributes.ts'
-import { getUser } from '../../../identity/user.ts'
-import { updateAttributes } from '../../../identity/verification.ts'
+import { getUser } from '../../../directory/user.ts'
+import { removalOf } from '../../../identity/users/attributes.ts'
+import { updateAttributes } from '../../../identity/users/verification.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

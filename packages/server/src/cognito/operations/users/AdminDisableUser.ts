@@ -1,5 +1,5 @@
-import { setEnabled } from '../../../identity/administration.ts'
-import { getUser } from '../../../identity/user.ts'
+import { getUser } from '../../../directory/user.ts'
+import { setEnabled } from '../../../identity/users/administration.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -1,6 +1,6 @@
-import { listAttributes } from '../../../identity/attributes.ts'
-import { getUser } from '../../../identity/user.ts'
-import { describeMfa } from '../../../identity/user-type.ts'
+import { getUser } from '../../../directory/user.ts'
+import { listAttributes } from '../../../identity/users/attributes.ts'
+import { describeMfa } from '../../../identity/users/description.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

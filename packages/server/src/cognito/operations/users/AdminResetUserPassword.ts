@@ -1,5 +1,5 @@
-import { resetByAdministrator } from '../../../identity/recovery.ts'
-import { getUser } from '../../../identity/user.ts'
+import { getUser } from '../../../directory/user.ts'
+import { resetByAdministrator } from '../../../identity/credentials/recovery.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

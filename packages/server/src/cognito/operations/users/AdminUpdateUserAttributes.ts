@@ -1,5 +1,5 @@
-import { getUser } from '../../../identity/user.ts'
-import { updateAttributes } from '../../../identity/verification.ts'
+import { getUser } from '../../../directory/user.ts'
+import { updateAttributes } from '../../../identity/users/verification.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

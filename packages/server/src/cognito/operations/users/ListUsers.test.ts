@@ -6,11 +6,11 @@ import {
   ListUsersCommand,
   type ListUsersCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { createPool, createUser } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import fc from 'fast-check'
-import { createPool, createUser } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
-import { listUsers } from '../../../identity/list-users.ts'
-import { insertUser } from '../../../identity/user.ts'
+import { insertUser } from '../../../directory/user.ts'
+import { listUsers } from '../../../identity/users/listing.ts'
 
 const PEOPLE = {
   ann: { email: 'ann@example.com', given_name: 'Ann', family_name: 'O"Hara', phone_number: '+12065550001' },

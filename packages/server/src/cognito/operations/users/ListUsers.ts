@@ -1,6 +1,6 @@
-import { checkKnown } from '../../../identity/attributes.ts'
-import { listUsers } from '../../../identity/list-users.ts'
-import { describeUser } from '../../../identity/user-type.ts'
+import { checkKnown } from '../../../identity/users/attributes.ts'
+import { describeUser } from '../../../identity/users/description.ts'
+import { listUsers } from '../../../identity/users/listing.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

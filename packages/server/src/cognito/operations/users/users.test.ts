@@ -17,10 +17,10 @@ import {
   ForgotPasswordCommand,
   SignUpCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool } from '../../../../../../testing/pools.ts'
-import { engines, type Plane, startRegions } from '../../../../../../testing/regions.ts'
-import { checkPassword } from '../../../identity/passwords.ts'
-import { getUser } from '../../../identity/user.ts'
+import { createClient, createPool } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
+import { getUser } from '../../../directory/user.ts'
+import { checkPassword } from '../../../identity/credentials/passwords.ts'
 
 const attributes = (values: Record<string, string>): AttributeType[] =>
   Object.entries(values).map(([Name, Value]) => ({ Name, Value }))

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { createFakeClock } from '@twinpool/testing/client-clock'
+import { createBudget } from './budget.ts'
+import { createChallengeMemory } from './challenges.ts'
+import { judge } from './outcome.ts'
+
+const source = new URL('./', import.meta.url)
+
+test('the source imports nothing but itself, and uses nothing that only Node has', async () => {
+  for (const name of await readdir(source)) {
+    if (name.endsWith('.test.ts')) continue
+    const text = await readFile(new URL(name, source), 'utf8')
+    for (const [, from] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g))
+      assert.match(String(from), /^\.\//, name)
+    assert.doesNotMatch(text, /\b(process|Buffer|require|__dirname)\b\s*[.(]/, name)
+  }
+})
+
+test('the package brings no dependency', async () => {
+  const { dependencies } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+  assert.equal(dependencies, undefined)
+})
+
+test('challenges are forgotten after fifteen minutes and when there are too many', async () => {
+  const clock = createFakeClock()
+  const memory = createChallengeMemory(clock, 2)
+  memory.remember({ Session: 'one' }, 'us-west-2')
+  memory.remember({ ChallengeParameters: { SECRET_BLOCK: 'two' } }, 'us-east-1')
+  assert.deepEqual([memory.regionOf('one'), memory.regionOf('two')], ['us-west-2', 'us-east-1'])
+  memory.remember({ Session: 'three' }, 'us-west-2')
+  assert.deepEqual([memory.regionOf('one'), memory.regionOf('three')], [undefined, 'us-west-2'])
+  await clock.advance(15 * 60_000)
+  assert.equal(memory.regionOf('three'), undefined)
+})
+
+test('a budget runs out and fills again', async () => {
+  const clock = createFakeClock()
+  const budget = createBudget({ capacity: 2, refillPerSecond: 1 }, clock)
+  assert.deepEqual([budget.take(), budget.take(), budget.take()], [true, true, false])
+  await clock.advance(1_000)
+  assert.deepEqual([budget.take(), budget.take()], [true, false])
+})
+
+test('only a request that found no connection is certain not to have been carried out', () => {
+  const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED', syscall: 'connect' })
+  const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET', syscall: 'read' })
+  const unexecuted = (error: unknown) => judge(error, { onWire: true }).unexecuted
+  assert.equal(unexecuted(refused), true)
+  assert.equal(unexecuted(Object.assign(new Error('dns'), { syscall: 'getaddrinfo' })), true)
+  assert.equal(unexecuted(new AggregateError([refused, refused])), true)
+  assert.equal(unexecuted(new AggregateError([refused, reset])), false)
+  assert.equal(unexecuted(reset), false)
+  assert.equal(unexecuted(new TypeError('Failed to fetch')), false)
+  assert.equal(unexecuted(undefined), false)
+})
+
+test('an error before the request left is nobody’s failure but the caller’s', () => {
+  assert.equal(judge(new Error('no credentials'), { onWire: false }).outcome, 'abandoned')
+})
+
+test('a request refused for a wrong clock may be signed again', () => {
+  const error = {
+    name: 'InvalidSignatureException',
+    $fault: 'client',
+    $metadata: { httpStatusCode: 400, clockSkewCorrected: true },
+  }
+  assert.deepEqual(judge(error, { onWire: true }), { outcome: 'businessError', unexecuted: true, signAgain: true })
+})

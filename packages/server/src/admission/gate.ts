@@ -1,0 +1,18 @@
+import type { Pool } from '../directory/pool.ts'
+import { CognitoError } from '../errors.ts'
+
+/**
+ * What an operation may do on a pool's secondary region: I while INACTIVE and while ACTIVE, A only while ACTIVE, P never.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
+ */
+export type ReplicaRight = 'I' | 'A' | 'P'
+
+/** Throws OperationNotEnabledException. */
+export function checkGate(pool: Pick<Pool, 'id' | 'role' | 'status'>, right: ReplicaRight): void {
+  if (pool.role === 'PRIMARY') return
+  const allowed = pool.status === 'ACTIVE' ? right !== 'P' : pool.status === 'INACTIVE' && right === 'I'
+  if (!allowed) throw operationNotEnabled()
+}
+
+export const operationNotEnabled = (): CognitoError =>
+  new CognitoError('OperationNotEnabledException', 'This operation is not enabled for this user pool in this Region.')

@@ -1,0 +1,31 @@
+import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Pool } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { isFoundOut } from '../users/attributes.ts'
+
+/** Never written by a client: the identifier, what verification finds out, and what is for administrators. */
+const isReadOnly = ({ Name = '', DeveloperOnlyAttribute }: SchemaAttributeType): boolean =>
+  DeveloperOnlyAttribute === true || Name === 'sub' || isFoundOut(Name)
+
+/**
+ * Checks which attributes a client is to read and to write: all in the schema, those that users must have among the writable.
+ * Throws InvalidParameterException.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-attribute-permissions-and-scopes
+ */
+export function checkAttributeRights(
+  { ReadAttributes, WriteAttributes }: { ReadAttributes?: string[]; WriteAttributes?: string[] },
+  { pool, operation }: { pool: Pick<Pool, 'document'>; operation: 'creating' | 'updating' },
+): void {
+  const refused = (kind: string): CognitoError =>
+    new CognitoError('InvalidParameterException', `Invalid ${kind} attributes specified while ${operation} a client`)
+  const schema = new Map((pool.document.SchemaAttributes ?? []).map((attribute) => [attribute.Name ?? '', attribute]))
+  if (ReadAttributes?.some((name) => !schema.has(name))) throw refused('read')
+  if (!WriteAttributes) return
+  for (const name of WriteAttributes) {
+    const attribute = schema.get(name)
+    if (!attribute || isReadOnly(attribute)) throw refused('write')
+  }
+  for (const [name, attribute] of schema) {
+    if (attribute.Required && !isReadOnly(attribute) && !WriteAttributes.includes(name)) throw refused('write')
+  }
+}

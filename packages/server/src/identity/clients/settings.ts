@@ -1,0 +1,185 @@
+import type {
+  CreateUserPoolClientCommandInput,
+  TimeUnitsType,
+  UpdateUserPoolClientCommandInput,
+} from '@aws-sdk/client-cognito-identity-provider'
+import type { ClientDocument, Pool } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { checkTier, distinct } from '../pools/settings.ts'
+import { checkAttributeRights } from './attribute-rights.ts'
+import { isRedirectUrl } from './redirect-url.ts'
+
+/** The settings that CreateUserPoolClient and UpdateUserPoolClient decide. */
+export type ClientSettings = Omit<ClientDocument, 'created' | 'modified' | 'secrets' | 'ClientType'>
+
+type ClientInput = Omit<
+  CreateUserPoolClientCommandInput & UpdateUserPoolClientCommandInput,
+  'UserPoolId' | 'ClientId' | 'ClientName' | 'GenerateSecret' | 'ClientSecret'
+>
+
+export interface ClientPlace {
+  pool: Pool
+  hasSecret: boolean
+  /** Names of the identity providers that the pool has, `COGNITO` left out. */
+  providers: readonly string[]
+  /** The custom scopes that the pool's resource servers have, each as `<server>/<scope>`. */
+  scopes: readonly string[]
+  /** For the messages. */
+  operation: 'creating' | 'updating'
+}
+
+/**
+ * Reads the settings of an app client as they are kept and shown: what is left out gets its default, for an update replaces
+ * everything. Throws InvalidParameterException, InvalidOAuthFlowException, ScopeDoesNotExistException,
+ * FeatureUnavailableInTierException.
+ * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+ */
+export function readClientSettings(input: ClientInput & { ClientName: string }, place: ClientPlace): ClientSettings {
+  checkAuthFlows(input, place)
+  checkProviders(input, place)
+  checkRedirects(input)
+  checkOAuth(input, place)
+  checkAttributeRights(input, place)
+  checkAnalytics(input)
+  if (input.EnablePropagateAdditionalUserContextData && !place.hasSecret) {
+    throw invalid('EnablePropagateAdditionalUserContextData can be set only for a client with a secret.')
+  }
+  return {
+    ClientName: input.ClientName,
+    ...readValidity(input),
+    ReadAttributes: distinct('ReadAttributes', input.ReadAttributes),
+    WriteAttributes: distinct('WriteAttributes', input.WriteAttributes),
+    ExplicitAuthFlows: input.ExplicitAuthFlows,
+    SupportedIdentityProviders: distinct('SupportedIdentityProviders', input.SupportedIdentityProviders),
+    CallbackURLs: distinct('CallbackURLs', input.CallbackURLs),
+    LogoutURLs: distinct('LogoutURLs', input.LogoutURLs),
+    DefaultRedirectURI: input.DefaultRedirectURI,
+    AllowedOAuthFlows: distinct('AllowedOAuthFlows', input.AllowedOAuthFlows),
+    AllowedOAuthScopes: distinct('AllowedOAuthScopes', input.AllowedOAuthScopes),
+    AllowedOAuthFlowsUserPoolClient: input.AllowedOAuthFlowsUserPoolClient ?? false,
+    AnalyticsConfiguration: input.AnalyticsConfiguration,
+    PreventUserExistenceErrors: input.PreventUserExistenceErrors ?? 'LEGACY',
+    EnableTokenRevocation: input.EnableTokenRevocation ?? true,
+    EnablePropagateAdditionalUserContextData: input.EnablePropagateAdditionalUserContextData ?? false,
+    AuthSessionValidity: input.AuthSessionValidity ?? 3,
+    RefreshTokenRotation: input.RefreshTokenRotation,
+  }
+}
+
+const LEGACY_FLOWS: readonly string[] = ['ADMIN_NO_SRP_AUTH', 'CUSTOM_AUTH_FLOW_ONLY', 'USER_PASSWORD_AUTH']
+
+function checkAuthFlows({ ExplicitAuthFlows: flows, RefreshTokenRotation }: ClientInput, { pool }: ClientPlace): void {
+  distinct('ExplicitAuthFlows', flows)
+  const names: readonly string[] = flows ?? []
+  const legacy = names.filter((flow) => LEGACY_FLOWS.includes(flow))
+  if (legacy.length > 0 && legacy.length < names.length) {
+    throw invalid('ExplicitAuthFlows cannot mix legacy values with values that begin with ALLOW_.')
+  }
+  if (names.includes('ALLOW_CLIENT_TOKEN_AUTH') && names.length > 1) {
+    throw invalid('ALLOW_CLIENT_TOKEN_AUTH cannot be combined with other flows.')
+  }
+  if (RefreshTokenRotation?.Feature === 'ENABLED' && names.includes('ALLOW_REFRESH_TOKEN_AUTH')) {
+    throw invalid('ALLOW_REFRESH_TOKEN_AUTH cannot be enabled together with refresh token rotation.')
+  }
+  checkTier(pool.document.UserPoolTier ?? 'ESSENTIALS', [
+    ['ESSENTIALS', names.includes('ALLOW_USER_AUTH'), 'Choice-based sign-in'],
+  ])
+}
+
+const SECONDS: Record<TimeUnitsType, number> = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 }
+const ACCESS_SECONDS = { least: 300, most: 86_400 }
+const REFRESH_SECONDS = { least: 3_600, most: 315_360_000 }
+const REFRESH_DEFAULT_SECONDS = 30 * 86_400
+
+/** A refresh token of no given life, or of 0, lives 30 days; the number is shown in the unit that was asked for. */
+function readValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput) {
+  const refreshUnit = SECONDS[units.RefreshToken ?? 'days']
+  const RefreshTokenValidity = input.RefreshTokenValidity || REFRESH_DEFAULT_SECONDS / refreshUnit
+  checkLife(RefreshTokenValidity * refreshUnit, REFRESH_SECONDS)
+  for (const [validity, unit] of [
+    [input.AccessTokenValidity, units.AccessToken],
+    [input.IdTokenValidity, units.IdToken],
+  ] as const) {
+    if (validity !== undefined) checkLife(validity * SECONDS[unit ?? 'hours'], ACCESS_SECONDS)
+  }
+  return {
+    RefreshTokenValidity,
+    AccessTokenValidity: input.AccessTokenValidity,
+    IdTokenValidity: input.IdTokenValidity,
+    TokenValidityUnits: units,
+  }
+}
+
+function checkLife(seconds: number, { least, most }: { least: number; most: number }): void {
+  if (seconds < least || seconds > most) throw invalid('Invalid range for token validity.')
+}
+
+function checkProviders({ SupportedIdentityProviders = [] }: ClientInput, { pool, providers }: ClientPlace): void {
+  const unknown = SupportedIdentityProviders.find((name) => name !== 'COGNITO' && !providers.includes(name))
+  if (unknown) throw invalid(`The provider ${unknown} does not exist for User Pool ${pool.id}.`)
+}
+
+function checkRedirects({ CallbackURLs = [], LogoutURLs = [], DefaultRedirectURI }: ClientInput): void {
+  const refused = [...CallbackURLs, ...LogoutURLs].find((url) => !isRedirectUrl(url))
+  if (refused !== undefined) {
+    throw invalid(
+      refused.toLowerCase().startsWith('http:') && !refused.includes('#')
+        ? `${refused} cannot use the HTTP protocol.`
+        : `${refused} is not a valid redirect URL: it must be absolute and have no fragment.`,
+    )
+  }
+  if (DefaultRedirectURI !== undefined && !CallbackURLs.includes(DefaultRedirectURI)) {
+    throw invalid('DefaultRedirectURI must be in the list of CallbackURLs.')
+  }
+}
+
+/** With it an app may register clients. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DcrConfigurationType.html */
+const REGISTRATION_SCOPE = 'aws.cognito/dcr/register'
+const hasRegistration = ({ document }: Pick<Pool, 'document'>): boolean =>
+  document.DcrConfiguration?.EnableStatus === 'Enabled'
+
+const STANDARD_SCOPES = ['openid', 'email', 'phone', 'profile', 'aws.cognito.signin.user.admin']
+
+function checkOAuth(
+  {
+    AllowedOAuthFlows: flows = [],
+    AllowedOAuthScopes: scopes = [],
+    AllowedOAuthFlowsUserPoolClient,
+    CallbackURLs = [],
+  }: ClientInput,
+  place: ClientPlace,
+): void {
+  if (AllowedOAuthFlowsUserPoolClient && (flows.length === 0 || scopes.length === 0)) {
+    throw badFlow(
+      'AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth flows.',
+    )
+  }
+  const own = hasRegistration(place.pool) ? [...place.scopes, REGISTRATION_SCOPE] : place.scopes
+  const unknown = scopes.find((scope) => !STANDARD_SCOPES.includes(scope) && !own.includes(scope))
+  if (unknown !== undefined) throw new CognitoError('ScopeDoesNotExistException', `Invalid scope: ${unknown}`)
+  if (flows.includes('client_credentials')) {
+    if (flows.length > 1)
+      throw badFlow('client_credentials flow can not be selected along with code flow or implicit flow.')
+    if (!place.hasSecret)
+      throw badFlow('client_credentials flow can not be selected if client does not have a client secret.')
+    if (scopes.some((scope) => STANDARD_SCOPES.includes(scope))) {
+      throw badFlow('client_credentials flow can be selected only with custom scopes.')
+    }
+  } else if (AllowedOAuthFlowsUserPoolClient && CallbackURLs.length === 0) {
+    throw badFlow('At least one callback URL is required for the code flow and the implicit flow.')
+  }
+}
+
+function checkAnalytics({ AnalyticsConfiguration: given }: ClientInput): void {
+  if (!given) return
+  const { ApplicationArn, ApplicationId, RoleArn, ExternalId } = given
+  if ((ApplicationArn === undefined) === (ApplicationId === undefined)) {
+    throw invalid('AnalyticsConfiguration needs either ApplicationArn or ApplicationId.')
+  }
+  if (ApplicationId !== undefined && (RoleArn === undefined || ExternalId === undefined)) {
+    throw invalid('AnalyticsConfiguration with ApplicationId needs RoleArn and ExternalId.')
+  }
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
+const badFlow = (message: string): CognitoError => new CognitoError('InvalidOAuthFlowException', message)

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { engines } from '@twinpool/testing/regions'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
+import { systemClock } from '../../clock.ts'
+import type { Pool } from '../../directory/pool.ts'
+import type { UserPlace } from '../../directory/user.ts'
+import { createPoolKeys } from '../../keys/pool-keys.ts'
+import type { KeyProvider } from '../../keys/provider.ts'
+import { type Brakes, createBrakes } from '../../store/brakes.ts'
+import { ONLY } from '../../store/kinds.ts'
+import { openPageToken, sealPageToken } from '../page-token.ts'
+import {
+  type CodePurpose,
+  checkHourlyLimit,
+  countingWrongAnswers,
+  findCodeTarget,
+  forgetWrongAnswers,
+  issueCode,
+  redeemCode,
+} from './codes.ts'
+
+const HOUR = 3_600_000
+const EXPIRED = { name: 'ExpiredCodeException', message: 'Invalid code provided, please request a code again.' }
+const MISMATCH = { name: 'CodeMismatchException', message: 'Invalid verification code provided, please try again.' }
+const sub = '00000000-0000-4000-8000-000000000001'
+const target = { attribute: 'email', value: 'ann@example.com' } as const
+
+/** Wraps nothing: what is tested here is not the key management. */
+const provider = {
+  generateDataKey: async () => {
+    const plain = randomBytes(32)
+    return { plain, wrapped: plain }
+  },
+  unwrap: async (_: string, wrapped: Buffer) => wrapped,
+  onChange: () => {},
+} as unknown as KeyProvider
+
+for (const engine of engines) {
+  describe(`one-time codes on ${engine}`, () => {
+    let now = Date.UTC(2026, 0, 1)
+    const clock = { ...systemClock, now: () => now }
+    let opened: TestStore
+    let brakes: Brakes
+    let place: UserPlace
+    before(async () => {
+      opened = await openTestStore(engine, { clock, region: 'us-west-2' })
+      brakes = createBrakes({ engine: opened.store.engine, clock })
+      const keys = createPoolKeys({ store: opened.store, provider, clock })
+      const id = 'us-west-2_000000000'
+      const dataKey = await keys.create(id, 'arn:aws:kms:us-west-2:000000000000:key/one')
+      await opened.store.write(async (tx) => {
+        await tx.put('topology', { pool: id, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
+        await dataKey.write(tx)
+      })
+      place = { pool: { id, document: {} } as Pool, cipher: await keys.get(id) }
+    })
+    after(() => opened.close())
+
+    const issue = (purpose: CodePurpose) =>
+      opened.store.write((tx) => issueCode(tx, { clock }, place, { sub, purpose, ...target }))
+    const redeem = (purpose: CodePurpose, code: string) =>
+      opened.store.write((tx) => redeemCode(tx, { clock }, place, { sub, purpose, code }))
+
+    test('a code is six digits, says where it went, and is taken once', async () => {
+      const code = await issue('sign-up')
+      assert.match(code, /^\d{6}$/)
+      assert.deepEqual(await redeem('sign-up', code), target)
+      await assert.rejects(redeem('sign-up', code), EXPIRED)
+    })
+
+    for (const [purpose, hours] of [
+      ['sign-up', 24],
+      ['reset', 1],
+      ['verify-email', 24],
+    ] as const) {
+      test(`a code for ${purpose} lives ${hours} h`, async () => {
+        const code = await issue(purpose)
+        now += hours * HOUR - 1
+        assert.deepEqual(await findCodeTarget(opened.store, { clock }, place, { sub, purpose }), target)
+        now += 1
+        assert.equal(await findCodeTarget(opened.store, { clock }, place, { sub, purpose }), undefined)
+        await assert.rejects(redeem(purpose, code), EXPIRED)
+        const fresh = await issue(purpose)
+        now += hours * HOUR - 1
+        await redeem(purpose, fresh)
+      })
+    }
+
+    test('a code is good for its own purpose only', async () => {
+      const code = await issue('verify-email')
+      await assert.rejects(redeem('verify-phone_number', code), EXPIRED)
+      await redeem('verify-email', code)
+    })
+
+    test('answers of any length are compared', async () => {
+      await issue('reset')
+      for (const wrong of ['', '1', 'x'.repeat(2_048)]) await assert.rejects(redeem('reset', wrong), MISMATCH)
+    })
+
+    test('the store does not show the code, nor where it went', async () => {
+      const code = await issue('reset')
+      const row = await opened.store.find('code', { pool: place.pool.id, key: `${sub}/reset` })
+      const sealed = Buffer.from(row?.body ?? '', 'base64').toString('latin1')
+      for (const secret of [code, target.value]) assert.ok(!sealed.includes(secret))
+    })
+
+    test('after 25 wrong answers only a new code helps', async () => {
+      const purpose = 'sign-up'
+      const code = await issue(purpose)
+      const answer = (given: string) =>
+        countingWrongAnswers({ brakes }, place, { sub, purpose }, () => redeem(purpose, given))
+      for (let at = 0; at < 25; at += 1) await assert.rejects(answer('wrong'), MISMATCH)
+      await assert.rejects(answer(code), { name: 'TooManyFailedAttemptsException' })
+      const fresh = await issue(purpose)
+      await forgetWrongAnswers({ brakes }, place, { sub, purpose })
+      await answer(fresh)
+    })
+
+    test('an hourly limit is over when the hour is, and holds for each name by itself', async () => {
+      const ask = (who: string) => checkHourlyLimit({ brakes }, place, 'ResendConfirmationCode', who)
+      for (let at = 0; at < 5; at += 1) await ask('one')
+      await assert.rejects(ask('one'), {
+        name: 'LimitExceededException',
+        message: 'Attempt limit exceeded, please try after some time.',
+      })
+      await ask('two')
+      now += HOUR
+      await ask('one')
+    })
+
+    test('a token for the next page is good for an hour', () => {
+      const list = ['ListUsers', '']
+      const token = sealPageToken({ clock }, place, { list, after: 'key' })
+      now += HOUR - 1
+      assert.equal(openPageToken({ clock }, place, { list, token }), 'key')
+      now += 1
+      assert.throws(() => openPageToken({ clock }, place, { list, token }), {
+        name: 'InvalidParameterException',
+        message: 'Invalid pagination token given.',
+      })
+    })
+  })
+}

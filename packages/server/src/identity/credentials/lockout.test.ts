@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { engines } from '@twinpool/testing/regions'
+import { openTestStore, type TestStore } from '@twinpool/testing/stores'
+import type { Pool } from '../../directory/pool.ts'
+import type { UserPlace } from '../../directory/user.ts'
+import { type Brakes, createBrakes } from '../../store/brakes.ts'
+import { checkUnderLockout } from './lockout.ts'
+
+const place = { pool: { id: 'us-west-2_000000000' } as Pool } as UserPlace
+const EXCEEDED = 'Password attempts exceeded'
+
+for (const engine of engines) {
+  describe(`lockout on ${engine}`, () => {
+    let now = Date.UTC(2026, 0, 1)
+    const clock = { now: () => now }
+    let opened: TestStore
+    let brakes: Brakes
+    let subs = 0
+    let sub = ''
+
+    before(async () => {
+      opened = await openTestStore(engine, { clock, region: 'us-west-2' })
+      brakes = createBrakes({ engine: opened.store.engine, clock })
+    })
+    beforeEach(() => {
+      subs += 1
+      sub = `sub ${subs}`
+    })
+    after(() => opened.close())
+
+    /** How many of so many tries at once were heard. */
+    const tryAtOnce = async (count: number, right = false, who = brakes) => {
+      let heard = 0
+      const outcomes = await Promise.all(
+        Array.from({ length: count }, () =>
+          checkUnderLockout({ brakes: who, clock } as never, place, sub, async () => {
+            heard += 1
+            // A password is read from the store before it is compared.
+            await who.read('anything')
+            return right
+          }).catch((error: Error) => error.message),
+        ),
+      )
+      return { heard, outcomes }
+    }
+
+    test('of many guesses at once only those are heard that would be one after another', async () => {
+      const { heard, outcomes } = await tryAtOnce(50)
+      assert.equal(heard, 5)
+      assert.equal(outcomes.filter((outcome) => outcome === false).length, 5)
+      assert.equal(outcomes.filter((outcome) => outcome === EXCEEDED).length, 45)
+      now += 1_000
+      assert.equal((await tryAtOnce(50)).heard, 1)
+      now += 1_999
+      assert.equal((await tryAtOnce(50)).heard, 0)
+      now += 1
+      assert.equal((await tryAtOnce(50)).heard, 1)
+    })
+
+    test('who knows the password may sign in many times at once', async () => {
+      const { heard, outcomes } = await tryAtOnce(50, true)
+      assert.equal(heard, 50)
+      assert.ok(outcomes.every((outcome) => outcome === true))
+    })
+
+    test('a guess that another process of the region overtakes tells nothing, and does not count', async () => {
+      const check = async () => {
+        await brakes.update(`lockout\nus-west-2_000000000\n${sub}`, () => ({
+          value: { count: 5, until: now + 1_000 },
+          milliseconds: 900_000,
+        }))
+        return false
+      }
+      await assert.rejects(checkUnderLockout({ brakes, clock } as never, place, sub, check), { message: EXCEEDED })
+      now += 1_000
+      assert.equal((await tryAtOnce(1)).heard, 1)
+      now += 2_000
+      assert.equal((await tryAtOnce(1)).heard, 1)
+    })
+
+    test('a check that breaks down keeps nobody waiting', async () => {
+      const broken = () => Promise.reject(new Error('no store'))
+      await assert.rejects(checkUnderLockout({ brakes, clock } as never, place, sub, broken), { message: 'no store' })
+      assert.equal((await tryAtOnce(1, true)).heard, 1)
+    })
+  })
+}

@@ -1,0 +1,177 @@
+import type { CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
+import type { Client, Pool } from '../../directory/pool.ts'
+import { findUser, lockUser, putUser, type User, type UserDocument, type UserPlace } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import type { Verifiable } from '../users/attributes.ts'
+import { deliveryDetails, sendCode } from '../users/delivery.ts'
+import { hidesExistence, inventTarget, noSuchUser } from '../users/existence.ts'
+import {
+  type CodeTarget,
+  checkHourlyLimit,
+  codeMismatch,
+  countingWrongAnswers,
+  dropCode,
+  expiredCode,
+  forgetWrongAnswers,
+  issueCode,
+  redeemCode,
+} from './codes.ts'
+import { checkPassword, checkPasswordPolicy, findVerifier, setPassword } from './passwords.ts'
+
+type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+
+/**
+ * Sends a code with which a user may choose a new password. Throws UserNotFoundException (or invents where it was sent, for
+ * clients that hide who exists), NotAuthorizedException, InvalidParameterException, LimitExceededException,
+ * CodeDeliveryFailedError.
+ */
+export async function startRecovery(
+  context: RecoveryContext,
+  place: UserPlace,
+  client: Client,
+  name: string,
+): Promise<CodeDeliveryDetailsType> {
+  const found = await findUser(context.store, place, name)
+  await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
+  // UserMigration_ForgotPassword has its place here.
+  const channels = channelsOf(place.pool)
+  // Clients that hide who exists hide who is disabled, or cannot be reached, as well.
+  if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
+    const [first, ...more] = channels
+    if (!first) throw administratorOnly()
+    return deliveryDetails(inventTarget(place, name, [first, ...more]))
+  }
+  if (!found) throw noSuchUser()
+  const { sub } = found
+  const { user, target, code } = await context.store.write(async (tx) => {
+    const user = await lockUser(tx, place, sub)
+    checkResettable(user)
+    const target = targetOf(user, channels)
+    return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'reset', ...target }) }
+  })
+  await forgetWrongAnswers(context, place, { sub, purpose: 'reset' })
+  return sendCode(context, place, user, { ...target, code })
+}
+
+/**
+ * Sets a new password with the code of a recovery; the user is CONFIRMED then. Throws InvalidPasswordException,
+ * ExpiredCodeException, CodeMismatchException, UserNotFoundException, UserNotConfirmedException, NotAuthorizedException,
+ * PasswordHistoryPolicyViolationException, LimitExceededException, TooManyFailedAttemptsException.
+ */
+export async function finishRecovery(
+  context: RecoveryContext,
+  place: UserPlace,
+  client: Client,
+  { name, code, password }: { name: string; code: string; password: string },
+): Promise<void> {
+  checkPasswordPolicy(place.pool, password)
+  const found = await findUser(context.store, place, name)
+  await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
+  if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
+  if (!found) throw noSuchUser()
+  const { sub } = found
+  await countingWrongAnswers(context, place, { sub, purpose: 'reset' }, () =>
+    context.store.write(async (tx) => {
+      const user = await lockUser(tx, place, sub)
+      if (!user.enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
+      if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+      const { attribute, value } = await redeemCode(tx, context, place, { sub, purpose: 'reset', code })
+      // Who reads an address that is no longer the user's sets no password.
+      if (user.attributes[attribute] !== value) throw expiredCode()
+      await setPassword(tx, context, place, user, password)
+      const { temporarySince: _, ...rest } = user
+      await putUser(tx, place, { ...rest, status: 'CONFIRMED', modified: context.clock.now() })
+    }),
+  )
+  // PostConfirmation_ConfirmForgotPassword has its place here.
+}
+
+/**
+ * Takes a user's password out of use, and sends a code for a new one. Throws UserNotFoundException, NotAuthorizedException,
+ * InvalidParameterException, CodeDeliveryFailedError.
+ */
+export async function resetByAdministrator(context: RecoveryContext, place: UserPlace, sub: string): Promise<void> {
+  const { user, target, code } = await context.store.write(async (tx) => {
+    const user = await lockUser(tx, place, sub)
+    checkResettable(user)
+    const channels = channelsOf(place.pool)
+    const target = targetOf(user, channels.length > 0 ? channels : USUAL_CHANNELS)
+    await putUser(tx, place, { ...user, status: 'RESET_REQUIRED', modified: context.clock.now() })
+    return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'reset', ...target }) }
+  })
+  await forgetWrongAnswers(context, place, { sub, purpose: 'reset' })
+  await sendCode(context, place, user, { ...target, code })
+}
+
+/**
+ * Changes the password of a user who is signed in. Who has no password yet may leave out the previous one. Throws
+ * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
+ */
+export async function changePassword(
+  context: Pick<Context, 'store' | 'clock' | 'brakes'>,
+  place: UserPlace,
+  user: User,
+  { previous, proposed }: { previous: string | undefined; proposed: string },
+): Promise<void> {
+  await checkHourlyLimit(context, place, 'ChangePassword', user.sub)
+  const hasPassword = (await findVerifier(context, place, user)) !== undefined
+  if (hasPassword && !(await checkPassword(context, place, user, previous ?? ''))) {
+    throw new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+  }
+  checkPasswordPolicy(place.pool, proposed)
+  await context.store.write(async (tx) => {
+    const present = await lockUser(tx, place, user.sub)
+    await setPassword(tx, context, place, present, proposed)
+    await dropCode(tx, place, user.sub, 'reset')
+    await putUser(tx, place, { ...present, modified: context.clock.now() })
+  })
+}
+
+/**
+ * By which addresses users of the pool may recover, the preferred one first; none where only administrators reset passwords.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
+ */
+function channelsOf({ document }: Pool): readonly Verifiable[] {
+  const mechanisms = document.AccountRecoverySetting?.RecoveryMechanisms ?? []
+  if (mechanisms.length === 0) return USUAL_CHANNELS
+  return mechanisms
+    .toSorted((a, b) => (a.Priority ?? 0) - (b.Priority ?? 0))
+    .flatMap(({ Name }) =>
+      Name === 'verified_email' ? ['email'] : Name === 'verified_phone_number' ? ['phone_number'] : [],
+    )
+}
+
+const USUAL_CHANNELS: readonly Verifiable[] = ['phone_number', 'email']
+
+/** An address that is the user's second factor cannot also stand in for the first. */
+const FACTOR_OF: Record<Verifiable, string> = { phone_number: 'SMS_MFA', email: 'EMAIL_OTP' }
+
+function findTarget({ attributes, mfa }: UserDocument, channels: readonly Verifiable[]): CodeTarget | undefined {
+  for (const attribute of channels) {
+    const value = attributes[attribute]
+    const usable = attributes[`${attribute}_verified`] === 'true' && !mfa?.enabled?.includes(FACTOR_OF[attribute])
+    if (value !== undefined && usable) return { attribute, value }
+  }
+  return undefined
+}
+
+function targetOf(user: UserDocument, channels: readonly Verifiable[]): CodeTarget {
+  if (channels.length === 0) throw administratorOnly()
+  const target = findTarget(user, channels)
+  if (target) return target
+  throw new CognitoError(
+    'InvalidParameterException',
+    'Cannot reset password for the user as there is no registered/verified email or phone_number',
+  )
+}
+
+function checkResettable({ enabled, status }: UserDocument): void {
+  if (!enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
+  if (status === 'FORCE_CHANGE_PASSWORD' || status === 'EXTERNAL_PROVIDER') {
+    throw new CognitoError('NotAuthorizedException', 'User password cannot be reset in the current state.')
+  }
+}
+
+const administratorOnly = (): CognitoError =>
+  new CognitoError('NotAuthorizedException', 'Contact administrator to reset password.')

@@ -1,0 +1,78 @@
+import type { CreateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
+import { randomText } from '../../clock.ts'
+import type { Context } from '../../context.ts'
+import { type PoolDocument, putPool, type RegionalSettings } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { ONLY, type Topology } from '../../store/kinds.ts'
+import { countRowsOfAllPools } from '../../store/rows.ts'
+import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys.ts'
+import { checkKey } from './kms-key.ts'
+import { readRegionalSettings } from './regional-settings.ts'
+import { newSchema } from './schema.ts'
+import { checkPlan, readGlobalSettings } from './settings.ts'
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const ID_LENGTH = 9
+/** https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html */
+const LIMIT = 1_000
+
+/**
+ * Makes a pool whose primary is this region: topology, data key, signing keys, settings and document in one transaction.
+ * Answers its id. Throws InvalidParameterException, LimitExceededException, UserPoolTaggingException,
+ * FeatureUnavailableInTierException.
+ */
+export async function createPool(
+  {
+    clock,
+    store,
+    keys,
+    keyProvider,
+    serviceKeyArn,
+    region,
+  }: Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>,
+  input: Omit<CreateUserPoolCommandInput, 'PoolName'> & { PoolName: string },
+): Promise<string> {
+  if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
+    throw invalid('Only one of the aliasAttributes or usernameAttributes can be set in a user pool.')
+  }
+  const global = readGlobalSettings(input)
+  const regional = readRegionalSettings(input, { tier: global.UserPoolTier ?? 'ESSENTIALS', region })
+  if (global.MfaConfiguration !== 'OFF' && !regional.SmsConfiguration) {
+    throw invalid('SMS configuration and Auto verification for phone_number are required when MFA is required/optional')
+  }
+  checkPlan(global)
+  const schema = newSchema(input.Schema)
+  await checkKey({ keyProvider, region }, global.KeyConfiguration)
+
+  const now = clock.now()
+  const document: PoolDocument = {
+    Name: input.PoolName,
+    ...global,
+    SchemaAttributes: schema,
+    AliasAttributes: input.AliasAttributes,
+    UsernameAttributes: input.UsernameAttributes,
+    UsernameConfiguration: input.UsernameConfiguration,
+    smsMfa: global.MfaConfiguration !== 'OFF',
+    created: now,
+    modified: now,
+  }
+  const pairs = await generateSigningKeys(clock)
+  const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
+  const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
+  await store.write(async (tx) => {
+    // One name for all who make pools, so that no two of them count at once.
+    await tx.lock('pool', { pool: '', key: ONLY })
+    if ((await countRowsOfAllPools(tx.connection, 'pool')) >= LIMIT) {
+      throw new CognitoError('LimitExceededException', `Number of user pools exceeds the limit of ${LIMIT}.`)
+    }
+    const topology: Topology = { primary: region, epoch: 1 }
+    await tx.insert('topology', { pool, key: ONLY, body: JSON.stringify(topology) })
+    await dataKey.write(tx)
+    await writeSigningKeys(tx, { pool, cipher: dataKey.cipher }, pairs)
+    await tx.set('settings', { pool, key: ONLY, body: JSON.stringify(regional satisfies RegionalSettings) })
+    await putPool(tx, pool, document)
+  })
+  return pool
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,0 +1,98 @@
+import type { Context } from '../../context.ts'
+import { lockPool } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { kindNames, kinds, ONLY, type Topology } from '../../store/kinds.ts'
+import { listRowsWithout } from '../../store/rows.ts'
+import { eraseRows } from '../../store/write.ts'
+import { listReplicas } from './replicas.ts'
+
+/*
+ * A pool is gone as soon as its `pool` row is: no call finds it any more. What else it has is then removed in steps, its
+ * topology row last. So a topology row without a pool is a removal that is not finished, whatever stopped it.
+ */
+
+const STEP_ROWS = 1_000
+/** What DeleteUserPool itself removes before it answers; for most pools that is all. */
+const STEPS_AT_ONCE = 10
+const SWEEP_POOLS = 100
+const SWEEP_MILLISECONDS = 30_000
+
+const erased = kindNames.filter((kind) => kind !== 'topology' && kind !== 'pool')
+
+/**
+ * Deletes a pool. Throws InvalidParameterException while it is protected, or has replicas or a domain;
+ * ResourceNotFoundException when it is gone already.
+ */
+export async function deletePool({ store }: Pick<Context, 'store'>, pool: string): Promise<void> {
+  await store.write(async (tx) => {
+    const document = await lockPool(tx, pool)
+    if (document.DeletionProtection === 'ACTIVE') {
+      throw invalid(
+        'The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.',
+      )
+    }
+    if ((await listReplicas(tx, pool)).length > 0) {
+      throw invalid('User pool cannot be deleted. It has a replica that should be deleted first.')
+    }
+    const domains = [await tx.list('domain', { pool, limit: 1 }), await tx.list('prefix-domain', { pool, limit: 1 })]
+    if (domains.flat().length > 0) {
+      throw invalid('User pool cannot be deleted. It has a domain configured that should be deleted first.')
+    }
+    await tx.remove('pool', { pool, key: ONLY })
+  })
+  for (let step = 0; step < STEPS_AT_ONCE && (await eraseSome({ store }, pool)) > 0; step += 1);
+}
+
+/**
+ * Goes on with removals that are not finished. A sweep that finds nothing left of a pool removes its topology row, too:
+ * what was being written when the pool went is gone by then.
+ */
+export async function sweepDeletedPools({ store, region }: Pick<Context, 'store' | 'region'>): Promise<void> {
+  const rows = await listRowsWithout(store.db, 'topology', { lacking: 'pool', limit: SWEEP_POOLS })
+  for (const { pool, body } of rows) {
+    // In other regions a pool may lack its document because it is still being copied.
+    if ((JSON.parse(body) as Topology).primary !== region) continue
+    let left = await eraseSome({ store }, pool)
+    if (left === 0) {
+      await store.transaction(async (connection, touched) => {
+        await eraseRows(connection, 'topology', { pool, limit: 1 })
+        touched.push({ kind: 'topology', pool, key: ONLY })
+      })
+    }
+    while (left > 0) left = await eraseSome({ store }, pool)
+  }
+}
+
+/** Sweeps now and then, until the signal fires. */
+export async function keepSweepingPools(
+  context: Pick<Context, 'store' | 'region' | 'clock' | 'events'>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await sweepDeletedPools(context)
+    } catch (error) {
+      context.events.failed({ operation: 'sweep of deleted pools', error, requestId: '' })
+    }
+    await context.clock.wait(SWEEP_MILLISECONDS, signal).catch(() => {})
+  }
+}
+
+/**
+ * Removes some rows of a deleted pool in one bounded transaction; answers how many. They leave no trace in the log: no other
+ * region has the pool.
+ */
+async function eraseSome({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
+  return store.transaction(async (connection, touched) => {
+    let room = STEP_ROWS
+    for (const kind of erased) {
+      if (room === 0) break
+      const keys = await eraseRows(connection, kind, { pool, limit: room })
+      if (kinds[kind].cached) touched.push(...keys.map((key) => ({ kind, pool, key })))
+      room -= keys.length
+    }
+    return STEP_ROWS - room
+  })
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

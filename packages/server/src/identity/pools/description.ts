@@ -1,0 +1,54 @@
+import type { UserPoolType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
+import type { Pool } from '../../directory/pool.ts'
+import { localArn } from '../../keys/pool-keys.ts'
+import { countFirstRows } from '../../store/rows.ts'
+
+/** The ARN of a pool as a region names it; the region field is the one answering, the id stays. */
+export const poolArn = ({ region, accountId }: Pick<Context, 'region' | 'accountId'>, id: string): string =>
+  `arn:aws:cognito-idp:${region}:${accountId}:userpool/${id}`
+
+/** The pool as the API describes it in this region. */
+export async function describePool(
+  context: Pick<Context, 'region' | 'accountId' | 'store'>,
+  { id, document, settings }: Pool,
+): Promise<UserPoolType> {
+  const { store, region } = context
+  const { created, modified, smsMfa, softwareTokenMfa, emailMfa, webAuthn, ...global } = document
+  const { modified: settingsModified = 0, ...regional } = settings
+  const [users, domains, prefixes] = await Promise.all([
+    estimateUsers({ store }, id),
+    store.list('domain', { pool: id, limit: 1 }),
+    store.list('prefix-domain', { pool: id, limit: 1 }),
+  ])
+  const key = global.KeyConfiguration
+  return {
+    Id: id,
+    ...global,
+    LambdaConfig: {},
+    EmailConfiguration: { EmailSendingAccount: 'COGNITO_DEFAULT' },
+    UserPoolTags: {},
+    ...regional,
+    KeyConfiguration: key && { ...key, KmsKeyArn: key.KmsKeyArn && localArn(key.KmsKeyArn, region) },
+    Domain: prefixes[0]?.key,
+    CustomDomain: domains[0]?.key,
+    Arn: poolArn(context, id),
+    EstimatedNumberOfUsers: users,
+    CreationDate: new Date(created),
+    LastModifiedDate: new Date(Math.max(modified, settingsModified)),
+  }
+}
+
+const COUNTED = 10_000
+const PREFIX_DIGITS = 8
+
+/**
+ * How many users a pool has: exact up to 10,000. Of more only the first are counted, and the rest told from how close they
+ * lie: the keys are random UUIDs, so the error is about one in a hundred, and the cost does not grow with the pool.
+ */
+async function estimateUsers({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
+  const { count, last } = await countFirstRows(store.db, 'user', { pool, limit: COUNTED })
+  if (count < COUNTED || last === undefined) return count
+  const share = (Number.parseInt(last.slice(0, PREFIX_DIGITS), 16) + 1) / 16 ** PREFIX_DIGITS
+  return Math.round(count / share)
+}

@@ -1,0 +1,43 @@
+import type { Context } from '../../context.ts'
+
+/** Where a pool may have its primary or a replica. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
+const ELIGIBLE_REGIONS: ReadonlySet<string> = new Set([
+  'us-east-1',
+  'us-east-2',
+  'us-west-1',
+  'us-west-2',
+  'ap-south-1',
+  'ap-northeast-1',
+  'ap-northeast-2',
+  'ap-southeast-1',
+  'ap-southeast-2',
+  'ca-central-1',
+  'eu-central-1',
+  'eu-west-1',
+  'eu-west-2',
+  'eu-west-3',
+  'eu-north-1',
+  'sa-east-1',
+])
+
+export interface Parity {
+  /** How many replicas a pool may have beside its primary. */
+  replicas: number
+  /** Whether a region may take part in replication, by its name. */
+  isEligible(region: string): boolean
+}
+
+/**
+ * Everything in which `extended` goes beyond what Cognito documents (`aws`): one row per difference.
+ */
+// biome-ignore format: a table
+const DIFFERENCES: { [D in keyof Parity]: Record<Context['parity'], Parity[D]> } = {
+  replicas:   { aws: 1,                                          extended: Infinity },
+  isEligible: { aws: (region) => ELIGIBLE_REGIONS.has(region),   extended: () => true },
+}
+
+/** What the plane's parity allows. */
+export const parityOf = ({ parity }: Pick<Context, 'parity'>): Parity => ({
+  replicas: DIFFERENCES.replicas[parity],
+  isEligible: DIFFERENCES.isEligible[parity],
+})

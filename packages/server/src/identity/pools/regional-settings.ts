@@ -1,0 +1,78 @@
+import type {
+  EmailConfigurationType,
+  LambdaConfigType,
+  SmsConfigurationType,
+  UpdateUserPoolCommandInput,
+  UserPoolTierType,
+} from '@aws-sdk/client-cognito-identity-provider'
+import type { RegionalSetting, RegionalSettings } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { checkTier } from './settings.ts'
+import { checkPoolTags } from './tags.ts'
+
+/**
+ * Reads the settings that belong to one region of a pool, as they are kept and shown there.
+ * Throws InvalidParameterException, UserPoolTaggingException, FeatureUnavailableInTierException.
+ */
+export function readRegionalSettings(
+  input: Pick<UpdateUserPoolCommandInput, RegionalSetting>,
+  { tier, region }: { tier: UserPoolTierType; region: string },
+): Required<Pick<RegionalSettings, 'EmailConfiguration' | 'LambdaConfig' | 'UserPoolTags'>> & RegionalSettings {
+  return {
+    EmailConfiguration: readEmailConfiguration(input.EmailConfiguration),
+    SmsConfiguration: readSmsConfiguration(input.SmsConfiguration, region),
+    LambdaConfig: readLambdaConfig(input.LambdaConfig, tier),
+    UserPoolTags: checkPoolTags(input.UserPoolTags),
+  }
+}
+
+function readEmailConfiguration(given: EmailConfigurationType = {}): EmailConfigurationType {
+  const { EmailSendingAccount = 'COGNITO_DEFAULT', SourceArn } = given
+  if (EmailSendingAccount === 'DEVELOPER' && SourceArn === undefined) {
+    throw invalid('SourceArn is required when EmailSendingAccount is DEVELOPER.')
+  }
+  return { ...given, EmailSendingAccount }
+}
+
+const ROLE = /^arn:aws[\w-]*:iam::\d{12}:role\/.+$/
+
+/** Either through SNS or through End User Messaging, with a role that may send. */
+export function readSmsConfiguration(
+  given: SmsConfigurationType | undefined,
+  region: string,
+): SmsConfigurationType | undefined {
+  if (!given) return undefined
+  const { SnsCallerArn, EumsSms } = given
+  if ((SnsCallerArn === undefined) === (EumsSms === undefined)) {
+    throw invalid('SmsConfiguration needs either SnsCallerArn or EumsSms.')
+  }
+  const role = SnsCallerArn ?? EumsSms?.CallerArn ?? ''
+  if (!ROLE.test(role)) throw invalid(`Invalid SMS role ARN: ${role}`)
+  if (EumsSms?.Region !== undefined && EumsSms.Region !== region) {
+    throw invalid('The Region of EumsSms must be the Region of the user pool.')
+  }
+  return given
+}
+
+/** The pre-token trigger has two names; both are given back, with the version of its event. */
+function readLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType): LambdaConfigType {
+  const { PreTokenGeneration, PreTokenGenerationConfig, KMSKeyID, CustomEmailSender, CustomSMSSender } = given
+  const arn = PreTokenGenerationConfig?.LambdaArn ?? PreTokenGeneration
+  if (arn !== (PreTokenGeneration ?? arn)) {
+    throw invalid('PreTokenGeneration and PreTokenGenerationConfig must have the same Lambda ARN.')
+  }
+  if ((CustomEmailSender || CustomSMSSender) && KMSKeyID === undefined) {
+    throw invalid('KMSKeyID is required when CustomEmailSender or CustomSMSSender is set.')
+  }
+  const version = PreTokenGenerationConfig?.LambdaVersion ?? 'V1_0'
+  checkTier(tier, [['ESSENTIALS', version !== 'V1_0', 'Access token customization']])
+  return {
+    ...given,
+    ...(arn !== undefined && {
+      PreTokenGeneration: arn,
+      PreTokenGenerationConfig: { LambdaVersion: version, LambdaArn: arn },
+    }),
+  }
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,0 +1,171 @@
+import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import { CognitoError } from '../../errors.ts'
+
+const text = (Name: string, MaxLength = '2048', MinLength = '0'): SchemaAttributeType => ({
+  Name,
+  AttributeDataType: 'String',
+  DeveloperOnlyAttribute: false,
+  Mutable: true,
+  Required: false,
+  StringAttributeConstraints: { MinLength, MaxLength },
+})
+const flag = (Name: string): SchemaAttributeType => ({
+  Name,
+  AttributeDataType: 'Boolean',
+  DeveloperOnlyAttribute: false,
+  Mutable: true,
+  Required: false,
+})
+
+/**
+ * The attributes that every pool has (OpenID Connect Core §5.1), in the order in which the service describes them.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
+ */
+export const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
+  { ...text('sub', '2048', '1'), Mutable: false, Required: true },
+  text('name'),
+  text('given_name'),
+  text('family_name'),
+  text('middle_name'),
+  text('nickname'),
+  text('preferred_username'),
+  text('profile'),
+  text('picture'),
+  text('website'),
+  text('email'),
+  flag('email_verified'),
+  text('gender'),
+  text('birthdate', '10', '10'),
+  text('zoneinfo'),
+  text('locale'),
+  text('phone_number'),
+  flag('phone_number_verified'),
+  text('address'),
+  {
+    Name: 'updated_at',
+    AttributeDataType: 'Number',
+    DeveloperOnlyAttribute: false,
+    Mutable: true,
+    Required: false,
+    NumberAttributeConstraints: { MinValue: '0' },
+  },
+]
+
+const CUSTOM_LIMIT = 50
+
+/** The schema of a new pool: all standard attributes, as the pool wants them, and its own. Throws InvalidParameterException. */
+export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAttributeType[] {
+  const schema = new Map(STANDARD_ATTRIBUTES.map((attribute) => [attribute.Name as string, attribute]))
+  const own: SchemaAttributeType[] = []
+  const seen = new Set<string>()
+  for (const attribute of wanted) {
+    const name = nameOf(attribute)
+    const standard = schema.get(name)
+    if (!standard) {
+      own.push(attribute)
+      continue
+    }
+    if (seen.has(name)) throw taken(name)
+    seen.add(name)
+    schema.set(name, { ...standard, ...readStandard(standard, attribute) })
+  }
+  return addToSchema([...schema.values()], own)
+}
+
+/** The schema with more custom (or developer-only) attributes. What is there cannot be changed. Throws InvalidParameterException. */
+export function addToSchema(
+  schema: readonly SchemaAttributeType[],
+  attributes: readonly SchemaAttributeType[],
+): SchemaAttributeType[] {
+  const result = [...schema]
+  const names = new Set(schema.map(({ Name }) => Name))
+  for (const attribute of attributes) {
+    const own = readOwn(attribute)
+    if (names.has(own.Name)) throw taken(own.Name as string)
+    names.add(own.Name)
+    result.push(own)
+  }
+  if (result.length - STANDARD_ATTRIBUTES.length > CUSTOM_LIMIT) {
+    throw invalid(`Number of custom attributes exceeds the limit of ${CUSTOM_LIMIT}.`)
+  }
+  return result
+}
+
+/** What a pool may decide about a standard attribute: whether it is required and can be changed, and how long it may be. */
+function readStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType): SchemaAttributeType {
+  const name = standard.Name as string
+  const { AttributeDataType = standard.AttributeDataType, DeveloperOnlyAttribute, Required, Mutable } = wanted
+  if (AttributeDataType !== standard.AttributeDataType || DeveloperOnlyAttribute) {
+    throw invalid(
+      `You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute ${name}`,
+    )
+  }
+  if (name === 'sub' && (Required === false || Mutable === true)) {
+    throw invalid('You can not change the required or mutable setting of the attribute sub')
+  }
+  return {
+    ...(Required !== undefined && { Required }),
+    ...(Mutable !== undefined && { Mutable }),
+    ...readConstraints(name, { ...wanted, AttributeDataType: standard.AttributeDataType }),
+  }
+}
+
+function readOwn(wanted: SchemaAttributeType): SchemaAttributeType {
+  const { AttributeDataType, DeveloperOnlyAttribute = false, Mutable = true, Required = false } = wanted
+  const Name = `${DeveloperOnlyAttribute ? 'dev' : 'custom'}:${nameOf(wanted)}`
+  if (AttributeDataType === undefined) throw invalid(`Type for attribute {${Name}} could not be determined`)
+  if (Required) throw invalid('Required custom attributes are not supported currently.')
+  return {
+    Name,
+    AttributeDataType,
+    DeveloperOnlyAttribute,
+    Mutable,
+    Required,
+    ...(AttributeDataType === 'String' && { StringAttributeConstraints: {} }),
+    ...(AttributeDataType === 'Number' && { NumberAttributeConstraints: {} }),
+    ...readConstraints(Name, wanted),
+  }
+}
+
+const INTEGER = /^-?\d{1,15}$/
+const LONGEST_VALUE = 2048
+
+function readConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
+  const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
+  if (length && AttributeDataType !== 'String')
+    throw invalid(`${name}: StringAttributeConstraints are for the data type String.`)
+  if (value && AttributeDataType !== 'Number')
+    throw invalid(`${name}: NumberAttributeConstraints are for the data type Number.`)
+  if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: LONGEST_VALUE })
+  if (value) checkRange(name, [value.MinValue, value.MaxValue], { least: -Infinity, most: Infinity })
+  return {
+    ...(length && { StringAttributeConstraints: length }),
+    ...(value && { NumberAttributeConstraints: value }),
+  }
+}
+
+function checkRange(
+  name: string,
+  [min, max]: [string | undefined, string | undefined],
+  { least, most }: { least: number; most: number },
+): void {
+  for (const bound of [min, max]) {
+    if (bound === undefined) continue
+    if (!INTEGER.test(bound) || Number(bound) < least || Number(bound) > most) {
+      throw invalid(`${name}: Invalid constraint ${bound.slice(0, 32)}.`)
+    }
+  }
+  if (min !== undefined && max !== undefined && Number(min) > Number(max)) {
+    throw invalid(`${name}: The minimum ${min} is greater than the maximum ${max}.`)
+  }
+}
+
+/** A name as the caller gives it has no prefix; the service adds it. */
+function nameOf({ Name }: SchemaAttributeType): string {
+  if (Name === undefined) throw invalid('Attribute name is required.')
+  if (Name.includes(':')) throw invalid(`Invalid attribute name: ${Name}`)
+  return Name
+}
+
+const taken = (name: string): CognitoError => invalid(`${name}: Existing attribute already has name ${name}.`)
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { UpdateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
+import { lockPool, type Pool, type PoolDocument, putPool } from '../../directory/pool.ts'
+import { CognitoError } from '../../errors.ts'
+import { localArn } from '../../keys/pool-keys.ts'
+import { ONLY } from '../../store/kinds.ts'
+import type { Transaction } from '../../store/write.ts'
+import { checkKey } from './kms-key.ts'
+import { readRegionalSettings } from './regional-settings.ts'
+import { listReplicas } from './replicas.ts'
+import { checkPlan, GLOBAL_SETTINGS, type GlobalSettings, readGlobalSettings } from './settings.ts'
+
+type Needed = Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
+
+/**
+ * Replaces the settings of a pool: all of them in its primary region, those that belong to the region in a secondary.
+ * Throws InvalidParameterException, FeatureUnavailableInTierException, TierChangeNotAllowedException,
+ * UserPoolTaggingException, ConcurrentModificationException.
+ */
+export async function updatePool(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
+  if (pool.role === 'PRIMARY') await updatePrimary(context, pool, input)
+  else await updateSecondary(context, pool, input)
+}
+
+async function updatePrimary(
+  context: Needed,
+  { id, document: known }: Pool,
+  input: UpdateUserPoolCommandInput,
+): Promise<void> {
+  const { clock, store, keys, serviceKeyArn, region } = context
+  const replaced = readGlobalSettings(input)
+  const regional = readRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
+  const key = replaced.KeyConfiguration?.KmsKeyArn
+  const now = clock.now()
+  await checkKey(context, replaced.KeyConfiguration)
+  const isUnderAnother = ({ KeyConfiguration }: PoolDocument): boolean => {
+    const before = KeyConfiguration?.KmsKeyArn
+    return (before && localArn(before, region)) !== key
+  }
+  const rewrapped = isUnderAnother(known) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
+  await store.write(async (tx) => {
+    const present = await lockPool(tx, id)
+    const document: PoolDocument = {
+      ...present,
+      ...replaced,
+      Name: input.PoolName ?? present.Name,
+      DcrConfiguration: replaced.DcrConfiguration ?? present.DcrConfiguration,
+      smsMfa: replaced.MfaConfiguration !== 'OFF' && regional.SmsConfiguration !== undefined,
+      modified: now,
+    }
+    if (document.MfaConfiguration !== 'OFF' && !hasSecondFactor(document)) {
+      throw invalid(
+        'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
+      )
+    }
+    await checkPlanChange(tx, id, { present, document })
+    if (isUnderAnother(present)) {
+      if ((await listReplicas(tx, id)).length > 0) {
+        throw invalid('KeyConfiguration cannot be changed while the user pool has a replica.')
+      }
+      if (!(await rewrapped?.write(tx))) {
+        throw new CognitoError('ConcurrentModificationException', 'The user pool is being changed by another request.')
+      }
+    }
+    await putPool(tx, id, document)
+    await tx.lock('settings', { pool: id, key: ONLY })
+    await tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify({ ...regional, modified: now }) })
+  })
+}
+
+/** Whether people could pass MFA at all: UpdateUserPool itself can only bring text messages. */
+function hasSecondFactor({ smsMfa, softwareTokenMfa, emailMfa, webAuthn }: PoolDocument): boolean {
+  const passkeys = webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION'
+  return smsMfa === true || softwareTokenMfa?.Enabled === true || emailMfa !== undefined || passkeys
+}
+
+async function checkPlanChange(
+  tx: Transaction,
+  id: string,
+  { present, document }: { present: PoolDocument; document: PoolDocument },
+): Promise<void> {
+  if (document.UserPoolTier === 'LITE' && present.UserPoolTier !== 'LITE') {
+    const refused = (why: string): CognitoError =>
+      new CognitoError('TierChangeNotAllowedException', `The tier cannot be changed to LITE while ${why}.`)
+    if ((await listReplicas(tx, id)).length > 0) throw refused('the user pool has a replica')
+    if (isRegistering(present) && isRegistering(document)) throw refused('dynamic client registration is on')
+    if (document.emailMfa) throw refused('email MFA is configured')
+    if (document.webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION') {
+      throw refused('passkeys satisfy MFA requirements')
+    }
+  }
+  checkPlan(document)
+}
+
+const isRegistering = ({ DcrConfiguration }: PoolDocument): boolean => DcrConfiguration?.EnableStatus === 'Enabled'
+
+async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
+  const { clock, store, region } = context
+  const { document } = pool
+  const global = readGlobalSettings(input)
+  const DcrConfiguration = global.DcrConfiguration ?? document.DcrConfiguration
+  const differing = differences(context, document, { ...global, DcrConfiguration })
+  if (input.PoolName !== undefined && input.PoolName !== document.Name) differing.unshift('PoolName')
+  if (differing.length > 0) throw globalDiffers(differing)
+  const regional = readRegionalSettings(input, { tier: document.UserPoolTier ?? 'ESSENTIALS', region })
+  const body = JSON.stringify({ ...regional, modified: clock.now() })
+  await store.write(async (tx) => {
+    await tx.lock('settings', { pool: pool.id, key: ONLY })
+    await tx.set('settings', { pool: pool.id, key: ONLY, body })
+  })
+}
+
+/** The global settings whose value is another one; a key is the same under the ARN of either region. */
+function differences({ region }: Pick<Context, 'region'>, present: GlobalSettings, given: GlobalSettings): string[] {
+  const comparable = (settings: GlobalSettings, name: keyof GlobalSettings): unknown => {
+    const arn = name === 'KeyConfiguration' ? settings.KeyConfiguration?.KmsKeyArn : undefined
+    const value = arn === undefined ? settings[name] : localArn(arn, region)
+    return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+  }
+  return GLOBAL_SETTINGS.filter((name) => !isDeepStrictEqual(comparable(present, name), comparable(given, name)))
+}
+
+/** A call to a secondary region says something else than what holds in all regions of the pool. */
+export const globalDiffers = (members: readonly string[]): CognitoError =>
+  invalid(
+    `${members.join(', ')} can be changed only in the primary Region of the user pool and must have the current value.`,
+  )
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

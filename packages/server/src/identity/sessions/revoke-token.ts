@@ -1,0 +1,35 @@
+import type { Context } from '../../context.ts'
+import type { Client } from '../../directory/pool.ts'
+import type { UserPlace } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import { parseJwt } from '../../tokens/jwt.ts'
+import { canRevoke } from '../../tokens/lifetimes.ts'
+import { openRefreshToken } from '../../tokens/refresh-token.ts'
+import { revokeFamily } from '../../tokens/revocation.ts'
+import { hasClientSecret } from '../clients/client-secret.ts'
+
+/**
+ * Revokes a refresh token with all tokens that came of the same sign-in. A token that is unknown, expired or revoked already is
+ * a success, as in RFC 7009 §2.2. Works in any region of the pool.
+ *
+ * @throws UnauthorizedException, UnsupportedOperationException, UnsupportedTokenTypeException
+ */
+export async function revokeToken(
+  { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
+  place: UserPlace & { client: Client },
+  { token: text, clientSecret }: { token: string; clientSecret: string | undefined },
+): Promise<void> {
+  const { pool, cipher, client } = place
+  if (!hasClientSecret(place, client, clientSecret)) {
+    throw new CognitoError('UnauthorizedException', 'Invalid client secret')
+  }
+  if (!canRevoke(client)) {
+    throw new CognitoError('UnsupportedOperationException', 'Token revocation is not enabled for this client')
+  }
+  if (parseJwt(text)) throw new CognitoError('UnsupportedTokenTypeException', 'Only refresh tokens can be revoked')
+  const token = openRefreshToken({ pool: pool.id, cipher }, text)
+  if (!token || token.expires <= clock.now()) return
+  if (token.client !== client.id) throw new CognitoError('UnauthorizedException', 'The token is not of this client')
+  await store.write((tx) => revokeFamily(tx, pool.id, token))
+  events.signedOut({ pool: pool.id, sub: token.sub, how: 'revocation' })
+}

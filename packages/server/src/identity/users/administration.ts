@@ -1,0 +1,55 @@
+import type { Context } from '../../context.ts'
+import { lockUser, putUser, removeUser, type User, type UserPlace } from '../../directory/user.ts'
+import { endAllTokens } from '../../tokens/revocation.ts'
+import { dropCode } from '../credentials/codes.ts'
+import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
+import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
+
+/**
+ * Sets a user's password: for good, and the user is CONFIRMED; or until the first sign-in, and the user must change it then.
+ * Throws InvalidPasswordException, PasswordHistoryPolicyViolationException, UserNotFoundException.
+ */
+export async function setPasswordOf(
+  context: Pick<Context, 'store' | 'clock'>,
+  place: UserPlace,
+  { sub, password, permanent }: { sub: string; password: string; permanent: boolean },
+): Promise<void> {
+  checkPasswordPolicy(place.pool, password)
+  await withAliasError(aliasExists, () =>
+    context.store.write(async (tx) => {
+      const before = await lockUser(tx, place, sub)
+      const { temporarySince: _, ...rest } = before
+      const now = context.clock.now()
+      const after: User = permanent
+        ? { ...rest, status: 'CONFIRMED', modified: now }
+        : { ...rest, status: 'FORCE_CHANGE_PASSWORD', temporarySince: now, modified: now }
+      await setPassword(tx, context, place, after, password)
+      await dropCode(tx, place, sub, 'reset')
+      await moveAliases(tx, place, { before, after })
+      await putUser(tx, place, after)
+    }),
+  )
+}
+
+/** Lets a user sign in, or no longer; who is disabled is signed out everywhere. Throws UserNotFoundException. */
+export async function setEnabled(
+  context: Pick<Context, 'store' | 'clock' | 'events'>,
+  place: UserPlace,
+  { sub, enabled }: { sub: string; enabled: boolean },
+): Promise<void> {
+  const now = context.clock.now()
+  await context.store.write(async (tx) => {
+    const user = await lockUser(tx, place, sub)
+    if (user.enabled !== enabled) await putUser(tx, place, { ...user, enabled, modified: now })
+    if (!enabled) await endAllTokens(tx, place.pool.id, { sub, before: now })
+  })
+  if (!enabled) context.events.signedOut({ pool: place.pool.id, sub, how: 'admin' })
+}
+
+/** Removes a user with everything that is the user's. Throws UserNotFoundException. */
+export async function deleteUser({ store }: Pick<Context, 'store'>, place: UserPlace, sub: string): Promise<void> {
+  await store.write(async (tx) => {
+    await lockUser(tx, place, sub)
+    await removeUser(tx, place, sub)
+  })
+}

@@ -1,0 +1,151 @@
+import type { Pool } from '../../directory/pool.ts'
+import {
+  type AliasType,
+  aliasTypesOf,
+  claimAlias,
+  normalize,
+  releaseAlias,
+  type UserDocument,
+  type UserPlace,
+} from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import { RowExistsError, type Transaction } from '../../store/write.ts'
+import { type Attributes, isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
+
+/**
+ * By which names a user can be found. Two forms of pool, fixed when a pool is made:
+ *   AliasAttributes     people have a username; an address counts as another name once it is verified, a preferred
+ *                       username once the user is confirmed
+ *   UsernameAttributes  people sign up with an address; the username is the sub, and an address counts from the start
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
+ */
+type Alias = Exclude<AliasType, 'username'>
+
+/**
+ * What the name that somebody signs up with means: the username to keep, and the attributes that come of it. Throws
+ * InvalidParameterException when the pool does not take such a name.
+ */
+export function readUsername(
+  pool: Pool,
+  name: string,
+  { sub, attributes }: { sub: string; attributes: Readonly<Attributes> },
+): { username: string; attributes: Attributes } {
+  const types = pool.document.UsernameAttributes ?? []
+  if (types.length === 0) {
+    for (const type of aliasTypesOf(pool)) checkIsNot(type, name)
+    return { username: name, attributes }
+  }
+  const type =
+    types.includes('email') && isEmail(name)
+      ? 'email'
+      : types.includes('phone_number') && isPhoneNumber(name)
+        ? 'phone_number'
+        : undefined
+  if (!type) throw invalid(NOT_AN_ADDRESS[[...types].sort().join()] ?? 'Username should be an email.')
+  const given = attributes[type]
+  if (given !== undefined && normalize(pool, type, given) !== normalize(pool, type, name)) {
+    throw invalid(`Username should be the same as the ${type} attribute.`)
+  }
+  return { username: sub, attributes: { ...attributes, [type]: given ?? name } }
+}
+
+const NOT_AN_ADDRESS: Record<string, string> = {
+  email: 'Username should be an email.',
+  phone_number: 'Username should be a phone number.',
+  'email,phone_number': 'Username should be either an email or a phone number.',
+}
+
+function checkIsNot(type: Alias, name: string): void {
+  if (type === 'email' && isEmail(name)) {
+    throw invalid('Username cannot be of email format, since user pool is configured for email alias.')
+  }
+  if (type === 'phone_number' && isPhoneNumber(name)) {
+    throw invalid('Username cannot be of phone number format, since user pool is configured for phone number alias.')
+  }
+}
+
+/** The aliases by which the user is found, besides the username. */
+export function activeAliases(
+  pool: Pool,
+  user: Pick<UserDocument, 'attributes' | 'status'>,
+): Partial<Record<Alias, string>> {
+  const fromTheStart = (pool.document.UsernameAttributes?.length ?? 0) > 0
+  const active: Partial<Record<Alias, string>> = {}
+  for (const type of aliasTypesOf(pool)) {
+    const value = user.attributes[type]
+    if (value === undefined) continue
+    const counts =
+      fromTheStart ||
+      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
+    if (counts) active[type] = value
+  }
+  return active
+}
+
+/**
+ * Makes the aliases of a user what they must be after a change: gives back those that ended, takes those that began; those of
+ * the types in `force` from whoever has them. Throws AliasTakenError, InvalidParameterException.
+ */
+export async function moveAliases(
+  tx: Transaction,
+  place: UserPlace,
+  {
+    before,
+    after,
+    force = [],
+  }: { before?: UserDocument | undefined; after: UserDocument; force?: readonly AliasType[] },
+): Promise<void> {
+  const { pool } = place
+  if (after.attributes.preferred_username !== before?.attributes.preferred_username) checkPreferred(pool, after)
+  const old = before ? activeAliases(pool, before) : {}
+  const next = activeAliases(pool, after)
+  for (const type of aliasTypesOf(pool)) {
+    const [from, to] = [old[type], next[type]]
+    const same = from !== undefined && to !== undefined && normalize(pool, type, from) === normalize(pool, type, to)
+    if (same) continue
+    if (from !== undefined) await releaseAlias(tx, place, { type, value: from, sub: after.sub })
+    if (to === undefined) continue
+    try {
+      await claimAlias(tx, place, { type, value: to, sub: after.sub, force: force.includes(type) })
+    } catch (error) {
+      throw error instanceof RowExistsError ? new AliasTakenError(type) : error
+    }
+  }
+}
+
+/** People are looked for by one name after another: a preferred one of the form of an address could stand before its owner's. */
+function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }: UserDocument): void {
+  const types = aliasTypesOf(pool)
+  if (name === undefined || !types.includes('preferred_username')) return
+  if ((types.includes('email') && isEmail(name)) || (types.includes('phone_number') && isPhoneNumber(name))) {
+    throw invalid('preferred_username cannot have the format of an alias that is an email or a phone number.')
+  }
+}
+
+/** Another user is found by this address or name; each operation says so in its own words. */
+export class AliasTakenError extends Error {
+  readonly type: Alias
+
+  constructor(type: Alias) {
+    super(`the ${type} is another user's`)
+    this.name = 'AliasTakenError'
+    this.type = type
+  }
+}
+
+/** Runs the work, and tells a taken alias in the terms of the API. */
+export async function withAliasError<T>(refusal: (type: Alias) => CognitoError, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof AliasTakenError ? refusal(error.type) : error
+  }
+}
+
+export const accountExists = (type: Verifiable | Alias): CognitoError =>
+  new CognitoError('UsernameExistsException', `An account with the given ${type} already exists.`)
+
+export const aliasExists = (type: Alias): CognitoError =>
+  new CognitoError('AliasExistsException', `An account with the given ${type} already exists.`)
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

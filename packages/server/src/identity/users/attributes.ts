@@ -1,0 +1,190 @@
+import type { AttributeType, SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Client, Pool } from '../../directory/pool.ts'
+import type { UserDocument } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+
+/** Values of attributes by name; in a set of changes, `''` means that the attribute is to be removed. */
+export type Attributes = Record<string, string>
+
+/** The attributes that a code can be sent to; each has a `<name>_verified` beside it. */
+export const VERIFIABLE = ['email', 'phone_number'] as const
+export type Verifiable = (typeof VERIFIABLE)[number]
+
+/** Whose rights count: an app client's, or an administrator's (signed calls). */
+export type Writer = Client | 'administrator'
+
+/**
+ * Reads the attributes of a new user: known to the schema, of the right type, within the client's rights, and, for those
+ * who sign up themselves, complete. A blank value is as good as none. Throws InvalidParameterException, NotAuthorizedException.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
+ */
+export function readNewAttributes(pool: Pool, list: readonly AttributeType[] | undefined, writer: Writer): Attributes {
+  const schema = schemaOf(pool)
+  const attributes = collect(list)
+  checkWritable(writer, Object.keys(attributes))
+  const mistakes: string[] = []
+  for (const [name, value] of Object.entries(attributes)) {
+    const rule = schema.get(name)
+    if (!rule) mistakes.push(`${name}: Attribute does not exist in the schema.`)
+    else if (name === 'sub') throw invalid('Cannot modify the non-mutable attribute sub')
+    else if (value === '') delete attributes[name]
+    else mistakes.push(...mistakesIn(rule, name, value))
+  }
+  if (mistakes.length > 0) throw nonconforming(mistakes)
+  for (const [name, value] of Object.entries(attributes)) checkForm(name, value)
+  return attributes
+}
+
+/** Checks that nothing which the pool requires is missing. Throws InvalidParameterException. */
+export function checkRequired(pool: Pool, attributes: Readonly<Attributes>): void {
+  const missing = requiredAttributes(pool).filter((name) => attributes[name] === undefined)
+  if (missing.length > 0) throw nonconforming(missing.map((name) => `${name}: The attribute is required`))
+}
+
+/** The names of the attributes that every user of the pool must have, `sub` left out, which is given by us. */
+export function requiredAttributes(pool: Pool): string[] {
+  return [...schemaOf(pool).values()].flatMap(({ Required, Name }) =>
+    Required && Name && Name !== 'sub' ? [Name] : [],
+  )
+}
+
+/**
+ * Reads changes of a user's attributes; what is not changed by them is left out. Throws InvalidParameterException,
+ * NotAuthorizedException.
+ */
+export function readChanges(
+  pool: Pool,
+  present: Readonly<Attributes>,
+  list: readonly AttributeType[] | undefined,
+  writer: Writer,
+): Attributes {
+  const schema = schemaOf(pool)
+  const changes = collect(list)
+  checkWritable(writer, Object.keys(changes))
+  const mistakes: string[] = []
+  for (const [name, value] of Object.entries(changes)) {
+    const rule = schema.get(name)
+    if (!rule) throw invalid(`Type for attribute {${name}} could not be determined`)
+    if (name === 'sub') throw invalid('Cannot modify the non-mutable attribute sub')
+    // A flag counts together with its address: "the new one is verified" is said again although the old one was, too.
+    if ((present[name] ?? '') === value && !isFoundOut(name)) delete changes[name]
+    else if (rule.Mutable === false) throw invalid(`user.${name}: Attribute cannot be updated.`)
+    else if (value !== '') mistakes.push(...mistakesIn(rule, name, value))
+    else if (rule.Required) mistakes.push(`${name}: The attribute is required`)
+  }
+  if (mistakes.length > 0) throw nonconforming(mistakes)
+  for (const [name, value] of Object.entries(changes)) checkForm(name, value)
+  return changes
+}
+
+/** Changes that remove attributes by their names. */
+export const removalOf = (names: readonly string[]): AttributeType[] => names.map((Name) => ({ Name, Value: '' }))
+
+/** The attributes with the changes made; those of an address that is gone or new lose their `_verified`. */
+export function withChanges(present: Readonly<Attributes>, changes: Readonly<Attributes>): Attributes {
+  const attributes = { ...present, ...changes }
+  for (const name of VERIFIABLE) {
+    if (changes[name] !== undefined && changes[`${name}_verified`] === undefined)
+      attributes[`${name}_verified`] = 'false'
+    if ((attributes[name] ?? '') === '') delete attributes[`${name}_verified`]
+  }
+  for (const [name, value] of Object.entries(attributes)) if (value === '') delete attributes[name]
+  return attributes
+}
+
+/** Checks that an address which is said to be verified is there. Throws InvalidParameterException. */
+export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
+  for (const name of VERIFIABLE) {
+    if (attributes[`${name}_verified`] === 'true' && !attributes[name]) {
+      throw invalid(`${name} is required when ${name}_verified is set to true`)
+    }
+  }
+}
+
+/** A user's attributes as the API lists them, `sub` first; with a client, those only which it may read. */
+export function listAttributes(user: UserDocument, client?: Client): AttributeType[] {
+  const all: AttributeType[] = Object.entries(user.attributes).map(([Name, Value]) => ({ Name, Value }))
+  const readable = client?.document.ReadAttributes
+  const visible = client ? all.filter(({ Name = '' }) => readable?.includes(Name) ?? isStandard(Name)) : all
+  return [{ Name: 'sub', Value: user.sub }, ...visible]
+}
+
+/** Throws InvalidParameterException when an attribute that is asked for is none of the pool's. */
+export function checkKnown(pool: Pool, names: readonly string[]): void {
+  const schema = schemaOf(pool)
+  if (!names.every((name) => schema.has(name)))
+    throw invalid('One or more requested attributes do not exist in user pool.')
+}
+
+/** The schema of the pool by the full names of the attributes (`custom:`, `dev:`). */
+export function schemaOf(pool: Pool): ReadonlyMap<string, SchemaAttributeType> {
+  return new Map((pool.document.SchemaAttributes ?? []).map((rule) => [rule.Name ?? '', rule]))
+}
+
+/** Whether the value is an e-mail address that a message can be sent to. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1 */
+export const isEmail = (value: string): boolean =>
+  value.length <= 320 &&
+  /^[^\s\p{C}@<>()[\],;:\\"]{1,64}@[^\s\p{C}@<>()[\],;:\\"]+$/u.test(value) &&
+  !/^\.|\.\.|\.@|@\.|@.*\.$/.test(value)
+
+/** Whether the value is a telephone number as ITU-T E.164 writes it: `+`, then up to 15 digits. */
+export const isPhoneNumber = (value: string): boolean => /^\+[1-9]\d{1,14}$/.test(value)
+
+function collect(list: readonly AttributeType[] | undefined): Attributes {
+  return Object.fromEntries((list ?? []).map(({ Name = '', Value = '' }) => [Name, Value]))
+}
+
+/** Without WriteAttributes a client writes standard attributes; what we ourselves find out (`_verified`) it never writes. */
+function checkWritable(writer: Writer, names: readonly string[]): void {
+  if (writer === 'administrator') return
+  const { WriteAttributes } = writer.document
+  for (const name of names) {
+    const allowed = WriteAttributes?.includes(name) ?? isStandard(name)
+    if (!allowed || isFoundOut(name) || name.startsWith('dev:')) {
+      throw new CognitoError('NotAuthorizedException', 'A client attempted to write unauthorized attribute')
+    }
+  }
+}
+
+/** What verification finds out of an address; an attribute of the pool's own may be called the same. */
+export const isFoundOut = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
+
+const isStandard = (name: string): boolean => !name.includes(':')
+
+/** What is wrong with a value by the schema; one line per mistake. */
+function mistakesIn(rule: SchemaAttributeType, name: string, value: string): string[] {
+  switch (rule.AttributeDataType) {
+    case 'Boolean':
+      return /^(true|false)$/.test(value) ? [] : [`${name}: Boolean must be true or false`]
+    case 'DateTime':
+      return Number.isNaN(Date.parse(value)) ? [`${name}: DateTime must be in ISO 8601 format`] : []
+    case 'Number': {
+      if (!/^-?\d{1,256}(\.\d{1,256})?$/.test(value)) return [`${name}: Number is not a number`]
+      const { MinValue, MaxValue } = rule.NumberAttributeConstraints ?? {}
+      if (MinValue !== undefined && Number(value) < Number(MinValue))
+        return [`${name}: Number must be no less than ${MinValue}`]
+      if (MaxValue !== undefined && Number(value) > Number(MaxValue))
+        return [`${name}: Number must be no greater than ${MaxValue}`]
+      return []
+    }
+    default: {
+      const { MinLength, MaxLength } = rule.StringAttributeConstraints ?? {}
+      if (MinLength !== undefined && value.length < Number(MinLength))
+        return [`${name}: String must be no shorter than ${MinLength} characters`]
+      if (MaxLength !== undefined && value.length > Number(MaxLength))
+        return [`${name}: String must be no longer than ${MaxLength} characters`]
+      return []
+    }
+  }
+}
+
+function checkForm(name: string, value: string): void {
+  if (value === '') return
+  if (name === 'email' && !isEmail(value)) throw invalid('Invalid email address format.')
+  if (name === 'phone_number' && !isPhoneNumber(value)) throw invalid('Invalid phone number format')
+}
+
+const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
+
+const nonconforming = (mistakes: readonly string[]): CognitoError =>
+  invalid(`Attributes did not conform to the schema: ${mistakes.join('\n')}`)

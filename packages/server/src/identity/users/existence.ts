@@ -1,0 +1,40 @@
+import type { Client } from '../../directory/pool.ts'
+import { normalize, type UserPlace } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import type { CodeTarget } from '../credentials/codes.ts'
+import { isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
+
+/**
+ * Whether the client's calls must not tell if a user exists.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
+ */
+export const hidesExistence = (client: Client): boolean => client.document.PreventUserExistenceErrors === 'ENABLED'
+
+/** What calls about codes say of a user who is not there, by clients that may tell it. */
+export const noSuchUser = (): CognitoError =>
+  new CognitoError('UserNotFoundException', 'Username/client id combination not found.')
+
+/**
+ * An address for a user who is not there, on one of the channels that a real user would be reached by: the one whose form the
+ * name has, else the one that the pool verifies by itself. It is the name itself where that is an address, as it would be of a real
+ * user, and else one that is made up, always the same for the name and the pool.
+ */
+export function inventTarget(
+  { pool, cipher }: UserPlace,
+  name: string,
+  channels: readonly [Verifiable, ...Verifiable[]],
+): CodeTarget {
+  const attribute =
+    channels.find((channel) => FORM_OF[channel](name)) ??
+    channels.find((channel) => pool.document.AutoVerifiedAttributes?.includes(channel)) ??
+    channels[0]
+  if (FORM_OF[attribute](name)) return { attribute, value: name }
+  const bytes = cipher.derive(`destination\n${normalize(pool, 'username', name)}`, 12)
+  if (attribute === 'email') {
+    const letter = (at: number): string => String.fromCharCode(97 + ((bytes[at] as number) % 26))
+    return { attribute, value: `${letter(0)}@${letter(1)}.example` }
+  }
+  return { attribute, value: `+1${[...bytes.subarray(2)].map((byte) => byte % 10).join('')}` }
+}
+
+const FORM_OF: Record<Verifiable, (name: string) => boolean> = { email: isEmail, phone_number: isPhoneNumber }

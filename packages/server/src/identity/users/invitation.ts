@@ -1,0 +1,135 @@
+import type { AttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import { type Clock, randomText } from '../../clock.ts'
+import type { Context } from '../../context.ts'
+import type { Pool } from '../../directory/pool.ts'
+import {
+  getUser,
+  insertUser,
+  lockUser,
+  putUser,
+  type User,
+  type UserDocument,
+  type UserPlace,
+} from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import type { CodeTarget } from '../credentials/codes.ts'
+import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
+import { accountExists, aliasExists, moveAliases, readUsername, withAliasError } from './aliases.ts'
+import { checkVerifiedFlags, readNewAttributes, VERIFIABLE, type Verifiable, withChanges } from './attributes.ts'
+import { sendInvitation } from './delivery.ts'
+import { checkFirstFactor, isPasswordless } from './sign-up.ts'
+
+type InvitationContext = Pick<Context, 'store' | 'clock' | 'messenger' | 'region'>
+
+export interface Invitation {
+  name: string
+  list: readonly AttributeType[] | undefined
+  /** Undefined or '': made here, or none at all where people can sign in without. */
+  password: string | undefined
+  /** Takes addresses that are said to be verified from whoever has them as an alias. */
+  force: boolean
+  /** Undefined: by SMS, if there is a telephone. */
+  mediums: readonly ('EMAIL' | 'SMS')[] | undefined
+  silent: boolean
+}
+
+/**
+ * Creates a user on behalf of an administrator, and invites them. Throws UsernameExistsException, AliasExistsException,
+ * InvalidPasswordException, InvalidParameterException; CodeDeliveryFailedError when the user is there and the message was
+ * not sent. https://docs.aws.amazon.com/cognito/latest/developerguide/how-to-create-user-accounts.html
+ */
+export async function invite(
+  context: InvitationContext,
+  place: UserPlace,
+  { name, list, password: given, force, mediums, silent }: Invitation,
+): Promise<UserDocument> {
+  const { pool } = place
+  const sub = context.clock.uuid()
+  const { username, attributes: read } = readUsername(pool, name, {
+    sub,
+    attributes: readNewAttributes(pool, list, 'administrator'),
+  })
+  checkVerifiedFlags(read)
+  const password = given || (isPasswordless(pool) ? '' : temporaryPassword(context.clock, pool))
+  checkFirstFactor(pool, { password, attributes: read })
+  // PreSignUp_AdminCreateUser has its place here.
+  const now = context.clock.now()
+  const user: UserDocument = {
+    sub,
+    username,
+    attributes: withChanges({}, read),
+    status: password ? 'FORCE_CHANGE_PASSWORD' : 'CONFIRMED',
+    enabled: true,
+    created: now,
+    modified: now,
+    ...(password && { temporarySince: now }),
+  }
+  const targets = silent ? [] : targetsOf(user, mediums)
+  const verified = VERIFIABLE.filter((type) => user.attributes[`${type}_verified`] === 'true')
+  await withAliasError(pool.document.UsernameAttributes?.length ? accountExists : aliasExists, () =>
+    context.store.write(async (tx) => {
+      await insertUser(tx, place, user)
+      await moveAliases(tx, place, { after: user, force: force ? verified : [] })
+      if (password) await setPassword(tx, context, place, user, password)
+    }),
+  )
+  await sendInvitation(context, place, { name, password, targets })
+  return user
+}
+
+/**
+ * Invites a user again, with a new temporary password whose time begins anew. Throws UserNotFoundException,
+ * UnsupportedUserStateException, InvalidPasswordException, InvalidParameterException, CodeDeliveryFailedError.
+ */
+export async function inviteAgain(
+  context: InvitationContext,
+  place: UserPlace,
+  { name, password: given, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
+): Promise<UserDocument> {
+  const { sub } = await getUser(context.store, place, name)
+  const password = given || temporaryPassword(context.clock, place.pool)
+  checkPasswordPolicy(place.pool, password)
+  const { user, targets } = await context.store.write(async (tx) => {
+    const before = await lockUser(tx, place, sub)
+    if (before.status !== 'FORCE_CHANGE_PASSWORD') {
+      throw new CognitoError('UnsupportedUserStateException', `Resend not possible. Current status is ${before.status}`)
+    }
+    const targets = targetsOf(before, mediums)
+    const now = context.clock.now()
+    const user: User = { ...before, temporarySince: now, modified: now }
+    await setPassword(tx, context, place, user, password)
+    await putUser(tx, place, user)
+    return { user, targets }
+  })
+  await sendInvitation(context, place, { name, password, targets })
+  return user
+}
+
+/** A temporary password that meets the pool's policy, and then some: twelve characters at least, of all four classes. */
+function temporaryPassword(clock: Pick<Clock, 'randomBytes'>, pool: Pool): string {
+  const length = Math.max(12, pool.document.Policies?.PasswordPolicy?.MinimumLength ?? 0)
+  for (;;) {
+    const password = randomText(clock, ALPHABET, length)
+    if (CLASSES.every((characters) => characters.test(password))) return password
+  }
+}
+
+// Without characters that look alike, or that have a meaning in HTML or in a shell.
+const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789@%^*-_=+.,'
+const CLASSES = [/[A-Z]/, /[a-z]/, /\d/, /[@%^*\-_=+.,]/]
+
+function targetsOf({ attributes }: Pick<UserDocument, 'attributes'>, mediums: Invitation['mediums']): CodeTarget[] {
+  const targets: CodeTarget[] = []
+  for (const medium of new Set(mediums ?? ['SMS'])) {
+    const attribute: Verifiable = medium === 'EMAIL' ? 'email' : 'phone_number'
+    const value = attributes[attribute]
+    if (value !== undefined) targets.push({ attribute, value })
+    else if (mediums) {
+      throw new CognitoError(
+        'InvalidParameterException',
+        `${attribute} is required to deliver the invitation by ${medium}.`,
+      )
+    }
+  }
+  return targets
+}

@@ -1,0 +1,176 @@
+import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
+import { type AliasType, indexOf, normalize, openUser, type User, type UserPlace } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import type { IndexOf } from '../../store/kinds.ts'
+import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
+
+/** A filter as it was read: `attribute = "value"` or `attribute ^= "value"`. */
+interface Filter {
+  attribute: Attribute
+  prefix: boolean
+  value: string
+}
+
+const ATTRIBUTES = [
+  'username',
+  'email',
+  'phone_number',
+  'name',
+  'given_name',
+  'family_name',
+  'preferred_username',
+  'cognito:user_status',
+  'status',
+  'sub',
+] as const
+type Attribute = (typeof ATTRIBUTES)[number]
+
+const STATUSES = [
+  'ARCHIVED',
+  'COMPROMISED',
+  'CONFIRMED',
+  'EXTERNAL_PROVIDER',
+  'FORCE_CHANGE_PASSWORD',
+  'RESET_REQUIRED',
+  'UNCONFIRMED',
+  'UNKNOWN',
+] as const satisfies UserStatusType[]
+
+/**
+ * The rows that one call looks at when no index answers its filter (`^=` on an attribute: rows are sealed, an index knows
+ * equal values only). A call that meets the bound gives a short page, perhaps an empty one, and a token to go on from, which
+ * the API allows: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
+ */
+const SCAN = { rows: 2_000, batch: 250 }
+
+/**
+ * Lists users in the order of their subs. Throws InvalidParameterException for a filter or a token that is none.
+ * @param filter as the caller wrote it
+ */
+export async function listUsers(
+  context: Pick<Context, 'store' | 'clock'>,
+  place: UserPlace,
+  {
+    filter: text = '',
+    limit,
+    token,
+  }: { filter?: string | undefined; limit?: number | undefined; token?: string | undefined },
+  scan = SCAN,
+): Promise<{ users: User[]; token: string | undefined }> {
+  const filter = parseFilter(text)
+  const size = pageSize(limit)
+  const list = ['ListUsers', text]
+  let after = openPageToken(context, place, { list, token })
+  const query = queryOf(place, filter)
+  if (!query) return { users: [], token: undefined }
+  // One row more than the page has room for tells whether there is a next one.
+  const batch = query.exact ? size + 1 : scan.batch
+  const next = (): string => sealPageToken(context, place, { list, after: after as string })
+  const users: User[] = []
+  for (let seen = 0; seen < scan.rows; ) {
+    const { where, prefix } = query
+    const rows = await context.store.list('user', {
+      pool: place.pool.id,
+      where,
+      ...(prefix && { prefix }),
+      after,
+      limit: batch,
+    })
+    for (const row of rows) {
+      const user = openUser(place, row)
+      if (query.matches(user)) {
+        if (users.length === size) return { users, token: next() }
+        users.push(user)
+      }
+      after = row.key
+    }
+    if (rows.length < batch) return { users, token: undefined }
+    seen += rows.length
+  }
+  return { users, token: next() }
+}
+
+/** Reads a filter; a blank one lets everybody through. Throws InvalidParameterException. */
+export function parseFilter(text: string): Filter | undefined {
+  if (text.trim() === '') return undefined
+  const match = /^\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
+  if (!match) throw new CognitoError('InvalidParameterException', 'Error while parsing filter')
+  const [, name = '', operator, value = ''] = match
+  const attribute = ATTRIBUTES.find((known) => known === name)
+  if (!attribute) throw new CognitoError('InvalidParameterException', `Invalid search attribute: ${name}`)
+  return { attribute, prefix: operator === '^=', value: value.replace(/\\(.)/gsu, '$1') }
+}
+
+interface Query {
+  where: Partial<Record<IndexOf<'user'>, string>>
+  prefix?: string
+  /** Every row that the store finds matches. */
+  exact: boolean
+  matches(user: User): boolean
+}
+
+/** How the store is asked; undefined when nobody can match. */
+function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefined {
+  if (!filter) return { where: {}, exact: true, matches: () => true }
+  const { attribute, prefix, value } = filter
+  switch (attribute) {
+    case 'sub':
+      if (!/^[0-9a-f-]{0,36}$/.test(value) || (!prefix && value.length < 36)) return undefined
+      return { where: {}, prefix: value, exact: true, matches: () => true }
+    case 'status':
+      return oneOf(
+        place,
+        'enabled',
+        ['Enabled', 'Disabled'].filter((word) => (prefix ? word.startsWith(value) : word === value)),
+        {
+          indexed: (word) => String(word === 'Enabled'),
+          matches: (user, words) => words.includes(user.enabled ? 'Enabled' : 'Disabled'),
+        },
+      )
+    case 'cognito:user_status': {
+      // Documented as without regard to case, and only this one.
+      const wanted = value.toUpperCase()
+      return oneOf(
+        place,
+        'user_status',
+        STATUSES.filter((word) => (prefix ? word.startsWith(wanted) : word === wanted)),
+        {
+          indexed: (word) => word,
+          matches: (user, words) => words.includes(user.status),
+        },
+      )
+    }
+    default: {
+      if (!prefix) return { where: { [attribute]: indexOf(place, attribute, value) }, exact: true, matches: () => true }
+      const fold = (text: string): string =>
+        attribute === 'name' || attribute === 'given_name' || attribute === 'family_name'
+          ? text
+          : normalize(place.pool, attribute satisfies AliasType, text)
+      const wanted = fold(value)
+      return {
+        where: {},
+        exact: false,
+        matches: ({ username, attributes }) => {
+          const present = attribute === 'username' ? username : attributes[attribute]
+          return present !== undefined && fold(present).startsWith(wanted)
+        },
+      }
+    }
+  }
+}
+
+/** An index column of few values: one of them is looked up, several are found by looking at the rows. */
+function oneOf<Word extends string>(
+  place: UserPlace,
+  column: 'enabled' | 'user_status',
+  words: readonly Word[],
+  { indexed, matches }: { indexed(word: Word): string; matches(user: User, words: readonly Word[]): boolean },
+): Query | undefined {
+  const [first, second] = words
+  if (first === undefined) return undefined
+  if (second === undefined) {
+    return { where: { [column]: place.cipher.index(column, indexed(first)) }, exact: true, matches: () => true }
+  }
+  return { where: {}, exact: false, matches: (user) => matches(user, words) }
+}

@@ -1,0 +1,155 @@
+import type { AttributeType, CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '../../context.ts'
+import { findUser, lockUser, putUser, type User, type UserPlace } from '../../directory/user.ts'
+import { CognitoError } from '../../errors.ts'
+import type { Transaction } from '../../store/write.ts'
+import {
+  type CodeTarget,
+  checkHourlyLimit,
+  countingWrongAnswers,
+  dropCode,
+  findCodeTarget,
+  forgetWrongAnswers,
+  issueCode,
+  redeemCode,
+} from '../credentials/codes.ts'
+import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
+import { checkVerifiedFlags, readChanges, VERIFIABLE, type Verifiable, type Writer, withChanges } from './attributes.ts'
+import { sendCode } from './delivery.ts'
+
+type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+
+/**
+ * Changes attributes of a user. A new address gets a code where the pool verifies it by itself; where the pool asks for
+ * verification before an update, the old one stays until the code comes back. Answers where codes were sent. Throws
+ * InvalidParameterException, NotAuthorizedException, AliasExistsException, UserNotFoundException, CodeDeliveryFailedError.
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-email-phone-verification.html
+ */
+export async function updateAttributes(
+  context: VerificationContext,
+  place: UserPlace,
+  { sub, list, writer }: { sub: string; list: readonly AttributeType[]; writer: Writer },
+): Promise<CodeDeliveryDetailsType[]> {
+  const { user, codes } = await withAliasError(aliasExists, () =>
+    context.store.write(async (tx) => {
+      const before = await lockUser(tx, place, sub)
+      const changes = readChanges(place.pool, before.attributes, list, writer)
+      const codes: (CodeTarget & { code: string })[] = []
+      for (const attribute of VERIFIABLE) {
+        const value = changes[attribute]
+        if (value === undefined) continue
+        const purpose = `verify-${attribute}` as const
+        const { send, hold } =
+          value === '' || changes[`${attribute}_verified`] === 'true' ? NOTHING : rulesOf(place, attribute)
+        if (hold) {
+          await checkIsFree(tx, place, { attribute, value, sub })
+          delete changes[attribute]
+          delete changes[`${attribute}_verified`]
+        }
+        if (send)
+          codes.push({
+            attribute,
+            value,
+            code: await issueCode(tx, context, place, { sub, purpose, attribute, value }),
+          })
+        else await dropCode(tx, place, sub, purpose)
+      }
+      const user: User = {
+        ...before,
+        attributes: withChanges(before.attributes, changes),
+        modified: context.clock.now(),
+      }
+      checkVerifiedFlags(user.attributes)
+      await moveAliases(tx, place, { before, after: user })
+      await putUser(tx, place, user)
+      return { user, codes }
+    }),
+  )
+  const sent: CodeDeliveryDetailsType[] = []
+  for (const code of codes) {
+    await forgetWrongAnswers(context, place, { sub, purpose: `verify-${code.attribute}` })
+    sent.push(await sendCode(context, place, user, code))
+  }
+  return sent
+}
+
+/**
+ * Sends a code for an address of a user who is signed in: for the one that waits for its verification, else for the present
+ * one. Throws InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
+ */
+export async function startVerification(
+  context: VerificationContext,
+  place: UserPlace,
+  user: User,
+  name: string,
+): Promise<CodeDeliveryDetailsType> {
+  const attribute = verifiable(name)
+  const purpose = `verify-${attribute}` as const
+  const { sub } = user
+  await checkHourlyLimit(context, place, 'GetUserAttributeVerificationCode', sub)
+  const { target, code } = await context.store.write(async (tx) => {
+    const present = await lockUser(tx, place, sub)
+    const waiting = await findCodeTarget(tx, context, place, { sub, purpose })
+    const value = waiting?.value ?? present.attributes[attribute]
+    if (value === undefined) throw new CognitoError('InvalidParameterException', `User has no ${attribute} to verify.`)
+    const target: CodeTarget = { attribute, value }
+    return { target, code: await issueCode(tx, context, place, { sub, purpose, ...target }) }
+  })
+  await forgetWrongAnswers(context, place, { sub, purpose })
+  return sendCode(context, place, user, { ...target, code })
+}
+
+/**
+ * Verifies an address with the code that was sent to it; one that waited for this takes the place of the old one. Throws
+ * ExpiredCodeException, CodeMismatchException, AliasExistsException, InvalidParameterException, LimitExceededException.
+ */
+export async function finishVerification(
+  context: VerificationContext,
+  place: UserPlace,
+  user: User,
+  { name, code }: { name: string; code: string },
+): Promise<void> {
+  const attribute = verifiable(name)
+  const purpose = `verify-${attribute}` as const
+  const { sub } = user
+  await checkHourlyLimit(context, place, 'VerifyUserAttribute', sub)
+  await countingWrongAnswers(context, place, { sub, purpose }, () =>
+    withAliasError(aliasExists, () =>
+      context.store.write(async (tx) => {
+        const before = await lockUser(tx, place, sub)
+        const { value } = await redeemCode(tx, context, place, { sub, purpose, code })
+        const attributes = { ...before.attributes, [attribute]: value, [`${attribute}_verified`]: 'true' }
+        const after: User = { ...before, attributes, modified: context.clock.now() }
+        await moveAliases(tx, place, { before, after })
+        await putUser(tx, place, after)
+      }),
+    ),
+  )
+}
+
+const NOTHING = { send: false, hold: false }
+
+/** What the pool does with a new address: whether it sends a code, and whether the old address stays until it comes back. */
+function rulesOf({ pool }: UserPlace, attribute: Verifiable): { send: boolean; hold: boolean } {
+  const hold =
+    pool.document.UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate?.includes(attribute) ?? false
+  return { hold, send: hold || (pool.document.AutoVerifiedAttributes?.includes(attribute) ?? false) }
+}
+
+/** Where people sign up with an address, one that is held back must be free already now. Throws AliasExistsException. */
+async function checkIsFree(
+  tx: Transaction,
+  place: UserPlace,
+  { attribute, value, sub }: CodeTarget & { sub: string },
+): Promise<void> {
+  if (!place.pool.document.UsernameAttributes?.includes(attribute)) return
+  const holder = await findUser(tx, place, value)
+  if (holder && holder.sub !== sub) throw aliasExists(attribute)
+}
+
+function verifiable(name: string): Verifiable {
+  const attribute = VERIFIABLE.find((known) => known === name)
+  if (!attribute)
+    throw new CognitoError('InvalidParameterException', `${name} is not an attribute that can be verified.`)
+  return attribute
+}

@@ -1,0 +1,109 @@
+import { encode } from '../aws/encode.ts'
+import { type Answer, inProtocol, parse, refusal } from '../cognito/dispatch.ts'
+import type { Context } from '../context.ts'
+import { CognitoError } from '../errors.ts'
+import { checksumOf } from '../replication/checksum.ts'
+import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
+
+/**
+ * Operations of our own, for operators: the same protocol, signed like those of an administrator, under the target prefix
+ * `TwinpoolService.`.
+ */
+export interface TwinpoolFace {
+  context: Pick<Context, 'store' | 'pools' | 'clock' | 'events' | 'region'>
+  replication: Pick<StatusBoard, 'status' | 'poolStatus'>
+}
+
+type Operation = (face: TwinpoolFace, input: Record<string, unknown>) => Promise<object>
+
+const operations: Readonly<Record<string, Operation>> = {
+  /** {UserPoolId?} -> {Region, Peers[], Copies[], UserPool?}. Seconds may be fractions; LagSeconds is absent where nothing is known. */
+  GetReplicationStatus: async ({ context, replication }, input) => {
+    const { region, peers, copies } = await replication.status()
+    const id = input.UserPoolId === undefined ? undefined : poolId(input)
+    const pool = id === undefined ? undefined : await context.pools.get(id)
+    const standing = pool && (await replication.poolStatus(pool.id))
+    return {
+      Region: region,
+      Peers: peers.map(peerOut),
+      Copies: copies.filter((copy) => id === undefined || copy.pool === id).map(copyOut),
+      ...(pool && {
+        UserPool: {
+          Id: pool.id,
+          Role: pool.role,
+          Status: pool.status,
+          PrimaryRegion: pool.topology.primary,
+          Epoch: pool.topology.epoch,
+          Replicas: standing?.replicas.map((replica) => ({ RegionName: replica.region, Status: replica.status })),
+          LagSeconds: standing?.lagSeconds,
+        },
+      }),
+    }
+  },
+
+  /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions that hold the same directory and have come to rest. */
+  GetDirectoryChecksum: async ({ context }, input) => {
+    const pool = await context.pools.get(poolId(input))
+    const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
+    return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
+  },
+}
+
+const peerOut = (peer: PeerStatus) => ({
+  Region: peer.region,
+  Connected: peer.connected,
+  Problem: peer.problem,
+  Position: peer.position,
+  AcknowledgedPosition: peer.acknowledged,
+  LagSeconds: peer.lagSeconds,
+})
+
+const copyOut = (copy: CopyStatus) => ({
+  UserPoolId: copy.pool,
+  FromRegion: copy.from,
+  Purpose: copy.purpose === 'first' ? 'FIRST' : 'AGAIN',
+  Rows: copy.rows,
+  EstimatedRows: copy.estimatedRows,
+  StartedAt: copy.startedAt / 1_000,
+  EstimatedSecondsLeft: copy.estimatedSecondsLeft,
+})
+
+function poolId({ UserPoolId: id }: Record<string, unknown>): string {
+  if (typeof id !== 'string' || !/^[\w-]+_[0-9a-zA-Z]+$/.test(id) || id.length > 55) {
+    throw new CognitoError('InvalidParameterException', 'UserPoolId is not the id of a user pool.')
+  }
+  return id
+}
+
+/** Answers one call. Never throws. */
+export async function dispatchTwinpool(
+  face: TwinpoolFace,
+  {
+    operation,
+    body,
+    checkSignature,
+    requestId,
+  }: { operation: string; body: Buffer; checkSignature(): void; requestId: string },
+): Promise<Answer> {
+  const { clock, events } = face.context
+  const started = clock.monotonic()
+  const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
+  let outcome = 'ok'
+  try {
+    if (!run) throw new CognitoError('UnknownOperationException', 'Twinpool has no such operation.')
+    checkSignature()
+    const input = parse(body)
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      throw new CognitoError('SerializationException', 'The input is not a structure.')
+    }
+    return { status: 200, body: encode(await run(face, input as Record<string, unknown>)) }
+  } catch (thrown) {
+    const error = inProtocol(thrown)
+    outcome = error.code
+    if (error.status >= 500) events.failed({ operation: `twinpool:${operation}`, error: thrown, requestId })
+    return refusal(error)
+  } finally {
+    const milliseconds = clock.monotonic() - started
+    events.requested({ operation: run ? `twinpool:${operation}` : 'unknown', outcome, milliseconds })
+  }
+}

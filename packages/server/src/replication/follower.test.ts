@@ -1,0 +1,251 @@
+/** What a follower makes of what it is sent. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import {
+  createDice,
+  createSteppedClock,
+  KilledError,
+  type MortalStore,
+  openMortalStore,
+} from '@twinpool/testing/plane-of-stores'
+import { engines } from '@twinpool/testing/regions'
+import type { Clock } from '../clock.ts'
+import { listTouched, removeCopy } from '../store/copies.ts'
+import type { Engine } from '../store/database.ts'
+import { ONLY, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import type { Change } from '../store/write.ts'
+import { applyChanges } from '../store/write.ts'
+import { CursorMovedError, createFollower, type Follower } from './follower.ts'
+import { changeToWire, type FeedBatch, FORMAT, type Hello } from './messages.ts'
+
+const [HERE, PRIMARY, OTHER] = ['us-east-1', 'us-west-2', 'eu-west-1'] as const
+const pool = `${PRIMARY}_pool`
+
+const hello = (region: string): Hello => ({
+  type: 'hello',
+  format: FORMAT,
+  region,
+  now: 0,
+  log: 'log',
+  position: 10,
+  mark: 'ten',
+  standing: 'unknown-log',
+})
+
+const put = (kind: Change['kind'], key: string, seq: number, more: Partial<Change> = {}): Change => ({
+  pool,
+  kind,
+  key,
+  body: '{}',
+  fields: {},
+  stamp: { epoch: 1, seq },
+  at: 1,
+  ...more,
+})
+const gone = (kind: Change['kind'], key: string, seq: number): Change => put(kind, key, seq, { body: null })
+const topology = (value: Topology, seq: number): Change =>
+  put('topology', ONLY, seq, { body: JSON.stringify(value), stamp: { epoch: value.epoch, seq } })
+const replica = (status: Replica['status'], version: number, region: string = HERE): Change =>
+  put('replica', region, 1, { body: JSON.stringify({ region, status, version } satisfies Replica) })
+
+const batch = (position: number, ...changes: Change[]): FeedBatch => ({
+  position,
+  mark: `mark ${position}`,
+  at: position,
+  changes: changes.map(changeToWire),
+})
+
+for (const engine of engines) {
+  describe(`a follower: ${engine}`, () => {
+    let mortal: MortalStore
+    let follower: Follower
+    let clock: Clock
+    let runs = 0
+    /** How often something was expected in place of being read. */
+    let expected = 0
+
+    /** Applies what comes from a peer after the position that the follower is at. */
+    const receive = async (peer: string, ...changes: Change[]): Promise<void> => {
+      const cursor = await follower.findCursor(peer)
+      const position = cursor?.position ?? 0
+      await follower.apply(peer, { log: 'log', position }, [batch(position + 1, ...changes)], null)
+    }
+    const has = async (kind: Change['kind'], key: string): Promise<boolean> =>
+      (await mortal.store.find(kind, { pool, key })) !== undefined
+
+    /** Ends the copy that the greeting began. */
+    const copied = (): Promise<void> =>
+      mortal.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
+
+    beforeEach(async () => {
+      runs += 1
+      const dice = createDice(1)
+      clock = createSteppedClock(dice, { now: 1_700_000_000_000 }, 0)
+      mortal = await openMortalStore(engine, { clock, region: HERE, name: `twinpool_follower_${process.pid}_${runs}` })
+      expected = 0
+      const { engine: inner } = mortal.store
+      const expect: Engine['expect'] = (tx, condition) => {
+        expected += 1
+        return inner.expect(tx, condition)
+      }
+      follower = createFollower({ store: { ...mortal.store, engine: { ...inner, expect } }, clock, region: HERE })
+      // The replica is there: as after its first copy.
+      await mortal.store.transaction((connection) =>
+        applyChanges(connection, [
+          topology({ primary: PRIMARY, epoch: 1 }, 1),
+          put('pool', ONLY, 2),
+          replica('ACTIVE', 2),
+        ]),
+      )
+      for (const peer of [PRIMARY, OTHER]) await follower.restart(peer, hello(peer), [])
+    })
+    afterEach(() => mortal.close())
+
+    it('killed between the rows and the cursor, it has neither, and takes the batch again', async () => {
+      const from = { log: 'log', position: 10 }
+      mortal.killNext()
+      await assert.rejects(follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null), KilledError)
+      mortal.spare()
+      assert.equal(await has('user', 'ada'), false)
+      assert.equal((await follower.findCursor(PRIMARY))?.position, 10)
+      await follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null)
+      assert.equal(await has('user', 'ada'), true)
+      assert.equal((await follower.findCursor(PRIMARY))?.position, 11)
+    })
+
+    it('takes a batch once, and none that does not continue where it is', async () => {
+      const first = [batch(11, put('user', 'ada', 5))]
+      await follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null)
+      await receive(PRIMARY, gone('user', 'ada', 6))
+      await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null), CursorMovedError)
+      await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 13 }, first, null), CursorMovedError)
+      await assert.rejects(follower.apply(PRIMARY, { log: 'older', position: 12 }, first, null), CursorMovedError)
+      assert.equal(await has('user', 'ada'), false)
+    })
+
+    it('takes a second batch of a pool without asking again how the regions stand to it', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await receive(PRIMARY, put('user', 'bob', 6))
+      assert.equal(expected, 1)
+      assert.equal(await has('user', 'bob'), true)
+    })
+
+    it('takes nothing from a primary that another process of the region has replaced meanwhile', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await mortal.store.transaction((connection) =>
+        applyChanges(connection, [topology({ primary: OTHER, epoch: 2 }, 6)]),
+      )
+      await receive(PRIMARY, put('user', 'bob', 7))
+      assert.equal(await has('user', 'bob'), false)
+      await receive(OTHER, put('user', 'eve', 8, { stamp: { epoch: 2, seq: 8 } }))
+      assert.equal(await has('user', 'eve'), true)
+    })
+
+    it('notes what a batch touches when another process of the region has begun a copy meanwhile', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      await createFollower({ store: mortal.store, clock, region: HERE }).restart(PRIMARY, hello(PRIMARY), [])
+      await receive(PRIMARY, put('user', 'bob', 6))
+      assert.deepEqual(
+        await listTouched(mortal.store.db, { pool, kind: 'user', after: undefined, until: undefined }),
+        new Set(['bob']),
+      )
+    })
+
+    it('takes no batch twice when another process of the region has taken it', async () => {
+      await copied()
+      await receive(PRIMARY, put('user', 'ada', 5))
+      const from = { log: 'log', position: 11 }
+      const other = createFollower({ store: mortal.store, clock, region: HERE })
+      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, gone('user', 'bob', 7))], null)
+      await assert.rejects(follower.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6))], null), CursorMovedError)
+      assert.equal(await has('user', 'bob'), false)
+      assert.equal((await follower.findCursor(PRIMARY))?.position, 13)
+    })
+
+    it('takes an address that one gives up and another takes, in whatever order a batch tells it', async () => {
+      const taken = put('alias', 'email:a', 7, { fields: { sub: 'bob' } })
+      const orders = [
+        [gone('alias', 'email:a', 6), taken],
+        [taken, gone('alias', 'email:a', 6)],
+      ]
+      for (const order of orders) {
+        await receive(PRIMARY, put('alias', 'email:a', 5, { fields: { sub: 'ada' } }), ...order)
+        assert.equal((await mortal.store.find('alias', { pool, key: 'email:a' }))?.fields.sub, 'bob')
+      }
+    })
+
+    it('lets the newer stamp win when two transactions stand in the log in the other order', async () => {
+      await receive(PRIMARY, put('user', 'ada', 5, { body: 'first' }))
+      await receive(PRIMARY, gone('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
+      await receive(PRIMARY, put('user', 'ada', 7, { body: 'older' }), put('user', 'bob', 6, { body: 'older' }))
+      assert.equal(await has('user', 'ada'), false)
+      assert.equal((await mortal.store.find('user', { pool, key: 'bob' }))?.body, 'newer')
+    })
+
+    it('believes rows of the primary alone, shared facts of every region, regional rows of none', async () => {
+      const fact = put('sign-out', 'ada', 1, { body: '{"before":5}', stamp: { epoch: 0, seq: 1 } })
+      await receive(OTHER, put('user', 'mallory', 99), put('settings', ONLY, 99), fact)
+      await receive(PRIMARY, put('settings', ONLY, 99))
+      assert.equal(await has('user', 'mallory'), false)
+      assert.equal(await has('settings', ONLY), false)
+      assert.equal(await has('sign-out', 'ada'), true)
+    })
+
+    it('puts a shared fact into its own log when it is news, and only then', async () => {
+      const fact = put('sign-out', 'ada', 1, { body: '{"before":5}', stamp: { epoch: 0, seq: 1 } })
+      await receive(OTHER, fact)
+      const stamped = await mortal.store.find('sign-out', { pool, key: 'ada' })
+      await receive(PRIMARY, fact)
+      assert.deepEqual(await mortal.store.find('sign-out', { pool, key: 'ada' }), stamped)
+    })
+
+    it('keeps nothing of a pool that it does not hold, but what says that it is to hold it', async () => {
+      const elsewhere = (change: Change): Change => ({ ...change, pool: `${PRIMARY}_other` })
+      const fact = put('sign-out', 'ada', 1, { body: '{"before":5}' })
+      await receive(
+        PRIMARY,
+        ...[topology({ primary: PRIMARY, epoch: 1 }, 1), put('user', 'ada', 5), fact, replica('CREATING', 1)].map(
+          elsewhere,
+        ),
+        elsewhere(replica('ACTIVE', 1, OTHER)),
+      )
+      const kept = async (kind: Change['kind']) =>
+        (await mortal.store.list(kind, { pool: `${PRIMARY}_other`, limit: 9 })).map(({ key }) => key)
+      assert.deepEqual(await kept('user'), [])
+      assert.deepEqual(await kept('topology'), [])
+      assert.deepEqual(await kept('sign-out'), [])
+      assert.deepEqual(await kept('replica'), [HERE])
+    })
+
+    it('takes nothing for a replica that is being deleted, in the very batch that says so', async () => {
+      await receive(PRIMARY, put('user', 'ada', 5), replica('DELETING', 3), put('user', 'bob', 6))
+      assert.equal(await has('user', 'bob'), false)
+    })
+
+    it('follows a primary of a newer epoch, and refuses one of an older', async () => {
+      await receive(OTHER, topology({ primary: OTHER, epoch: 1 }, 50))
+      await receive(OTHER, put('user', 'early', 51))
+      assert.equal(await has('user', 'early'), false)
+      await receive(OTHER, topology({ primary: OTHER, epoch: 2 }, 60), put('user', 'ada', 61))
+      assert.equal(await has('user', 'ada'), true)
+      await receive(PRIMARY, topology({ primary: PRIMARY, epoch: 1 }, 70), put('user', 'late', 71))
+      assert.equal(await has('user', 'late'), false)
+    })
+
+    it('says what it has seen, also where a copy has seen more than the stream', async () => {
+      await receive(PRIMARY, put('user', 'ada', 5))
+      assert.deepEqual(await follower.findOrigin(PRIMARY), {
+        log: 'log',
+        position: 11,
+        mark: 'mark 11',
+        epoch: 1,
+        witness: { position: 11, mark: 'mark 11' },
+      })
+      assert.equal(await follower.findOrigin('ap-south-1'), undefined)
+    })
+  })
+}

@@ -1,0 +1,83 @@
+/** What regions must prove to each other. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createDice, createSteppedClock } from '@twinpool/testing/plane-of-stores'
+import type { Brakes } from '../store/brakes.ts'
+import { createProver, ProofRefusedError, WINDOW_MILLISECONDS } from './proof.ts'
+
+const SECRET = 'a cluster secret of more than 32 characters'
+const request = { method: 'GET', path: '/replication/page?pool=us-west-2_abc', body: '' }
+
+function proverOf(region: string, { secret = SECRET, skew = 0 } = {}) {
+  const clock = createSteppedClock(createDice(region.length), { now: 1_700_000_000_000 }, skew)
+  const used = new Set<string>()
+  const brakes: Pick<Brakes, 'once'> = { once: async (name) => !used.has(name) && used.add(name) !== undefined }
+  return { ...createProver({ secret, region, clock, brakes }), clock }
+}
+
+const refuses = (reason: string) => (error: unknown) => error instanceof ProofRefusedError && error.reason === reason
+
+describe('the proof of a request', () => {
+  const asking = proverOf('us-east-1')
+  const prove = (to = 'us-west-2', prover = asking) => prover.prove(to, request, prover.clock.now()).header
+
+  it('is taken by the region that it was made for, once', async () => {
+    const asked = proverOf('us-west-2')
+    const header = prove()
+    assert.equal((await asked.check(header, request)).from, 'us-east-1')
+    await assert.rejects(asked.check(header, request), refuses('replay'))
+  })
+
+  it('is refused by another region, for another request, and under another secret', async () => {
+    const asked = proverOf('us-west-2')
+    await assert.rejects(proverOf('eu-west-1').check(prove(), request), refuses('proof'))
+    for (const other of [{ method: 'POST' }, { path: '/replication/page?pool=us-west-2_abd' }, { body: '{}' }]) {
+      await assert.rejects(asked.check(prove(), { ...request, ...other }), refuses('proof'))
+    }
+    const stranger = proverOf('us-east-1', { secret: 'another secret of more than 32 characters' })
+    await assert.rejects(asked.check(prove('us-west-2', stranger), request), refuses('proof'))
+    for (const header of [undefined, '', 'v1', prove().replace('us-east-1', 'eu-west-1'), prove().slice(0, -1)]) {
+      await assert.rejects(asked.check(header, request), refuses('proof'))
+    }
+  })
+
+  it('is refused at another time, and the refusal tells with proof what time it is', async () => {
+    const asked = proverOf('us-west-2', { skew: 2 * WINDOW_MILLISECONDS })
+    const { header, proof } = asking.prove('us-west-2', request, asking.clock.now())
+    const refusal = await asked.check(header, request).catch((error: unknown) => error)
+    assert.ok(refusal instanceof ProofRefusedError && refusal.reason === 'clock' && refusal.request)
+    const now = asked.clock.now()
+    const answer = asked.answer(refusal.request, { status: 401, now, body: 'late' })
+    assert.equal(asking.checkAnswer(proof, answer, { status: 401, body: 'late' })?.now, now)
+  })
+})
+
+describe('the proof of an answer', () => {
+  it('binds it to the request, the status, the time and the body', async () => {
+    const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
+    const { header, proof } = asking.prove('us-west-2', request, asking.clock.now())
+    const proven = await asked.check(header, request)
+    const answer = asked.answer(proven, { status: 200, now: 5, body: '{}' })
+    assert.deepEqual(asking.checkAnswer(proof, answer, { status: 200, body: '{}' }), { now: 5 })
+    const other = asking.prove('us-west-2', request, asking.clock.now()).proof
+    assert.equal(asking.checkAnswer(other, answer, { status: 200, body: '{}' }), undefined)
+    assert.equal(asking.checkAnswer(proof, answer, { status: 404, body: '{}' }), undefined)
+    assert.equal(asking.checkAnswer(proof, answer, { status: 200, body: '[]' }), undefined)
+    assert.equal(asking.checkAnswer(proof, answer.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
+    assert.equal(asking.checkAnswer(proof, null, { status: 200, body: '{}' }), undefined)
+    const stranger = proverOf('us-west-2', { secret: 'another secret of more than 32 characters' })
+    const forged = stranger.answer(proven, { status: 200, now: 5, body: '{}' })
+    assert.equal(asking.checkAnswer(proof, forged, { status: 200, body: '{}' }), undefined)
+  })
+
+  it('binds each line of a stream to its place', () => {
+    const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
+    const [sent, received] = [asked.line('proof'), asking.line('proof')]
+    assert.equal(sent('one'), received('one'))
+    assert.equal(sent('two'), received('two'))
+    assert.notEqual(sent('two'), received('one'))
+    assert.notEqual(asked.line('proof')('one'), asked.line('another')('one'))
+    const repeated = asked.line('proof')
+    assert.notEqual(repeated('one'), repeated('one'))
+  })
+})

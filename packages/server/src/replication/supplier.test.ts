@@ -1,0 +1,242 @@
+/** What a supplier gives to whom, how long it keeps it, and what it makes of a log that is not its own. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
+import { engines } from '@twinpool/testing/regions'
+import { settled } from '@twinpool/testing/stores'
+import { sql } from 'kysely'
+import { ONLY, type Topology } from '../store/kinds.ts'
+import type { Replica } from '../store/merge.ts'
+import type { Origin } from './messages.ts'
+import { createSupplier, type Supplier } from './supplier.ts'
+
+const [HERE, PEER, STRANGER] = ['us-west-2', 'us-east-1', 'eu-west-1'] as const
+const HOUR = 3_600_000
+
+for (const engine of engines) {
+  describe(`a supplier: ${engine}`, () => {
+    const time = { now: 1_700_000_000_000 }
+    const clock = createSteppedClock(createDice(1), time, 0)
+    let mortal: MortalStore
+    let supplier: Supplier
+    let noted: string[]
+    let runs = 0
+
+    const open = async (): Promise<void> => {
+      noted = []
+      supplier = createSupplier({
+        store: mortal.store,
+        clock,
+        region: HERE,
+        events: { noted: (event, { reason }) => noted.push(`${event} ${reason}`) },
+        retention: { milliseconds: HOUR, changes: 50 },
+      })
+      await supplier.open()
+    }
+    /** Writes, and waits until the log can be read up to there: on PostgreSQL somebody else's transaction may hold it back. */
+    const put = async (work: Parameters<MortalStore['store']['write']>[0]): Promise<void> => {
+      await mortal.store.write(work)
+      await settled(mortal.store)
+    }
+    const createPool = (pool: string): Promise<void> =>
+      put(async (tx) => {
+        await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: HERE, epoch: 1 }) })
+        await tx.put('group', { pool, key: 'first', body: '{}' })
+      })
+    const setReplica = (pool: string, status: Replica['status'], version: number): Promise<void> =>
+      put((tx) =>
+        tx.share('replica', {
+          pool,
+          key: PEER,
+          body: JSON.stringify({ region: PEER, status, version } satisfies Replica),
+        }),
+      )
+    const write = (pool: string, key: string): Promise<void> => put((tx) => tx.put('group', { pool, key, body: '{}' }))
+    /** Everything that a peer is told after a position: kind, pool and key. */
+    const told = async (peer: string, after = 0): Promise<string[]> => {
+      const { log } = await supplier.hello(peer, undefined)
+      const reading = await supplier.read(peer, { log, position: after })
+      return (
+        reading?.batches.flatMap(({ changes }) => changes.map(([kind, pool, key]) => `${kind} ${pool} ${key}`)) ?? [
+          'trimmed',
+        ]
+      )
+    }
+    const originOf = async (peer: string): Promise<Origin> => {
+      const { log, position, mark } = await supplier.hello(peer, undefined)
+      return { log, position, mark, epoch: 1, witness: { position, mark } }
+    }
+    const epochOf = async (pool: string): Promise<number> =>
+      (JSON.parse((await mortal.store.find('topology', { pool, key: ONLY }))?.body as string) as Topology).epoch
+
+    beforeEach(async () => {
+      runs += 1
+      mortal = await openMortalStore(engine, { clock, region: HERE, name: `twinpool_supplier_${process.pid}_${runs}` })
+      await open()
+    })
+    afterEach(() => mortal.close())
+
+    it('tells a peer of the pools that it shares, and of no others', async () => {
+      await createPool('mine')
+      await createPool('ours')
+      await setReplica('ours', 'CREATING', 1)
+      const ours = ['topology ours -', 'group ours first', `replica ours ${PEER}`]
+      assert.deepEqual(await told(PEER), ours)
+      assert.deepEqual(await told(STRANGER), [])
+      const witness = await originOf(PEER)
+      assert.ok(await supplier.outline(PEER, 'ours', witness))
+      assert.equal(await supplier.outline(PEER, 'mine', witness), undefined)
+      assert.equal(await supplier.outline(STRANGER, 'ours', witness), undefined)
+      const page = { stage: 'group', after: undefined, limit: 10, witness }
+      assert.equal((await supplier.page(PEER, { ...page, pool: 'ours' }))?.rows.length, 1)
+      assert.equal(await supplier.page(PEER, { ...page, pool: 'mine' }), undefined)
+      assert.equal(await supplier.page(PEER, { ...page, pool: 'ours', stage: 'settings' }), undefined)
+      assert.deepEqual((await supplier.inventory(STRANGER, undefined)).rows, [])
+      await setReplica('ours', 'DELETED', 2)
+      assert.deepEqual(await told(PEER), [`replica ours ${PEER}`, `replica ours ${PEER}`])
+    })
+
+    it('tells of many pools at once, and of each by what it is when the log is read', async () => {
+      const pools = Array.from({ length: 70 }, (_, at) => `pool ${at}`)
+      const shareAll = (status: Replica['status'], version: number) =>
+        put(async (tx) => {
+          for (const pool of pools) {
+            const body = JSON.stringify({ region: PEER, status, version } satisfies Replica)
+            await tx.share('replica', { pool, key: PEER, body })
+          }
+        })
+      await put(async (tx) => {
+        for (const pool of pools) {
+          await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: HERE, epoch: 1 }) })
+        }
+      })
+      const count = async (peer: string, kind: string): Promise<number> =>
+        (await told(peer)).filter((change) => change.startsWith(kind)).length
+      // The first time nothing is known of what the log will tell of; then some of it is.
+      for (const [status, version, topologies] of [
+        ['CREATING', 1, 70],
+        ['DELETED', 2, 0],
+        ['CREATING', 3, 70],
+      ] as const) {
+        await shareAll(status, version)
+        assert.deepEqual(await Promise.all([count(PEER, 'topology'), count(PEER, 'replica')]), [
+          topologies,
+          70 * version,
+        ])
+        assert.equal(await count(PEER, 'topology'), topologies)
+        assert.equal(await count(STRANGER, 'topology'), 0)
+      }
+    })
+
+    it('moves a peer on past what does not concern it', async () => {
+      await createPool('mine')
+      const { log } = await supplier.hello(PEER, undefined)
+      const reading = await supplier.read(PEER, { log, position: 0 })
+      assert.deepEqual(
+        reading?.batches.map(({ changes }) => changes.length),
+        [0],
+      )
+      assert.deepEqual((await supplier.read(PEER, { log, position: reading?.position as number }))?.batches, [])
+    })
+
+    it('keeps the log until a sharing peer has acknowledged it', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      assert.equal(await supplier.trim(), 0)
+      const { log, position } = await supplier.hello(PEER, undefined)
+      await write('ours', 'second')
+      await supplier.acknowledge(PEER, { log: 'another log', position: Number.MAX_SAFE_INTEGER })
+      assert.equal(await supplier.trim(), 0)
+      await supplier.acknowledge(PEER, { log, position })
+      assert.ok((await supplier.trim()) > 0)
+      assert.deepEqual(await told(PEER), ['trimmed'])
+      assert.deepEqual(await told(PEER, position), ['group ours second'])
+    })
+
+    it('keeps it no longer than its retention, in time and in changes', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const { position } = await supplier.hello(PEER, undefined)
+      time.now += 2 * HOUR
+      await write('ours', 'young')
+      assert.ok((await supplier.trim()) > 0)
+      assert.deepEqual(await told(PEER, position), ['group ours young'])
+      for (let at = 0; at < 60; at += 1) await write('ours', `many ${at}`)
+      await supplier.trim()
+      const kept = await originOf(PEER)
+      const { rows } = await sql<{ count: number }>`select count(*) as count from changes`.execute(mortal.store.db)
+      assert.equal(Number(rows[0]?.count), 50)
+      assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
+    })
+
+    it('does not take its log for another one while it is trimmed', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      for (let round = 0; round < 20; round += 1) {
+        await write('ours', 'earlier')
+        const origin = await originOf(PEER)
+        await write('ours', 'later')
+        const { log, position } = await originOf(PEER)
+        await supplier.acknowledge(PEER, { log, position })
+        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, origin))
+        const [gone, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
+        assert.ok(gone > 0)
+        for (const { standing } of greetings) assert.match(standing, /^(continues|trimmed)$/)
+      }
+    })
+
+    it('keeps nothing for nobody', async () => {
+      await createPool('mine')
+      await supplier.trim()
+      const { rows } = await sql`select 1 from changes`.execute(mortal.store.db)
+      assert.equal(rows.length, 0)
+    })
+
+    it('greets a follower by where it stands', async () => {
+      await createPool('ours')
+      const origin = await originOf(PEER)
+      const standing = async (change: Partial<Origin>) =>
+        (await supplier.hello(PEER, { ...origin, ...change })).standing
+      assert.equal(await standing({}), 'continues')
+      assert.equal(await standing({ log: 'another', epoch: 0 }), 'unknown-log')
+      assert.deepEqual(noted, ['follower-behind unknown-log'])
+    })
+
+    for (const [how, change] of [
+      ['a position that the log does not have', { position: 1_000_000_000 }],
+      ['another transaction at its position', { mark: 'other' }],
+      ['a page of what is not in the log', { witness: { position: 1_000_000_000, mark: '1.1' } }],
+      ['an epoch that begins only now', { log: 'an earlier one', epoch: 1 }],
+    ] as const) {
+      it(`takes a follower that knows ${how} for a sign that its log went back`, async () => {
+        await createPool('ours')
+        const origin = await originOf(PEER)
+        const hello = await supplier.hello(PEER, { ...origin, ...change })
+        assert.equal(hello.standing, 'went-back')
+        assert.notEqual(hello.log, origin.log)
+        assert.equal(await epochOf('ours'), 2)
+        assert.equal(await supplier.read(PEER, origin), undefined, 'what was read before cannot be read on')
+        const after = { log: hello.log, position: hello.position, mark: hello.mark }
+        const again = await supplier.hello(PEER, { ...after, epoch: 2, witness: after })
+        assert.equal(again.standing, 'continues')
+        assert.equal(await epochOf('ours'), 2)
+      })
+    }
+
+    it('begins another log when the one that it finds was written elsewhere', async () => {
+      await createPool('ours')
+      const before = await originOf(PEER)
+      // As after a dump was loaded into another server: numbers that are yet to be given out.
+      await sql`update changes set tx = tx + 1000000000`.execute(mortal.store.db)
+      await open()
+      assert.deepEqual(noted, ['log-renewed transplanted'])
+      assert.equal(await epochOf('ours'), 2)
+      await write('ours', 'second')
+      const hello = await supplier.hello(PEER, before)
+      assert.equal(hello.standing, 'unknown-log')
+      assert.ok(hello.position < 1_000_000_000)
+      await open()
+      assert.deepEqual(noted, [])
+    })
+  })
+}

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { createServiceCaller, type ServiceCaller } from '@twinpool/toolkit'
+import type { EngineName, Message } from './regions.ts'
+
+const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
+
+export interface Ready {
+  event: 'ready'
+  control: string
+  regions: Record<string, { endpoint: string }>
+  credentials: { accessKeyId: string; secretAccessKey: string }
+}
+
+export interface RegionClients {
+  name: string
+  endpoint: string
+  cognito: CognitoIdentityProviderClient
+  kms: KMSClient
+  /** Twinpool's own operations. */
+  ask: ServiceCaller
+}
+
+/** `twinpool dev` as a process of its own, with regions that can really be killed. */
+export interface DevProcess {
+  process: ChildProcess
+  ready: Ready
+  primary: RegionClients
+  secondary: RegionClients
+  control(
+    region: string,
+    action: 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock',
+    settings?: object,
+  ): Promise<Response>
+  codeFor(to: string): Promise<string>
+  stop(): Promise<void>
+}
+
+let lastPort = 20_000 + (process.pid % 300) * 40
+
+/** Ports that this test process alone uses, below the range from which the system gives out its own. */
+export function nextPort(): number {
+  lastPort += 10
+  return lastPort
+}
+
+export async function startDevProcess({
+  engine = 'sqlite',
+  args = [],
+}: {
+  engine?: EngineName
+  args?: readonly string[]
+} = {}): Promise<DevProcess> {
+  const store = engine === 'sqlite' ? ['--store', 'sqlite'] : ['--store', process.env.TWINPOOL_TEST_POSTGRES as string]
+  const child = spawn(
+    process.execPath,
+    [
+      ...process.execArgv.filter((flag) => flag.startsWith('--conditions')),
+      main,
+      'dev',
+      '--json',
+      '--ephemeral',
+      '--port',
+      String(nextPort()),
+      ...store,
+      ...args,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  const [line] = (await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`twinpool dev ended with ${code}`)
+    }),
+  ])) as [string]
+  const ready = JSON.parse(line) as Ready
+  const [primary, secondary] = Object.entries(ready.regions).map(([name, { endpoint }]): RegionClients => {
+    const settings = { region: name, endpoint, credentials: ready.credentials }
+    return {
+      name,
+      endpoint,
+      cognito: new CognitoIdentityProviderClient({ ...settings, maxAttempts: 1 }),
+      kms: new KMSClient({ ...settings, maxAttempts: 1 }),
+      ask: createServiceCaller(settings),
+    }
+  }) as [RegionClients, RegionClients]
+  return {
+    process: child,
+    ready,
+    primary,
+    secondary,
+    control: (region, action, settings) =>
+      fetch(`${ready.control}/dev/regions/${region}/${action}`, {
+        method: 'POST',
+        ...(settings && { body: JSON.stringify(settings) }),
+      }),
+    codeFor: async (to) => {
+      const response = await fetch(`${ready.control}/dev/inbox?to=${encodeURIComponent(to)}`)
+      const [newest] = (await response.json()) as Message[]
+      if (!newest) throw new Error(`no message to ${to}`)
+      return newest.code
+    },
+    stop: async () => {
+      for (const { cognito, kms } of [primary, secondary]) {
+        cognito.destroy()
+        kms.destroy()
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const gone = once(child, 'exit')
+      child.kill('SIGTERM')
+      await gone
+    },
+  }
+}

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
+import { KMSClient } from '@aws-sdk/client-kms'
+import type { RegionConfigInput } from '@twinpool/server'
+import { credentials, freePorts, until } from './regions.ts'
+
+const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
+const REGION = 'us-west-2'
+
+export interface HealthReport {
+  code: number
+  status: 'ok' | 'failing'
+  checks: Record<string, { ok: boolean; detail?: string }>
+}
+
+/** `twinpool serve` as a process of its own, that faults can be made for. */
+export interface ServedRegion {
+  readonly name: string
+  /** Of this process, whatever the endpoint of the region is. */
+  readonly endpoint: string
+  readonly cognito: CognitoIdentityProviderClient
+  readonly kms: KMSClient
+  readonly process: ChildProcess
+  /** Everything it has written so far: log lines, and last words. */
+  readonly log: string
+  /** Waits for words in the log, which comes through a pipe: an answer may be here before them. */
+  logged(words: RegExp): Promise<void>
+  health(): Promise<HealthReport>
+  /** One number of `GET /metrics`; 0 where there is none of that name and these labels. */
+  metric(name: string, labels?: Record<string, string>): Promise<number>
+  stop(): Promise<void>
+}
+
+export interface ServedOptions {
+  config?: Partial<RegionConfigInput>
+  /** The file as it is to stand there, in place of one made from `config`. */
+  text?: string
+  /** How many files and connections the process may have open. */
+  openFiles?: number
+}
+
+/** What a region that never listened left behind. */
+export class NotServedError extends Error {
+  readonly code: number | null
+  readonly words: string
+
+  constructor(code: number | null, words: string) {
+    super(`twinpool serve ended with ${code}: ${words}`)
+    this.name = 'NotServedError'
+    this.code = code
+    this.words = words
+  }
+}
+
+/** The configuration of a region that stands alone; the same twice where the same `config` names port, store and keys. */
+export async function loneConfig(
+  config: Partial<RegionConfigInput>,
+): Promise<RegionConfigInput & { listen: { port: number } }> {
+  const port = config.listen?.port ?? ((await freePorts(1))[0] as number)
+  return {
+    region: REGION,
+    endpoint: `http://127.0.0.1:${port}`,
+    store: { engine: 'sqlite', file: '' },
+    credentials: [credentials],
+    keys: { provider: 'local', masterKey: MASTER_KEY },
+    cluster: { secret: 'a-cluster-secret-for-tests-0123456789' },
+    ...config,
+    listen: { ...config.listen, port },
+  }
+}
+
+export const MASTER_KEY = randomBytes(32).toString('base64')
+
+/** Starts a region and resolves once it listens. Throws NotServedError. */
+export async function serveRegion({ config = {}, text, openFiles }: ServedOptions = {}): Promise<ServedRegion> {
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
+  const store = config.store ?? { engine: 'sqlite', file: join(directory, 'region.db') }
+  const whole = await loneConfig({ ...config, store })
+  const file = join(directory, 'region.json')
+  writeFileSync(file, text ?? JSON.stringify(whole))
+  const program = [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), main]
+  const args = [...program, 'serve', '--json', '--config', file]
+  const child = openFiles
+    ? spawn('prlimit', [`--nofile=${openFiles}:${openFiles}`, process.execPath, ...args], { stdio: STDIO })
+    : spawn(process.execPath, args, { stdio: STDIO })
+  let log = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    log += chunk
+  })
+  const gone = once(child, 'close').then(([code]) => code as number | null)
+  const ready = once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line').then(() => true)
+  if ((await Promise.race([ready, gone])) !== true) {
+    rmSync(directory, { recursive: true, force: true })
+    throw new NotServedError(child.exitCode, log)
+  }
+
+  const endpoint = `http://127.0.0.1:${whole.listen.port}`
+  const settings = { region: whole.region, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
+  const cognito = new CognitoIdentityProviderClient(settings)
+  const kms = new KMSClient(settings)
+  return {
+    name: whole.region,
+    endpoint,
+    cognito,
+    kms,
+    process: child,
+    get log() {
+      return log
+    },
+    logged: async (words) => void (await until(() => words.test(log), { what: `${words} in the log` })),
+    health: async () => {
+      const response = await fetch(`${endpoint}/health`)
+      return { code: response.status, ...((await response.json()) as Omit<HealthReport, 'code'>) }
+    },
+    metric: async (name, labels = {}) => {
+      const text = await (await fetch(`${endpoint}/metrics`)).text()
+      const line = text
+        .split('\n')
+        .find(
+          (entry) =>
+            new RegExp(`^${name}[{ ]`).test(entry) &&
+            Object.entries(labels).every(([key, value]) => entry.includes(`${key}="${value}"`)),
+        )
+      return Number(line?.slice(line.lastIndexOf(' ')) ?? 0)
+    },
+    stop: async () => {
+      cognito.destroy()
+      kms.destroy()
+      child.kill('SIGTERM')
+      await gone
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+const STDIO: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock } from '@twinpool/server/internal/clock'
+import { readLog } from '@twinpool/server/internal/store/changes'
+import { openStore, type Store } from '@twinpool/server/internal/store/store'
+import pg from 'pg'
+import { until } from './regions.ts'
+
+/** How many connections a test's store on PostgreSQL has. */
+export const CONNECTIONS = 8
+
+export interface TestStore {
+  store: Store
+  /** The same store, as another process of the region opens it. PostgreSQL only. */
+  openAgain(): Promise<Store>
+  close(): Promise<void>
+}
+
+/** A store of its own for a test: a file, or a database on the server that TWINPOOL_TEST_POSTGRES names. */
+export async function openTestStore(
+  engine: 'sqlite' | 'postgres',
+  { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
+): Promise<TestStore> {
+  const opened: Store[] = []
+  const open = async (config: Parameters<typeof openStore>[0]): Promise<Store> => {
+    const store = await openStore(config, { clock, region })
+    opened.push(store)
+    return store
+  }
+  const closeAll = async (): Promise<void> => {
+    for (const store of opened) await store.close()
+  }
+  if (engine === 'sqlite') {
+    const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+    return {
+      store: await open({ engine, file: join(directory, 'region.db') }),
+      openAgain: () => Promise.reject(new Error('one process per file')),
+      close: async () => {
+        await closeAll()
+        rmSync(directory, { recursive: true, force: true })
+      },
+    }
+  }
+  const server = process.env.TWINPOOL_TEST_POSTGRES as string
+  const name = `twinpool_${randomUUID().replaceAll('-', '')}`
+  await administer(server, `create database ${name}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  const config = { engine, url: url.href, connections: CONNECTIONS } as const
+  return {
+    store: await open(config),
+    openAgain: () => open(config),
+    close: async () => {
+      await closeAll()
+      await administer(server, `drop database if exists ${name} with (force)`)
+    },
+  }
+}
+
+/**
+ * Waits until all that was committed can be read in the log. On PostgreSQL a transaction that writes to any database of the
+ * server holds the log back, those of other tests included.
+ */
+export async function settled({ engine }: Pick<Store, 'engine'>): Promise<void> {
+  await until(async () => !(await readLog(engine, { after: 0, limit: 1, now: 0 })).held, {
+    what: 'a log that is not held',
+  })
+}
+
+async function administer(server: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}

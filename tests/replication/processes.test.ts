@@ -1,0 +1,295 @@
+/** Two regions of two processes each: the processes of a region share one PostgreSQL and stand behind one address. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pipeline } from 'node:stream'
+import { after, before, describe, it } from 'node:test'
+import {
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  DescribeUserPoolClientCommand,
+  GetTokensFromRefreshTokenCommand,
+  GetUserCommand,
+  InitiateAuthCommand,
+  ListUsersCommand,
+  RevokeTokenCommand,
+  UpdateUserPoolClientCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { createClient, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { createDatabase, dropDatabases, engines, until } from '@twinpool/testing/regions'
+import { createReplicatedPool } from '@twinpool/testing/replicas'
+import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
+import { srpSignIn } from '@twinpool/testing/srp'
+
+const WEST = 'us-west-2'
+const EAST = 'us-east-1'
+/** Those who wait for the lease ask once a second; a link that fell silent is given up after three. */
+const TAKE_OVER = { what: 'the other process to take over', seconds: 20 }
+
+/** One address for the processes of a region: the connections go to them in turn, past those that are down. */
+interface Balancer {
+  readonly url: string
+  members: ServedRegion[]
+  close(): void
+}
+
+describe('several processes of a region', {
+  skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
+}, () => {
+  const databases: string[] = []
+  const doors = {} as Record<string, Balancer>
+  const config = {} as Record<string, NonNullable<Parameters<typeof serveRegion>[0]>['config']>
+  let west: [ServedRegion, ServedRegion]
+  let east: [ServedRegion, ServedRegion]
+  let pool: string
+  let client: TestClient
+
+  before(async () => {
+    const secret = randomBytes(32).toString('base64')
+    for (const name of [WEST, EAST]) doors[name] = await openBalancer()
+    for (const [name, peer] of [
+      [WEST, EAST],
+      [EAST, WEST],
+    ] as const) {
+      config[name] = {
+        region: name,
+        endpoint: doors[name]?.url,
+        issuerBase: 'http://id.test',
+        store: { engine: 'postgres', url: await createDatabase(databases), connections: 6, statementSeconds: 3 },
+        keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
+        cluster: { secret },
+        peers: { [peer]: { endpoint: doors[peer]?.url as string } },
+        log: { level: 'warn' },
+      }
+    }
+    // At once, also on an empty database: both bring its tables up to date.
+    const [one, two, three, four] = await Promise.all([start(WEST), start(WEST), start(EAST), start(EAST)])
+    west = [one, two]
+    east = [three, four]
+    pool = await createReplicatedPool({ primary: west[0], secondary: east[0], regions: [west[0], east[0]] })
+    client = await createClient(west[0], pool, { EnableTokenRevocation: true })
+    await createUser(west[0], pool, { username: 'ada' })
+    for (const { cognito } of east) await seen(cognito, 'ada')
+  })
+  after(async () => {
+    await Promise.all([...(west ?? []), ...(east ?? [])].map((served) => served.stop()))
+    for (const door of Object.values(doors)) door.close()
+    await dropDatabases(databases)
+  })
+
+  const start = async (name: string): Promise<ServedRegion> => {
+    const served = await serveRegion({ config: config[name] as object })
+    doors[name]?.members.push(served)
+    return served
+  }
+  /** Ends a process without a word, and starts another one in its place. */
+  const replace = async (name: string, processes: [ServedRegion, ServedRegion], at: 0 | 1): Promise<void> => {
+    const door = doors[name] as Balancer
+    door.members = door.members.filter((served) => served !== processes[at])
+    await processes[at].stop()
+    processes[at] = await start(name)
+  }
+  const kill = async ({ process }: ServedRegion): Promise<void> => {
+    process.kill('SIGKILL')
+    await once(process, 'exit')
+  }
+  const write = (served: ServedRegion, username: string) =>
+    served.cognito.send(new AdminCreateUserCommand({ UserPoolId: pool, Username: username, MessageAction: 'SUPPRESS' }))
+  const seen = (cognito: ServedRegion['cognito'], username: string) =>
+    until(
+      () =>
+        cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username: username })).then(
+          () => true,
+          () => false,
+        ),
+      { ...TAKE_OVER, what: `${username} in the other region` },
+    )
+  const signIn = async ({ cognito }: ServedRegion, password = PASSWORD) => {
+    const { AuthenticationResult } = await cognito.send(
+      new InitiateAuthCommand({
+        ClientId: client.id,
+        AuthFlow: 'USER_PASSWORD_AUTH',
+        AuthParameters: { USERNAME: 'ada', PASSWORD: password },
+      }),
+    )
+    return AuthenticationResult as { AccessToken: string; RefreshToken: string }
+  }
+
+  it('what one process writes, the others of both regions have', async () => {
+    const names = Array.from({ length: 20 }, (_, at) => `written-${at}`)
+    await Promise.all(names.map((name, at) => write(west[at % 2 === 0 ? 0 : 1], name)))
+    for (const { cognito } of [...west, ...east]) {
+      for (const name of names) await seen(cognito, name)
+    }
+  })
+
+  it('a sign-in that begins in one process ends in any other', async () => {
+    const all = [...west, ...east]
+    for (const [at, begin] of all.entries()) {
+      const finish = all[(at + 1) % all.length] as ServedRegion
+      const { AuthenticationResult } = await srpSignIn({
+        cognito: begin.cognito,
+        finishIn: finish.cognito,
+        pool,
+        client: client.id,
+        username: 'ada',
+        password: PASSWORD,
+      })
+      for (const { cognito } of all) {
+        const { Username } = await cognito.send(new GetUserCommand({ AccessToken: AuthenticationResult?.AccessToken }))
+        assert.equal(Username, 'ada')
+        const refreshed = await cognito.send(
+          new GetTokensFromRefreshTokenCommand({
+            ClientId: client.id,
+            RefreshToken: AuthenticationResult?.RefreshToken,
+          }),
+        )
+        assert.ok(refreshed.AuthenticationResult?.AccessToken)
+      }
+    }
+  })
+
+  it('settings that are in the memory of every process are forgotten in every process when one of them changes them', async () => {
+    const address = { UserPoolId: pool, ClientId: client.id }
+    const nameIn = async ({ cognito }: ServedRegion) =>
+      (await cognito.send(new DescribeUserPoolClientCommand(address))).UserPoolClient?.ClientName
+    const all = [...west, ...east]
+    for (const [turn, writer] of [...west, ...west].entries()) {
+      await Promise.all(all.map(nameIn))
+      const { UserPoolClient } = await writer.cognito.send(new DescribeUserPoolClientCommand(address))
+      const { CreationDate, LastModifiedDate, ...settings } = UserPoolClient ?? {}
+      const ClientName = `name ${turn}`
+      await writer.cognito.send(new UpdateUserPoolClientCommand({ ...settings, ...address, ClientName }))
+      for (const served of all) await until(async () => (await nameIn(served)) === ClientName, { what: ClientName })
+    }
+  })
+
+  it('a token that one process of a replica revokes is no good in any process', async () => {
+    const { AccessToken, RefreshToken } = await signIn(east[0])
+    for (const { cognito } of [...west, ...east]) await cognito.send(new GetUserCommand({ AccessToken }))
+    await east[1].cognito.send(new RevokeTokenCommand({ Token: RefreshToken, ClientId: client.id }))
+    for (const { cognito } of [...west, ...east]) {
+      await until(
+        () =>
+          cognito.send(new GetUserCommand({ AccessToken })).then(
+            () => false,
+            ({ name }) => name === 'NotAuthorizedException',
+          ),
+        { what: 'the refusal' },
+      )
+    }
+  })
+
+  it('wrong passwords are counted across the processes', async () => {
+    await createUser(west[0], pool, { username: 'eve' })
+    const tryAs = async (at: number) =>
+      assert.rejects(
+        (west[at % 2] as ServedRegion).cognito.send(
+          new InitiateAuthCommand({
+            ClientId: client.id,
+            AuthFlow: 'USER_PASSWORD_AUTH',
+            AuthParameters: { USERNAME: 'eve', PASSWORD: 'Wrong-Horse-7' },
+          }),
+        ),
+        (error: Error) => {
+          messages.push(error.message)
+          return true
+        },
+      )
+    const messages: string[] = []
+    for (let at = 0; at < 7; at += 1) await tryAs(at)
+    assert.equal(messages[0], 'Incorrect username or password.')
+    assert.equal(messages.at(-1), 'Password attempts exceeded')
+  })
+
+  it('any process of a primary that is killed: the others go on, and the feed is served by them', async () => {
+    for (const at of [0, 1] as const) {
+      const left = west[1 - at] as ServedRegion
+      await kill(west[at])
+      await signIn(left)
+      await write(left, `without-${at}`)
+      for (const { cognito } of east) await seen(cognito, `without-${at}`)
+      await replace(WEST, west, at)
+      await write(west[at], `back-${at}`)
+      for (const { cognito } of east) await seen(cognito, `back-${at}`)
+    }
+  })
+
+  it('any process of a replica that is killed, whichever applies: another one applies within seconds', async () => {
+    // The one that is left after the first turn holds the lease, and is the one that the second turn kills.
+    for (const at of [0, 1] as const) {
+      const left = east[1 - at] as ServedRegion
+      await kill(east[at])
+      await write(west[0], `apart-${at}`)
+      await seen(left.cognito, `apart-${at}`)
+      await signIn(left)
+      await replace(EAST, east, at)
+      await seen(east[at].cognito, `apart-${at}`)
+    }
+  })
+
+  it('one that applies and is stopped, not dead: another one applies, and it does no harm when it goes on', async () => {
+    for (const stopped of east) {
+      stopped.process.kill('SIGSTOP')
+      try {
+        const [left] = east.filter((served) => served !== stopped) as [ServedRegion]
+        await write(west[0], `meanwhile-${stopped.process.pid}`)
+        await seen(left.cognito, `meanwhile-${stopped.process.pid}`)
+      } finally {
+        stopped.process.kill('SIGCONT')
+      }
+      await write(west[0], `afterwards-${stopped.process.pid}`)
+      for (const { cognito } of east) await seen(cognito, `afterwards-${stopped.process.pid}`)
+    }
+  })
+
+  it('with all this, nothing that was acknowledged is missing anywhere', async () => {
+    const namesIn = async ({ cognito }: ServedRegion): Promise<string[]> => {
+      const names: string[] = []
+      let PaginationToken: string | undefined
+      do {
+        const page = await cognito.send(new ListUsersCommand({ UserPoolId: pool, PaginationToken }))
+        names.push(...(page.Users ?? []).map(({ Username }) => Username as string))
+        PaginationToken = page.PaginationToken
+      } while (PaginationToken)
+      return names.sort()
+    }
+    const [expected, ...others] = await Promise.all([...west, ...east].map(namesIn))
+    assert.ok(expected && expected.length > 20)
+    for (const names of others) assert.deepEqual(names, expected)
+    for (const { log } of [...west, ...east]) assert.doesNotMatch(log, /unhandled|MaxListenersExceeded/i)
+  })
+})
+
+async function openBalancer(): Promise<Balancer> {
+  let turn = 0
+  const forward = async (socket: Socket): Promise<void> => {
+    const { members } = balancer
+    turn += 1
+    for (const at of members.keys()) {
+      const member = members[(turn + at) % members.length] as ServedRegion
+      const upstream = connect(Number(new URL(member.endpoint).port), '127.0.0.1')
+      try {
+        await once(upstream, 'connect')
+      } catch {
+        continue
+      }
+      pipeline(socket, upstream, socket, () => {})
+      return
+    }
+    socket.destroy()
+  }
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    void forward(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const balancer: Balancer = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    members: [],
+    close: () => server.close(),
+  }
+  return balancer
+}
