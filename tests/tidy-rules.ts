@@ -39,6 +39,8 @@ const packageReach: Record<string, Reach> = {
   verifier: { siblings: [], npm: undefined, node: true },
   lambda: { siblings: ['server', 'toolkit', 'client', 'verifier'], npm: /^@aws-sdk\//, node: true },
   cli: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda'], npm: anything, node: true },
+  // Private: what the tests of all packages share.
+  testing: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda', 'cli'], npm: anything, node: true },
 }
 
 /** What the client may name, as a type, of its caller's SDK. */
@@ -186,7 +188,7 @@ export const rules: Rule[] = [
     bad: [
       server('store/users.ts', `import { signIn } from '../identity/sign-in/begin.ts'`),
       server('identity/sign-up.ts', `import type { RegionConfig } from '../config.ts'`),
-      server('store/users.ts', `const later = await import('../cognito/service.ts')`),
+      server('store/users.ts', `const later = await import('../cognito/face.ts')`),
       server('oauth/token.ts', `import { validateInput } from '../console/health.ts'`),
       server('identity/sign-up.ts', `import { context } from '../context.ts'`),
       server('drawer/users.ts', ''),

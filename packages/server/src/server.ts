@@ -6,7 +6,7 @@ import { createOverload } from './admission/overload.ts'
 import { createCalls } from './aws/calls.ts'
 import { apiFallback, createApiRoutes } from './aws/routes.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { createCognitoService } from './cognito/service.ts'
+import { createCognitoFace } from './cognito/face.ts'
 import type { RegionConfig } from './config.ts'
 import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
@@ -25,10 +25,10 @@ import { type KeyExchange, KeyExchangeError } from './keys/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './keys/local-key-ring.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
-import { createKmsService } from './kms/service.ts'
+import { createKmsFace } from './kms/face.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
-import { createOperatorService } from './operator/service.ts'
+import { createOperatorFace } from './operator/face.ts'
 import { createPeers, createReplication, type Peers } from './replication/replication.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -131,10 +131,10 @@ async function composeRegion(
   const overload = createOverload({ clock, events })
   const admission = createAdmission({ limits, overload })
   const calls = createCalls({
-    services: [
-      createCognitoService(context, admission),
-      createKmsService({ keyRing, clock, region, accountId }),
-      createOperatorService({ context, replication }),
+    faces: [
+      createCognitoFace(context, admission),
+      createKmsFace({ keyRing, clock, region, accountId }),
+      createOperatorFace({ context, replication }),
     ],
     signatures: {
       credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),

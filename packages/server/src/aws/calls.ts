@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import type { CallHandler, OutgoingAnswer } from '../http/call.ts'
+import type { Face } from './face.ts'
 import { type Answer, refusal, serve } from './serve.ts'
-import type { Service } from './service.ts'
 import { checkSignature, type SignatureSettings } from './sigv4.ts'
 
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
@@ -17,16 +17,16 @@ const HEADER_CHARACTERS = 300
 export const EXPOSED = ['x-amzn-errortype', 'x-amzn-requestid', 'x-amzn-errormessage', 'x-twinpool-lag-seconds', 'date']
 const EXPOSED_LIST = EXPOSED.join(',')
 
-/** The calls of all services that a region has. */
+/** The calls of all faces that a region has. */
 export function createCalls({
-  services,
+  faces,
   signatures,
   admission,
   lagSeconds,
   clock,
   events,
 }: {
-  services: readonly Service[]
+  faces: readonly Face[]
   signatures: Omit<SignatureSettings, 'clock' | 'services'>
   admission: Pick<Admission, 'enter' | 'leave'>
   /** How far this region is behind a peer; undefined where nothing is known. */
@@ -34,9 +34,9 @@ export function createCalls({
   clock: Pick<Clock, 'now' | 'monotonic' | 'uuid'>
   events: Pick<Events, 'requested' | 'failed'>
 }): CallHandler {
-  const byTarget = services.map((service) => ({
-    service,
-    settings: { ...signatures, clock, services: [service.signingName] },
+  const byTarget = faces.map((face) => ({
+    face,
+    settings: { ...signatures, clock, services: [face.signingName] },
   }))
   const refuse = (error: Refused): OutgoingAnswer => outgoingOf(clock.uuid(), refusal(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
@@ -60,13 +60,13 @@ export function createCalls({
       try {
         checkType(headers)
         const target = headers.get('x-amz-target') ?? ''
-        const found = byTarget.find(({ service }) => target.startsWith(service.targetPrefix))
+        const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
         if (!found) {
-          throw new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this service.')
+          throw new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this face.')
         }
-        const { service, settings } = found
-        const answer = await serve({ clock, events }, service, {
-          operation: target.slice(service.targetPrefix.length),
+        const { face, settings } = found
+        const answer = await serve({ clock, events }, face, {
+          operation: target.slice(face.targetPrefix.length),
           body,
           checkSignature: () => checkSignature(settings, { method: 'POST', path: '/', query, headers, body }),
           call: { requestId, address, userAgent: headers.get('user-agent') ?? '' },

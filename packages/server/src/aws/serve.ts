@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import { encode } from './encode.ts'
-import type { About, Call, Service } from './service.ts'
+import type { About, Call, Face } from './face.ts'
 
 /** The response to a call, before it has headers. */
 export interface Answer {
@@ -24,34 +24,34 @@ export interface ServiceRequest {
 }
 
 /**
- * The life of a call of any service: name -> signature -> body -> input -> handler -> response. Never throws. An error that is
+ * The life of a call of any face: name -> signature -> body -> input -> handler -> response. Never throws. An error that is
  * not in the service's terms is reported to the operator, and the caller gets the service's internal error.
  */
 export async function serve(
   { clock, events }: { clock: Pick<Clock, 'monotonic'>; events: Pick<Events, 'requested' | 'failed'> },
-  service: Service,
+  face: Face,
   { operation: name, body, checkSignature, call }: ServiceRequest,
 ): Promise<Answer> {
   const started = clock.monotonic()
   const about: About = {}
-  const operation = service.find(name)
+  const operation = face.find(name)
   let outcome = 'ok'
   try {
     if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
     if (operation.signed) checkSignature()
-    const input = service.read(name, parseJson(body))
+    const input = face.read(name, parseJson(body))
     const output = await operation.run(call, input as never, about)
     return { status: 200, body: encode(output), about }
   } catch (thrown) {
-    const error = await service.explain(thrown, about)
+    const error = await face.explain(thrown, about)
     outcome = error.code
     if (error.status >= 500 && error.status !== NOT_IMPLEMENTED) {
-      events.failed({ operation: service.label + name, error: thrown, requestId: call.requestId })
+      events.failed({ operation: face.label + name, error: thrown, requestId: call.requestId })
     }
     return { ...refusal(error), about }
   } finally {
     events.requested({
-      operation: operation ? service.label + name : 'unknown',
+      operation: operation ? face.label + name : 'unknown',
       pool: about.pool?.id,
       outcome,
       milliseconds: clock.monotonic() - started,

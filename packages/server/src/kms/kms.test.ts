@@ -31,8 +31,8 @@ import { checkSignature } from '../aws/sigv4.ts'
 import { systemClock } from '../clock.ts'
 import { KeyExchangeError } from '../keys/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from '../keys/local-key-ring.ts'
+import { createKmsFace } from './face.ts'
 import { notImplemented, operations } from './operations.ts'
-import { createKmsService } from './service.ts'
 
 const engines = ['sqlite', ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : [])] as const
 const credentials = { accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'a-secret-for-tests-alone-0123456789' }
@@ -78,7 +78,7 @@ for (const engine of engines) {
       })
       await ring.ensureServiceKey()
       const events = { requested: () => {}, failed: ({ error }: { error: unknown }) => void failures.push(error) }
-      const service = createKmsService({ keyRing: ring, clock, region, accountId })
+      const service = createKmsFace({ keyRing: ring, clock, region, accountId })
       const answer: RunningFace['serve'] = (request) =>
         serve({ clock, events }, service, { ...request, call: { requestId: 'request', address: '', userAgent: '' } })
       const known = new Map([[credentials.accessKeyId, credentials.secretAccessKey]])

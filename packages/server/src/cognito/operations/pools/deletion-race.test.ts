@@ -5,7 +5,7 @@ import { DeleteUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { serve } from '../../../aws/serve.ts'
-import { createCognitoService } from '../../service.ts'
+import { createCognitoFace } from '../../face.ts'
 
 for (const engine of engines) {
   describe(`a pool that goes while calls are under way, on ${engine}`, () => {
@@ -35,7 +35,7 @@ for (const engine of engines) {
           operation === 'SignUp'
             ? { ClientId, Username: 'bob', Password: PASSWORD }
             : { ClientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters: { USERNAME: 'ann', PASSWORD } }
-        const answer = await serve(context, createCognitoService(context, { turn: () => undefined }), {
+        const answer = await serve(context, createCognitoFace(context, { turn: () => undefined }), {
           operation,
           body: Buffer.from(JSON.stringify(input)),
           checkSignature: () => {},

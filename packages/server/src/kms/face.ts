@@ -1,4 +1,4 @@
-import type { Service } from '../aws/service.ts'
+import type { Face } from '../aws/face.ts'
 import { AwsError } from '../errors.ts'
 import { KeyRefusedError } from '../keys/key-record.ts'
 import { inKmsTerms, KmsError } from './errors.ts'
@@ -10,10 +10,10 @@ import { validateInput } from './validate.ts'
 const isOperation = (name: string): name is OperationName => Object.hasOwn(operations, name)
 
 /** The KMS operations that pools need. A region whose keys AWS KMS keeps has no ring of its own, and refuses them. */
-export function createKmsService({
+export function createKmsFace({
   keyRing,
   ...kms
-}: Omit<KmsContext, 'keyRing'> & { keyRing: KmsContext['keyRing'] | undefined }): Service {
+}: Omit<KmsContext, 'keyRing'> & { keyRing: KmsContext['keyRing'] | undefined }): Face {
   const refused = (message: string) => ({
     signed: true,
     run: () => Promise.reject(new KmsError('NotImplementedException', message)),

@@ -1,10 +1,10 @@
 import { asCognitoError } from '../admission/errors.ts'
-import type { Service } from '../aws/service.ts'
+import type { Face } from '../aws/face.ts'
 import { CognitoError } from '../errors.ts'
 import { type OperatorContext, operations } from './operations.ts'
 
 /** Operations of our own, for operators: signed like those of an administrator of the user pools API. */
-export function createOperatorService(operator: OperatorContext): Service {
+export function createOperatorFace(operator: OperatorContext): Face {
   return {
     targetPrefix: 'TwinpoolService.',
     label: 'twinpool:',

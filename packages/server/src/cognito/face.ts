@@ -1,7 +1,7 @@
 import type { Admission } from '../admission/admission.ts'
 import { asCognitoError } from '../admission/errors.ts'
 import { checkGate } from '../admission/gate.ts'
-import type { Operation, Service } from '../aws/service.ts'
+import type { Face, Operation } from '../aws/face.ts'
 import type { Context } from '../context.ts'
 import { CognitoError } from '../errors.ts'
 import { readers } from './callers.ts'
@@ -11,9 +11,9 @@ import { type OperationName, operationNames } from './shapes.generated.ts'
 import { validateInput } from './validate.ts'
 
 /**
- * The user pools API as a service. The life of a call goes on here: pool -> gate -> caller -> password turn -> handler.
+ * The user pools API as a face. The life of a call goes on here: pool -> gate -> caller -> password turn -> handler.
  */
-export function createCognitoService(context: Context, admission: Pick<Admission, 'turn'>): Service {
+export function createCognitoFace(context: Context, admission: Pick<Admission, 'turn'>): Face {
   const known = new Map<string, Operation>(
     operationNames.map((name) => [name, operationOf(context, admission, name, operations[name])]),
   )

@@ -1,6 +1,6 @@
 import type { AwsError } from '../errors.ts'
 
-/** What of a request a handler may want to know, whatever the service. */
+/** What of a request a handler may want to know, whatever the face. */
 export interface Call {
   requestId: string
   /** Address of the caller, as far as the region can tell. */
@@ -25,7 +25,7 @@ export interface About {
 }
 
 /** A service in the AWS JSON 1.1 protocol: a table of operations, and the terms that its errors are told in. */
-export interface Service {
+export interface Face {
   /** Of `X-Amz-Target`, with the dot. */
   targetPrefix: string
   /** Of the operation's name in metrics and logs. */
