@@ -2,6 +2,7 @@ import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
 import type { PoolCipher } from '../keys/pool-keys.ts'
 import type { Kind } from '../store/kinds.ts'
+import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
@@ -131,15 +132,9 @@ export async function putUser(tx: Transaction, place: UserPlace, user: UserDocum
   await tx.put('user', draftOf(place, user))
 }
 
-/** Removes a user with everything that hangs on the user. */
+/** Removes a user with everything that the user owns (`owner` in store/kinds.ts). */
 export async function removeUser(tx: Transaction, { pool }: UserPlace, sub: string): Promise<void> {
-  for (const kind of ['alias', 'credential', 'code', 'member'] as const) {
-    for (;;) {
-      const rows = await tx.list(kind, { pool: pool.id, where: { sub }, limit: 500 })
-      for (const { key } of rows) await tx.remove(kind, { pool: pool.id, key })
-      if (rows.length < 500) break
-    }
-  }
+  await removeOwned(tx, 'user', { pool: pool.id, id: sub })
   await tx.remove('user', { pool: pool.id, key: sub })
 }
 

@@ -1,3 +1,4 @@
+import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts'
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
 import {
@@ -14,7 +15,7 @@ import {
 import type { Replica } from '../store/merge.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import { readStanding } from '../store/standings.ts'
-import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
+import type { StampedRow } from '../store/upsert.ts'
 import {
   type Applying,
   applying,

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { applyChanges, type Change, tellChanges } from '../store/apply.ts'
 import {
   clearTombstones,
   clearTouched,
@@ -21,7 +22,7 @@ import {
   type StandingRow,
 } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
-import { applyChanges, type Change, openTransaction, type Transaction, tellChanges } from '../store/write.ts'
+import { openTransaction, type Transaction } from '../store/write.ts'
 import {
   changeFromWire,
   type FeedBatch,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
+import type { Change } from './apply.ts'
 import { type Connection, TOLD } from './database.ts'
 import { isKind, type Kind } from './kinds.ts'
-import type { Change } from './write.ts'
 
 /** A copy of a pool in progress. */
 export interface Copy {

@@ -1,9 +1,9 @@
 import type { Context } from '../../context.ts'
 import { lockPool } from '../../directory/pool.ts'
 import { CognitoError } from '../../errors.ts'
-import { kindNames, kinds, ONLY, type Topology } from '../../store/kinds.ts'
+import { erasePool, eraseRows } from '../../store/apply.ts'
+import { type Kind, ONLY, type Topology } from '../../store/kinds.ts'
 import { listRowsWithout } from '../../store/rows.ts'
-import { eraseRows } from '../../store/write.ts'
 import { listReplicas } from './replicas.ts'
 
 /*
@@ -17,7 +17,8 @@ const STEPS_AT_ONCE = 10
 const SWEEP_POOLS = 100
 const SWEEP_MILLISECONDS = 30_000
 
-const erased = kindNames.filter((kind) => kind !== 'topology' && kind !== 'pool')
+/** What says that the removal is not finished. */
+const KEPT: readonly Kind[] = ['topology', 'pool']
 
 /**
  * Deletes a pool. Throws InvalidParameterException while it is protected, or has replicas or a domain;
@@ -83,16 +84,9 @@ export async function keepSweepingPools(
  * region has the pool.
  */
 async function eraseSome({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
-  return store.transaction(async (connection, touched) => {
-    let room = STEP_ROWS
-    for (const kind of erased) {
-      if (room === 0) break
-      const keys = await eraseRows(connection, kind, { pool, limit: room })
-      if (kinds[kind].cached) touched.push(...keys.map((key) => ({ kind, pool, key })))
-      room -= keys.length
-    }
-    return STEP_ROWS - room
-  })
+  return store.transaction((connection, touched) =>
+    erasePool(connection, touched, { pool, keep: KEPT, limit: STEP_ROWS }),
+  )
 }
 
 const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

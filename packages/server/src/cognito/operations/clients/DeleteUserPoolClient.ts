@@ -1,4 +1,5 @@
 import { lockClient } from '../../../directory/client.ts'
+import { removeOwned } from '../../../store/owned.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -9,6 +10,7 @@ export const DeleteUserPoolClient: Handler<'DeleteUserPoolClient', PoolCall> = a
 ) => {
   await store.write(async (tx) => {
     await lockClient(tx, pool, ClientId)
+    await removeOwned(tx, 'client', { pool: pool.id, id: ClientId })
     await tx.remove('client', { pool: pool.id, key: ClientId })
   })
   return undefined
