@@ -35,6 +35,8 @@ export interface Place {
 export interface Hello extends Position {
   type: 'hello'
   format: string
+  /** What the supplier knows (known-kinds.ts); the first release does not say. */
+  kinds?: string
   region: string
   now: number
   /** The stream goes on after `position`: the follower's own, or, when that is of no use, the head of the log. */

@@ -8,10 +8,10 @@ import { kindNames, kinds, tableOf } from './kinds.ts'
  * rise, other processes of the region may be older, and an older build opens the store again.
  */
 
-/** Columns of bookkeeping tables that came after the tables: text, null where an older build has written the row. */
-const LATER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  cursors: ['kinds', 'kinds_at'],
-  copies: ['kinds'],
+/** Columns of bookkeeping tables that came after the tables: null where an older build has written the row. */
+const LATER_COLUMNS: Readonly<Record<string, Readonly<Record<string, 'text' | 'bigint'>>>> = {
+  cursors: { kinds: 'text', kinds_at: 'bigint' },
+  copies: { kinds: 'text' },
 }
 
 interface Index {
@@ -24,7 +24,7 @@ interface Index {
 
 interface Missing {
   tables: { name: string; columns: readonly string[] }[]
-  columns: { table: string; name: string }[]
+  columns: { table: string; name: string; type: 'text' | 'bigint' }[]
   indexes: Index[]
 }
 
@@ -88,7 +88,9 @@ export async function makeAdditions(engine: Engine): Promise<void> {
       await sql`analyze sqlite_schema`.execute(tx)
     })
   }
-  for (const { table, name } of columns) await engine.addColumn({ table, name, type: textOf(engine.name) })
+  for (const { table, name, type } of columns) {
+    await engine.addColumn({ table, name, type: type === 'text' ? textOf(engine.name) : sql.raw(type) })
+  }
   for (const index of indexes) {
     if (tables.some(({ name }) => name === index.table)) continue
     await engine.addIndex({ name: index.name, statement: createIndex(index) })
@@ -103,17 +105,18 @@ export async function makeAdditions(engine: Engine): Promise<void> {
 async function findMissing(engine: Engine): Promise<Missing> {
   const { columns, indexes } = await engine.describe()
   const missing: Missing = { tables: [], columns: [], indexes: [] }
-  const look = (table: string, names: readonly string[]): void => {
-    const present = columns.get(table)
-    for (const name of names) if (present && !present.has(name)) missing.columns.push({ table, name })
+  const look = (table: string, types: Readonly<Record<string, 'text' | 'bigint'>>): void => {
+    for (const [name, type] of Object.entries(types)) {
+      if (!columns.get(table)?.has(name)) missing.columns.push({ table, name, type })
+    }
   }
   for (const kind of kindNames) {
     const name = tableOf(kind)
     const names = kinds[kind].index.map((column) => `i_${column}`)
-    if (columns.has(name)) look(name, names)
+    if (columns.has(name)) look(name, Object.fromEntries(names.map((column) => [column, 'text'])))
     else missing.tables.push({ name, columns: names })
     missing.indexes.push(...indexesOf(name, kinds[kind]).filter((index) => !indexes.has(index.name)))
   }
-  for (const [table, names] of Object.entries(LATER_COLUMNS)) look(table, names)
+  for (const [table, types] of Object.entries(LATER_COLUMNS)) look(table, types)
   return missing
 }
