@@ -1,8 +1,10 @@
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
 import { claimAlias, insertUser, type UserDocument, type UserPlace } from '@twinpool/server/internal/directory/user'
 import { setPassword } from '@twinpool/server/internal/identity/credentials/passwords'
+import { replaceRows } from '@twinpool/server/internal/store/apply'
 import type { Kind } from '@twinpool/server/internal/store/kinds'
-import { replaceRows, type StampedRow, type Transaction } from '@twinpool/server/internal/store/write'
+import type { StampedRow } from '@twinpool/server/internal/store/upsert'
+import type { Transaction } from '@twinpool/server/internal/store/write'
 
 export const PASSWORD = 'Correct-Horse-7'
 const ROWS_AT_ONCE = 1_000

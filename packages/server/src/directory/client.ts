@@ -1,5 +1,6 @@
 import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
+import { removeOwned } from '../store/owned.ts'
 import { findRowsByKey } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
@@ -60,7 +61,9 @@ export async function putClient(tx: Transaction, pool: Pool, client: Omit<Client
   await tx.put('client', draftOf(pool, client))
 }
 
+/** Removes a client with everything that the client owns (`owner` in store/kinds.ts). */
 export async function removeClient(tx: Transaction, pool: Pool, id: string): Promise<void> {
+  await removeOwned(tx, 'client', { pool: pool.id, id })
   await tx.remove('client', { pool: pool.id, key: id })
 }
 

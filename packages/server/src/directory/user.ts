@@ -1,5 +1,6 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
+import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
@@ -118,15 +119,9 @@ export async function putUser(tx: Transaction, openPool: OpenPool, user: UserDoc
   await tx.put('user', draftOf(openPool, user))
 }
 
-/** Removes a user with everything that hangs on the user. */
+/** Removes a user with everything that the user owns (`owner` in store/kinds.ts). */
 export async function removeUser(tx: Transaction, { pool }: OpenPool, sub: string): Promise<void> {
-  for (const kind of ['alias', 'credential', 'code', 'member'] as const) {
-    for (;;) {
-      const rows = await tx.list(kind, { pool: pool.id, where: { sub }, limit: 500 })
-      for (const { key } of rows) await tx.remove(kind, { pool: pool.id, key })
-      if (rows.length < 500) break
-    }
-  }
+  await removeOwned(tx, 'user', { pool: pool.id, id: sub })
   await tx.remove('user', { pool: pool.id, key: sub })
 }
 

@@ -59,7 +59,7 @@ const peerOut = (peer: PeerStatus) => ({
 const copyOut = (copy: CopyStatus) => ({
   UserPoolId: copy.pool,
   FromRegion: copy.from,
-  Purpose: copy.purpose === 'first' ? 'FIRST' : 'AGAIN',
+  Purpose: copy.purpose.toUpperCase(),
   Rows: copy.rows,
   EstimatedRows: copy.estimatedRows,
   StartedAt: copy.startedAt / 1_000,

@@ -1,20 +1,11 @@
+import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts'
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
-import {
-  isKind,
-  type Kind,
-  type KindOfScope,
-  kindNames,
-  kinds,
-  ONLY,
-  scopeOf,
-  type Topology,
-  tableOf,
-} from '../store/kinds.ts'
+import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, type Topology, tableOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import { readStanding } from '../store/standings.ts'
-import { addRows, applyChanges, replaceRows, type StampedRow, sweepRows } from '../store/write.ts'
+import type { StampedRow } from '../store/upsert.ts'
 import {
   type Applying,
   applying,
@@ -24,6 +15,7 @@ import {
   isRelaxed,
   shareStatus,
 } from './follower.ts'
+import { FIRST_KNOWN, inCommon, type KnownKinds, knownFromText, knownHere } from './known-kinds.ts'
 import {
   changeFromWire,
   type Outline,
@@ -34,7 +26,8 @@ import {
   type Source,
   TOMBSTONES,
 } from './messages.ts'
-import { isOwed, listReplicas, replicaIn } from './standing.ts'
+import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
+import { isOwed, isShared, listReplicas, replicaIn } from './standing.ts'
 
 export interface Copier {
   /** Pools that this region is to have and has nothing of. */
@@ -52,16 +45,6 @@ export interface Copier {
 export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
-/** Past the last stage: all pages are in. */
-const COMPLETE = 'complete'
-const OUTLINE = 'outline'
-
-const replicated = kindNames.filter((kind) => scopeOf(kind) === 'replicated' && kind !== 'topology')
-const shared = kindNames.filter((kind) => scopeOf(kind) === 'shared')
-/** Tombstones first: the later they came, the longer a removed row could show. */
-const fromPrimary = [OUTLINE, TOMBSTONES, ...replicated, ...shared, COMPLETE]
-const fromSecondary = [OUTLINE, ...shared, COMPLETE]
-
 export function createCopier(context: FollowerContext): Copier {
   const { store, clock, region } = context
   /** Pages fetched ahead, by pool and peer. */
@@ -77,6 +60,10 @@ export function createCopier(context: FollowerContext): Copier {
     const cursor = await findCursor(store.db, peer)
     return cursor && { log: cursor.log, ...(await findWitness(store.db, cursor)) }
   }
+
+  /** What is followed of a peer. */
+  const knownOf = async (peer: string): Promise<KnownKinds> =>
+    inCommon(context.known ?? knownHere(), knownFromText((await findCursor(store.db, peer))?.kinds))
 
   /** Fetches the page that will be wanted next while this one is written. */
   const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
@@ -104,9 +91,12 @@ export function createCopier(context: FollowerContext): Copier {
       const standing = await readStanding(apply.connection, copy.pool)
       const primary = standing.topology?.primary === copy.peer
       if (primary) await replaceTopology(apply, copy.pool, outline)
-      const stages = primary ? fromPrimary : fromSecondary
-      const total = stages.filter(isKind).reduce((sum, kind) => sum + (outline.counts[kind] ?? 0), 0)
-      await putCopy(apply.connection, { ...copy, stage: stages[1] as string, total, witness: newer(copy, outline) })
+      let total = 0
+      for (const [kind, count] of Object.entries(outline.counts)) {
+        if (isKind(kind) && (scopeOf(kind) === 'shared' || (primary && kind !== 'topology'))) total += count
+      }
+      const stage = stageAfter(copy, { fromPrimary: primary, known: await knownOf(copy.peer) })
+      await putCopy(apply.connection, { ...copy, stage, total, witness: newer(copy, outline) })
       return 'moved'
     })
 
@@ -132,6 +122,15 @@ export function createCopier(context: FollowerContext): Copier {
     // A crash takes the copy back by some pages, and its place with them.
     return applying(context, write, { relaxed: isRelaxed(copy.stage) })
   }
+
+  /** The peer knows nothing of this stage any more, or this build does not. */
+  const passOver = (copy: Copy, known: KnownKinds): Promise<Step> =>
+    applying(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return 'dropped'
+      const next = advance(copy, { rows: [], tombstones: [], more: false, head: copy.witness }, known)
+      await putCopy(apply.connection, next)
+      return 'moved'
+    })
 
   /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */
   const reconcile = async (
@@ -191,15 +190,19 @@ export function createCopier(context: FollowerContext): Copier {
       if (standing.topology?.primary !== copy.peer) return 'ended'
       await clearTouched(apply.connection, copy.pool)
       const own = replicaIn(standing, region)
-      if (own?.status === 'CREATING') await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
+      if (own?.status === 'CREATING' && !copy.kinds)
+        await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
       return 'ended'
     })
 
   /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
   const abandon = (copy: Copy): Promise<Step> =>
     applying(context, async (apply) => {
-      const { topology } = await readStanding(apply.connection, copy.pool)
+      const standing = await readStanding(apply.connection, copy.pool)
+      const { topology } = standing
       if (topology?.primary === copy.peer) return 'waits'
+      // What is asked for is newer than the first release: it may have been asked of a process that has yet to be upgraded.
+      if (isKind(copy.stage) && !FIRST_KNOWN.has(copy.stage) && isShared(standing, copy.peer)) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
       return 'dropped'
     })
@@ -242,9 +245,12 @@ export function createCopier(context: FollowerContext): Copier {
         const outline = witness && (await source.outline(pool, witness))
         return outline ? applyOutline(copy, outline) : abandon(copy)
       }
+      const known = await knownOf(peer)
+      if (!isStage(copy.stage) || (isKind(copy.stage) && !known.has(copy.stage))) return passOver(copy, known)
       const page = await takePage(copy, source)
       if (!page) return abandon(copy)
-      const next = advance(copy, page)
+      if (!isComplete(copy, page, known)) return 'waits'
+      const next = advance(copy, page, known)
       takeAhead(next, source)
       const step = await applyPage(copy, page, next)
       // Of a table that was small the planner thinks that any index will do; it would learn otherwise, but some time after the first calls.
@@ -265,14 +271,17 @@ const isSame = (kind: Kind, a: Row, b: StampedRow): boolean =>
 const nameOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
 
 /** Where a copy is once a page is in. */
-function advance(copy: Copy, page: Page): Copy {
+function advance(copy: Copy, page: Page, known: KnownKinds): Copy {
   const done = copy.done + page.rows.length
   const witness = newer(copy, page)
   if (page.more) return { ...copy, done, witness, after: lastOf(page) }
-  const stages: readonly string[] = fromPrimary.includes(copy.stage as Kind) ? fromPrimary : fromSecondary
-  const stage = stages[stages.indexOf(copy.stage) + 1] as string
+  const stage = stageAfter(copy, { known })
   return { ...copy, done, witness, stage, after: undefined, target: stage === COMPLETE ? witness.position : undefined }
 }
+
+/** Whether the page comes from a process that knows the kind as this copy needs it: not each of a region that is being upgraded does. */
+const isComplete = ({ stage }: Copy, { rows }: Page, known: KnownKinds): boolean =>
+  rows.every(([, , , , columns]) => columns.length >= (known.get(stage)?.length ?? 0))
 
 function lastOf({ rows, tombstones }: Page): string | undefined {
   const gone = tombstones.at(-1)

@@ -1,7 +1,7 @@
+import { erasePool, eraseRows } from '../store/apply.ts'
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
-import { type Kind, kindNames, kinds, scopeOf } from '../store/kinds.ts'
+import { ONLY } from '../store/kinds.ts'
 import { readStanding } from '../store/standings.ts'
-import { eraseRows } from '../store/write.ts'
 import { applying, type FollowerContext, shareStatus } from './follower.ts'
 import { listReplicas, replicaIn } from './standing.ts'
 
@@ -13,16 +13,6 @@ export interface Eraser {
 }
 
 const STEP_ROWS = 1_000
-
-/** The topology row goes last: as long as it is there the removal is known to be unfinished. Replica rows stay. */
-const erased: readonly Kind[] = [
-  ...kindNames.filter((kind) => kind !== 'topology' && kind !== 'replica' && isOfPool(kind)),
-  'topology',
-]
-
-function isOfPool(kind: Kind): boolean {
-  return scopeOf(kind) !== 'regional' || kind === 'settings' || kind === 'prefix-domain'
-}
 
 export function createEraser(context: FollowerContext): Eraser {
   const { store, region } = context
@@ -42,13 +32,11 @@ export function createEraser(context: FollowerContext): Eraser {
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)
         await clearTombstones(connection, pool)
-        let room = STEP_ROWS
-        for (const kind of erased) {
-          const keys = await eraseRows(connection, kind, { pool, limit: room })
-          if (kinds[kind].cached) touched.push(...keys.map((key) => ({ kind, pool, key })))
-          room -= keys.length
-          if (room === 0) return true
-        }
+        // The topology row goes last: as long as it is there the removal is known to be unfinished. Replica rows stay.
+        const erased = await erasePool(connection, touched, { pool, keep: ['topology', 'replica'], limit: STEP_ROWS })
+        if (erased === STEP_ROWS) return true
+        await eraseRows(connection, 'topology', { pool, limit: 1 })
+        touched.push({ kind: 'topology', pool, key: ONLY })
         await shareStatus(tx, pool, { ...own, status: 'DELETED' })
         return false
       }),

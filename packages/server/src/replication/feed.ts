@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
+import type { KnownKinds } from './known-kinds.ts'
 import type { FeedMessage, Origin } from './messages.ts'
 import { pause } from './pause.ts'
 import type { Supplier } from './supplier.ts'
@@ -16,7 +17,7 @@ const HELD_MILLISECONDS = 3
  */
 export async function* readFeed(
   { supplier, store, clock }: { supplier: Supplier; store: Pick<Store, 'onChange'>; clock: Clock },
-  { peer, from }: { peer: string; from: Origin | undefined },
+  { peer, from, known }: { peer: string; from: Origin | undefined; known: KnownKinds },
   signal: AbortSignal,
 ): AsyncGenerator<FeedMessage> {
   const hello = await supplier.hello(peer, from)
@@ -30,7 +31,7 @@ export async function* readFeed(
     let owed = false
     while (!signal.aborted) {
       changed = Promise.withResolvers<void>()
-      const reading = await supplier.read(peer, { log, position })
+      const reading = await supplier.read(peer, { log, position }, known)
       if (!reading) return
       const { batches, drained, held, now } = reading
       const asOf = drained ? reading.asOf : null

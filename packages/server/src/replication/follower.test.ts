@@ -10,12 +10,11 @@ import {
 } from '@twinpool/testing/plane-of-stores'
 import { engines } from '@twinpool/testing/regions'
 import type { Clock } from '../clock.ts'
+import { applyChanges, type Change } from '../store/apply.ts'
 import { listTouched, removeCopy } from '../store/copies.ts'
 import type { Engine } from '../store/database.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import type { Change } from '../store/write.ts'
-import { applyChanges } from '../store/write.ts'
 import { CursorMovedError, createFollower, type Follower } from './follower.ts'
 import { changeToWire, type FeedBatch, FORMAT, type Hello } from './messages.ts'
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { applyChanges, type Change, tellChanges } from '../store/apply.ts'
 import {
   clearTombstones,
   clearTouched,
@@ -8,30 +9,25 @@ import {
   putCopy,
   removeCopy,
 } from '../store/copies.ts'
-import { type Cursor, findCursor, moveCursor, putCursor } from '../store/cursors.ts'
+import { type Cursor, findCursor, kindsOf, moveCursor, putCursor } from '../store/cursors.ts'
 import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
-import { isKind, type KindOfScope, kinds, scopeOf, type Topology } from '../store/kinds.ts'
+import { isCached, isKind, type Kind, type KindOfScope, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import {
   areStandings,
   gatherStandings,
   readStanding,
+  readStandings,
   readToldAndCursor,
   type Standing,
   type StandingRow,
 } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
-import { applyChanges, type Change, openTransaction, type Transaction, tellChanges } from '../store/write.ts'
-import {
-  changeFromWire,
-  type FeedBatch,
-  type Hello,
-  type Inventory,
-  type Origin,
-  type Place,
-  type Position,
-} from './messages.ts'
-import { isHeld, listTopologies, replicaIn } from './standing.ts'
+import { openTransaction, type Transaction } from '../store/write.ts'
+import { gainedSince, inCommon, type KnownKinds, knownFromText, knownHere, knownToText } from './known-kinds.ts'
+import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Place } from './messages.ts'
+import { goBackTo, stagesOfKinds } from './stages.ts'
+import { isHeld, isShared, listTopologies, replicaIn } from './standing.ts'
 
 /** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
 export class CursorMovedError extends Error {
@@ -45,6 +41,8 @@ export interface FollowerContext {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
+  /** What this region knows; in tests, for another build. */
+  known?: KnownKinds | undefined
 }
 
 /** A transaction that applies what another region wrote. */
@@ -72,16 +70,24 @@ export interface Follower {
   findCursor(peer: string): Promise<Cursor | undefined>
   /** Where this region stands in the log of a peer; undefined before the first contact. */
   findOrigin(peer: string): Promise<Origin | undefined>
-  /** Begins anew at the position of the greeting: every pool of the inventory is copied again. */
-  restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<void>
+  /**
+   * Begins anew at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed from
+   * now on (known-kinds.ts). Throws KindsConflictError.
+   */
+  restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<string>
+  /**
+   * Goes on at the position of the greeting, which must be the cursor's. What peer and region both know and did not when the peer was last followed has
+   * been passed over since: of every pool these kinds are copied from the peer. Throws CursorMovedError, KindsConflictError.
+   */
+  learn(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
   /**
    * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
-   * unless the cursor is at `from`. `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
+   * unless the cursor is at `from` (and, if these are given, what it says of the kinds is so). `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
    * `settle` has resolved.
    */
   apply(
     peer: string,
-    from: Pick<Position, 'log' | 'position'>,
+    from: Pick<Cursor, 'log' | 'position' | 'kinds'>,
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
@@ -90,7 +96,7 @@ export interface Follower {
 }
 
 export function createFollower(context: FollowerContext): Follower {
-  const { store, clock, region } = context
+  const { store, clock, region, known = knownHere() } = context
   /** How regions stood to the pools of which a peer told last: most likely as they still do. */
   const lately = new Map<string, Map<string, StandingRow[]>>()
 
@@ -108,10 +114,11 @@ export function createFollower(context: FollowerContext): Follower {
       return { log, position, mark, epoch, witness: await findWitness(store.db, cursor) }
     },
 
-    restart: (peer, { log, position, mark }, inventory) =>
-      applying(context, async ({ tx, connection }) => {
+    restart: async (peer, { log, position, mark, kinds: theirs }, inventory) => {
+      const kinds = knownToText(inCommon(known, knownFromText(theirs)))
+      await applying(context, async ({ tx, connection }) => {
         const present = await findCursor(connection, peer)
-        await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0 })
+        await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
           const own = (JSON.parse(body) as Replica).region === region
           if (own || (await readStanding(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
@@ -133,7 +140,23 @@ export function createFollower(context: FollowerContext): Follower {
             witness: { position, mark },
           })
         }
-      }),
+      })
+      return kinds
+    },
+
+    learn: async (peer, { log, position, kinds: theirs }) => {
+      const common = inCommon(known, knownFromText(theirs))
+      const followed = knownToText(common)
+      if ((await findCursor(store.db, peer))?.kinds === followed) return { followed, gained: [] }
+      return applying(context, async ({ connection }) => {
+        const cursor = await findCursor(connection, peer)
+        if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
+        const gained = gainedSince(knownFromText(cursor.kinds), common).filter(isKind)
+        await putCursor(connection, { ...cursor, kinds: followed })
+        if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
+        return { followed, gained }
+      })
+    },
 
     apply: async (peer, from, batches, asOf) => {
       const all = batches.flatMap(({ changes }) => changes)
@@ -228,23 +251,49 @@ export async function beginCopy(
   })
 }
 
+/** Begins to copy kinds that a peer has only now become able to send, of every pool that the two share. What is being copied anyway goes back to them. */
+async function copyGained(
+  { clock, region }: Pick<FollowerContext, 'region'> & { clock: Pick<Clock, 'now' | 'uuid'> },
+  connection: Connection,
+  { cursor, gained }: { cursor: Cursor; gained: readonly Kind[] },
+): Promise<void> {
+  const { peer, position, mark } = cursor
+  const pools: string[] = []
+  for await (const { pool } of listTopologies(connection)) pools.push(pool)
+  for (const [pool, standing] of await readStandings(connection, pools)) {
+    if (!isHeld(standing, region) || !isShared(standing, peer)) continue
+    const fromPrimary = standing.topology?.primary === peer
+    const due = gained.filter((kind) => scopeOf(kind) === 'shared' || (fromPrimary && kind !== 'topology'))
+    if (due.length === 0) continue
+    const present = await findCopy(connection, { pool, peer })
+    const generation = clock.uuid()
+    if (present) await putCopy(connection, { ...goBackTo(present, due), generation })
+    else {
+      await putCopy(connection, {
+        ...{ pool, peer, generation, after: undefined, done: 0, total: 0, swept: 0, started: clock.now() },
+        ...{ stage: stagesOfKinds(due)[0] as string, kinds: due, asOf: undefined, target: undefined },
+        witness: { position, mark },
+      })
+    }
+  }
+}
+
 /** Of more pools at once it is seldom that all are known. */
 const MOST_EXPECTED = 8
 
 /** What is told of pools, read under the lock. Throws CursorMovedError unless this region is there in the log of the peer. */
 async function readStandingsUnder(
   connection: Connection,
-  { peer, log, position }: Pick<Cursor, 'peer' | 'log' | 'position'>,
+  { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
   pools: readonly string[],
 ): Promise<StandingRow[]> {
   const { told, cursor } = await readToldAndCursor(connection, pools, peer)
-  if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
+  const same = kinds === undefined || cursor?.kinds === kindsOf(log, kinds)
+  if (cursor?.log !== log || cursor.position !== position || !same) throw new CursorMovedError(peer)
   return told
 }
 
 const byPool = (rows: StandingRow[]): Map<string, StandingRow[]> => Map.groupBy(rows, ({ pool }) => pool)
-
-const isCached = (kind: string): boolean => isKind(kind) && kinds[kind].cached
 
 /** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
 export const isRelaxed = (kind: string): boolean =>

@@ -10,8 +10,8 @@ import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testin
 import { engines, startRegions, until } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../clock.ts'
+import { addRows, removeAsRead } from '../store/apply.ts'
 import { ONLY } from '../store/kinds.ts'
-import { addRows, removeAsRead } from '../store/write.ts'
 import { checksumOf } from './checksum.ts'
 import { createForgetter } from './forgetter.ts'
 

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
+import { removeAsRead } from '../store/apply.ts'
 import { endOf } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
-import { removeAsRead } from '../store/write.ts'
 
 /** Removes shared facts that have ended. Each region does so for itself and tells nobody: all of them know when a fact ends. */
 export interface Forgetter {

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import { CursorMovedError, type Follower } from './follower.ts'
+import { KindsConflictError } from './known-kinds.ts'
 import {
   type Advance,
   type FeedBatch,
@@ -109,9 +110,19 @@ async function follow(
     if (hello?.type !== 'hello') throw new PeerError('failing', `${peer.region} did not greet`)
     const { format, log, standing, now } = hello
     if (format !== FORMAT) throw new PeerError('format', `${peer.region} speaks ${format}, this region ${FORMAT}`)
-    if (standing !== 'continues') {
-      if (origin) events.noted('behind', { peer: peer.region, reason: standing })
-      await follower.restart(peer.region, hello, await readInventory(peer))
+    let kinds: string
+    try {
+      if (standing === 'continues') {
+        const { followed, gained } = await follower.learn(peer.region, hello)
+        if (gained.length > 0) events.noted('kinds-gained', { peer: peer.region, kinds: gained })
+        kinds = followed
+      } else {
+        if (origin) events.noted('behind', { peer: peer.region, reason: standing })
+        kinds = await follower.restart(peer.region, hello, await readInventory(peer))
+      }
+    } catch (error) {
+      if (error instanceof KindsConflictError) throw new PeerError('format', error.message, { cause: error })
+      throw error
     }
     if (!state.connected) events.noted('peer-found', { peer: peer.region })
     Object.assign(state, { connected: true, problem: undefined, heardAt: clock.now(), ahead: now - clock.now() })
@@ -136,7 +147,7 @@ async function follow(
         const due = clock.monotonic() - settled >= SETTLE_MILLISECONDS
         const changed = batches.some(({ changes }) => changes.length > 0)
         if (changed || (batches.length > 0 && (due || (await awaited())))) {
-          await follower.apply(peer.region, { log, position }, batches, asOf)
+          await follower.apply(peer.region, { log, position, kinds }, batches, asOf)
           position = batches.at(-1)?.position ?? position
           held = []
           moved()

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { knownHere, knownToText } from './known-kinds.ts'
 import {
   type FeedMessage,
   FORMAT,
@@ -150,6 +151,7 @@ export function createPeer({
     },
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
+        kinds: knownToText(knownHere()),
         ...(from && {
           ...worded(from),
           epoch: String(from.epoch),

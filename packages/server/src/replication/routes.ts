@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
+import { knownFromText } from './known-kinds.ts'
 import { FORMAT, type Origin, type Position } from './messages.ts'
 import { ANSWER_HEADER, PROOF_HEADER, ProofRefusedError, type Proven, type Prover } from './proof.ts'
 import type { Status } from './status.ts'
@@ -92,10 +93,11 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
               epoch: numberOf(c.req.query('epoch')),
               witness: { position: numberOf(c.req.query('witness')), mark: c.req.query('witnessMark') ?? '' },
             }
+      const known = knownFromText(c.req.query('kinds'))
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
       const line = prover.line(request.proof)
-      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: origin }, both)
+      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: origin, known }, both)
       const encoder = new TextEncoder()
       const stream = new ReadableStream<Uint8Array>(
         {

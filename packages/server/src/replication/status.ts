@@ -36,8 +36,11 @@ export interface PeerStatus {
 export interface CopyStatus {
   pool: string
   from: string
-  /** A first copy, or one made again behind a replica that goes on serving. */
-  purpose: 'first' | 'again'
+  /**
+   * A first copy, or one behind a replica that goes on serving: of all rows again, or of the kinds that this region has come to know, without
+   * which it has served so far (lag does not count those).
+   */
+  purpose: 'first' | 'again' | 'kinds'
   rows: number
   estimatedRows: number
   startedAt: number
@@ -154,16 +157,16 @@ export function createStatusBoard({
             }
           }),
         ),
-        copies: (await listCopies(store.db)).map(({ pool, peer, asOf, done, total, started }) => {
+        copies: (await listCopies(store.db)).map(({ pool, peer, kinds, asOf, done, total, started }) => {
           const seconds = (now - started) / 1_000
           return {
             pool,
             from: peer,
-            purpose: asOf === undefined ? 'first' : 'again',
+            purpose: kinds ? 'kinds' : asOf === undefined ? 'first' : 'again',
             rows: done,
             estimatedRows: Math.max(total, done),
             startedAt: started,
-            estimatedSecondsLeft: done === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
+            estimatedSecondsLeft: done === 0 || total === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
           }
         }),
       }

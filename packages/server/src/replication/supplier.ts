@@ -12,11 +12,12 @@ import {
 } from '../store/changes.ts'
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
-import { isKind, kindNames, ONLY, scopeOf, type Topology } from '../store/kinds.ts'
+import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import { readStanding, readStandings, type Standing } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
+import { FIRST_KNOWN, type KnownKinds, knownHere, knownToText } from './known-kinds.ts'
 import {
   changeToWire,
   type FeedBatch,
@@ -57,8 +58,11 @@ export interface Supplier {
   /** To be called once, before anything else: gives the log its id, and sees whether it can be gone on with. */
   open(): Promise<void>
   hello(peer: string, from: Origin | undefined): Promise<Hello>
-  /** Undefined when the log cannot be read on from there: it is another one by now, or trimmed past it. */
-  read(peer: string, from: Pick<Position, 'log' | 'position'>): Promise<FeedReading | undefined>
+  /**
+   * Reads the log on for a peer that knows `theirs` (by default what the first release knows). Undefined when it cannot be read on from there: it is another log by now, or
+   * trimmed past it.
+   */
+  read(peer: string, from: Pick<Position, 'log' | 'position'>, theirs?: KnownKinds): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined when the pool is not shared with the peer, or the log is not the one of the witness. */
   outline(peer: string, pool: string, witness: Position): Promise<Outline | undefined>
@@ -82,6 +86,7 @@ export function createSupplier({
   events,
   retention,
   newcomer = () => {},
+  known = knownHere(),
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
@@ -90,6 +95,8 @@ export function createSupplier({
   retention: Retention
   /** Hears of a peer that has never been here, or has lost all that it had. */
   newcomer?: (peer: string) => void
+  /** What this region knows; in tests, for another build. */
+  known?: KnownKinds
 }): Supplier {
   const { engine } = store
   /** The pools that a peer was told of last: most likely the next ones too. */
@@ -158,6 +165,7 @@ export function createSupplier({
       return {
         type: 'hello',
         format: FORMAT,
+        kinds: knownToText(known),
         region,
         now: clock.now(),
         ...(gap || !from
@@ -167,7 +175,7 @@ export function createSupplier({
       }
     },
 
-    read: async (peer, { log, position: after }) => {
+    read: async (peer, { log, position: after }, theirs = FIRST_KNOWN) => {
       const now = clock.now()
       const reading = await readLog(engine, { after, limit: READ_CHANGES, now, about: lately.get(peer) ?? [] })
       if (reading.log !== log || reading.trimmed > after) return undefined
@@ -181,13 +189,16 @@ export function createSupplier({
       if (pools.size > 0) lately.set(peer, [...pools].slice(0, MOST_GUESSED))
       const batches: FeedBatch[] = []
       for (const { position, mark, at, changes } of reading.batches) {
-        const told = changes.filter(({ kind, pool, body }) =>
-          concerns(standings.get(pool) as Standing, {
-            region,
-            peer,
-            kind,
-            replicaRegion: kind === 'replica' && body !== null ? (JSON.parse(body) as Replica).region : undefined,
-          }),
+        const told = changes.filter(
+          ({ kind, pool, body }) =>
+            theirs.has(kind) &&
+            known.has(kind) &&
+            concerns(standings.get(pool) as Standing, {
+              region,
+              peer,
+              kind,
+              replicaRegion: kind === 'replica' && body !== null ? (JSON.parse(body) as Replica).region : undefined,
+            }),
         )
         // One that does not concern the peer is sent as the last only: it tells how far the peer is.
         if (batches.at(-1)?.changes.length === 0) batches.pop()
@@ -216,7 +227,7 @@ export function createSupplier({
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {
-        if (scopeOf(kind) !== 'regional') counts[kind] = await store.count(kind, { pool })
+        if (known.has(kind)) counts[kind] = await store.count(kind, { pool })
       }
       return { topology: row ? rowToWire('topology', row) : null, counts, head: await readNewest(engine) }
     },
@@ -234,7 +245,7 @@ export function createSupplier({
         const head = await readNewest(engine)
         return { rows: [], tombstones: gone.map(changeToWire), more: gone.length === most, head }
       }
-      if (!isKind(stage) || scopeOf(stage) === 'regional') return undefined
+      if (!isKind(stage) || !known.has(stage)) return undefined
       const rows = await store.list(stage, { pool, after, limit: most })
       const head = await readNewest(engine)
       return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === most, head }

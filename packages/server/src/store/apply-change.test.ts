@@ -3,10 +3,10 @@ import { after, before, describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, settled, type TestStore } from '@twinpool/testing/stores'
 import fc from 'fast-check'
+import { applyChange, type Change } from './apply.ts'
 import { readBatches } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
-import { applyChange, type Change } from './write.ts'
 
 const region = 'us-west-2'
 const runs = { sqlite: 150, postgres: 40 } as const

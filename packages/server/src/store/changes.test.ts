@@ -3,10 +3,11 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { engines, until } from '@twinpool/testing/regions'
 import { CONNECTIONS, openTestStore, settled, type TestStore } from '@twinpool/testing/stores'
 import fc from 'fast-check'
+import { applyChange } from './apply.ts'
 import { type Batch, readBatches, readHead, readTrimmed, trimChanges } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
-import { applyChange, type Transaction } from './write.ts'
+import type { Transaction } from './write.ts'
 
 const region = 'us-west-2'
 const pool = `${region}_log`

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
+import type { Change } from './apply.ts'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
 import { gatherStandings, type Standing, type StandingRow, selectStandings } from './standings.ts'
-import type { Change } from './write.ts'
 
 /**
  * All changes of one transaction. `position` orders transactions: it is what a follower remembers and acknowledges. `mark`

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
+import type { Change } from './apply.ts'
 import { type Connection, TOLD } from './database.ts'
-import { isKind, type Kind } from './kinds.ts'
-import type { Change } from './write.ts'
+import { type Kind, kindNames } from './kinds.ts'
 
 /** A copy of a pool in progress. */
 export interface Copy {
@@ -23,12 +23,15 @@ export interface Copy {
   asOf: number | undefined
   /** Position that the cursor must have passed; undefined until all pages are in. */
   target: number | undefined
+  /** Only these kinds are copied, of a pool that is complete but for them; undefined: all of them. */
+  kinds?: readonly string[] | undefined
   /** The newest place of the peer's log that the pages have shown. */
   witness: { position: number; mark: string }
 }
 
-interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'witness'> {
+interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'witness' | 'kinds'> {
   kind: string
+  kinds: string | null
   after: string | null
   as_of: number | null
   target: number | null
@@ -37,7 +40,7 @@ interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'wi
 }
 
 const COPY = sql.raw(
-  'pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark',
+  'pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark, kinds',
 )
 
 export async function listCopies(db: Connection): Promise<Copy[]> {
@@ -55,14 +58,15 @@ export async function findCopy(
 
 export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
   await sql`
-    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark)
+    insert into copies (pool, peer, generation, kind, after, done, total, swept, started, as_of, target, witness, witness_mark,
+      kinds)
     values (${copy.pool}, ${copy.peer}, ${copy.generation}, ${copy.stage}, ${copy.after ?? null}, ${copy.done},
       ${copy.total}, ${copy.swept}, ${copy.started}, ${copy.asOf ?? null}, ${copy.target ?? null},
-      ${copy.witness.position}, ${copy.witness.mark})
+      ${copy.witness.position}, ${copy.witness.mark}, ${copy.kinds ? JSON.stringify(copy.kinds) : null})
     on conflict (pool, peer) do update set generation = excluded.generation, kind = excluded.kind, after = excluded.after,
       done = excluded.done, total = excluded.total, swept = excluded.swept, started = excluded.started,
       as_of = excluded.as_of, target = excluded.target,
-      witness = excluded.witness, witness_mark = excluded.witness_mark`.execute(connection)
+      witness = excluded.witness, witness_mark = excluded.witness_mark, kinds = excluded.kinds`.execute(connection)
 }
 
 export async function removeCopy(
@@ -113,26 +117,34 @@ export interface Range {
   until: string | undefined
 }
 
-/** Removals that are still remembered, in the order (kind, key), as changes. */
+/** Removals that are still remembered, in the order (kind, key), as changes; not those of kinds that only a newer build of the region knows. */
 export async function listTombstones(
   db: Connection,
   { pool, after, limit }: { pool: string; after: { kind: string; key: string } | undefined; limit: number },
 ): Promise<Change[]> {
   const { rows } = await sql<{ kind: Kind; key: string; epoch: number; seq: number; at: number }>`
     select kind, key, epoch, seq, at from tombstones
-    where pool = ${pool} ${after ? sql`and (kind, key) > (${after.kind}, ${after.key})` : sql``}
+    where pool = ${pool} and kind in (${sql.join(kindNames)})
+      ${after ? sql`and (kind, key) > (${after.kind}, ${after.key})` : sql``}
     order by kind, key limit ${limit}`.execute(db)
-  return rows
-    .filter(({ kind }) => isKind(kind))
-    .map(({ kind, key, epoch, seq, at }) => ({ pool, kind, key, body: null, fields: {}, stamp: { epoch, seq }, at }))
+  return rows.map(({ kind, key, epoch, seq, at }) => ({
+    pool,
+    kind,
+    key,
+    body: null,
+    fields: {},
+    stamp: { epoch, seq },
+    at,
+  }))
 }
 
 const within = ({ after, until }: Pick<Range, 'after' | 'until'>) =>
   sql`${after === undefined ? sql`` : sql`and key > ${after}`} ${until === undefined ? sql`` : sql`and key <= ${until}`}`
 
-const toCopy = ({ kind, after, as_of, target, witness, witness_mark, ...copy }: RawCopy): Copy => ({
+const toCopy = ({ kind, kinds, after, as_of, target, witness, witness_mark, ...copy }: RawCopy): Copy => ({
   ...copy,
   stage: kind,
+  kinds: kinds === null ? undefined : (JSON.parse(kinds) as string[]),
   after: after ?? undefined,
   asOf: as_of ?? undefined,
   target: target ?? undefined,

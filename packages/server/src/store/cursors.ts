@@ -9,6 +9,8 @@ export interface Cursor {
   mark: string
   /** What the peer had acknowledged to its clients up to then is here (milliseconds since the epoch on the peer's clock). */
   asOf: number
+  /** The kinds that were followed up to `position` (replication/known-kinds.ts); undefined when an older build has followed since. */
+  kinds?: string | undefined
 }
 
 /** How far a peer says it has followed this region. */
@@ -19,11 +21,13 @@ export interface Follower {
   at: number
 }
 
-interface RawCursor extends Omit<Cursor, 'asOf'> {
+interface RawCursor extends Omit<Cursor, 'asOf' | 'kinds'> {
   as_of: number
+  kinds: string | null
+  kinds_at: number | null
 }
 
-const CURSOR = sql.raw('peer, log, position, mark, as_of')
+const CURSOR = sql.raw('peer, log, position, mark, as_of, kinds, kinds_at')
 
 export async function findCursor(db: Connection, peer: string): Promise<Cursor | undefined> {
   const { rows } = await sql<RawCursor>`select ${CURSOR} from cursors where peer = ${peer}`.execute(db)
@@ -35,14 +39,21 @@ export async function listCursors(db: Connection): Promise<Cursor[]> {
   return rows.map(toCursor)
 }
 
-export async function putCursor(connection: Connection, { peer, log, position, mark, asOf }: Cursor): Promise<void> {
+export async function putCursor(
+  connection: Connection,
+  { peer, log, position, mark, asOf, kinds }: Cursor,
+): Promise<void> {
   await sql`
-    insert into cursors (peer, log, position, mark, as_of) values (${peer}, ${log}, ${position}, ${mark}, ${asOf})
+    insert into cursors (peer, log, position, mark, as_of, kinds, kinds_at)
+    values (${peer}, ${log}, ${position}, ${mark}, ${asOf}, ${kindsOf(log, kinds)}, ${position})
     on conflict (peer) do update set
-      log = excluded.log, position = excluded.position, mark = excluded.mark, as_of = excluded.as_of`.execute(
-    connection,
-  )
+      log = excluded.log, position = excluded.position, mark = excluded.mark, as_of = excluded.as_of,
+      kinds = excluded.kinds, kinds_at = excluded.kinds_at`.execute(connection)
 }
+
+/** As it stands in the column: an older build that begins anew in another log leaves it as it is, and may come to the same position. */
+export const kindsOf = (log: string, kinds: string | undefined): string | null =>
+  kinds === undefined ? null : `${log}\n${kinds}`
 
 /** Moves a cursor on (without `to` it stays where it is), and its `asOf` never back. */
 export async function moveCursor(
@@ -51,6 +62,7 @@ export async function moveCursor(
 ): Promise<void> {
   await sql`${TOLD}
     update cursors set position = coalesce(${to?.position ?? null}, position), mark = coalesce(${to?.mark ?? null}, mark),
+      kinds_at = coalesce(${to?.position ?? null}, position),
       as_of = case when as_of < ${asOf} then ${asOf} else as_of end
     where peer = ${peer}`.execute(connection)
 }
@@ -71,4 +83,8 @@ export async function forgetFollowers(connection: Connection): Promise<void> {
   await sql`delete from followers`.execute(connection)
 }
 
-const toCursor = ({ as_of, ...cursor }: RawCursor): Cursor => ({ ...cursor, asOf: as_of })
+function toCursor({ as_of, kinds, kinds_at, ...cursor }: RawCursor): Cursor {
+  const [log, text] = kinds?.split('\n') ?? []
+  const current = log === cursor.log && kinds_at === cursor.position
+  return { ...cursor, asOf: as_of, kinds: current ? text : undefined }
+}

@@ -35,6 +35,12 @@ export interface Engine {
   unhurried<T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>): Promise<T>
   /** Lets the planner see what a table holds, when much has come into it at once. */
   analyze(table: string): Promise<void>
+  /** The tables with their columns, and the indexes that are ready to be used. */
+  describe(): Promise<{ columns: ReadonlyMap<string, ReadonlySet<string>>; indexes: ReadonlySet<string> }>
+  /** Adds a column that may be null, if it is not there. Does not keep other users of the table waiting. */
+  addColumn(column: { table: string; name: string; type: RawBuilder<unknown> }): Promise<void>
+  /** Makes an index (`create index if not exists`) on a table that is in use: others may write to it all the while. */
+  addIndex(index: { name: string; statement: RawBuilder<unknown> }): Promise<void>
   /**
    * Takes the rows of these names for the statements of this transaction that follow: nobody else may write them before it
    * has ended. What is read elsewhere (outside `tx`) may be read before they are taken.
@@ -75,6 +81,19 @@ export interface Lease {
   /** Fires when another process may have taken over. */
   readonly lost: AbortSignal
   release(): Promise<void>
+}
+
+/** What `Engine.describe` returns, from a list of tables, one row for each column, and indexes. */
+export function gatherSchema(
+  rows: readonly { type: 'table' | 'index'; name: string; column: string | null }[],
+): Awaited<ReturnType<Engine['describe']>> {
+  const columns = new Map<string, Set<string>>()
+  const indexes = new Set<string>()
+  for (const { type, name, column } of rows) {
+    if (type === 'index') indexes.add(name)
+    else if (column !== null) columns.set(name, (columns.get(name) ?? new Set()).add(column))
+  }
+  return { columns, indexes }
 }
 
 export const TOLD_WORD = '/* told */'

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
-import { type Engine, SETTLE, type Tables, TOLD, type Touched, UnexpectedError } from './database.ts'
+import { type Engine, gatherSchema, SETTLE, type Tables, TOLD, type Touched, UnexpectedError } from './database.ts'
 import { type ConnectionSettings, isLost, isRefusal, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
@@ -15,6 +15,11 @@ const ATTEMPTS = 5
 /** Stands in the server's own log when it happens, as the text that is no number (invalid_text_representation). */
 const UNEXPECTED = 'something is not as Twinpool expected it, and is read again'
 const RELISTEN_MILLISECONDS = 250
+/** lock_not_available. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = '55P03'
+const ALTER_PATIENCE_MILLISECONDS = 200
+const ALTER_PAUSE_MILLISECONDS = 100
+const INDEXES = 'schema indexes'
 const LEASE = 'replication lease'
 /** How often a process that waits for the lease asks for it. */
 const LEASE_MILLISECONDS = 1_000
@@ -96,6 +101,57 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       try {
         return await alone.transaction().execute(work)
       } finally {
+        await alone.destroy()
+      }
+    },
+    describe: async () => {
+      const { rows } = await sql<{ type: 'table' | 'index'; name: string; column: string | null }>`
+        select 'table' as type, found.relname as name, attribute.attname as column
+        from pg_class as found join pg_attribute as attribute on attribute.attrelid = found.oid
+        where found.relnamespace = current_schema()::regnamespace and found.relkind in ('r', 'p')
+          and attribute.attnum > 0 and not attribute.attisdropped
+        union all select 'index', found.relname, null
+        from pg_index as definition join pg_class as found on found.oid = definition.indexrelid
+        where found.relnamespace = current_schema()::regnamespace and definition.indisvalid`.execute(db)
+      return gatherSchema(rows)
+    },
+    // Whoever wants the whole table, if only for a moment, waits for every transaction that uses it, and everybody after it waits, too.
+    addColumn: async ({ table, name, type }) => {
+      for (;;) {
+        try {
+          await db.transaction().execute(async (tx) => {
+            await sql`set local lock_timeout = ${sql.lit(ALTER_PATIENCE_MILLISECONDS)}`.execute(tx)
+            await sql`alter table ${sql.table(table)} add column if not exists ${sql.ref(name)} ${type}`.execute(tx)
+          })
+          return
+        } catch (error) {
+          if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error
+          await systemClock.wait(ALTER_PAUSE_MILLISECONDS)
+        }
+      }
+    },
+    addIndex: async ({ name, statement }) => {
+      const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })
+      try {
+        await alone.connection().execute(async (connection) => {
+          // Asked for again and again, not waited for: the index waits for every statement that is running, that one included.
+          for (;;) {
+            const { rows } = await sql<{ granted: boolean }>`
+              select pg_try_advisory_lock(hashtextextended(${INDEXES}, 0)) as granted`.execute(connection)
+            if (rows[0]?.granted) break
+            await systemClock.wait(ALTER_PAUSE_MILLISECONDS)
+          }
+          // One that is there and not valid was left by a process that died over it.
+          const { rows } = await sql<{ valid: boolean }>`
+            select indisvalid as valid from pg_index where indexrelid = to_regclass(quote_ident(${name}))`.execute(
+            connection,
+          )
+          if (rows[0]?.valid === false) await sql`drop index concurrently ${sql.ref(name)}`.execute(connection)
+          const { sql: text } = statement.compile(connection)
+          await sql.raw(text.replace(/^create index /, 'create index concurrently ')).execute(connection)
+        })
+      } finally {
+        // The lock is the connection's.
         await alone.destroy()
       }
     },

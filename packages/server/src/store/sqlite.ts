@@ -1,7 +1,7 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
-import { type Engine, SETTLE, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
+import { type Engine, gatherSchema, SETTLE, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
 
 /**
  * The embedded engine: one file per region, write-ahead log, and `synchronous=FULL`, so that a transaction is on the disk
@@ -49,6 +49,20 @@ export function openSqlite(file: string): Engine {
       relaxed.durable = Math.max(relaxed.durable, ended)
     },
     unhurried: transaction,
+    describe: async () => {
+      const { rows } = await sql<{ type: 'table' | 'index'; name: string; column: string | null }>`
+        select found.type as type, found.name as name, columns.name as "column" from sqlite_master as found
+        left join pragma_table_info(found.name) as columns on found.type = 'table'
+        where found.type in ('table', 'index')`.execute(reader.db)
+      return gatherSchema(rows)
+    },
+    // One process per file: nobody else waits.
+    addColumn: async ({ table, name, type }) => {
+      await transaction((tx) => sql`alter table ${sql.table(table)} add column ${sql.ref(name)} ${type}`.execute(tx))
+    },
+    addIndex: async ({ statement }) => {
+      await transaction((tx) => statement.execute(tx))
+    },
     // The statistics are given: see migrations.ts.
     analyze: async () => {},
     lock: async () => {},

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Cursor } from './cursors.ts'
+import { type Cursor, kindsOf } from './cursors.ts'
 import type { Connection } from './database.ts'
 import { ONLY, type Topology, tableOf } from './kinds.ts'
 import type { Replica } from './merge.ts'
@@ -19,6 +19,9 @@ export interface StandingRow {
   pool: string
   told: string
 }
+
+/** Where this region is in the log of a peer; `kinds` as it stands in the table. */
+export type Whereabouts = Pick<Cursor, 'log' | 'position'> & { kinds: string }
 
 /** Of so many pools one question can be asked. */
 const MOST_ASKED = 64
@@ -42,17 +45,17 @@ export async function readToldAndCursor(
   db: Connection,
   pools: readonly string[],
   peer?: string,
-): Promise<{ told: StandingRow[]; cursor: Pick<Cursor, 'log' | 'position'> | undefined }> {
+): Promise<{ told: StandingRow[]; cursor: Whereabouts | undefined }> {
   const told: StandingRow[] = []
-  let cursor: Pick<Cursor, 'log' | 'position'> | undefined
+  let cursor: Whereabouts | undefined
   for (let at = 0; at === 0 || at < pools.length; at += MOST_ASKED) {
     const those = selectStandings(pools.slice(at, at + MOST_ASKED))
     const both = sql`select what, pool, told, cast(null as bigint) as position from (${those}) as those
-      union all select 'cursor', '', log, position from cursors where peer = ${peer}`
-    const { rows } = await sql<StandingRow | { what: 'cursor'; told: string; position: number }>`
+      union all select 'cursor', coalesce(kinds, ''), log, position from cursors where peer = ${peer}`
+    const { rows } = await sql<StandingRow | { what: 'cursor'; pool: string; told: string; position: number }>`
       ${peer === undefined ? those : both}`.execute(db)
     for (const row of rows) {
-      if (row.what === 'cursor') cursor = { log: row.told, position: row.position }
+      if (row.what === 'cursor') cursor = { log: row.told, position: row.position, kinds: row.pool }
       else told.push(row)
     }
   }
@@ -63,11 +66,12 @@ export async function readToldAndCursor(
 export function areStandings(
   pools: readonly string[],
   told: readonly StandingRow[],
-  { peer, log, position }: Pick<Cursor, 'peer' | 'log' | 'position'>,
+  { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
 ): RawBuilder<boolean> {
   const rows = sql.join(told.map(({ what, pool, told }) => sql`(${what}, ${pool}, ${told})`))
   return sql<boolean>`(
-    exists (select 1 from cursors where peer = ${peer} and log = ${log} and position = ${position})
+    exists (select 1 from cursors where peer = ${peer} and log = ${log} and position = ${position}
+      ${kinds === undefined ? sql`` : sql`and kinds = ${kindsOf(log, kinds)}`})
     and ${told.length} = (
       select case when count(*) = count(*) filter (where (what, pool, told) in (values ${rows})) then count(*) else -1 end
       from (${selectStandings(pools)}) as present))`

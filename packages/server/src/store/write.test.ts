@@ -3,11 +3,12 @@ import { after, before, describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, settled, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
+import { applyChange, type Change } from './apply.ts'
 import { readBatches } from './changes.ts'
 import { UnexpectedError } from './database.ts'
 import { type Kind, ONLY, type Topology } from './kinds.ts'
 import type { Store } from './store.ts'
-import { applyChange, type Change, NotPrimaryError, RowExistsError, type Transaction } from './write.ts'
+import { NotPrimaryError, RowExistsError, type Transaction } from './write.ts'
 
 const region = 'us-west-2'
 

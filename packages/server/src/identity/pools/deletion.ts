@@ -4,9 +4,9 @@ import { domainNames } from '../../directory/domain.ts'
 import { lockPool, removePool } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
 import { invalidParameter } from '../../errors.ts'
-import { kindNames, kinds, ONLY } from '../../store/kinds.ts'
+import { erasePool, eraseRows } from '../../store/apply.ts'
+import { type Kind, ONLY } from '../../store/kinds.ts'
 import { listRowsWithout } from '../../store/rows.ts'
-import { eraseRows } from '../../store/write.ts'
 
 /*
  * A pool is gone as soon as its `pool` row is: no call finds it any more. What else it has is then removed in steps, its
@@ -19,7 +19,8 @@ const STEPS_AT_ONCE = 10
 const SWEEP_POOLS = 100
 const SWEEP_MILLISECONDS = 30_000
 
-const erased = kindNames.filter((kind) => kind !== 'topology' && kind !== 'pool')
+/** What says that the removal is not finished. */
+const KEPT: readonly Kind[] = ['topology', 'pool']
 
 /**
  * Deletes a pool. Throws InvalidParameterException while it is protected, or has replicas or a domain;
@@ -85,14 +86,7 @@ export async function keepSweepingPools(
  * region has the pool.
  */
 async function eraseSome({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
-  return store.transaction(async (connection, touched) => {
-    let room = STEP_ROWS
-    for (const kind of erased) {
-      if (room === 0) break
-      const keys = await eraseRows(connection, kind, { pool, limit: room })
-      if (kinds[kind].cached) touched.push(...keys.map((key) => ({ kind, pool, key })))
-      room -= keys.length
-    }
-    return STEP_ROWS - room
-  })
+  return store.transaction((connection, touched) =>
+    erasePool(connection, touched, { pool, keep: KEPT, limit: STEP_ROWS }),
+  )
 }

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createClient, createPool } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
-import { addRows } from '../../../store/write.ts'
+import { addRows } from '../../../store/apply.ts'
 
 type Settings = Partial<CreateUserPoolClientCommandInput>
 

@@ -1,0 +1,65 @@
+import { firstKinds } from '../store/first-kinds.ts'
+import { kindNames, kinds, scopeOf } from '../store/kinds.ts'
+
+/*
+ * Regions are upgraded one after another, so two that replicate may be of different builds. Each says which kinds it knows, with their index
+ * columns: the follower in its request for the feed, the supplier in its greeting. What both know flows. A region that says nothing is of the first
+ * release.
+ */
+
+/** Kinds that travel, and the index columns of each in their order. */
+export type KnownKinds = ReadonlyMap<string, readonly string[]>
+
+/** What a region of the first release knows. */
+export const FIRST_KNOWN: KnownKinds = new Map(
+  Object.entries(firstKinds)
+    .filter(([, { travels }]) => travels)
+    .map(([kind, { index }]) => [kind, index]),
+)
+
+/** What this build knows. */
+export const knownHere = (): KnownKinds =>
+  new Map(kindNames.filter((kind) => scopeOf(kind) !== 'regional').map((kind) => [kind, kinds[kind].index]))
+
+/** Two builds disagree about a column: neither could read the other's rows. */
+export class KindsConflictError extends Error {
+  constructor(kind: string) {
+    super(`the other region has other index columns of ${kind}`)
+    this.name = 'KindsConflictError'
+  }
+}
+
+/** What two builds both know. Columns are only ever appended, so one list begins with the other; throws KindsConflictError where it does not. */
+export function inCommon(a: KnownKinds, b: KnownKinds): KnownKinds {
+  const both = new Map<string, readonly string[]>()
+  for (const [kind, columns] of a) {
+    const others = b.get(kind)
+    if (!others) continue
+    const shorter = columns.length < others.length ? columns : others
+    if (shorter.some((name, at) => name !== columns[at] || name !== others[at])) throw new KindsConflictError(kind)
+    both.set(kind, shorter)
+  }
+  return both
+}
+
+/** The kinds that are new, or have new columns. */
+export const gainedSince = (before: KnownKinds, now: KnownKinds): string[] =>
+  [...now].filter(([kind, columns]) => (before.get(kind)?.length ?? -1) < columns.length).map(([kind]) => kind)
+
+/** As one word, always the same for the same kinds: `alias.sub*group*…`. */
+export const knownToText = (known: KnownKinds): string =>
+  [...known]
+    .map(([kind, columns]) => [kind, ...columns].join('.'))
+    .sort()
+    .join('*')
+
+/** Undefined, or nothing, stands for the first release. */
+export function knownFromText(text: string | undefined): KnownKinds {
+  if (!text) return FIRST_KNOWN
+  return new Map(
+    text.split('*').map((word) => {
+      const [kind = '', ...columns] = word.split('.')
+      return [kind, columns]
+    }),
+  )
+}

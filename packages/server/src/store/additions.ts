@@ -1,0 +1,122 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Connection, Engine } from './database.ts'
+import { kindNames, kinds, tableOf } from './kinds.ts'
+
+/*
+ * What this build needs and the store lacks, beyond the steps of migrations.ts: tables, index columns and indexes of the kinds, and columns of
+ * bookkeeping. Each is an addition that an older build does not notice, since it names its columns: so the version of the schema does not
+ * rise, other processes of the region may be older, and an older build opens the store again.
+ */
+
+/** Columns of bookkeeping tables that came after the tables: null where an older build has written the row. */
+const LATER_COLUMNS: Readonly<Record<string, Readonly<Record<string, 'text' | 'bigint'>>>> = {
+  cursors: { kinds: 'text', kinds_at: 'bigint' },
+  copies: { kinds: 'text' },
+}
+
+interface Index {
+  name: string
+  table: string
+  columns: readonly string[]
+  /** What the planner of SQLite is given; see describeToPlanner in migrations.ts. */
+  statistics: string
+}
+
+interface Missing {
+  tables: { name: string; columns: readonly string[] }[]
+  columns: { table: string; name: string; type: 'text' | 'bigint' }[]
+  indexes: Index[]
+}
+
+const textOf = (engine: Engine['name']): RawBuilder<unknown> =>
+  engine === 'postgres' ? sql`text collate "C"` : sql`text`
+
+/** A table of rows, without its indexes. */
+export const createTable = (
+  engine: Engine['name'],
+  { name, columns }: { name: string; columns: readonly string[] },
+): RawBuilder<unknown> => {
+  const text = textOf(engine)
+  const more = columns.map((column) => sql`, ${sql.ref(column)} ${text}`)
+  return sql`create table if not exists ${sql.table(name)} (
+    pool ${text} not null, key ${text} not null, body text not null,
+    epoch bigint not null, seq bigint not null ${sql.join(more, sql``)},
+    primary key (pool, key)) ${engine === 'sqlite' ? sql`without rowid` : sql``}`
+}
+
+/** The indexes of a table of rows, beside its primary key. */
+export const indexesOf = (
+  table: string,
+  { index, byKey }: { index: readonly string[]; byKey: boolean },
+): readonly Index[] => [
+  ...(byKey ? [{ name: `${table}_key`, table, columns: ['key'], statistics: '1000000 1' }] : []),
+  ...index.map((name) => ({
+    name: `${table}_${name}`,
+    table,
+    columns: ['pool', `i_${name}`, 'key'],
+    statistics: '1000000 1000000 10 1',
+  })),
+]
+
+export const createIndex = ({ name, table, columns }: Index): RawBuilder<unknown> =>
+  sql`create index if not exists ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
+
+/** Lets the planner of SQLite know of a table of rows or one of its indexes. */
+export async function describeIndex(
+  db: Connection,
+  { table, name, statistics }: Pick<Index, 'table' | 'name' | 'statistics'>,
+): Promise<void> {
+  await sql`delete from sqlite_stat1 where tbl = ${table} and idx = ${name}`.execute(db)
+  await sql`insert into sqlite_stat1 (tbl, idx, stat) values (${table}, ${name}, ${statistics})`.execute(db)
+}
+
+export const describeTable = (db: Connection, table: string): Promise<void> =>
+  describeIndex(db, { table, name: table, statistics: '1000000 1000000 1' })
+
+/** Makes what the store lacks. Several processes may do so at once, while others that are older go on with the store. */
+export async function makeAdditions(engine: Engine): Promise<void> {
+  const { tables, columns, indexes } = await findMissing(engine)
+  if (tables.length > 0) {
+    await engine.unhurried(async (tx) => {
+      await engine.lock(tx, ['schema'])
+      for (const table of tables) await createTable(engine.name, table).execute(tx)
+      const ofNewTables = indexes.filter(({ table }) => tables.some(({ name }) => name === table))
+      for (const index of ofNewTables) await createIndex(index).execute(tx)
+      if (engine.name !== 'sqlite') return
+      for (const { name } of tables) await describeTable(tx, name)
+      for (const index of ofNewTables) await describeIndex(tx, index)
+      await sql`analyze sqlite_schema`.execute(tx)
+    })
+  }
+  for (const { table, name, type } of columns) {
+    await engine.addColumn({ table, name, type: type === 'text' ? textOf(engine.name) : sql.raw(type) })
+  }
+  for (const index of indexes) {
+    if (tables.some(({ name }) => name === index.table)) continue
+    await engine.addIndex({ name: index.name, statement: createIndex(index) })
+    if (engine.name !== 'sqlite') continue
+    await engine.transaction(async (tx) => {
+      await describeIndex(tx, index)
+      await sql`analyze sqlite_schema`.execute(tx)
+    })
+  }
+}
+
+async function findMissing(engine: Engine): Promise<Missing> {
+  const { columns, indexes } = await engine.describe()
+  const missing: Missing = { tables: [], columns: [], indexes: [] }
+  const look = (table: string, types: Readonly<Record<string, 'text' | 'bigint'>>): void => {
+    for (const [name, type] of Object.entries(types)) {
+      if (!columns.get(table)?.has(name)) missing.columns.push({ table, name, type })
+    }
+  }
+  for (const kind of kindNames) {
+    const name = tableOf(kind)
+    const names = kinds[kind].index.map((column) => `i_${column}`)
+    if (columns.has(name)) look(name, Object.fromEntries(names.map((column) => [column, 'text'])))
+    else missing.tables.push({ name, columns: names })
+    missing.indexes.push(...indexesOf(name, kinds[kind]).filter((index) => !indexes.has(index.name)))
+  }
+  for (const [table, types] of Object.entries(LATER_COLUMNS)) look(table, types)
+  return missing
+}
