@@ -19,6 +19,7 @@ import { createRouter } from './http/router.ts'
 import { createNodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { keepSweepingPools } from './identity/pools/deletion.ts'
+import { keepSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
 import { type AwsKms, openAwsKms } from './keys/aws-kms.ts'
 import { type KeyExchange, KeyExchangeError } from './keys/key-exchange.ts'
@@ -178,6 +179,7 @@ async function composeRegion(
       sweeping = Promise.all([
         keyRing && sweepKeys(keyRing, { clock, events, signal }),
         keepSweepingPools(context, signal),
+        keepSealing(context, signal),
       ])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }

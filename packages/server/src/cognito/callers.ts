@@ -2,6 +2,7 @@ import type { Context } from '../context.ts'
 import type { Client } from '../directory/client.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
 import type { Pool } from '../directory/pool.ts'
+import { openPool } from '../directory/pool.ts'
 import { findUserBySub, getSub, type User } from '../directory/user.ts'
 import { invalidParameter } from '../errors.ts'
 import { checkAccessToken } from '../identity/sessions/access.ts'
@@ -66,10 +67,8 @@ export interface Resolved {
 
 type Reader = (context: Context, input: Record<string, unknown>) => Promise<Resolved>
 
-const openPoolOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<OpenPool> => ({
-  pool,
-  cipher: await keys.get(pool.id),
-})
+const openPoolOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<OpenPool> =>
+  openPool(pool, await keys.get(pool.id))
 
 const inPool: Reader = async (context, input) => {
   const pool = await context.pools.get(given(input, 'UserPoolId'))
@@ -81,8 +80,8 @@ const aboutUser: Reader = async (context, input) => {
   return {
     pool,
     complete: async () => {
-      const openPool = await openPoolOf(context, pool)
-      return { ...openPool, sub: await getSub(context.store, openPool, given(input, 'Username')) }
+      const opened = await openPoolOf(context, pool)
+      return { ...opened, sub: await getSub(context.store, opened, given(input, 'Username')) }
     },
   }
 }
@@ -93,8 +92,8 @@ const withToken: Reader = async (context, input) => {
   return {
     pool,
     complete: async () => {
-      const openPool = await openPoolOf(context, pool)
-      return { ...openPool, claims, user: await checkAccessToken(context, openPool, claims) }
+      const opened = await openPoolOf(context, pool)
+      return { ...opened, claims, user: await checkAccessToken(context, opened, claims) }
     },
   }
 }
@@ -106,17 +105,17 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
   return {
     pool,
     complete: async () => {
-      const openPool = await openPoolOf(context, pool)
-      const session = openSession(openPool, text)
+      const opened = await openPoolOf(context, pool)
+      const session = openSession(opened, text)
       // A session that only asks for a password proves nothing yet.
       if (session.challenge === 'PASSWORD_VERIFIER') throw invalidSession()
       const [, client, user] = await Promise.all([
-        checkUsable(context, openPool, session),
+        checkUsable(context, opened, session),
         context.pools.getClient(session.client),
-        findUserBySub(context.store, openPool, session.sub),
+        findUserBySub(context.store, opened, session.sub),
       ])
       if (!user) throw invalidSession()
-      return { ...openPool, client, user, session }
+      return { ...opened, client, user, session }
     },
   }
 }

@@ -49,8 +49,9 @@ export async function lockClient(tx: Transaction, pool: Pick<Pool, 'id'>, id: st
 }
 
 /** Writes a new client. Throws LimitExceededException; ResourceNotFoundException when the pool has been deleted. */
-export async function insertClient(tx: Transaction, pool: Pool, client: Omit<Client, 'pool'>): Promise<void> {
-  await lockPool(tx, pool.id)
+export async function insertClient(tx: Transaction, openPool: OpenPool, client: Omit<Client, 'pool'>): Promise<void> {
+  const { pool } = openPool
+  await lockPool(tx, openPool)
   if ((await tx.count('client', { pool: pool.id })) >= LIMIT) {
     throw new CognitoError('LimitExceededException', `Number of user pool clients exceeds the limit of ${LIMIT}.`)
   }

@@ -5,7 +5,7 @@ import type { ClientDocument } from './client.ts'
 import type { CodeDocument } from './code.ts'
 import type { PasswordDocument } from './credential.ts'
 import type { DomainDocument } from './domain.ts'
-import type { GroupDocument } from './group.ts'
+import type { Group, GroupDocument } from './group.ts'
 import type { PoolSeal } from './open-pool.ts'
 import type { PoolDocument, RegionalSettings } from './pool.ts'
 import type { SigningKeyDocument } from './signing-key.ts'
@@ -32,6 +32,8 @@ interface SealedDocuments {
   user: UserDocument
   credential: PasswordDocument
   code: CodeDocument
+  'sealed-group': Group
+  'sealed-member': { group: string }
 }
 
 type Body = Pick<Row, 'body'>

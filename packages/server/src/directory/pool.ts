@@ -5,6 +5,7 @@ import type {
   WebAuthnConfigurationType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
+import type { PoolCipher, PoolKeys } from '../keys/pool-keys.ts'
 import { type Cache, createCache } from '../store/cache.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
@@ -12,6 +13,7 @@ import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { type Client, findClient, noClient } from './client.ts'
 import { parseDocument } from './document.ts'
+import type { OpenPool, PoolSeal } from './open-pool.ts'
 
 /** Settings that each region keeps for itself, and that a replica starts without. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
@@ -30,7 +32,22 @@ export interface PoolDocument
   softwareTokenMfa?: SoftwareTokenMfaConfigType
   emailMfa?: EmailMfaConfigType
   webAuthn?: WebAuthnConfigurationType
+  /** How the pool keeps what the first release kept in the clear; absent: as the first release did (sealing.ts). */
+  form?: 'sealing' | 'sealed'
+  /** The members of TEMPLATES, sealed, base64. They are absent then; openPool puts them back. */
+  sealedTemplates?: string
 }
+
+/** Texts of messages, which a customer managed key protects. */
+const TEMPLATES = [
+  'SmsVerificationMessage',
+  'EmailVerificationMessage',
+  'EmailVerificationSubject',
+  'VerificationMessageTemplate',
+  'SmsAuthenticationMessage',
+  'AdminCreateUserConfig',
+  'emailMfa',
+] as const satisfies (keyof PoolDocument)[]
 
 /** Body of the `settings` row: only in this region. */
 export type RegionalSettings = Pick<UserPoolType, RegionalSetting> & { modified?: number }
@@ -46,6 +63,8 @@ export interface Pool {
   role: 'PRIMARY' | 'SECONDARY'
   /** How this region stands to the pool; a primary is always ACTIVE. */
   status: ReplicaStatus
+  /** The same with its templates opened, once somebody needed them. */
+  opened?: Pool
 }
 
 /** Pools and clients, kept in memory and dropped when they change. */
@@ -121,17 +140,55 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
   }
 }
 
-/** Reads the document of a pool that is to be written, or on whose life the transaction depends. Throws ResourceNotFoundException. */
-export async function lockPool(tx: Transaction, id: string): Promise<PoolDocument> {
+/** A pool with its cipher, its templates opened. Throws SealBrokenError. */
+export function openPool(pool: Pool, cipher: PoolCipher): OpenPool {
+  if (pool.document.sealedTemplates === undefined) return { pool, cipher }
+  pool.opened ??= { ...pool, document: openTemplates({ pool, cipher }, pool.document) }
+  return { pool: pool.opened, cipher }
+}
+
+/** Throws ResourceNotFoundException, KeyUnavailableError. */
+export const getOpenPool = async (
+  { pools, keys }: { pools: Pick<Pools, 'get'>; keys: Pick<PoolKeys, 'get'> },
+  id: string,
+): Promise<OpenPool> => openPool(await pools.get(id), await keys.get(id))
+
+/**
+ * Reads the document of a pool that is to be written, or on whose existence the transaction depends. Throws
+ * ResourceNotFoundException.
+ */
+export async function lockPool(tx: Transaction, openPool: PoolSeal): Promise<PoolDocument> {
+  const { id } = openPool.pool
   const row = await tx.lock('pool', { pool: id, key: ONLY })
   if (!row) throw noPool(id)
-  return parseDocument('pool', row)
+  return openTemplates(openPool, parseDocument('pool', row))
 }
 
 /** Writes the document of a pool. */
-export async function putPool(tx: Transaction, id: string, document: PoolDocument): Promise<void> {
-  await tx.put('pool', { pool: id, key: ONLY, body: JSON.stringify(document), fields: { name: document.Name ?? null } })
+export async function putPool(tx: Transaction, openPool: PoolSeal, document: PoolDocument): Promise<void> {
+  const sealed = document.form === 'sealed' && document.KeyConfiguration?.KmsKeyArn !== undefined
+  const body = JSON.stringify(sealed ? sealTemplates(openPool, document) : document)
+  await tx.put('pool', { pool: openPool.pool.id, key: ONLY, body, fields: { name: document.Name ?? null } })
 }
+
+function sealTemplates({ pool, cipher }: PoolSeal, document: PoolDocument): PoolDocument {
+  const rest = { ...document }
+  const templates: Partial<PoolDocument> = {}
+  for (const name of TEMPLATES) {
+    Object.assign(templates, { [name]: document[name] })
+    delete rest[name]
+  }
+  const plain = Buffer.from(JSON.stringify(templates))
+  return { ...rest, sealedTemplates: cipher.seal('row', plain, templateBinding(pool.id)).toString('base64') }
+}
+
+function openTemplates({ pool, cipher }: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
+  if (sealedTemplates === undefined) return document
+  const plain = cipher.open('row', Buffer.from(sealedTemplates, 'base64'), templateBinding(pool.id))
+  return { ...document, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }
+}
+
+const templateBinding = (pool: string): string => `${pool}\npool\ntemplates`
 
 export const removePool = (tx: Transaction, id: string): Promise<void> => tx.remove('pool', { pool: id, key: ONLY })
 

@@ -30,7 +30,10 @@ export function openPageToken(
 ): string | undefined {
   if (token === undefined) return undefined
   try {
-    const plain = openPool.cipher.open('page', Buffer.from(token, 'base64url'), bindingOf(openPool, list))
+    const sealed = Buffer.from(token, 'base64url')
+    // A token has one spelling.
+    if (sealed.toString('base64url') !== token) throw new SealBrokenError()
+    const plain = openPool.cipher.open('page', sealed, bindingOf(openPool, list))
     const { after, expires } = JSON.parse(plain.toString()) as { after: string; expires: number }
     if (expires > clock.now()) return after
   } catch (error) {

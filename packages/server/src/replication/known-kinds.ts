@@ -1,5 +1,7 @@
+import { findPeerKinds, putPeerKinds } from '../store/cursors.ts'
 import { firstKinds } from '../store/first-kinds.ts'
-import { kindNames, kinds, scopeOf } from '../store/kinds.ts'
+import { type Kind, kindNames, kinds, scopeOf } from '../store/kinds.ts'
+import type { Store } from '../store/store.ts'
 
 /*
  * Regions are upgraded one after another, so two that replicate may be of different builds. Each says which kinds it knows, with their index
@@ -62,4 +64,23 @@ export function knownFromText(text: string | undefined): KnownKinds {
       return [kind, columns]
     }),
   )
+}
+
+/** Remembers what a peer knows, for all processes of the region. */
+export async function rememberKnown(store: Store, peer: string, known: KnownKinds): Promise<void> {
+  const text = knownToText(known)
+  if ((await findPeerKinds(store.db, peer)) === text) return
+  await store.transaction((connection) => putPeerKinds(connection, peer, text))
+}
+
+/** Whether a peer knows these kinds; undefined when it has not said yet. */
+export async function peerKnows(
+  { db }: Pick<Store, 'db'>,
+  peer: string,
+  wanted: readonly Kind[],
+): Promise<boolean | undefined> {
+  const text = await findPeerKinds(db, peer)
+  if (text === undefined) return undefined
+  const known = knownFromText(text)
+  return wanted.every((kind) => known.has(kind))
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
-import { knownFromText } from './known-kinds.ts'
+import { knownFromText, rememberKnown } from './known-kinds.ts'
 import { FORMAT, type Origin, type Position } from './messages.ts'
 import { ANSWER_HEADER, PROOF_HEADER, ProofRefusedError, type Proven, type Prover } from './proof.ts'
 import type { Status } from './status.ts'
@@ -84,7 +84,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.get(
     '/replication/feed',
-    proven((c, request) => {
+    proven(async (c, request) => {
       const origin: Origin | undefined =
         c.req.query('position') === undefined
           ? undefined
@@ -94,6 +94,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
               witness: { position: numberOf(c.req.query('witness')), mark: c.req.query('witnessMark') ?? '' },
             }
       const known = knownFromText(c.req.query('kinds'))
+      await rememberKnown(store, request.from, known)
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
       const line = prover.line(request.proof)

@@ -88,3 +88,17 @@ function toCursor({ as_of, kinds, kinds_at, ...cursor }: RawCursor): Cursor {
   const current = log === cursor.log && kinds_at === cursor.position
   return { ...cursor, asOf: as_of, kinds: current ? text : undefined }
 }
+
+/** Which kinds a peer reported to know when it last asked for the log (replication/known-kinds.ts); undefined before its first contact. */
+export async function findPeerKinds(db: Connection, peer: string): Promise<string | undefined> {
+  const { rows } = await sql<{ value: string }>`select value from facts where name = ${peerKinds(peer)}`.execute(db)
+  return rows[0]?.value
+}
+
+export async function putPeerKinds(connection: Connection, peer: string, kinds: string): Promise<void> {
+  await sql`
+    insert into facts (name, value) values (${peerKinds(peer)}, ${kinds})
+    on conflict (name) do update set value = excluded.value`.execute(connection)
+}
+
+const peerKinds = (peer: string): string => `kinds-of/${peer}`

@@ -65,6 +65,8 @@ export interface Engine {
   listen(heard: (touched: readonly Touched[] | undefined) => void): Promise<void>
   /** Waits until this process is the one of its region that follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
+  /** Whether a process of an older build, which cannot read sealed groups, has this database open. */
+  hasOlderProcesses(): Promise<boolean>
   close(): Promise<void>
 }
 

@@ -57,6 +57,8 @@ export const kinds = {
   revocation:       { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   rotation:         { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   'sign-out':       { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
+  'sealed-group':   { scope: 'replicated', owner: 'pool',   index: [],                    cached: false, byKey: false },
+  'sealed-member':  { scope: 'replicated', owner: 'user',   index: ['group', 'sub'],      cached: false, byKey: false },
   settings:         { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: false },
   'prefix-domain':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: true },
   'kms-key':        { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },

@@ -5,6 +5,9 @@ import { type Engine, gatherSchema, SETTLE, type Tables, TOLD, type Touched, Une
 import { type ConnectionSettings, isLost, isRefusal, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
+/** Each process keeps one connection with this name. The first release, which cannot read sealed groups, called it otherwise. */
+const LISTENER = 'twinpool-listener'
+const FIRST_LISTENER = 'twinpool-listen'
 const HORIZON = sql<number>`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 const NUMBER = sql<number>`pg_current_xact_id()::text::bigint`
 /** Payloads of NOTIFY must be shorter than 8,000 bytes. https://www.postgresql.org/docs/current/sql-notify.html */
@@ -186,7 +189,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       const follow = async (): Promise<void> => {
         while (!closed) {
           try {
-            const client = await connections.open('twinpool-listen')
+            const client = await connections.open(LISTENER)
             const ended = new Promise<void>((resolve) => client.once('end', resolve).once('error', () => resolve()))
             listener = client
             client.on('notification', ({ payload }) => heard(parse(payload)))
@@ -229,6 +232,13 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         await release()
         throw error
       }
+    },
+    hasOlderProcesses: async () => {
+      const { rows } = await sql`
+        select 1 from pg_stat_activity where datname = current_database() and application_name = ${FIRST_LISTENER} limit 1`.execute(
+        db,
+      )
+      return rows.length > 0
     },
     close: async () => {
       closed = true

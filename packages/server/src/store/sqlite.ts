@@ -78,6 +78,7 @@ export function openSqlite(file: string): Engine {
     announce: async () => {},
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
+    hasOlderProcesses: async () => false,
     close: async () => {
       if (single.isOpen) single.close()
       await reader.db.destroy()

@@ -1,6 +1,8 @@
 import { timeOfUuid } from '../clock.ts'
 import { parseDocument } from '../directory/document.ts'
+import type { OpenPool } from '../directory/open-pool.ts'
 import type { Revocation, SignOut } from '../store/merge.ts'
+import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { LONGEST_ACCESS_SECONDS } from './lifetimes.ts'
@@ -14,27 +16,35 @@ export interface Family {
   origin: string
 }
 
-/** The facts that say so, by their keys; `isEnded` reads their bodies. */
-export const endingsOf = ({ sub, origin }: Family) =>
+/**
+ * The facts that end a family, by their keys; `isEnded` reads their bodies. A sign-out is kept under a keyed hash of the sub; the
+ * first release kept it under the sub, and a region that does not know better yet still does, so both are read.
+ */
+export const endingsOf = ({ sub, origin }: Family, hash: string) =>
+  [{ kind: 'revocation', key: origin } as const, ...signOutsOf(sub, hash)] as const
+
+const signOutsOf = (sub: string, hash: string) =>
   [
-    { kind: 'revocation', key: origin },
+    { kind: 'sign-out', key: hash },
     { kind: 'sign-out', key: sub },
   ] as const
 
-/** Whether the tokens of a family have been ended, by a revocation or by a sign-out in whatever region. */
-export function isEnded(
-  { origin }: Pick<Family, 'origin'>,
-  { revocation, signOut }: { revocation: string | undefined; signOut: string | undefined },
-): boolean {
-  if (revocation !== undefined) return true
-  return signOut !== undefined && timeOfUuid(origin) <= parseDocument('sign-out', { body: signOut }).before
+/** The keyed hash of a sub under which sign-outs of the user are kept. */
+export const signOutHash = ({ cipher }: Pick<OpenPool, 'cipher'>, sub: string): string => cipher.index('sign-out', sub)
+
+type Bodies = readonly (string | undefined)[]
+
+/** Whether the tokens of a family have been ended, by a revocation or by a sign-out in any region. */
+export function isEnded({ origin }: Pick<Family, 'origin'>, [revocation, ...signOuts]: Bodies): boolean {
+  return revocation !== undefined || timeOfUuid(origin) <= latest(signOuts)
 }
 
-/** The moment of the newest sign-out that this region has heard of (ms since the epoch); 0 when there was none. */
-export async function lastSignOut(store: Pick<Store, 'find'>, pool: string, sub: string): Promise<number> {
-  const row = await store.find('sign-out', { pool, key: sub })
-  return row ? parseDocument('sign-out', row).before : 0
-}
+const latest = (signOuts: Bodies): number =>
+  Math.max(0, ...signOuts.map((body) => (body === undefined ? 0 : parseDocument('sign-out', { body }).before)))
+
+/** The moment of the newest sign-out that this region knows of (ms since the epoch); 0 when there was none. */
+export const lastSignOut = async (store: Pick<Store, 'bodies'>, openPool: OpenPool, sub: string): Promise<number> =>
+  latest(await store.bodies(openPool.pool.id, signOutsOf(sub, signOutHash(openPool, sub))))
 
 /** Ends the tokens of one family. `expires`: when its refresh token ends by itself, in ms since the epoch. */
 export function revokeFamily(
@@ -49,8 +59,25 @@ export function revokeFamily(
 /** Ends all tokens that a user has got up to the moment `before` (ms since the epoch). */
 export function endAllTokens(
   tx: Transaction,
-  pool: string,
+  openPool: OpenPool,
   { sub, before }: { sub: string; before: number },
 ): Promise<void> {
-  return tx.share('sign-out', { pool, key: sub, body: JSON.stringify({ before } satisfies SignOut) })
+  const { id, document } = openPool.pool
+  const key = document.form === 'sealed' ? signOutHash(openPool, sub) : sub
+  return tx.share('sign-out', { pool: id, key, body: JSON.stringify({ before } satisfies SignOut) })
 }
+
+/** Keeps sign-outs that stand under a sub under its keyed hash. Returns the rows that are not needed any more. */
+export async function sealSignOuts<R extends Pick<Row, 'key' | 'body'>>(
+  tx: Transaction,
+  openPool: OpenPool,
+  rows: readonly R[],
+): Promise<R[]> {
+  const plain = rows.filter(({ key }) => UUID.test(key))
+  for (const { key, body } of plain) {
+    await tx.share('sign-out', { pool: openPool.pool.id, key: signOutHash(openPool, key), body })
+  }
+  return plain
+}
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/

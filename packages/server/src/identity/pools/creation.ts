@@ -57,6 +57,7 @@ export async function createPool(
     smsMfa: global.MfaConfiguration !== 'OFF',
     created: now,
     modified: now,
+    ...((await store.engine.hasOlderProcesses()) ? {} : { form: 'sealed' as const }),
   }
   const pairs = await generateSigningKeys(clock)
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
@@ -72,7 +73,7 @@ export async function createPool(
     await dataKey.write(tx)
     await writeSigningKeys(tx, { pool: { id: pool }, cipher: dataKey.cipher }, pairs)
     await putSettings(tx, pool, regional)
-    await putPool(tx, pool, document)
+    await putPool(tx, { pool: { id: pool }, cipher: dataKey.cipher }, document)
   })
   return pool
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts'
 import { parseDocument } from '../../directory/document.ts'
 import { domainNames } from '../../directory/domain.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, removePool } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
 import { invalidParameter } from '../../errors.ts'
@@ -26,9 +27,10 @@ const KEPT: readonly Kind[] = ['topology', 'pool']
  * Deletes a pool. Throws InvalidParameterException while it is protected, or has replicas or a domain;
  * ResourceNotFoundException when it is gone already.
  */
-export async function deletePool({ store }: Pick<Context, 'store'>, pool: string): Promise<void> {
+export async function deletePool({ store }: Pick<Context, 'store'>, openPool: OpenPool): Promise<void> {
+  const pool = openPool.pool.id
   await store.write(async (tx) => {
-    const document = await lockPool(tx, pool)
+    const document = await lockPool(tx, openPool)
     if (document.DeletionProtection === 'ACTIVE') {
       throw invalidParameter(
         'The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.',

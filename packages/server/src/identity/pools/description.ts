@@ -15,7 +15,7 @@ export async function describePool(
   { id, document, settings }: Pool,
 ): Promise<UserPoolType> {
   const { store, region } = context
-  const { created, modified, smsMfa, softwareTokenMfa, emailMfa, webAuthn, ...global } = document
+  const { created, modified, smsMfa, softwareTokenMfa, emailMfa, webAuthn, form, ...global } = document
   const { modified: settingsModified = 0, ...regional } = settings
   const [users, domains] = await Promise.all([estimateUsers({ store }, id), domainNames(store, id)])
   const key = global.KeyConfiguration

@@ -14,6 +14,7 @@ import {
   putDomain,
   removeDomain,
 } from '../../directory/domain.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, type Pool, type PoolDocument } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
@@ -38,9 +39,10 @@ const CERTIFICATE = /^arn:aws[\w-]*:acm:us-east-1:\d{12}:certificate\/[\w-]+$/
  */
 export async function createDomain(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
-  pool: Pool,
+  openPool: OpenPool,
   input: DomainInput,
 ): Promise<DomainDocument> {
+  const { pool } = openPool
   const kind: DomainKind = input.CustomDomainConfig ? 'domain' : 'prefix-domain'
   if (kind === 'domain') checkCustom(pool, input)
   else checkPrefix(input)
@@ -48,7 +50,7 @@ export async function createDomain(
   const { ManagedLoginVersion = 1, CustomDomainConfig, Routing } = input
   const domain: DomainDocument = { ManagedLoginVersion, CustomDomainConfig, Routing, created: now, modified: now }
   await store.write(async (tx) => {
-    await checkSettings(tx, await lockPool(tx, pool.id), pool.id, domain)
+    await checkSettings(tx, await lockPool(tx, openPool), pool.id, domain)
     if (await lockDomainName(tx, kind, input.Domain)) {
       throw invalidParameter('Domain already associated with another user pool.')
     }
@@ -66,11 +68,12 @@ export async function createDomain(
 /** Changes a domain; what is left out stays as it is, `Routing: {}` ends the failover. Throws as createDomain. */
 export async function updateDomain(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
-  pool: Pool,
+  openPool: OpenPool,
   input: DomainInput,
 ): Promise<DomainDocument> {
+  const { pool } = openPool
   return store.write(async (tx) => {
-    const document = await lockPool(tx, pool.id)
+    const document = await lockPool(tx, openPool)
     const { kind, present } = await getLocked(tx, pool, input.Domain)
     if (input.CustomDomainConfig && kind === 'prefix-domain')
       throw invalidParameter('A prefix domain has no CustomDomainConfig.')

@@ -6,6 +6,7 @@ import type {
   WebAuthnConfigurationType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import {
   lockPool,
   lockSettings,
@@ -60,19 +61,20 @@ export function mfaType({ document, settings }: Pick<Pool, 'document' | 'setting
  */
 export async function setMfa(
   { store, region }: Pick<Context, 'store' | 'region'>,
-  pool: Pool,
+  openPool: OpenPool,
   input: SetUserPoolMfaConfigCommandInput,
 ): Promise<void> {
+  const { pool } = openPool
   const { id, role } = pool
   await store.write(async (tx) => {
-    const present = role === 'PRIMARY' ? await lockPool(tx, id) : pool.document
+    const present = role === 'PRIMARY' ? await lockPool(tx, openPool) : pool.document
     const settings = await lockSettings(tx, pool)
     const given = input.SmsMfaConfiguration?.SmsConfiguration
     const SmsConfiguration = given ? readSmsConfiguration(given, region) : settings.SmsConfiguration
     const mfa = readMfa(present, input)
     if (role === 'PRIMARY') {
       checkMfa(mfa, { ...settings, SmsConfiguration }, present)
-      await putPool(tx, id, { ...present, ...mfa, modified: tx.now })
+      await putPool(tx, openPool, { ...present, ...mfa, modified: tx.now })
     } else {
       const differing = MFA_SETTINGS.filter((name) => !isDeepStrictEqual(plain(mfa[name]), plain(present[name])))
       if (differing.length > 0) throw globalDiffers(differing.map((name) => MEMBERS[name]))

@@ -1,12 +1,15 @@
 import type { UserPoolReplicaType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, type Pool, type PoolDocument } from '../../directory/pool.ts'
 import { listReplicas, lockReplica, shareReplica } from '../../directory/replica.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import { localArn } from '../../keys/pool-keys.ts'
+import { peerKnows } from '../../replication/known-kinds.ts'
 import type { Replica } from '../../store/merge.ts'
 import { poolArn } from './description.ts'
 import { parityOf } from './parity.ts'
+import { SEALED_KINDS } from './sealing.ts'
 import { checkPoolTags, type Tags } from './tags.ts'
 
 /**
@@ -16,13 +19,14 @@ import { checkPoolTags, type Tags } from './tags.ts'
  */
 export async function createReplica(
   context: Pick<Context, 'store' | 'region' | 'endpoints' | 'parity' | 'keyProvider'>,
-  pool: string,
+  openPool: OpenPool,
   { region, tags }: { region: string; tags?: Tags | undefined },
 ): Promise<Replica> {
   const parity = parityOf(context)
+  const pool = openPool.pool.id
   checkPoolTags(tags)
   return context.store.write(async (tx) => {
-    const document = await lockPool(tx, pool)
+    const document = await lockPool(tx, openPool)
     if (document.UserPoolTier === 'LITE') {
       throw new CognitoError('FeatureUnavailableInTierException', 'Replicas are not available in the LITE tier.')
     }
@@ -41,6 +45,9 @@ export async function createReplica(
     if (replicas.some((replica) => replica.region === region))
       throw invalidParameter(`The user pool has a replica in ${region} already.`)
     await checkReplicaKey(context, document, region)
+    if (document.form !== undefined && (await peerKnows(context.store, region, SEALED_KINDS)) === false) {
+      throw invalidParameter(`The Region ${region} runs an older version, which cannot hold this user pool.`)
+    }
     const version = present ? present.version + 1 : 1
     const replica: Replica = { region, status: 'CREATING', version, ...(tags && { tags }) }
     await shareReplica(tx, pool, replica)

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpdateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, lockSettings, type Pool, type PoolDocument, putPool, putSettings } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
@@ -17,13 +18,18 @@ type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' |
  * Throws InvalidParameterException, FeatureUnavailableInTierException, TierChangeNotAllowedException,
  * UserPoolTaggingException, ConcurrentModificationException.
  */
-export async function updatePool(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
-  if (pool.role === 'PRIMARY') await updatePrimary(context, pool, input)
-  else await updateSecondary(context, pool, input)
+export async function updatePool(
+  context: Needed,
+  openPool: OpenPool,
+  input: UpdateUserPoolCommandInput,
+): Promise<void> {
+  if (openPool.pool.role === 'PRIMARY') await updatePrimary(context, openPool, input)
+  else await updateSecondary(context, openPool.pool, input)
 }
 
-async function updatePrimary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
+async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateUserPoolCommandInput): Promise<void> {
   const { store, keys, serviceKeyArn, region } = context
+  const { pool } = openPool
   const { id } = pool
   const replaced = readGlobalSettings(input)
   const regional = readRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
@@ -35,7 +41,7 @@ async function updatePrimary(context: Needed, pool: Pool, input: UpdateUserPoolC
   }
   const rewrapped = isUnderAnother(pool.document) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
   await store.write(async (tx) => {
-    const present = await lockPool(tx, id)
+    const present = await lockPool(tx, openPool)
     const document: PoolDocument = {
       ...present,
       ...replaced,
@@ -58,7 +64,7 @@ async function updatePrimary(context: Needed, pool: Pool, input: UpdateUserPoolC
         throw new CognitoError('ConcurrentModificationException', 'The user pool is being changed by another request.')
       }
     }
-    await putPool(tx, id, document)
+    await putPool(tx, openPool, document)
     await lockSettings(tx, pool)
     await putSettings(tx, id, { ...regional, modified: tx.now })
   })

@@ -9,11 +9,11 @@ import { endAllTokens } from '../../tokens/revocation.ts'
  */
 export async function signOutEverywhere(
   { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
-  { pool }: OpenPool,
+  openPool: OpenPool,
   { sub, how, origin }: { sub: string; how: 'user' | 'admin'; origin?: string | undefined },
 ): Promise<void> {
   // The family that asks for it may have begun in a region whose clock is ahead, or before this one's was set back.
   const before = Math.max(clock.now(), origin === undefined ? 0 : timeOfUuid(origin))
-  await store.write((tx) => endAllTokens(tx, pool.id, { sub, before }))
-  events.signedOut({ pool: pool.id, sub, how })
+  await store.write((tx) => endAllTokens(tx, openPool, { sub, before }))
+  events.signedOut({ pool: openPool.pool.id, sub, how })
 }

@@ -28,7 +28,7 @@ export async function nextStep(
   checkNeedsNoMfa(openClient.pool, user)
   const { pool, client } = openClient
   const [signedOut, membership] = await Promise.all([
-    lastSignOut(context.store, pool.id, user.sub),
+    lastSignOut(context.store, openClient, user.sub),
     readMembership(context.store, openClient, user.sub),
   ])
   const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOut })

@@ -42,7 +42,7 @@ export async function setEnabled(
   await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: now })
-    if (!enabled) await endAllTokens(tx, openPool.pool.id, { sub, before: now })
+    if (!enabled) await endAllTokens(tx, openPool, { sub, before: now })
   })
   if (!enabled) context.events.signedOut({ pool: openPool.pool.id, sub, how: 'admin' })
 }

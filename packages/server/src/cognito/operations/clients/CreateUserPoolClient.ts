@@ -27,6 +27,6 @@ export const CreateUserPoolClient: Handler<'CreateUserPoolClient', PoolCall> = a
     modified: now,
     secrets: hasSecret ? [newSecretEntry(clock, call, { clientId: id, secret })] : [],
   }
-  await store.write((tx) => insertClient(tx, pool, { id, document }))
+  await store.write((tx) => insertClient(tx, call, { id, document }))
   return { UserPoolClient: describeClient(call, { id, document }) }
 }

@@ -1,8 +1,9 @@
+import { getOpenPool } from '../../../directory/pool.ts'
 import { mfaType, setMfa } from '../../../identity/pools/mfa-settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const SetUserPoolMfaConfig: Handler<'SetUserPoolMfaConfig', PoolCall> = async (context, { pool }, input) => {
-  await setMfa(context, pool, input)
-  return mfaType(await context.pools.get(pool.id))
+export const SetUserPoolMfaConfig: Handler<'SetUserPoolMfaConfig', PoolCall> = async (context, call, input) => {
+  await setMfa(context, call, input)
+  return mfaType((await getOpenPool(context, call.pool.id)).pool)
 }

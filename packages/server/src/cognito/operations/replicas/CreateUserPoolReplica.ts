@@ -4,9 +4,9 @@ import type { Handler } from '../../rows.ts'
 
 export const CreateUserPoolReplica: Handler<'CreateUserPoolReplica', PoolCall> = async (
   context,
-  { pool },
+  call,
   { RegionName: region, UserPoolTags: tags },
 ) => {
-  const replica = await createReplica(context, pool.id, { region, tags })
-  return { UserPoolReplica: replicaType(context, pool.id, replica) }
+  const replica = await createReplica(context, call, { region, tags })
+  return { UserPoolReplica: replicaType(context, call.pool.id, replica) }
 }

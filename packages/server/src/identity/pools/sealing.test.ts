@@ -1,0 +1,242 @@
+/** What a copy of the database tells without the key, and how pools of the first release come to tell nothing. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import {
+  AdminAddUserToGroupCommand,
+  AdminInitiateAuthCommand,
+  AdminListGroupsForUserCommand,
+  AdminUserGlobalSignOutCommand,
+  CreateGroupCommand,
+  DescribeUserPoolCommand,
+  GetGroupCommand,
+  GetUserCommand,
+  ListGroupsCommand,
+  ListUsersInGroupCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { CreateKeyCommand } from '@aws-sdk/client-kms'
+import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
+import { sql } from 'kysely'
+import { FIRST_KNOWN, knownToText } from '../../replication/known-kinds.ts'
+import { putPeerKinds } from '../../store/cursors.ts'
+import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
+import { sealPools } from './sealing.ts'
+
+const PLANTED = {
+  group: 'planted-group-9f3',
+  description: 'planted-description-9f3',
+  role: 'arn:aws:iam::000000000000:role/planted-role-9f3',
+  template: 'planted-template-9f3 {####}',
+  invitation: 'planted-invitation-9f3 {username} {####}',
+}
+const planted = Object.values(PLANTED).map((text) => text.split(' ')[0] as string)
+
+for (const engine of engines) {
+  describe(`sealed pools on ${engine}`, () => {
+    let plane: Plane
+    let region: RunningRegion
+    before(async () => {
+      plane = await startRegions({ engine })
+      region = plane.primary
+    })
+    after(() => plane?.stop())
+
+    /** Everything that the tables hold, as text. */
+    const dump = async (): Promise<string> => {
+      const { db } = region.region.context.store
+      let text = ''
+      for (const table of [...kindNames.map(tableOf), 'changes', 'tombstones']) {
+        const { rows } = await sql`select * from ${sql.table(table)}`.execute(db)
+        text += JSON.stringify(rows)
+      }
+      return text
+    }
+
+    const createSealedPool = async (): Promise<string> => {
+      const { KeyMetadata } = await region.kms.send(new CreateKeyCommand({}))
+      return createPool(region, {
+        KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn },
+        EmailVerificationMessage: PLANTED.template,
+        AdminCreateUserConfig: { InviteMessageTemplate: { EmailMessage: PLANTED.invitation } },
+      })
+    }
+
+    const plant = async (UserPoolId: string): Promise<string> => {
+      const sub = await createUser(region, UserPoolId, { username: 'ann' })
+      const { group: GroupName, description: Description, role: RoleArn } = PLANTED
+      await region.cognito.send(new CreateGroupCommand({ UserPoolId, GroupName, Description, RoleArn }))
+      await region.cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, GroupName, Username: 'ann' }))
+      return sub
+    }
+
+    /** Makes a pool what the first release made of it: what is written from now on is written in its form. */
+    const asOfFirstRelease = async (pool: string): Promise<void> => {
+      await region.region.context.store.write(async (tx) => {
+        const row = await tx.lock('pool', { pool, key: ONLY })
+        const { form: _, ...document } = JSON.parse(row?.body as string)
+        await tx.put('pool', { pool, key: ONLY, body: JSON.stringify(document), fields: { name: document.Name } })
+      })
+    }
+
+    const formOf = async (pool: string) => (await region.region.context.pools.get(pool)).document.form
+    const groupsOf = async (UserPoolId: string) =>
+      (await region.cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username: 'ann' }))).Groups?.map(
+        ({ GroupName }) => GroupName,
+      )
+
+    const check = async (UserPoolId: string): Promise<void> => {
+      assert.deepEqual(await groupsOf(UserPoolId), [PLANTED.group])
+      const { Group } = await region.cognito.send(new GetGroupCommand({ UserPoolId, GroupName: PLANTED.group }))
+      assert.deepEqual([Group?.Description, Group?.RoleArn], [PLANTED.description, PLANTED.role])
+      const { Groups } = await region.cognito.send(new ListGroupsCommand({ UserPoolId }))
+      assert.deepEqual(
+        Groups?.map(({ GroupName }) => GroupName),
+        [PLANTED.group],
+      )
+      const members = await region.cognito.send(new ListUsersInGroupCommand({ UserPoolId, GroupName: PLANTED.group }))
+      assert.deepEqual(
+        members.Users?.map(({ Username }) => Username),
+        ['ann'],
+      )
+    }
+
+    it('keep names, descriptions, roles, memberships, templates and sign-outs by sub from a reader without the key', async () => {
+      const UserPoolId = await createSealedPool()
+      const sub = await plant(UserPoolId)
+      await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId, Username: 'ann' }))
+      await check(UserPoolId)
+      const { UserPool } = await region.cognito.send(new DescribeUserPoolCommand({ UserPoolId }))
+      assert.equal(UserPool?.EmailVerificationMessage, PLANTED.template)
+      assert.equal(UserPool?.AdminCreateUserConfig?.InviteMessageTemplate?.EmailMessage, PLANTED.invitation)
+      assert.ok(!Object.keys(UserPool ?? {}).some((name) => /form|sealed/i.test(name)), 'not on the wire')
+
+      const tables = await dump()
+      for (const word of planted) assert.ok(!tables.includes(word), `${word} stands in a table`)
+      const { db } = region.region.context.store
+      const { rows } = await sql`select key from ${sql.table('row_sign_out')} where key = ${sub}`.execute(db)
+      assert.deepEqual(rows, [], 'a sign-out stands under a sub')
+      if (engine === 'sqlite') {
+        const { rows: databases } = await sql<{
+          file: string
+        }>`select file from pragma_database_list where name = 'main'`.execute(db)
+        const folder = dirname(databases[0]?.file as string)
+        const paths = readdirSync(folder).map((name) => join(folder, name))
+        const files = paths.map((path) => readFileSync(path).toString('latin1'))
+        assert.ok(
+          files.some((bytes) => bytes.includes(UserPoolId)),
+          'the files that were searched hold the pool',
+        )
+        for (const word of planted) assert.ok(!files.some((bytes) => bytes.includes(word)), `${word} stands in a file`)
+      }
+    })
+
+    it('believe no membership that the key of the pool did not seal', async () => {
+      const UserPoolId = await createSealedPool()
+      await plant(UserPoolId)
+      const sub = await createUser(region, UserPoolId, { username: 'eve' })
+      const { store } = region.region.context
+      const [real] = await store.list('sealed-member', { pool: UserPoolId, limit: 1 })
+      const group = real?.fields.group as string
+      // A row of somebody who can write to the database and has no key: made up, or moved from another user.
+      for (const body of ['{}', real?.body as string]) {
+        await store.write((tx) =>
+          tx.put('sealed-member', { pool: UserPoolId, key: `${group}/${sub}`, body, fields: { group, sub } }),
+        )
+        const { Groups } = await region.cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username: 'eve' }))
+        assert.deepEqual(Groups, [])
+        const members = await region.cognito.send(new ListUsersInGroupCommand({ UserPoolId, GroupName: PLANTED.group }))
+        assert.deepEqual(
+          members.Users?.map(({ Username }) => Username),
+          ['ann'],
+        )
+      }
+      // The row of another, found under this user's column.
+      await store.write((tx) => tx.remove('sealed-member', { pool: UserPoolId, key: `${group}/${sub}` }))
+      await store.write((tx) =>
+        tx.put('sealed-member', {
+          pool: UserPoolId,
+          key: real?.key as string,
+          body: real?.body as string,
+          fields: { group, sub },
+        }),
+      )
+      const { Groups } = await region.cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username: 'eve' }))
+      assert.deepEqual(Groups, [])
+    })
+
+    it('come of pools of the first release, without a moment in which a group or a sign-out is missing', async () => {
+      const { context } = region.region
+      const UserPoolId = await createSealedPool()
+      await asOfFirstRelease(UserPoolId)
+      const client = await createClient(region, UserPoolId)
+      const sub = await plant(UserPoolId)
+      const signIn = async () =>
+        (
+          await region.cognito.send(
+            new AdminInitiateAuthCommand({
+              UserPoolId,
+              ClientId: client.id,
+              AuthFlow: 'ADMIN_USER_PASSWORD_AUTH',
+              AuthParameters: { USERNAME: 'ann', PASSWORD },
+            }),
+          )
+        ).AuthenticationResult?.AccessToken as string
+      const AccessToken = await signIn()
+      await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId, Username: 'ann' }))
+      const isOut = () =>
+        assert.rejects(region.cognito.send(new GetUserCommand({ AccessToken })), { name: 'NotAuthorizedException' })
+      assert.equal(await context.store.count('group', { pool: UserPoolId }), 1)
+      assert.equal(await context.store.count('member', { pool: UserPoolId }), 1)
+      assert.ok(await context.store.find('sign-out', { pool: UserPoolId, key: sub }))
+
+      const forms: unknown[] = []
+      for (let sweep = 0; sweep < 4; sweep += 1) {
+        await check(UserPoolId)
+        await isOut()
+        await sealPools(context)
+        forms.push(await formOf(UserPoolId))
+      }
+      assert.deepEqual(forms, ['sealing', 'sealed', 'sealed', 'sealed'])
+      await check(UserPoolId)
+      await isOut()
+      for (const kind of ['group', 'member'] as const) {
+        assert.equal(await context.store.count(kind, { pool: UserPoolId }), 0, kind)
+      }
+      assert.equal(await context.store.find('sign-out', { pool: UserPoolId, key: sub }), undefined)
+      const payload = JSON.parse(Buffer.from((await signIn()).split('.')[1] as string, 'base64url').toString())
+      assert.deepEqual(payload['cognito:groups'], [PLANTED.group])
+      const { UserPool } = await region.cognito.send(new DescribeUserPoolCommand({ UserPoolId }))
+      assert.equal(UserPool?.EmailVerificationMessage, PLANTED.template)
+    })
+
+    it('wait for every region of the pool to report that it reads the new form', async () => {
+      const { context } = region.region
+      const UserPoolId = await createPool(region)
+      await asOfFirstRelease(UserPoolId)
+      await plant(UserPoolId)
+      // As if there were a replica; nothing of it is needed but that the pool counts it.
+      await context.store.write((tx) =>
+        tx.share('replica', {
+          pool: UserPoolId,
+          key: 'eu-west-1',
+          body: JSON.stringify({ region: 'eu-west-1', status: 'ACTIVE', version: 1 }),
+        }),
+      )
+      await sealPools(context)
+      assert.equal(await formOf(UserPoolId), undefined, 'the region has not said anything')
+      const report = (kinds: string) =>
+        context.store.transaction((connection) => putPeerKinds(connection, 'eu-west-1', kinds))
+      await report(knownToText(FIRST_KNOWN))
+      await sealPools(context)
+      assert.equal(await formOf(UserPoolId), undefined, 'the region is of the first release')
+      await check(UserPoolId)
+      await report(`${knownToText(FIRST_KNOWN)}*sealed-group*sealed-member.group.sub`)
+      await sealPools(context)
+      await sealPools(context)
+      assert.equal(await formOf(UserPoolId), 'sealed')
+      await check(UserPoolId)
+    })
+  })
+}

@@ -1,0 +1,117 @@
+import type { Context } from '../../context.ts'
+import { sealSome } from '../../directory/group.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { lockPool, openPool, type Pool, putPool } from '../../directory/pool.ts'
+import { KeyUnavailableError } from '../../keys/provider.ts'
+import { peerKnows } from '../../replication/known-kinds.ts'
+import { removeAsRead } from '../../store/apply.ts'
+import type { Kind } from '../../store/kinds.ts'
+import { listRowsOfAllPools } from '../../store/rows.ts'
+import { sealSignOuts } from '../../tokens/revocation.ts'
+
+/*
+ * The first release kept group names, memberships, sign-outs by sub and, in pools with a key of their own, message templates in the
+ * clear. New pools are sealed from the start. Pools of the first release are rewritten by their primary, with ordinary writes,
+ * once every process of the region and every region of the pool can read the new form:
+ *
+ *   (absent)  -> `sealing`   writes go to the new form from now on, and reads look at both
+ *   `sealing` -> `sealed`    no row of the old form is left; set one sweep later at the earliest, when all caches know `sealing`
+ *
+ * Sign-outs are shared facts, which every region keeps in a log of its own: each region rewrites what it has.
+ * What the log, tombstones and freed pages of the database still hold in the clear goes with the log's retention (docs/decisions/sealing.md).
+ */
+
+/** Kinds that a region must know to hold a sealed pool. */
+export const SEALED_KINDS = ['sealed-group', 'sealed-member'] as const satisfies Kind[]
+
+const SWEEP_MILLISECONDS = 60_000
+const PAGE_POOLS = 100
+const STEP_ROWS = 200
+const PAGE_ROWS = 500
+
+type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events'>
+
+/** Takes every pool that this region holds one step further. `rewritten`: pools whose sign-outs this process has rewritten. */
+export async function sealPools(context: SealingContext, rewritten: Set<string> = new Set()): Promise<void> {
+  const { store, region, pools, keys } = context
+  let after: { pool: string; key: string } | undefined
+  for (;;) {
+    const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
+    for (const row of rows) {
+      after = { pool: row.pool, key: row.key }
+      const pool = await pools.find(row.pool)
+      if (!pool || (pool.document.form === 'sealed' && rewritten.has(pool.id))) continue
+      try {
+        const opened = openPool(pool, await keys.get(pool.id))
+        if (pool.topology.primary === region && pool.document.form !== 'sealed') await sealPool(context, opened)
+        else if (pool.document.form === 'sealed') {
+          await rewriteSignOuts(context, opened)
+          rewritten.add(pool.id)
+        }
+      } catch (error) {
+        // A pool whose key is disabled stands still; it is sealed when the key is back.
+        if (!(error instanceof KeyUnavailableError)) throw error
+      }
+    }
+    if (rows.length < PAGE_POOLS) return
+  }
+}
+
+/** Sweeps now and then, until the signal fires. */
+export async function keepSealing(
+  context: SealingContext & Pick<Context, 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, events } = context
+  const rewritten = new Set<string>()
+  while (!signal.aborted) {
+    await sealPools(context, rewritten).catch((error: unknown) =>
+      events.failed({ operation: 'sealing of pools', error, requestId: '' }),
+    )
+    await clock.wait(SWEEP_MILLISECONDS, signal).catch(() => {})
+  }
+}
+
+async function sealPool(context: SealingContext, opened: OpenPool): Promise<void> {
+  const { store } = context
+  const { pool } = opened
+  if (pool.document.form === undefined) {
+    if (await isReadyEverywhere(context, pool)) await setForm(context, opened, 'sealing')
+    return
+  }
+  for (let moved = STEP_ROWS; moved === STEP_ROWS; ) {
+    moved = await store.write((tx) => sealSome(tx, opened, STEP_ROWS))
+  }
+  await setForm(context, opened, 'sealed')
+}
+
+/** Whether all processes of the region, and all regions of the pool, can read the new form. */
+async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool): Promise<boolean> {
+  if (await store.engine.hasOlderProcesses()) return false
+  for (const { region } of replicas) {
+    if (region !== store.region && !(await peerKnows(store, region, SEALED_KINDS))) return false
+  }
+  return true
+}
+
+async function setForm({ store, events }: SealingContext, opened: OpenPool, form: 'sealing' | 'sealed'): Promise<void> {
+  const set = await store.write(async (tx) => {
+    const document = await lockPool(tx, opened)
+    if (form === 'sealed' && (await sealSome(tx, opened, STEP_ROWS)) > 0) return false
+    await putPool(tx, opened, { ...document, form })
+    return true
+  })
+  if (set) events.noted(`pool-${form}`, { pool: opened.pool.id })
+}
+
+async function rewriteSignOuts({ store }: SealingContext, opened: OpenPool): Promise<void> {
+  const pool = opened.pool.id
+  let after: string | undefined
+  for (;;) {
+    const rows = await store.list('sign-out', { pool, after, limit: PAGE_ROWS })
+    const plain = await store.write((tx) => sealSignOuts(tx, opened, rows))
+    if (plain.length > 0) await store.transaction((connection) => removeAsRead(connection, 'sign-out', plain))
+    if (rows.length < PAGE_ROWS) return
+    after = rows.at(-1)?.key
+  }
+}
