@@ -1,5 +1,5 @@
 import { CognitoError } from '../errors.ts'
-import { KeyRefusedError } from '../keys/key-record.ts'
+import { KeyRefusedError } from '../keys/local/key-record.ts'
 import { inKmsTerms, KmsError } from './errors.ts'
 import { notImplemented, operations } from './operations.ts'
 import type { OperationName } from './shapes.generated.ts'

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 /**
  * What Encrypt and GenerateDataKey hand out. It names its key and the version of the key's material, so that Decrypt needs

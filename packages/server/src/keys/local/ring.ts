@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Clock } from '../clock.ts'
-import { createCache } from '../store/cache.ts'
-import type { Store } from '../store/store.ts'
-import type { Transaction } from '../store/write.ts'
+import type { Clock } from '../../clock.ts'
+import { createCache } from '../../store/cache.ts'
+import type { Store } from '../../store/store.ts'
+import type { Transaction } from '../../store/write.ts'
+import { type KeyProvider, KeyUnavailableError } from '../provider.ts'
 import { addressOf, type EncryptionContext, openBlob, sealBlob } from './ciphertext-blob.ts'
 import { createKeyMessageSeal, type KeyExchange, KeyExchangeError, type KeyMessage } from './key-exchange.ts'
 import {
@@ -17,7 +18,6 @@ import {
   type RemovedKey,
   type Replica,
 } from './key-record.ts'
-import { type KeyProvider, KeyUnavailableError } from './provider.ts'
 import { openBox, sealBox } from './sealed-box.ts'
 
 export interface KeyDraft {

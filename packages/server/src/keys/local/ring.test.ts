@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, test } from 'node:test'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../clock.ts'
+import { KeyUnavailableError } from '../provider.ts'
 import { KeyExchangeError, type SealedKeyMessage } from './key-exchange.ts'
 import { KeyRefusedError } from './key-record.ts'
-import { createLocalKeyRing, type LocalKeyRing, type LocalKeyRingConfig } from './local-key-ring.ts'
-import { KeyUnavailableError } from './provider.ts'
+import { createLocalKeyRing, type LocalKeyRing, type LocalKeyRingConfig } from './ring.ts'
 
 const engines = ['sqlite', ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : [])] as const
 const DAY = 86_400_000

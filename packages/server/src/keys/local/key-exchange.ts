@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 import type { KeyTag, Replica } from './key-record.ts'
 import { openBox, sealBox } from './sealed-box.ts'
 
