@@ -14,14 +14,12 @@ import { boundConnections, mostConnections } from './http/connections.ts'
 import { createListener } from './http/listener.ts'
 import { createRoutes } from './http/routes.ts'
 import { keepSweepingPools } from './identity/pools/deletion.ts'
-import { type AwsKms, openAwsKms } from './keys/aws-kms.ts'
-import { type KeyExchange, KeyExchangeError } from './keys/local/key-exchange.ts'
-import { createLocalKeyRing, type LocalKeyRing } from './keys/local/ring.ts'
+import { exchangeOver } from './keys/local/key-exchange.ts'
+import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
-import type { KeyProvider } from './keys/provider.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
-import { createPeers, createReplication, type Peers } from './replication/replication.ts'
+import { createPeers, createReplication } from './replication/replication.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createSigningKeys } from './tokens/signing-keys.ts'
@@ -39,7 +37,6 @@ export interface Region {
 
 /** How often, at least, connections are looked at for those that have taken too long. */
 const CONNECTION_SWEEP_MILLISECONDS = 5_000
-const KEY_SWEEP_MILLISECONDS = 30_000
 /** How long a region that stops waits for the answers that are under way, and for the calls behind them: less than who stops it waits for the process. */
 const DRAIN_MILLISECONDS = 5_000
 
@@ -75,9 +72,9 @@ async function composeRegion(
     brakes,
     signal: stopping.signal,
   })
-  const exchange = offerThrough(peers)
-  const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events, exchange })
-  const keys = createPoolKeys({ store, provider: keyProvider, clock })
+  const clusterSecret = config.cluster.secret
+  const exchange = exchangeOver((name) => peers.all.get(name))
+  const keys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
@@ -91,10 +88,10 @@ async function composeRegion(
     clock,
     store,
     pools: createPools({ store }),
-    keys,
+    keys: createPoolKeys({ store, provider: keys.provider, clock }),
     signingKeys: createSigningKeys({ store }),
-    keyProvider,
-    serviceKeyArn,
+    keyProvider: keys.provider,
+    serviceKeyArn: keys.serviceKeyArn,
     brakes,
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
@@ -112,8 +109,8 @@ async function composeRegion(
       changes: config.replication.retentionChanges,
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
-    acceptKey: (message) => acceptKey(keyRing, message),
-    offerKeys: async (peer) => keyRing?.offerAgain(peer),
+    acceptKey: keys.accept,
+    offerKeys: keys.offerAgain,
   })
 
   const overload = createOverload({ clock, events })
@@ -121,7 +118,7 @@ async function composeRegion(
   const routes = createRoutes(context, {
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
-    kms: { keyRing, clock, events, region, accountId },
+    kms: { keyRing: keys.keyRing, clock, events, region, accountId },
     replication,
     overload,
     admission,
@@ -161,13 +158,9 @@ async function composeRegion(
       server.once('error', reject)
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
-      awsKms?.start()
+      keys.start()
       await replication.start()
-      const { signal } = stopping
-      sweeping = Promise.all([
-        keyRing && sweepKeys(keyRing, { clock, events, signal }),
-        keepSweepingPools(context, signal),
-      ])
+      sweeping = keepSweepingPools(context, stopping.signal)
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
@@ -181,7 +174,7 @@ async function composeRegion(
         // A caller who went away has left the call behind.
         await Promise.race([admission.idle(), deadline])
         clearTimeout(timer)
-        await awsKms?.stop()
+        await keys.stop()
         await store.close()
       })()
       await stopped
@@ -215,80 +208,6 @@ function drainable(server: HttpServer | HttpsServer): (deadline: Promise<void>) 
     }
     server.closeAllConnections()
     await closed
-  }
-}
-
-interface OpenKeys {
-  keyProvider: KeyProvider
-  serviceKeyArn: string
-  keyRing?: LocalKeyRing
-  awsKms?: AwsKms
-}
-
-async function openKeys(
-  { keys, region, accountId, cluster }: RegionConfig,
-  { store, clock, events, exchange }: Pick<Context, 'store' | 'clock' | 'events'> & { exchange: KeyExchange },
-): Promise<OpenKeys> {
-  if (keys.provider === 'aws-kms') {
-    const { endpoint, serviceKeyArn, unwrappedForMinutes } = keys
-    const awsKms = await openAwsKms({
-      endpoint,
-      serviceKeyArn,
-      unwrappedForMinutes,
-      region: keys.region ?? region,
-      clock,
-      events,
-    })
-    return { keyProvider: awsKms, serviceKeyArn, awsKms }
-  }
-  const masterKey = keys.masterKey ?? readFileSync(keys.masterKeyFile as string, 'utf8').trim()
-  const keyRing = createLocalKeyRing({
-    store,
-    clock,
-    region,
-    accountId,
-    masterKey: Buffer.from(masterKey, 'base64'),
-    exchange,
-    clusterSecret: cluster.secret,
-  })
-  return { keyProvider: keyRing, serviceKeyArn: await keyRing.ensureServiceKey(), keyRing }
-}
-
-/** Key rings speak to each other over the replication link. */
-function offerThrough(peers: Peers): KeyExchange {
-  return {
-    offer: async (region, message) => {
-      const peer = peers.all.get(region)
-      if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
-      const answer = await peer.offerKey(message).catch((cause: unknown) => {
-        throw new KeyExchangeError('unreachable', `${region} cannot be reached`, { cause })
-      })
-      if (answer) throw new KeyExchangeError('refused', answer.refused)
-    },
-  }
-}
-
-/** Answers why the message is not taken. */
-async function acceptKey(keyRing: LocalKeyRing | undefined, message: unknown): Promise<string | undefined> {
-  if (!keyRing) return 'this region has no key ring of its own'
-  try {
-    await keyRing.accept(message)
-    return undefined
-  } catch (error) {
-    if (error instanceof KeyExchangeError) return error.message
-    throw error
-  }
-}
-
-async function sweepKeys(
-  keyRing: LocalKeyRing,
-  { clock, events, signal }: { clock: Clock; events: Events; signal: AbortSignal },
-): Promise<void> {
-  while (!signal.aborted) {
-    await keyRing
-      .sweep()
-      .catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() }))
-    await clock.wait(KEY_SWEEP_MILLISECONDS, signal).catch(() => {})
   }
 }
 

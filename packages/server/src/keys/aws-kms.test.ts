@@ -409,7 +409,7 @@ describe('keys of AWS KMS', () => {
     const { plain, wrapped } = await provider.generateDataKey(arn, context)
     const altered = Buffer.from(wrapped)
     altered[altered.length - 1] = (altered.at(-1) as number) ^ 1
-    await assert.rejects(provider.unwrap(arn, altered, context), /does not open what is said to be wrapped under it/)
+    await assert.rejects(provider.unwrap(arn, altered, context), /wrapped data key does not open with the key/)
     assert.deepEqual(await provider.unwrap(arn, wrapped, context), plain)
     assert.deepEqual([told, changed, provider.outage?.()], [[], [], undefined])
   })
