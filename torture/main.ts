@@ -3,7 +3,7 @@
  * against what both regions say. Exit code 0: nothing was violated; 1: something was; 2: it could not run.
  */
 import { parseArgs } from 'node:util'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { type Arena, openDevArena } from './arena.ts'
 import { NetworkUnavailableError, openNetworkArena } from './network.ts'
 import { runTorture, type TortureReport } from './run.ts'

@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, it } from 'node:test'
 import pg from 'pg'
-import { type Postgres, type PostgresOptions, startPostgres, systemBinaries } from './postgres.ts'
+import { systemBinaries } from './installation.ts'
+import { type Postgres, type PostgresOptions, startPostgres } from './start.ts'
 
 const asRoot = process.getuid?.() === 0
 const scratch = await mkdtemp(join(tmpdir(), 'twinpool-postgres-test-'))
@@ -44,7 +45,7 @@ async function ask(url: string, ...statements: string[]): Promise<Record<string,
 /** Another process that starts PostgreSQL on the directory, prints its URL and lives until it is killed. */
 async function startElsewhere(directory: string): Promise<{ holder: ChildProcess; url: string }> {
   const source = `
-    import { startPostgres } from ${JSON.stringify(new URL('./postgres.ts', import.meta.url).href)}
+    import { startPostgres } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)}
     const { url } = await startPostgres({ directory: ${JSON.stringify(directory)} })
     console.log(url)
     setInterval(() => undefined, 60_000)`
