@@ -13,7 +13,7 @@ import { runReader } from './readers.ts'
 import { judgeLogs } from './region-logs.ts'
 import { planFaults, ROLES } from './schedule.ts'
 import { makeSetting } from './setting.ts'
-import { runWriter } from './writers.ts'
+import { runWriter } from './writers/run.ts'
 
 export interface TortureReport {
   ok: boolean
