@@ -74,7 +74,9 @@ async function composeRegion(
   })
   const clusterSecret = config.cluster.secret
   const exchange = exchangeOver((name) => peers.all.get(name))
-  const keys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
+  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
+  const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
+  const keys = createPoolKeys({ store, provider: keyProvider, clock })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
@@ -88,10 +90,10 @@ async function composeRegion(
     clock,
     store,
     pools: createPools({ store }),
-    keys: createPoolKeys({ store, provider: keys.provider, clock }),
+    keys,
     signingKeys: createSigningKeys({ store }),
-    keyProvider: keys.provider,
-    serviceKeyArn: keys.serviceKeyArn,
+    keyProvider,
+    serviceKeyArn,
     brakes,
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
@@ -109,8 +111,8 @@ async function composeRegion(
       changes: config.replication.retentionChanges,
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
-    acceptKey: keys.accept,
-    offerKeys: keys.offerAgain,
+    acceptKey: regionKeys.accept,
+    offerKeys: regionKeys.offerAgain,
   })
 
   const overload = createOverload({ clock, events })
@@ -118,7 +120,7 @@ async function composeRegion(
   const routes = createRoutes(context, {
     credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
     anyRegionInSignature: config.anyRegionInSignature,
-    kms: { keyRing: keys.keyRing, clock, events, region, accountId },
+    kms: { keyRing, clock, events, region, accountId },
     replication,
     overload,
     admission,
@@ -158,7 +160,7 @@ async function composeRegion(
       server.once('error', reject)
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
-      keys.start()
+      regionKeys.start()
       await replication.start()
       sweeping = keepSweepingPools(context, stopping.signal)
       events.noted('listening', { endpoint })
@@ -174,7 +176,7 @@ async function composeRegion(
         // A caller who went away has left the call behind.
         await Promise.race([admission.idle(), deadline])
         clearTimeout(timer)
-        await keys.stop()
+        await regionKeys.stop()
         await store.close()
       })()
       await stopped
