@@ -39,6 +39,8 @@ const packageReach: Record<string, Reach> = {
   verifier: { siblings: [], npm: undefined, node: true },
   lambda: { siblings: ['server', 'toolkit', 'client', 'verifier'], npm: /^@aws-sdk\//, node: true },
   cli: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda'], npm: anything, node: true },
+  // Private: what the tests of all packages share.
+  testing: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda', 'cli'], npm: anything, node: true },
 }
 
 /** What the client may name, as a type, of its caller's SDK. */
@@ -49,7 +51,15 @@ const serverMap = [
   ['index.ts'],
   ['server.ts'],
   ['config.ts'],
-  ['cognito', 'kms', 'operator', 'oauth', 'pages', 'console'],
+  ['context.ts'],
+  ['cognito'],
+  ['kms'],
+  ['operator'],
+  ['sts'],
+  ['route53'],
+  ['oauth'],
+  ['pages'],
+  ['console'],
   ['aws'],
   ['http'],
   ['admission'],
@@ -58,13 +68,18 @@ const serverMap = [
   ['messages'],
   ['tokens'],
   ['directory'],
-  ['context.ts'],
-  ['replication'],
   ['keys'],
+  ['replication'],
   ['store'],
   ['events'],
   ['errors.ts', 'clock.ts', 'memory.ts'],
 ]
+
+/** A face imports no other face: what several of them need belongs to aws/, http/ or admission/. */
+const faces = ['cognito', 'kms', 'operator', 'sts', 'route53', 'oauth', 'pages', 'console']
+
+/** Types only: what a region is made of. Everybody may name it. */
+const CONTEXT = 'packages/server/src/context.ts'
 
 /** Tables of the store's own bookkeeping, and the files that may write to them. Every other table holds replicated rows. */
 const bookkeeping: Record<string, string[]> = {
@@ -128,9 +143,10 @@ function resolvePath(from: string, specifier: string): string {
   return parts.join('/')
 }
 
+const folderInServer = (path: string) => withinServer(path).split('/')[0] as string
+
 function levelInServer(path: string): number {
-  const first = withinServer(path).split('/')[0] as string
-  return serverMap.findIndex((names) => names.includes(first))
+  return serverMap.findIndex((names) => names.includes(folderInServer(path)))
 }
 
 const npmName = (specifier: string) =>
@@ -157,10 +173,14 @@ export const rules: Rule[] = [
       const level = levelInServer(source.path)
       if (level < 0)
         return [{ path: source.path, line: 1, what: 'this file or folder is not on the map of the server' }]
-      return findImports(source, ({ specifier }) => {
+      return findImports(source, ({ specifier, typeOnly }) => {
         if (!specifier.startsWith('.')) return undefined
         const target = resolvePath(source.path, specifier)
-        if (!target.startsWith('packages/server/src/')) return undefined
+        if (!target.startsWith('packages/server/src/') || (target === CONTEXT && typeOnly)) return undefined
+        const [from, to] = [source.path, target].map(folderInServer)
+        if (from !== to && faces.includes(from as string) && faces.includes(to as string)) {
+          return `imports ${withinServer(target)}, of another face`
+        }
         if (levelInServer(target) >= level) return undefined
         return `imports ${withinServer(target)}, which lies above`
       })
@@ -168,7 +188,9 @@ export const rules: Rule[] = [
     bad: [
       server('store/users.ts', `import { signIn } from '../identity/sign-in/begin.ts'`),
       server('identity/sign-up.ts', `import type { RegionConfig } from '../config.ts'`),
-      server('store/users.ts', `const later = await import('../cognito/dispatch.ts')`),
+      server('store/users.ts', `const later = await import('../cognito/face.ts')`),
+      server('oauth/token.ts', `import { validateInput } from '../console/health.ts'`),
+      server('identity/sign-up.ts', `import { context } from '../context.ts'`),
       server('drawer/users.ts', ''),
     ],
     good: [
@@ -177,6 +199,7 @@ export const rules: Rule[] = [
         `import { issue } from '../tokens/issue.ts'\nimport { CognitoError } from '../errors.ts'`,
       ),
       server('server.ts', `import { readConfig } from './config.ts'`),
+      server('tokens/issue.ts', `import type { Context } from '../context.ts'`),
       server(
         'store/users.ts',
         `// import { signIn } from '../identity/sign-in/begin.ts'\nimport { z } from './rows.ts'`,
@@ -265,7 +288,7 @@ export const rules: Rule[] = [
     bad: [
       { path: 'packages/client/src/utils.ts', text: '' },
       { path: 'packages/server/src/helpers/srp.ts', text: '' },
-      { path: 'testing/common.test.ts', text: '' },
+      { path: 'packages/testing/src/common.ts', text: '' },
     ],
     good: [{ path: 'packages/client/src/circuit.ts', text: '' }],
   },

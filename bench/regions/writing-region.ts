@@ -1,11 +1,12 @@
+import { createRegion, readConfig } from '@twinpool/server'
+import { indexOf } from '@twinpool/server/internal/directory/alias'
+import { lockUser, putUser, type UserPlace } from '@twinpool/server/internal/directory/user'
+import { moment } from './moment.ts'
 /**
  * A region as `twinpool serve` runs it, that also writes to its users when it is told to, at a given rate and whatever the
  * answers (an open loop, unless the machine cannot: then it is the pace of the machine). A write is what AdminUpdateUserAttributes does inside: lock, read, open, seal, put, in one durable
  * transaction. The load is made in here because an HTTP client for a thousand writes a second would take a core of the machine.
  */
-import { createRegion, readConfig } from '@twinpool/server'
-import { indexOf, lockUser, putUser, type UserPlace } from '@twinpool/server/internal/directory/user'
-import { moment } from './moment.ts'
 
 export interface WriteOrder {
   pools: readonly string[]

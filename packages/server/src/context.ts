@@ -1,11 +1,15 @@
 import type { Clock } from './clock.ts'
 import type { Pools } from './directory/pool.ts'
 import type { Events } from './events/events.ts'
+import type { Lockout } from './identity/credentials/lockout.ts'
+import type { OpenUsers } from './identity/sessions/token-holder.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
 import type { Messenger } from './messages/messenger.ts'
 import type { Brakes } from './store/brakes.ts'
 import type { Store } from './store/store.ts'
+import type { VerifiedTokens } from './tokens/access.ts'
+import type { JwtSigner } from './tokens/jwt.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
 
 /**
@@ -27,6 +31,10 @@ export interface Context {
   pools: Pools
   keys: PoolKeys
   signingKeys: SigningKeys
+  signer: JwtSigner
+  verifiedTokens: VerifiedTokens
+  openUsers: OpenUsers
+  lockout: Lockout
   keyProvider: KeyProvider
   /** ARN of the key that pools without a key of their own are wrapped under. */
   serviceKeyArn: string

@@ -67,19 +67,29 @@ const STATUS = {
 
 export type CognitoErrorCode = keyof typeof STATUS
 
-/**
- * A refusal in the API's own terms. `message` goes to the caller; `detail` goes to the operator's log only.
- */
-export class CognitoError extends Error {
-  readonly code: CognitoErrorCode
+/** A refusal in the terms of an AWS API: `code` is its `__type`, `status` the HTTP status. */
+export class AwsError extends Error {
+  readonly code: string
   readonly status: number
-  readonly detail: string | undefined
 
-  constructor(code: CognitoErrorCode, message = '', options: { detail?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+  constructor(code: string, { message, status, cause }: { message: string; status: number; cause?: unknown }) {
+    super(message, cause === undefined ? undefined : { cause })
     this.name = code
     this.code = code
-    this.status = STATUS[code]
-    this.detail = options.detail
+    this.status = status
   }
 }
+
+/** A refusal in the terms of the Cognito API. The message goes to the caller. */
+export class CognitoError extends AwsError {
+  declare readonly code: CognitoErrorCode
+
+  constructor(code: CognitoErrorCode, message = '', { cause }: { cause?: unknown } = {}) {
+    super(code, { message, status: STATUS[code], cause })
+  }
+}
+
+export const invalidParameter = (message: string): CognitoError =>
+  new CognitoError('InvalidParameterException', message)
+
+export const notAuthorized = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -1,27 +1,37 @@
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { mkdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { createAdmission } from './admission/admission.ts'
 import { createOverload } from './admission/overload.ts'
+import { createCalls } from './aws/calls.ts'
+import { apiFallback, createApiRoutes } from './aws/routes.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { createCognitoFace } from './cognito/face.ts'
 import type { RegionConfig } from './config.ts'
+import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
 import { boundConnections, mostConnections } from './http/connections.ts'
+import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
-import { createRoutes } from './http/routes.ts'
+import { createRouter } from './http/router.ts'
+import { createNodeServer } from './http/server.ts'
+import { createLockout } from './identity/credentials/lockout.ts'
 import { keepSweepingPools } from './identity/pools/deletion.ts'
+import { createOpenUsers } from './identity/sessions/token-holder.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
+import { createKmsFace } from './kms/face.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
+import { createOperatorFace } from './operator/face.ts'
 import { createPeers, createReplication } from './replication/replication.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
+import { createVerifiedTokens } from './tokens/access.ts'
+import { createJwtSigner } from './tokens/jwt.ts'
 import { createSigningKeys } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
@@ -35,9 +45,7 @@ export interface Region {
   stop(): Promise<void>
 }
 
-/** How often, at least, connections are looked at for those that have taken too long. */
-const CONNECTION_SWEEP_MILLISECONDS = 5_000
-/** How long a region that stops waits for the answers that are under way, and for the calls behind them: less than who stops it waits for the process. */
+/** Drain deadline; keep it below the supervisor's kill timeout. */
 const DRAIN_MILLISECONDS = 5_000
 
 /** The composition root: from a configuration to a region. */
@@ -92,6 +100,10 @@ async function composeRegion(
     pools: createPools({ store }),
     keys,
     signingKeys: createSigningKeys({ store }),
+    signer: createJwtSigner(),
+    verifiedTokens: createVerifiedTokens(),
+    openUsers: createOpenUsers(),
+    lockout: createLockout({ brakes, clock }),
     keyProvider,
     serviceKeyArn,
     brakes,
@@ -117,33 +129,32 @@ async function composeRegion(
 
   const overload = createOverload({ clock, events })
   const admission = createAdmission({ limits, overload })
-  const routes = createRoutes(context, {
-    credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
-    anyRegionInSignature: config.anyRegionInSignature,
-    kms: { keyRing, clock, events, region, accountId },
-    replication,
-    overload,
+  const calls = createCalls({
+    faces: [
+      createCognitoFace(context, admission),
+      createKmsFace({ keyRing, clock, region, accountId }),
+      createOperatorFace({ context, replication }),
+    ],
+    signatures: {
+      credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
+      region,
+      anyRegion: config.anyRegionInSignature,
+    },
     admission,
-    mounted: [createDiscovery(context), replication.routes],
+    lagSeconds: replication.lagSeconds,
+    clock,
+    events,
   })
-  const listener = createListener(routes)
-  const connections = {
-    headersTimeout: limits.headersSeconds * 1_000,
-    requestTimeout: limits.requestSeconds * 1_000,
-    keepAliveTimeout: limits.idleSeconds * 1_000,
-    connectionsCheckingInterval: Math.min(CONNECTION_SWEEP_MILLISECONDS, limits.headersSeconds * 200),
-  }
-  const server = config.tls
-    ? createHttpsServer(
-        {
-          ...connections,
-          handshakeTimeout: connections.headersTimeout,
-          cert: readFileSync(config.tls.certificateFile),
-          key: readFileSync(config.tls.keyFile),
-        },
-        listener,
-      )
-    : createHttpServer(connections, listener)
+  const router = createRouter({
+    mounted: [
+      createConsoleRoutes(context, overload),
+      createApiRoutes(calls),
+      createDiscovery(context),
+      replication.routes,
+    ],
+    fallback: apiFallback(calls),
+  })
+  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
 
   const ofTheStore = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const most = limits.connections ?? mostConnections({ ofTheStore })
@@ -154,7 +165,7 @@ async function composeRegion(
 
   return {
     context,
-    fetch: (request) => routes.fetch(request),
+    fetch: (request) => router.fetch(request),
     start: async () => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       server.once('error', reject)
@@ -169,11 +180,11 @@ async function composeRegion(
     stop: async () => {
       stopped ??= (async () => {
         stopping.abort()
-        // One for both: who stops the region waits for all of it.
+        // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
         const timer = setTimeout(resolve, DRAIN_MILLISECONDS)
         await Promise.all([close(deadline), replication.stop(), sweeping])
-        // A caller who went away has left the call behind.
+        // The call of a disconnected client may still be running.
         await Promise.race([admission.idle(), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
@@ -181,35 +192,6 @@ async function composeRegion(
       })()
       await stopped
     },
-  }
-}
-
-/**
- * Answers a function that closes a server: nothing new is taken, connections end with the answer that is under way, and all of
- * them once the deadline is over.
- */
-function drainable(server: HttpServer | HttpsServer): (deadline: Promise<void>) => Promise<void> {
-  const underWay = new Set<ServerResponse>()
-  let closing = false
-  let drained = Promise.withResolvers<void>()
-  server.prependListener('request', (_, response: ServerResponse) => {
-    if (closing) response.shouldKeepAlive = false
-    underWay.add(response)
-    response.on('close', () => {
-      underWay.delete(response)
-      if (closing && underWay.size === 0) drained.resolve()
-    })
-  })
-  return async (deadline) => {
-    closing = true
-    for (const response of underWay) response.shouldKeepAlive = false
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    if (underWay.size > 0) {
-      drained = Promise.withResolvers()
-      await Promise.race([drained.promise, deadline])
-    }
-    server.closeAllConnections()
-    await closed
   }
 }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as turnOfTheLoop } from 'node:timers'
-import { createAdmission, isWithPassword } from './admission.ts'
+import { createAdmission } from './admission.ts'
 
 const admit = (limits: { calls: number; passwords: number }) => {
   const told: string[] = []
-  const overload = { noted: (why: string) => void told.push(why), lately: () => told.at(-1) }
+  const overload = { noted: (why: string) => void told.push(why), recent: () => told.at(-1) }
   return { admission: createAdmission({ limits, overload }), told }
 }
 
@@ -50,12 +50,5 @@ describe('admission', () => {
     const refused = tries.filter(({ status }) => status === 'rejected')
     assert.equal(refused.length, 20 - 8 - 3)
     assert.deepEqual(new Set(told), new Set(['3 passwords waited to be tried: more were refused']))
-  })
-
-  it('takes a sign-in for a password, a refresh not', () => {
-    assert.equal(isWithPassword('InitiateAuth', { AuthFlow: 'USER_SRP_AUTH' }), true)
-    assert.equal(isWithPassword('SignUp', {}), true)
-    assert.equal(isWithPassword('InitiateAuth', { AuthFlow: 'REFRESH_TOKEN_AUTH' }), false)
-    assert.equal(isWithPassword('GetUser', {}), false)
   })
 })

@@ -1,4 +1,3 @@
-import type { OperationName } from '../cognito/shapes.generated.ts'
 import { CognitoError } from '../errors.ts'
 import type { Overload } from './overload.ts'
 
@@ -25,24 +24,6 @@ export interface Admission {
    * there are, other calls pass between them. Throws TooManyRequestsException.
    */
   turn(): Promise<void> | undefined
-}
-
-/** Each of them keeps the processor for a millisecond or more: SRP's arithmetic over 3072 bits. */
-const WITH_PASSWORD: ReadonlySet<OperationName> = new Set<OperationName>([
-  'AdminCreateUser',
-  'AdminInitiateAuth',
-  'AdminRespondToAuthChallenge',
-  'AdminSetUserPassword',
-  'ChangePassword',
-  'ConfirmForgotPassword',
-  'InitiateAuth',
-  'RespondToAuthChallenge',
-  'SignUp',
-])
-
-/** Whether a call tries or makes a password. A refresh does not. */
-export function isWithPassword(operation: OperationName, { AuthFlow }: { AuthFlow?: unknown }): boolean {
-  return WITH_PASSWORD.has(operation) && !(typeof AuthFlow === 'string' && AuthFlow.startsWith('REFRESH_TOKEN'))
 }
 
 /** About ten milliseconds of a turn. */

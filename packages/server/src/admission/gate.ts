@@ -7,11 +7,18 @@ import { CognitoError } from '../errors.ts'
  */
 export type ReplicaRight = 'I' | 'A' | 'P'
 
-/** Throws OperationNotEnabledException. */
-export function checkGate(pool: Pick<Pool, 'id' | 'role' | 'status'>, right: ReplicaRight): void {
-  if (pool.role === 'PRIMARY') return
+/** What becomes of a call at this region. (A later `forward` sends it to the primary.) */
+export type Verdict = 'allow' | 'refuse'
+
+export function decide(pool: Pick<Pool, 'role' | 'status'>, right: ReplicaRight): Verdict {
+  if (pool.role === 'PRIMARY') return 'allow'
   const allowed = pool.status === 'ACTIVE' ? right !== 'P' : pool.status === 'INACTIVE' && right === 'I'
-  if (!allowed) throw operationNotEnabled()
+  return allowed ? 'allow' : 'refuse'
+}
+
+/** Throws OperationNotEnabledException. */
+export function checkGate(pool: Pick<Pool, 'role' | 'status'>, right: ReplicaRight): void {
+  if (decide(pool, right) === 'refuse') throw operationNotEnabled()
 }
 
 export const operationNotEnabled = (): CognitoError =>

@@ -1,15 +1,15 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 
-/** What a region has lately turned away because it was too much. */
+/** What a region has recently refused because it was too much. */
 export interface Overload {
-  /** Told once per stretch of time, however often it happens. */
+  /** Reported once per stretch of time, however often it happens. */
   noted(why: string): void
-  /** What an operator should know now; undefined when nothing has been turned away lately. */
-  lately(): string | undefined
+  /** What an operator should know now; undefined when nothing has been refused recently. */
+  recent(): string | undefined
 }
 
-const LATELY_MILLISECONDS = 10_000
+const RECENT_MILLISECONDS = 10_000
 
 export function createOverload({
   clock,
@@ -20,13 +20,13 @@ export function createOverload({
 }): Overload {
   let at = Number.NEGATIVE_INFINITY
   let reason = ''
-  const isOver = (): boolean => clock.monotonic() - at > LATELY_MILLISECONDS
+  const isOver = (): boolean => clock.monotonic() - at > RECENT_MILLISECONDS
   return {
     noted: (why) => {
       if (isOver() || reason !== why) events.noted('overloaded', { why })
       at = clock.monotonic()
       reason = why
     },
-    lately: () => (isOver() ? undefined : reason),
+    recent: () => (isOver() ? undefined : reason),
   }
 }

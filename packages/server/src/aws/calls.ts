@@ -1,128 +1,94 @@
 import type { Admission } from '../admission/admission.ts'
-import type { Overload } from '../admission/overload.ts'
-import { type Answer, dispatch, refusal } from '../cognito/dispatch.ts'
-import type { Context } from '../context.ts'
-import { CognitoError } from '../errors.ts'
-import { dispatchKms } from '../kms/dispatch.ts'
-import { dispatchTwinpool } from '../operator/operations.ts'
-import type { Replication } from '../replication/replication.ts'
-import { checkSignature } from './sigv4.ts'
+import type { Clock } from '../clock.ts'
+import { type AwsError, CognitoError } from '../errors.ts'
+import type { Events } from '../events/events.ts'
+import type { CallHandler, OutgoingAnswer } from '../http/call.ts'
+import type { Face } from './face.ts'
+import { type Answer, refusal, serve } from './serve.ts'
+import { checkSignature, type SignatureSettings } from './sigv4.ts'
 
-/** A `POST /` as it came, whatever carried it. */
-export interface IncomingCall {
-  headers: Pick<Headers, 'get'>
-  body: Buffer
-  /** As it was sent, without the question mark. */
-  query: string
-  /** Address of the caller, as far as the region can tell. */
-  address: string
-}
-
-/** What goes back; the headers are whole but for the length. */
-export interface OutgoingAnswer {
-  status: number
-  headers: Record<string, string>
-  body: string
-}
-
-export interface Faces {
-  credentials: ReadonlyMap<string, string>
-  anyRegionInSignature: boolean
-  kms: Parameters<typeof dispatchKms>[0]
-  replication: Pick<Replication, 'status' | 'poolStatus' | 'lagSeconds'>
-  admission: Admission
-  overload: Pick<Overload, 'lately'>
-}
-
-/** The largest body that any operation of the API takes (branding assets) is well below this. */
-export const BODY_BYTES = 4 * 1024 * 1024
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
-/** What callers say of a JSON body; nothing at all is fine too. */
+/** What callers send as the type of a JSON body; nothing at all is accepted too. */
 const JSON_TYPES = new Set([CONTENT_TYPE, 'application/x-amz-json-1.0', 'application/json', ''])
-/** So much of a message is repeated in a header. */
+/** At most this much of a message is repeated in a header. */
 const HEADER_CHARACTERS = 300
-const COGNITO = 'AWSCognitoIdentityProviderService.'
-const KMS = 'TrentService.'
-const TWINPOOL = 'TwinpoolService.'
 
-/** Browsers call the API across origins, without cookies; see crossOrigin in routes.ts. */
+/** Headers that browsers may show to a page of another origin; see routes.ts. */
 export const EXPOSED = ['x-amzn-errortype', 'x-amzn-requestid', 'x-amzn-errormessage', 'x-twinpool-lag-seconds', 'date']
 const EXPOSED_LIST = EXPOSED.join(',')
 
-/** Answers a call of one of the three services. Never throws. */
-export async function answerCall(context: Context, faces: Faces, incoming: IncomingCall): Promise<OutgoingAnswer> {
-  const requestId = context.clock.uuid()
-  const { admission } = faces
-  try {
-    admission.enter()
-  } catch (error) {
-    context.events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
-    return outgoingOf(requestId, refusal(error as CognitoError))
+/** The calls of all faces that a region has. */
+export function createCalls({
+  faces,
+  signatures,
+  admission,
+  lagSeconds,
+  clock,
+  events,
+}: {
+  faces: readonly Face[]
+  signatures: Omit<SignatureSettings, 'clock' | 'services'>
+  admission: Pick<Admission, 'enter' | 'leave'>
+  /** How far this region is behind a peer; undefined where nothing is known. */
+  lagSeconds(peer: string): number | undefined
+  clock: Pick<Clock, 'now' | 'monotonic' | 'uuid'>
+  events: Pick<Events, 'requested' | 'failed'>
+}): CallHandler {
+  const byTarget = faces.map((face) => ({
+    face,
+    settings: { ...signatures, clock, services: [face.signingName] },
+  }))
+  const refuse = (error: Refused): OutgoingAnswer => outgoingOf(clock.uuid(), refusal(error))
+  const fail: CallHandler['fail'] = ({ operation, error }) => {
+    const requestId = clock.uuid()
+    events.failed({ operation, error, requestId })
+    return outgoingOf(requestId, refusal(new CognitoError('InternalErrorException', 'An internal error occurred.')))
   }
-  try {
-    checkType(incoming.headers)
-    const answer = await answerService(context, faces, incoming, requestId)
-    const outgoing = outgoingOf(requestId, answer)
-    const { pool } = answer
-    if (pool?.role === 'SECONDARY') {
-      const lag = faces.replication.lagSeconds(pool.topology.primary)
-      if (lag !== undefined) outgoing.headers['x-twinpool-lag-seconds'] = lag.toFixed(3)
-    }
-    return outgoing
-  } catch (error) {
-    if (error instanceof CognitoError) return outgoingOf(requestId, refusal(error))
-    return answerFailure(context, { operation: '/', error })
-  } finally {
-    admission.leave()
+
+  return {
+    refuse,
+    fail,
+    answer: async (incoming) => {
+      const requestId = clock.uuid()
+      const { headers, body, query, address } = incoming
+      try {
+        admission.enter()
+      } catch (error) {
+        events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
+        return outgoingOf(requestId, refusal(error as AwsError))
+      }
+      try {
+        checkType(headers)
+        const target = headers.get('x-amz-target') ?? ''
+        const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+        if (!found) {
+          throw new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this face.')
+        }
+        const { face, settings } = found
+        const answer = await serve({ clock, events }, face, {
+          operation: target.slice(face.targetPrefix.length),
+          body,
+          checkSignature: () => checkSignature(settings, { method: 'POST', path: '/', query, headers, body }),
+          call: { requestId, address, userAgent: headers.get('user-agent') ?? '' },
+        })
+        const outgoing = outgoingOf(requestId, answer)
+        const { pool } = answer.about
+        if (pool?.role === 'SECONDARY') {
+          const lag = lagSeconds(pool.topology.primary)
+          if (lag !== undefined) outgoing.headers['x-twinpool-lag-seconds'] = lag.toFixed(3)
+        }
+        return outgoing
+      } catch (error) {
+        if (error instanceof CognitoError) return outgoingOf(requestId, refusal(error))
+        return fail({ operation: '/', error })
+      } finally {
+        admission.leave()
+      }
+    },
   }
 }
 
-function answerService(
-  context: Context,
-  faces: Faces,
-  { headers, body, query, address }: IncomingCall,
-  requestId: string,
-): Promise<Answer> | Answer {
-  const target = headers.get('x-amz-target') ?? ''
-  const sign = (service: 'cognito-idp' | 'kms') => (): void => {
-    checkSignature(
-      {
-        credentials: faces.credentials,
-        clock: context.clock,
-        region: context.region,
-        anyRegion: faces.anyRegionInSignature,
-        services: [service],
-      },
-      { method: 'POST', path: '/', query, headers, body },
-    )
-  }
-  const operation = target.slice(target.indexOf('.') + 1)
-  if (target.startsWith(COGNITO)) {
-    const call = { requestId, address, userAgent: headers.get('user-agent') ?? '' }
-    return dispatch(context, { operation, body, checkSignature: sign('cognito-idp'), turn: faces.admission.turn, call })
-  }
-  if (target.startsWith(KMS)) return dispatchKms(faces.kms, { operation, body, checkSignature: sign('kms'), requestId })
-  if (target.startsWith(TWINPOOL)) {
-    const face = { context, replication: faces.replication }
-    return dispatchTwinpool(face, { operation, body, checkSignature: sign('cognito-idp'), requestId })
-  }
-  throw new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this service.')
-}
-
-/** A refusal in the form of an answer. */
-export function answerRefusal({ clock }: Pick<Context, 'clock'>, error: CognitoError): OutgoingAnswer {
-  return outgoingOf(clock.uuid(), refusal(error))
-}
-
-/** Tells the operator of something that should not have been thrown; the caller learns nothing of it. */
-export function answerFailure(
-  { clock, events }: Pick<Context, 'clock' | 'events'>,
-  { operation, error }: { operation: string; error: unknown },
-): OutgoingAnswer {
-  const requestId = clock.uuid()
-  events.failed({ operation, error, requestId })
-  return outgoingOf(requestId, refusal(new CognitoError('InternalErrorException', 'An internal error occurred.')))
-}
+type Refused = Parameters<typeof refusal>[0]
 
 function outgoingOf(requestId: string, { status, body, error }: Answer): OutgoingAnswer {
   const headers: Record<string, string> = {

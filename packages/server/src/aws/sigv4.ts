@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
 import { Memory } from '../memory.ts'
 
-export interface SignatureRules {
+export interface SignatureSettings {
   /** Secret access keys by access key id. Signing keys are remembered for as long as this object lives. */
   credentials: Credentials
   clock: Pick<Clock, 'now'>
@@ -41,7 +41,7 @@ const REGION_NAME = /^[a-z0-9-]{1,32}$/
  * UnrecognizedClientException or InvalidSignatureException.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function checkSignature(rules: SignatureRules, request: SignedRequest): { accessKeyId: string } {
+export function checkSignature(rules: SignatureSettings, request: SignedRequest): { accessKeyId: string } {
   const authorization = request.headers.get('authorization')
   if (!authorization) throw new CognitoError('MissingAuthenticationTokenException', 'Missing Authentication Token')
   const date = request.headers.get('x-amz-date') ?? request.headers.get('date')
@@ -116,7 +116,7 @@ function parseAuthorization(
   }
 }
 
-function checkScope({ region, services, anyRegion }: SignatureRules, scope: Scope, time: string): void {
+function checkScope({ region, services, anyRegion }: SignatureSettings, scope: Scope, time: string): void {
   const wrong: string[] = []
   if (anyRegion ? !REGION_NAME.test(scope.region) : scope.region !== region) {
     wrong.push('Credential should be scoped to a valid region. ')

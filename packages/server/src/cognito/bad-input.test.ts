@@ -21,7 +21,7 @@ import { operations as table } from './operations.ts'
 import { type OperationName, operationNames, operations } from './shapes.generated.ts'
 
 const KMS = 'TrentService'
-const isSigned = (operation: OperationName): boolean => ['account', 'pool'].includes(table[operation].caller)
+const isSigned = (operation: OperationName): boolean => ['account', 'pool', 'user'].includes(table[operation].caller)
 
 /** Nobody's fault but the caller's, said as every AWS SDK can read it. */
 function assertRefused(reply: Reply, what: string): asserts reply {

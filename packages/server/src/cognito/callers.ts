@@ -1,9 +1,11 @@
 import type { Context } from '../context.ts'
-import type { Client, Pool } from '../directory/pool.ts'
-import { findUserBySub, type User, type UserPlace } from '../directory/user.ts'
-import { CognitoError } from '../errors.ts'
+import type { Client } from '../directory/client.ts'
+import type { OpenPool } from '../directory/open-pool.ts'
+import type { Pool } from '../directory/pool.ts'
+import { findUserBySub, getSub, type User } from '../directory/user.ts'
+import { invalidParameter } from '../errors.ts'
 import { checkAccessToken } from '../identity/sessions/access.ts'
-import { invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
+import { checkUsable, invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
 import { readAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 
@@ -11,6 +13,7 @@ import type { AccessTokenClaims } from '../tokens/claims.ts'
 export type Caller =
   | 'account' // signed, about the account
   | 'pool' // signed, about the pool in UserPoolId
+  | 'user' // signed, about the user in Username
   | 'client' // unsigned, by the app client in ClientId
   | 'token' // unsigned, with an access token
   | 'session' // unsigned, with an access token or the Session of a challenge
@@ -28,8 +31,13 @@ export interface Call {
 export type AccountCall = Call
 
 /** About one pool that is here: with the cipher of its rows. */
-export interface PoolCall extends Call, UserPlace {
+export interface PoolCall extends Call, OpenPool {
   pool: Pool
+}
+
+/** About one user of the pool, found by what the caller calls the user. */
+export interface UserCall extends PoolCall {
+  sub: string
 }
 
 /** Unsigned, by an app client. The client's secret is checked where the operation carries its proof. */
@@ -53,19 +61,30 @@ export interface SessionCall extends ClientCall {
 export interface Resolved {
   pool: Pool | undefined
   /** The rest of what the handler is given; runs after the gate. Throws in the protocol's terms. */
-  complete(): Promise<Partial<TokenCall & SessionCall>>
+  complete(): Promise<Partial<UserCall & TokenCall & SessionCall>>
 }
 
 type Reader = (context: Context, input: Record<string, unknown>) => Promise<Resolved>
 
-const placeOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<UserPlace> => ({
+const openPoolOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<OpenPool> => ({
   pool,
   cipher: await keys.get(pool.id),
 })
 
 const inPool: Reader = async (context, input) => {
   const pool = await context.pools.get(given(input, 'UserPoolId'))
-  return { pool, complete: () => placeOf(context, pool) }
+  return { pool, complete: () => openPoolOf(context, pool) }
+}
+
+const aboutUser: Reader = async (context, input) => {
+  const pool = await context.pools.get(given(input, 'UserPoolId'))
+  return {
+    pool,
+    complete: async () => {
+      const openPool = await openPoolOf(context, pool)
+      return { ...openPool, sub: await getSub(context.store, openPool, given(input, 'Username')) }
+    },
+  }
 }
 
 const withToken: Reader = async (context, input) => {
@@ -74,8 +93,8 @@ const withToken: Reader = async (context, input) => {
   return {
     pool,
     complete: async () => {
-      const place = await placeOf(context, pool)
-      return { ...place, claims, user: await checkAccessToken(context, place, claims) }
+      const openPool = await openPoolOf(context, pool)
+      return { ...openPool, claims, user: await checkAccessToken(context, openPool, claims) }
     },
   }
 }
@@ -87,27 +106,27 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
   return {
     pool,
     complete: async () => {
-      const place = await placeOf(context, pool)
-      const session = await openSession(context, place, text)
-      // Whoever was only asked for a password has proved nothing yet.
+      const openPool = await openPoolOf(context, pool)
+      const session = openSession(openPool, text)
+      // A session that only asks for a password proves nothing yet.
       if (session.challenge === 'PASSWORD_VERIFIER') throw invalidSession()
-      const [client, user] = await Promise.all([
+      const [, client, user] = await Promise.all([
+        checkUsable(context, openPool, session),
         context.pools.getClient(session.client),
-        findUserBySub(context.store, place, session.sub),
+        findUserBySub(context.store, openPool, session.sub),
       ])
       if (!user) throw invalidSession()
-      return { ...place, client, user, session }
+      return { ...openPool, client, user, session }
     },
   }
 }
 
 /** The model calls some of these optional (GetDevice, UpdateManagedLoginBranding), but says of no other way to know whose call it is. */
-function given(input: Record<string, unknown>, member: 'UserPoolId' | 'ClientId' | 'AccessToken'): string {
+function given(input: Record<string, unknown>, member: 'UserPoolId' | 'Username' | 'ClientId' | 'AccessToken'): string {
   const value = input[member]
   if (typeof value === 'string') return value
   const path = member.charAt(0).toLowerCase() + member.slice(1)
-  throw new CognitoError(
-    'InvalidParameterException',
+  throw invalidParameter(
     `1 validation error detected: Value null at '${path}' failed to satisfy constraint: Member must not be null`,
   )
 }
@@ -115,16 +134,17 @@ function given(input: Record<string, unknown>, member: 'UserPoolId' | 'ClientId'
 export const readers: Record<Caller, Reader> = {
   account: async () => ({ pool: undefined, complete: async () => ({}) }),
   pool: inPool,
+  user: aboutUser,
   feedback: inPool,
   client: async (context, input) => {
     const client = await context.pools.getClient(given(input, 'ClientId'))
     const pool = await context.pools.get(client.pool)
-    return { pool, complete: async () => ({ ...(await placeOf(context, pool)), client }) }
+    return { pool, complete: async () => ({ ...(await openPoolOf(context, pool)), client }) }
   },
   token: withToken,
   session: async (context, input) => {
     if (typeof input.AccessToken === 'string') return withToken(context, input)
     if (typeof input.Session === 'string') return withSession(context, input.Session)
-    throw new CognitoError('InvalidParameterException', 'Either AccessToken or Session is required.')
+    throw invalidParameter('Either AccessToken or Session is required.')
   },
 }

@@ -1,11 +1,8 @@
 import type { ReplicaRight } from '../admission/gate.ts'
 import type { Context } from '../context.ts'
-import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall } from './callers.ts'
+import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall, UserCall } from './callers.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
-
-/** What an operation changes: nothing or configuration, token state, or the user directory. */
-export type Effect = 'none' | 'config' | 'tokens' | 'write'
 
 export type Handler<Name extends OperationName, C> = (
   context: Context,
@@ -15,26 +12,41 @@ export type Handler<Name extends OperationName, C> = (
 
 export interface OperationRow {
   caller: Caller
-  effect: Effect
   replica: ReplicaRight
   /** Undefined: not there yet. */
   handler: Handler<never, never> | undefined
+  /** Whether this call tries or makes a password, and waits for its turn. */
+  usesPassword: (input: Record<string, unknown>) => boolean
+}
+
+interface Details<Name extends OperationName> {
+  usesPassword?: boolean | ((input: Input<Name>) => boolean)
 }
 
 type Maker<C> = <Name extends OperationName>(
   replica: ReplicaRight,
-  effect: Effect,
   handler?: Handler<Name, C>,
+  details?: Details<Name>,
 ) => OperationRow
 
 const rowsOf =
   <C>(caller: Caller): Maker<C> =>
-  (replica, effect, handler) => ({ caller, effect, replica, handler: handler as OperationRow['handler'] })
+  (replica, handler, { usesPassword = false } = {}) => ({
+    caller,
+    replica,
+    handler: handler as OperationRow['handler'],
+    usesPassword:
+      typeof usesPassword === 'function' ? (usesPassword as OperationRow['usesPassword']) : () => usesPassword,
+  })
 
 // One constructor per kind of caller, so that the compiler holds each handler to what it will be given.
 export const account = rowsOf<AccountCall>('account')
 export const pool = rowsOf<PoolCall>('pool')
+export const user = rowsOf<UserCall>('user')
 export const client = rowsOf<ClientCall>('client')
 export const token = rowsOf<TokenCall>('token')
 export const session = rowsOf<SessionCall>('session')
 export const feedback = rowsOf<PoolCall>('feedback')
+
+/** For operations that try or make a password: SRP's arithmetic keeps the processor for a millisecond or more. */
+export const PASSWORD = { usesPassword: true } as const

@@ -1,73 +1,67 @@
 import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider'
-import { randomText } from '../clock.ts'
-import type { Context } from '../context.ts'
 import { CognitoError } from '../errors.ts'
-import type { PoolCipher } from '../keys/pool-keys.ts'
+import { findRowsByKey } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { type Client, type ClientDocument, lockPool, type Pool } from './pool.ts'
-import type { UserPlace } from './user.ts'
+import { parseDocument } from './document.ts'
+import type { OpenPool } from './open-pool.ts'
+import { lockPool, type Pool } from './pool.ts'
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
-const ID_LENGTH = 26
-const SECRET_LENGTH = 51
 /** https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html */
 const LIMIT = 1_000
 
-export const newClientId = (clock: Context['clock']): string => randomText(clock, ALPHABET, ID_LENGTH)
-export const newClientSecret = (clock: Context['clock']): string => randomText(clock, ALPHABET, SECRET_LENGTH)
-
-/** A secret as its client's row keeps it. */
-export function sealSecret(
-  { clock }: Pick<Context, 'clock'>,
-  cipher: PoolCipher,
-  { clientId, secret }: { clientId: string; secret: string },
-): ClientDocument['secrets'][number] {
-  return {
-    id: clock.uuid(),
-    sealed: cipher.seal('row', Buffer.from(secret), `client/${clientId}`).toString('base64'),
-    created: clock.now(),
-  }
+/** Body of a `client` row. Secrets are sealed, newest last, base64. Times are ms since the epoch. */
+export interface ClientDocument
+  extends Omit<UserPoolClientType, 'ClientSecret' | 'CreationDate' | 'LastModifiedDate' | 'UserPoolId' | 'ClientId'> {
+  created: number
+  modified: number
+  secrets: { id: string; sealed: string; created: number }[]
 }
 
-/** Finds an app client of this pool. Throws ResourceNotFoundException, also for a client of another pool. */
-export async function getPoolClient({ pools }: Pick<Context, 'pools'>, pool: Pool, id: string): Promise<Client> {
-  const client = await pools.findClient(id)
-  if (client?.pool !== pool.id) throw noClient(id)
-  return client
+export interface Client {
+  id: string
+  pool: string
+  document: ClientDocument
+}
+
+/** Finds a client of any pool. */
+export async function findClient({ db }: Pick<Store, 'db'>, id: string): Promise<Client | undefined> {
+  const [row] = await findRowsByKey(db, 'client', id)
+  return row && { id, pool: row.pool, document: parseDocument('client', row) }
+}
+
+/** One page of a pool's clients by id, and one more where there are more. */
+export async function listClients(
+  db: Pick<Transaction, 'list'>,
+  pool: Pick<Pool, 'id'>,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<Client[]> {
+  const rows = await db.list('client', { pool: pool.id, after, limit })
+  return rows.map((row) => ({ id: row.key, pool: row.pool, document: parseDocument('client', row) }))
 }
 
 /** Reads a client that is to be written. Throws ResourceNotFoundException. */
-export async function lockClient(tx: Transaction, pool: Pool, id: string): Promise<ClientDocument> {
+export async function lockClient(tx: Transaction, pool: Pick<Pool, 'id'>, id: string): Promise<ClientDocument> {
   const row = await tx.lock('client', { pool: pool.id, key: id })
   if (!row) throw noClient(id)
-  return JSON.parse(row.body) as ClientDocument
+  return parseDocument('client', row)
 }
 
-/** Writes a new client. Throws LimitExceededException, ResourceNotFoundException when the pool is gone meanwhile. */
-export async function insertClient(tx: Transaction, pool: Pool, { id, document }: Omit<Client, 'pool'>): Promise<void> {
+/** Writes a new client. Throws LimitExceededException; ResourceNotFoundException when the pool has been deleted. */
+export async function insertClient(tx: Transaction, pool: Pool, client: Omit<Client, 'pool'>): Promise<void> {
   await lockPool(tx, pool.id)
   if ((await tx.count('client', { pool: pool.id })) >= LIMIT) {
     throw new CognitoError('LimitExceededException', `Number of user pool clients exceeds the limit of ${LIMIT}.`)
   }
-  await tx.insert('client', draftOf(pool, { id, document }))
+  await tx.insert('client', draftOf(pool, client))
 }
 
 export async function putClient(tx: Transaction, pool: Pool, client: Omit<Client, 'pool'>): Promise<void> {
   await tx.put('client', draftOf(pool, client))
 }
 
-/** The client as the API describes it, its newest secret in the clear. */
-export function clientType({ pool, cipher }: UserPlace, { id, document }: Omit<Client, 'pool'>): UserPoolClientType {
-  const { created, modified, secrets, ...settings } = document
-  const newest = secrets.at(-1)
-  return {
-    ...settings,
-    UserPoolId: pool.id,
-    ClientId: id,
-    ClientSecret: newest && cipher.open('row', Buffer.from(newest.sealed, 'base64'), `client/${id}`).toString('utf8'),
-    CreationDate: new Date(created),
-    LastModifiedDate: new Date(modified),
-  }
+export async function removeClient(tx: Transaction, pool: Pool, id: string): Promise<void> {
+  await tx.remove('client', { pool: pool.id, key: id })
 }
 
 const draftOf = (pool: Pool, { id, document }: Omit<Client, 'pool'>) => ({
@@ -77,5 +71,15 @@ const draftOf = (pool: Pool, { id, document }: Omit<Client, 'pool'>) => ({
   fields: { name: document.ClientName ?? null },
 })
 
-const noClient = (id: string): CognitoError =>
+/** Seals a client's secret for its row. */
+export const sealClientSecret = ({ cipher }: Pick<OpenPool, 'cipher'>, clientId: string, secret: string): string =>
+  cipher.seal('row', Buffer.from(secret), `client/${clientId}`).toString('base64')
+
+/** The secrets of a client in the clear, newest last. */
+export const openClientSecrets = (
+  { cipher }: Pick<OpenPool, 'cipher'>,
+  { id, document }: Pick<Client, 'id' | 'document'>,
+): Buffer[] => document.secrets.map(({ sealed }) => cipher.open('row', Buffer.from(sealed, 'base64'), `client/${id}`))
+
+export const noClient = (id: string): CognitoError =>
   new CognitoError('ResourceNotFoundException', `User pool client ${id} does not exist.`)

@@ -1,7 +1,6 @@
 import type {
   EmailMfaConfigType,
   SoftwareTokenMfaConfigType,
-  UserPoolClientType,
   UserPoolType,
   WebAuthnConfigurationType,
 } from '@aws-sdk/client-cognito-identity-provider'
@@ -9,9 +8,10 @@ import { CognitoError } from '../errors.ts'
 import { type Cache, createCache } from '../store/cache.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
-import { findRowsByKey } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
+import { type Client, findClient, noClient } from './client.ts'
+import { parseDocument } from './document.ts'
 
 /** Settings that each region keeps for itself, and that a replica starts without. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
@@ -35,14 +35,6 @@ export interface PoolDocument
 /** Body of the `settings` row: only in this region. */
 export type RegionalSettings = Pick<UserPoolType, RegionalSetting> & { modified?: number }
 
-/** Body of a `client` row. Secrets are sealed (purpose `row`, binding `client/<id>`), newest last, base64. */
-export interface ClientDocument
-  extends Omit<UserPoolClientType, 'ClientSecret' | 'CreationDate' | 'LastModifiedDate' | 'UserPoolId' | 'ClientId'> {
-  created: number
-  modified: number
-  secrets: { id: string; sealed: string; created: number }[]
-}
-
 /** A pool as this region sees it. */
 export interface Pool {
   id: string
@@ -56,12 +48,6 @@ export interface Pool {
   status: ReplicaStatus
 }
 
-export interface Client {
-  id: string
-  pool: string
-  document: ClientDocument
-}
-
 /** Pools and clients, kept in memory and dropped when they change. */
 export interface Pools {
   /** Undefined when this region does not hold the pool. */
@@ -69,8 +55,10 @@ export interface Pools {
   /** Throws ResourceNotFoundException. */
   get(id: string): Promise<Pool>
   findClient(id: string): Promise<Client | undefined>
-  /** The client of whatever pool. Throws ResourceNotFoundException. */
+  /** The client of any pool. Throws ResourceNotFoundException. */
   getClient(id: string): Promise<Client>
+  /** A client of this pool. Throws ResourceNotFoundException, also for a client of another pool. */
+  getClientOf(pool: Pick<Pool, 'id'>, id: string): Promise<Client>
 }
 
 export function createPools({ store }: { store: Store }): Pools {
@@ -81,12 +69,14 @@ export function createPools({ store }: { store: Store }): Pools {
   )
   const clients: Cache<Client | undefined> = createCache(
     { store },
-    async (id) => {
-      const [row] = await findRowsByKey(store.db, 'client', id)
-      return row && { id, pool: row.pool, document: JSON.parse(row.body) as ClientDocument }
-    },
+    (id) => findClient(store, id),
     ({ kind, key }) => (kind === 'client' ? key : undefined),
   )
+  const getClient = async (id: string): Promise<Client> => {
+    const client = await clients.get(id)
+    if (!client) throw noClient(id)
+    return client
+  }
   return {
     find: (id) => pools.get(id),
     get: async (id) => {
@@ -95,9 +85,10 @@ export function createPools({ store }: { store: Store }): Pools {
       return pool
     },
     findClient: (id) => clients.get(id),
-    getClient: async (id) => {
-      const client = await clients.get(id)
-      if (!client) throw new CognitoError('ResourceNotFoundException', `User pool client ${id} does not exist.`)
+    getClient,
+    getClientOf: async (pool, id) => {
+      const client = await getClient(id)
+      if (client.pool !== pool.id) throw noClient(id)
       return client
     },
   }
@@ -113,16 +104,16 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
     store.list('replica', { pool: id, limit: 100 }),
   ])
   if (!document || !topologyRow) return undefined
-  const topology = JSON.parse(topologyRow.body) as Topology
-  const all = replicaRows.map((row) => JSON.parse(row.body) as Replica)
+  const topology = parseDocument('topology', topologyRow)
+  const all = replicaRows.map((row) => parseDocument('replica', row))
   const role = topology.primary === store.region ? 'PRIMARY' : 'SECONDARY'
   const own = all.find(({ region }) => region === store.region)
   const status = role === 'PRIMARY' ? 'ACTIVE' : (own?.status ?? 'DELETED')
   if (status === 'DELETED') return undefined
   return {
     id,
-    document: JSON.parse(document.body) as PoolDocument,
-    settings: settings ? (JSON.parse(settings.body) as RegionalSettings) : own?.tags ? { UserPoolTags: own.tags } : {},
+    document: parseDocument('pool', document),
+    settings: settings ? parseDocument('settings', settings) : own?.tags ? { UserPoolTags: own.tags } : {},
     topology,
     replicas: all.filter((replica) => replica.status !== 'DELETED'),
     role,
@@ -134,13 +125,28 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
 export async function lockPool(tx: Transaction, id: string): Promise<PoolDocument> {
   const row = await tx.lock('pool', { pool: id, key: ONLY })
   if (!row) throw noPool(id)
-  return JSON.parse(row.body) as PoolDocument
+  return parseDocument('pool', row)
 }
 
 /** Writes the document of a pool. */
 export async function putPool(tx: Transaction, id: string, document: PoolDocument): Promise<void> {
   await tx.put('pool', { pool: id, key: ONLY, body: JSON.stringify(document), fields: { name: document.Name ?? null } })
 }
+
+export const removePool = (tx: Transaction, id: string): Promise<void> => tx.remove('pool', { pool: id, key: ONLY })
+
+/** Reads the settings of this region that are to be written; those of the pool as it was read where there are none yet. */
+export async function lockSettings(
+  tx: Transaction,
+  { id, settings }: Pick<Pool, 'id' | 'settings'>,
+): Promise<RegionalSettings> {
+  const row = await tx.lock('settings', { pool: id, key: ONLY })
+  return row ? parseDocument('settings', row) : settings
+}
+
+/** Writes the settings of this region. */
+export const putSettings = (tx: Transaction, id: string, settings: RegionalSettings): Promise<void> =>
+  tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify(settings) })
 
 const noPool = (id: string): CognitoError =>
   new CognitoError('ResourceNotFoundException', `User pool ${id} does not exist.`)

@@ -1,11 +1,11 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
-import type { PoolCipher } from '../keys/pool-keys.ts'
-import type { Kind } from '../store/kinds.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
-import type { Pool } from './pool.ts'
+import { type AliasType, aliasTypesOf, findAlias, indexOf, insertAlias, lockAlias } from './alias.ts'
+import { openDocument, sealDocument } from './document.ts'
+import type { OpenPool } from './open-pool.ts'
 
 /** Body of a `user` row, sealed. Times are ms since the epoch; attribute values are strings, as on the wire. */
 export interface UserDocument {
@@ -26,113 +26,100 @@ export interface User extends UserDocument {
   pool: string
 }
 
-export const ALIAS_TYPES = ['username', 'email', 'phone_number', 'preferred_username'] as const
-export type AliasType = (typeof ALIAS_TYPES)[number]
-
 /** The attributes that have an index column of their own; others cannot be searched. */
 const INDEXED = ['email', 'phone_number', 'name', 'given_name', 'family_name', 'preferred_username'] as const
 
-/** Where users are found and written: every row is sealed under the pool's key, every index column is a keyed hash. */
-export interface UserPlace {
-  pool: Pool
-  cipher: PoolCipher
-}
-
 type Reading = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
 
-/** As usernames and aliases are compared: exactly, or without regard to case where the pool says so. */
-export function normalize(pool: Pool, type: AliasType, value: string): string {
-  if (type === 'phone_number' || pool.document.UsernameConfiguration?.CaseSensitive !== false) return value
-  return value.toLowerCase()
-}
-
-/** The keyed hash under which a value of an indexed attribute is found. */
-export function indexOf({ pool, cipher }: UserPlace, field: string, value: string): string {
-  return cipher.index(
-    field,
-    (ALIAS_TYPES as readonly string[]).includes(field) ? normalize(pool, field as AliasType, value) : value,
-  )
-}
-
 /** Finds a user by sub. */
-export async function findUserBySub(db: Reading, place: UserPlace, sub: string): Promise<User | undefined> {
-  const row = await db.find('user', { pool: place.pool.id, key: sub })
-  return row && openUser(place, row)
+export async function findUserBySub(db: Reading, openPool: OpenPool, sub: string): Promise<User | undefined> {
+  const row = await db.find('user', { pool: openPool.pool.id, key: sub })
+  return row && openUser(openPool, row)
 }
 
 /**
  * Finds a user by what a person types: the username, the sub, or an active alias (an e-mail address or a phone number
  * counts as an alias once verified; with UsernameAttributes from the start).
  */
-export async function findUser(db: Reading, place: UserPlace, name: string): Promise<User | undefined> {
-  const { pool } = place
+export async function findUser(db: Reading, openPool: OpenPool, name: string): Promise<User | undefined> {
+  const found = await locate(db, openPool, name)
+  if (found === undefined) return undefined
+  return typeof found === 'string' ? findUserBySub(db, openPool, found) : openUser(openPool, found)
+}
+
+/** Finds the sub of a user by what a person types, without opening the user's row. Throws UserNotFoundException. */
+export async function getSub(db: Reading, openPool: OpenPool, name: string): Promise<string> {
+  const found = await locate(db, openPool, name)
+  if (found === undefined) throw noUser()
+  return typeof found === 'string' ? found : found.key
+}
+
+/** The row of the user whom a name means, or, found by an alias, the sub. */
+async function locate(db: Reading, openPool: OpenPool, name: string): Promise<Row<'user'> | string | undefined> {
+  const { pool } = openPool
   const [row] = await db.list('user', {
     pool: pool.id,
-    where: { username: indexOf(place, 'username', name) },
+    where: { username: indexOf(openPool, 'username', name) },
     limit: 1,
   })
-  if (row) return openUser(place, row)
+  if (row) return row
   if (UUID.test(name)) {
-    const bySub = await findUserBySub(db, place, name)
+    const bySub = await db.find('user', { pool: pool.id, key: name })
     if (bySub) return bySub
   }
   for (const type of aliasTypesOf(pool)) {
-    if (!looksLike(type, name)) continue
-    const alias = await db.find('alias', { pool: pool.id, key: aliasKey(place, type, name) })
-    if (alias) return findUserBySub(db, place, alias.fields.sub as string)
+    const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
+    if (sub !== undefined) return sub
   }
   return undefined
 }
 
 /** Throws UserNotFoundException. */
-export async function getUser(db: Reading, place: UserPlace, name: string): Promise<User> {
-  const user = await findUser(db, place, name)
-  if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
+export async function getUser(db: Reading, openPool: OpenPool, name: string): Promise<User> {
+  const user = await findUser(db, openPool, name)
+  if (!user) throw noUser()
   return user
 }
 
 /** Reads a user who is to be written. Throws UserNotFoundException. */
-export async function lockUser(tx: Transaction, place: UserPlace, sub: string): Promise<User> {
-  const row = await tx.lock('user', { pool: place.pool.id, key: sub })
-  if (!row) throw new CognitoError('UserNotFoundException', 'User does not exist.')
-  return openUser(place, row)
+export async function lockUser(tx: Transaction, openPool: OpenPool, sub: string): Promise<User> {
+  const row = await tx.lock('user', { pool: openPool.pool.id, key: sub })
+  if (!row) throw noUser()
+  return openUser(openPool, row)
 }
 
 /**
  * Writes a new user and takes the username: no other user's username, preferred username (where people sign in with it) or
  * sub, for a name must find one user only. Throws UsernameExistsException.
  */
-export async function insertUser(tx: Transaction, place: UserPlace, user: UserDocument): Promise<void> {
+export async function insertUser(tx: Transaction, openPool: OpenPool, user: UserDocument): Promise<void> {
   const { username, sub } = user
   const exists = new CognitoError('UsernameExistsException', 'User already exists')
-  if (aliasTypesOf(place.pool).includes('preferred_username')) {
-    const preferred = await tx.lock('alias', {
-      pool: place.pool.id,
-      key: aliasKey(place, 'preferred_username', username),
-    })
-    if (preferred) throw exists
+  if (aliasTypesOf(openPool.pool).includes('preferred_username')) {
+    const preferred = await lockAlias(tx, openPool, { type: 'preferred_username', value: username })
+    if (preferred !== undefined) throw exists
   }
   if (
     UUID.test(username) &&
     username !== sub &&
-    (await tx.find('user', { pool: place.pool.id, key: username.toLowerCase() }))
+    (await tx.find('user', { pool: openPool.pool.id, key: username.toLowerCase() }))
   ) {
     throw exists
   }
   try {
-    await insertAlias(tx, place, { type: 'username', value: username, sub })
+    await insertAlias(tx, openPool, { type: 'username', value: username }, sub)
   } catch (error) {
     throw error instanceof RowExistsError ? exists : error
   }
-  await tx.insert('user', draftOf(place, user))
+  await tx.insert('user', draftOf(openPool, user))
 }
 
-export async function putUser(tx: Transaction, place: UserPlace, user: UserDocument): Promise<void> {
-  await tx.put('user', draftOf(place, user))
+export async function putUser(tx: Transaction, openPool: OpenPool, user: UserDocument): Promise<void> {
+  await tx.put('user', draftOf(openPool, user))
 }
 
 /** Removes a user with everything that hangs on the user. */
-export async function removeUser(tx: Transaction, { pool }: UserPlace, sub: string): Promise<void> {
+export async function removeUser(tx: Transaction, { pool }: OpenPool, sub: string): Promise<void> {
   for (const kind of ['alias', 'credential', 'code', 'member'] as const) {
     for (;;) {
       const rows = await tx.list(kind, { pool: pool.id, where: { sub }, limit: 500 })
@@ -143,93 +130,28 @@ export async function removeUser(tx: Transaction, { pool }: UserPlace, sub: stri
   await tx.remove('user', { pool: pool.id, key: sub })
 }
 
-/** Which attributes name a user in this pool, beside the username. */
-export function aliasTypesOf(pool: Pool): readonly Exclude<AliasType, 'username'>[] {
-  return (pool.document.UsernameAttributes ?? pool.document.AliasAttributes ?? []) as Exclude<AliasType, 'username'>[]
-}
-
-/**
- * Gives an alias to a user. When another user has it: throws RowExistsError, or moves it (`force`); moving it marks the
- * attribute of the one who lost it as unverified. A preferred username that is another user's username is never given.
- */
-export async function claimAlias(
-  tx: Transaction,
-  place: UserPlace,
-  {
-    type,
-    value,
-    sub,
-    force = false,
-  }: { type: Exclude<AliasType, 'username'>; value: string; sub: string; force?: boolean },
-): Promise<void> {
-  const address = { pool: place.pool.id, key: aliasKey(place, type, value) }
-  const present = await tx.lock('alias', address)
-  if (present?.fields.sub === sub) return
-  if (type === 'preferred_username') {
-    const username = await tx.lock('alias', { pool: place.pool.id, key: aliasKey(place, 'username', value) })
-    if (username && username.fields.sub !== sub) throw new RowExistsError('alias')
-  }
-  if (!present) return insertAlias(tx, place, { type, value, sub })
-  if (!force) throw new RowExistsError('alias')
-  const loser = await lockUser(tx, place, present.fields.sub as string)
-  if (type !== 'preferred_username') loser.attributes[`${type}_verified`] = 'false'
-  await putUser(tx, place, loser)
-  await tx.put('alias', { ...address, body: '{}', fields: { sub } })
-}
-
-/** Takes an alias from a user, if it is that user's. */
-export async function releaseAlias(
-  tx: Transaction,
-  place: UserPlace,
-  { type, value, sub }: { type: Exclude<AliasType, 'username'>; value: string; sub: string },
-): Promise<void> {
-  const address = { pool: place.pool.id, key: aliasKey(place, type, value) }
-  const present = await tx.lock('alias', address)
-  if (present?.fields.sub === sub) await tx.remove('alias', address)
-}
-
-/** Seals a document for a row of this pool; it opens only in the row that it was sealed for. */
-export function sealDocument({ pool, cipher }: UserPlace, kind: Kind, key: string, document: unknown): string {
-  return cipher.seal('row', Buffer.from(JSON.stringify(document)), `${pool.id}\n${kind}\n${key}`).toString('base64')
-}
-
-/** Opens what sealDocument sealed. Throws SealBrokenError. */
-export function openDocument<T>({ pool, cipher }: UserPlace, kind: Kind, { key, body }: Pick<Row, 'key' | 'body'>): T {
-  return JSON.parse(
-    cipher.open('row', Buffer.from(body, 'base64'), `${pool.id}\n${kind}\n${key}`).toString('utf8'),
-  ) as T
-}
-
 /** Opens a `user` row. */
-export function openUser(place: UserPlace, row: Pick<Row<'user'>, 'key' | 'body'>): User {
-  return { ...openDocument<UserDocument>(place, 'user', row), pool: place.pool.id }
+export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'body'>): User {
+  return { ...openDocument(openPool, 'user', row), pool: openPool.pool.id }
 }
+
+export const noUser = (): CognitoError => new CognitoError('UserNotFoundException', 'User does not exist.')
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 const looksLike = (type: AliasType, name: string): boolean =>
   type === 'email' ? name.includes('@') : type === 'phone_number' ? /^\+\d+$/.test(name) : true
 
-const aliasKey = (place: UserPlace, type: AliasType, value: string): string => `${type}:${indexOf(place, type, value)}`
-
-function insertAlias(
-  tx: Transaction,
-  place: UserPlace,
-  { type, value, sub }: { type: AliasType; value: string; sub: string },
-): Promise<void> {
-  return tx.insert('alias', { pool: place.pool.id, key: aliasKey(place, type, value), body: '{}', fields: { sub } })
-}
-
-function draftOf(place: UserPlace, user: UserDocument | User) {
+function draftOf(openPool: OpenPool, user: UserDocument | User) {
   const { pool: _, ...document } = user as User
   const fields: Record<string, string | null> = {
-    username: indexOf(place, 'username', user.username),
-    user_status: place.cipher.index('user_status', user.status),
-    enabled: place.cipher.index('enabled', String(user.enabled)),
+    username: indexOf(openPool, 'username', user.username),
+    user_status: openPool.cipher.index('user_status', user.status),
+    enabled: openPool.cipher.index('enabled', String(user.enabled)),
   }
   for (const name of INDEXED) {
     const value = user.attributes[name]
-    fields[name] = value === undefined ? null : indexOf(place, name, value)
+    fields[name] = value === undefined ? null : indexOf(openPool, name, value)
   }
-  return { pool: place.pool.id, key: user.sub, body: sealDocument(place, 'user', user.sub, document), fields }
+  return { pool: openPool.pool.id, key: user.sub, body: sealDocument(openPool, 'user', user.sub, document), fields }
 }

@@ -1,15 +1,18 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { BODY_BYTES, type IncomingCall, type OutgoingAnswer } from '../aws/calls.ts'
-import type { Routes } from './routes.ts'
+import { BODY_BYTES, type CallHandler, type IncomingCall, type OutgoingAnswer } from './call.ts'
+import type { createRouter } from './router.ts'
 
 /**
- * Node's way in. Calls of the API, which are nearly all that a region is asked, go to their answer directly: making them
- * Request and Response objects cost more than most calls do (docs/decisions/speed.md). The rest goes through the routes, and so
- * does a call whose body may be too large, for it must be drained with care.
+ * The listener of Node's server. Calls of the API, nearly all of a region's requests, go to their handler directly: wrapping
+ * them in Request and Response objects costs more than most calls do (docs/decisions/speed.md). All other requests go through
+ * the router, and so does a call whose body may be too large, for it must be drained with care.
  */
-export function createListener(routes: Routes): RequestListener {
-  const others = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
+export function createListener(
+  router: Pick<ReturnType<typeof createRouter>, 'fetch'>,
+  calls: Pick<CallHandler, 'answer'>,
+): RequestListener {
+  const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
     const { method, url, headers } = incoming
     if (method !== 'POST' || url !== '/' || !(Number(headers['content-length']) <= BODY_BYTES)) {
@@ -17,7 +20,7 @@ export function createListener(routes: Routes): RequestListener {
     }
     readBody(incoming, (body) => {
       const address = incoming.socket.remoteAddress ?? ''
-      void answer(outgoing, routes.answer({ headers: headersOf(incoming), body, query: '', address }))
+      void answer(outgoing, calls.answer({ headers: headersOf(incoming), body, query: '', address }))
     })
   }
 }

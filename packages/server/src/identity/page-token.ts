@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
-import type { UserPlace } from '../directory/user.ts'
-import { CognitoError } from '../errors.ts'
+import type { OpenPool } from '../directory/open-pool.ts'
+import { invalidParameter } from '../errors.ts'
 import { SealBrokenError } from '../keys/pool-keys.ts'
 
 /** As documented for ListUsers; the other lists follow it. */
@@ -15,28 +15,28 @@ export const pageSize = (limit: number | undefined): number => limit || PAGE_SIZ
 /** A token for the next page of a list, sealed: it is good for this pool, this list with these parameters, and for an hour. */
 export function sealPageToken(
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { list, after }: { list: readonly string[]; after: string },
 ): string {
   const plain = JSON.stringify({ after, expires: clock.now() + LIFETIME_MILLISECONDS })
-  return place.cipher.seal('page', Buffer.from(plain), bindingOf(place, list)).toString('base64url')
+  return openPool.cipher.seal('page', Buffer.from(plain), bindingOf(openPool, list)).toString('base64url')
 }
 
 /** After which key the page begins; undefined for the first page. Throws InvalidParameterException. */
 export function openPageToken(
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { list, token }: { list: readonly string[]; token: string | undefined },
 ): string | undefined {
   if (token === undefined) return undefined
   try {
-    const plain = place.cipher.open('page', Buffer.from(token, 'base64url'), bindingOf(place, list))
+    const plain = openPool.cipher.open('page', Buffer.from(token, 'base64url'), bindingOf(openPool, list))
     const { after, expires } = JSON.parse(plain.toString()) as { after: string; expires: number }
     if (expires > clock.now()) return after
   } catch (error) {
     if (!(error instanceof SealBrokenError)) throw error
   }
-  throw new CognitoError('InvalidParameterException', 'Invalid pagination token given.')
+  throw invalidParameter('Invalid pagination token given.')
 }
 
-const bindingOf = ({ pool }: UserPlace, list: readonly string[]): string => JSON.stringify([pool.id, ...list])
+const bindingOf = ({ pool }: OpenPool, list: readonly string[]): string => JSON.stringify([pool.id, ...list])

@@ -1,3 +1,4 @@
+import { AwsError } from '../errors.ts'
 import type { KeyRefusal, KeyRefusedError } from '../keys/local/key-record.ts'
 
 /**
@@ -21,25 +22,19 @@ const STATUS = {
   MalformedPolicyDocumentException: 400,
   NotFoundException: 400,
   NotImplementedException: 501,
-  SerializationException: 400,
   TagException: 400,
-  UnknownOperationException: 400,
   UnsupportedOperationException: 400,
   ValidationException: 400,
 } as const
 
 export type KmsErrorCode = keyof typeof STATUS
 
-/** A refusal in the API's own terms. */
-export class KmsError extends Error {
-  readonly code: KmsErrorCode
-  readonly status: number
+/** A refusal in the terms of the KMS API. */
+export class KmsError extends AwsError {
+  declare readonly code: KmsErrorCode
 
-  constructor(code: KmsErrorCode, message: string, options: { cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = code
-    this.code = code
-    this.status = STATUS[code]
+  constructor(code: KmsErrorCode, message: string, { cause }: { cause?: unknown } = {}) {
+    super(code, { message, status: STATUS[code], cause })
   }
 }
 

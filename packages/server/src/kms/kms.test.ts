@@ -26,13 +26,13 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
+import { type Answer, type ServiceRequest, serve } from '../aws/serve.ts'
 import { checkSignature } from '../aws/sigv4.ts'
 import { systemClock } from '../clock.ts'
 import { KeyExchangeError } from '../keys/local/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from '../keys/local/ring.ts'
-import { dispatchKms, type KmsRequest } from './dispatch.ts'
+import { createKmsFace } from './face.ts'
 import { notImplemented, operations } from './operations.ts'
-import type { KmsContext } from './types.ts'
 
 const engines = ['sqlite', ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : [])] as const
 const credentials = { accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'a-secret-for-tests-alone-0123456789' }
@@ -44,7 +44,7 @@ const EAST = 'us-east-1'
 interface RunningFace {
   client: KMSClient
   ring: LocalKeyRing
-  kms: KmsContext
+  serve(request: Omit<ServiceRequest, 'call'>): Promise<Answer>
   stop(): Promise<void>
 }
 
@@ -78,7 +78,9 @@ for (const engine of engines) {
       })
       await ring.ensureServiceKey()
       const events = { requested: () => {}, failed: ({ error }: { error: unknown }) => void failures.push(error) }
-      const kms: KmsContext = { keyRing: ring, clock, events, region, accountId }
+      const service = createKmsFace({ keyRing: ring, clock, region, accountId })
+      const answer: RunningFace['serve'] = (request) =>
+        serve({ clock, events }, service, { ...request, call: { requestId: 'request', address: '', userAgent: '' } })
       const known = new Map([[credentials.accessKeyId, credentials.secretAccessKey]])
       const server = createServer(async (request, response) => {
         const chunks: Buffer[] = []
@@ -86,13 +88,12 @@ for (const engine of engines) {
         const body = Buffer.concat(chunks)
         const headers = new Headers(request.headers as Record<string, string>)
         const signed = { method: 'POST', path: '/', query: '', headers, body }
-        const { status, body: text } = await dispatchKms(kms, {
+        const { status, body: text } = await answer({
           operation: (headers.get('x-amz-target') ?? '').replace('TrentService.', ''),
           body,
           checkSignature: () => {
             checkSignature({ credentials: known, clock: systemClock, region, services: ['kms'] }, signed)
           },
-          requestId: 'request',
         })
         response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(text)
       })
@@ -104,7 +105,7 @@ for (const engine of engines) {
       return {
         client,
         ring,
-        kms,
+        serve: answer,
         stop: async () => {
           client.destroy()
           server.close()
@@ -554,12 +555,11 @@ for (const engine of engines) {
     })
 
     test('bad calls are refused in the form of the protocol', async () => {
-      const call = async (operation: string, body: string | Buffer, changes: Partial<KmsRequest> = {}) => {
-        const { status, body: text } = await dispatchKms(face(WEST).kms, {
+      const call = async (operation: string, body: string | Buffer, changes: Partial<ServiceRequest> = {}) => {
+        const { status, body: text } = await face(WEST).serve({
           operation,
           body: Buffer.from(body),
           checkSignature: () => {},
-          requestId: 'request',
           ...changes,
         })
         return [status, JSON.parse(text).__type]
@@ -579,11 +579,10 @@ for (const engine of engines) {
           `{"KeyId":"${'x'.repeat(3000)}"}`,
           '{"Limit":"x"}',
         ]) {
-          const { status } = await dispatchKms(face(WEST).kms, {
+          const { status } = await face(WEST).serve({
             operation,
             body: Buffer.from(body),
             checkSignature: () => {},
-            requestId: '',
           })
           assert.ok(status < 500, `${operation} ${body}`)
         }

@@ -1,13 +1,11 @@
 import type { InputOf, OutputOf } from '../aws/shapes.ts'
 import type { Clock } from '../clock.ts'
-import type { Events } from '../events/events.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
 import type { OperationName } from './shapes.generated.ts'
 
 export interface KmsContext {
   keyRing: LocalKeyRing
-  clock: Pick<Clock, 'now' | 'monotonic' | 'randomBytes'>
-  events: Pick<Events, 'requested' | 'failed'>
+  clock: Pick<Clock, 'now' | 'randomBytes'>
   region: string
   accountId: string
 }

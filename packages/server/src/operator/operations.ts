@@ -1,7 +1,5 @@
-import { encode } from '../aws/encode.ts'
-import { type Answer, inProtocol, parse, refusal } from '../cognito/dispatch.ts'
 import type { Context } from '../context.ts'
-import { CognitoError } from '../errors.ts'
+import { invalidParameter } from '../errors.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
@@ -9,14 +7,14 @@ import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.
  * Operations of our own, for operators: the same protocol, signed like those of an administrator, under the target prefix
  * `TwinpoolService.`.
  */
-export interface TwinpoolFace {
-  context: Pick<Context, 'store' | 'pools' | 'clock' | 'events' | 'region'>
+export interface OperatorContext {
+  context: Pick<Context, 'store' | 'pools' | 'clock'>
   replication: Pick<StatusBoard, 'status' | 'poolStatus'>
 }
 
-type Operation = (face: TwinpoolFace, input: Record<string, unknown>) => Promise<object>
+export type OperatorHandler = (operator: OperatorContext, input: Record<string, unknown>) => Promise<object>
 
-const operations: Readonly<Record<string, Operation>> = {
+export const operations: Readonly<Record<string, OperatorHandler>> = {
   /** {UserPoolId?} -> {Region, Peers[], Copies[], UserPool?}. Seconds may be fractions; LagSeconds is absent where nothing is known. */
   GetReplicationStatus: async ({ context, replication }, input) => {
     const { region, peers, copies } = await replication.status()
@@ -70,40 +68,7 @@ const copyOut = (copy: CopyStatus) => ({
 
 function poolId({ UserPoolId: id }: Record<string, unknown>): string {
   if (typeof id !== 'string' || !/^[\w-]+_[0-9a-zA-Z]+$/.test(id) || id.length > 55) {
-    throw new CognitoError('InvalidParameterException', 'UserPoolId is not the id of a user pool.')
+    throw invalidParameter('UserPoolId is not the id of a user pool.')
   }
   return id
-}
-
-/** Answers one call. Never throws. */
-export async function dispatchTwinpool(
-  face: TwinpoolFace,
-  {
-    operation,
-    body,
-    checkSignature,
-    requestId,
-  }: { operation: string; body: Buffer; checkSignature(): void; requestId: string },
-): Promise<Answer> {
-  const { clock, events } = face.context
-  const started = clock.monotonic()
-  const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
-  let outcome = 'ok'
-  try {
-    if (!run) throw new CognitoError('UnknownOperationException', 'Twinpool has no such operation.')
-    checkSignature()
-    const input = parse(body)
-    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-      throw new CognitoError('SerializationException', 'The input is not a structure.')
-    }
-    return { status: 200, body: encode(await run(face, input as Record<string, unknown>)) }
-  } catch (thrown) {
-    const error = inProtocol(thrown)
-    outcome = error.code
-    if (error.status >= 500) events.failed({ operation: `twinpool:${operation}`, error: thrown, requestId })
-    return refusal(error)
-  } finally {
-    const milliseconds = clock.monotonic() - started
-    events.requested({ operation: run ? `twinpool:${operation}` : 'unknown', outcome, milliseconds })
-  }
 }

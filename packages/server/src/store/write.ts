@@ -52,6 +52,8 @@ export class NotPrimaryError extends Error {
 /** Reads and writes inside one transaction. */
 export interface Transaction {
   readonly connection: Connection
+  /** When the transaction began (ms since the epoch): the time of everything that it writes. */
+  readonly now: number
   find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
@@ -143,6 +145,7 @@ export async function openTransaction(
 
   return {
     connection,
+    now,
     find: (kind, address) => findRow(connection, kind, address),
     list: (kind, query) => listRows(connection, kind, query),
     count: (kind, query) => countRows(connection, kind, query),

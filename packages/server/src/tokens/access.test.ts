@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { readAccessToken } from './access.ts'
-import { signJwt } from './jwt.ts'
+import { createVerifiedTokens, readAccessToken } from './access.ts'
+import { createJwtSigner } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const endpoint = 'http://127.0.0.1:9401'
@@ -17,13 +17,22 @@ function openRegion() {
     verifying: async (id: string, kid: string) =>
       id === pool && kid === 'a' ? { use: 'access', key: state.publicKey as KeyObject } : undefined,
   } as SigningKeys
-  const context = { endpoint, endpoints: {}, issuerBase: endpoint, clock: { now: () => state.now }, signingKeys }
+  const context = {
+    endpoint,
+    endpoints: {},
+    issuerBase: endpoint,
+    clock: { now: () => state.now },
+    signingKeys,
+    verifiedTokens: createVerifiedTokens(),
+  }
   const claims = { iss: `${endpoint}/${pool}`, sub: 'ada', token_use: 'access', scope: 'aws.cognito.signin.user.admin' }
   return {
     state,
     read: (token: string) => readAccessToken(context, token),
-    issue: (more: object = {}) =>
-      signJwt({ signer: { kid: 'a', key: state.privateKey }, claims: { ...claims, exp: 60, ...more } }),
+    issue: async (more: object = {}) => {
+      const unsigned = { signer: { kid: 'a', key: state.privateKey }, claims: { ...claims, exp: 60, ...more } }
+      return (await createJwtSigner().signPair(unsigned, unsigned))[0]
+    },
   }
 }
 

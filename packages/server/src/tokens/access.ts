@@ -1,15 +1,16 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import { CognitoError } from '../errors.ts'
+import { notAuthorized } from '../errors.ts'
 import { Memory } from '../memory.ts'
 import { type AccessTokenClaims, SELF_SERVICE_SCOPE } from './claims.ts'
-import { type IssuerPlace, isIssuerOf, poolOfIssuer } from './issuer.ts'
+import { type IssuerAddresses, isIssuerOf, poolOfIssuer } from './issuer.ts'
 import { isSignedBy, type ParsedJwt, parseJwt } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
-export interface AccessContext extends IssuerPlace {
+export interface AccessContext extends IssuerAddresses {
   clock: Pick<Clock, 'now'>
   signingKeys: SigningKeys
+  verifiedTokens: VerifiedTokens
 }
 
 /**
@@ -23,35 +24,41 @@ export async function readAccessToken(
 ): Promise<{ claims: AccessTokenClaims; pool: string }> {
   const jwt = parseJwt(token)
   const issuer = jwt?.claims.iss
-  if (!jwt || typeof issuer !== 'string') throw refused('Invalid Access Token')
+  if (!jwt || typeof issuer !== 'string') throw notAuthorized('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
   const known = pool && (await context.signingKeys.verifying(pool, jwt.kid))
-  if (!known || !isGood(known.key, token, jwt)) throw refused('Could not verify signature for Access Token')
+  if (!known || !isVerified(context, known.key, token, jwt))
+    throw notAuthorized('Could not verify signature for Access Token')
 
   // The signature is ours: from here on the claims are what we wrote.
   const claims = jwt.claims as unknown as AccessTokenClaims
   if (known.use !== 'access' || claims.token_use !== 'access' || !isIssuerOf(context, pool, issuer)) {
-    throw refused('Invalid Access Token')
+    throw notAuthorized('Invalid Access Token')
   }
-  if (claims.exp * 1000 <= context.clock.now()) throw refused('Access Token has expired')
+  if (claims.exp * 1000 <= context.clock.now()) throw notAuthorized('Access Token has expired')
   if (!claims.scope.split(' ').includes(SELF_SERVICE_SCOPE)) {
-    throw refused('Access Token does not have required scopes')
+    throw notAuthorized('Access Token does not have required scopes')
   }
   return { claims, pool }
 }
 
 /**
- * Tokens whose signature was found good, by the key that it was found good with: the same text under the same key is good
- * again, and a token comes many times in its life. A key that is replaced is another object, so nothing outlives it here. About
- * 10 MB.
+ * Tokens whose signature was verified, and the key that it was verified with: a token is presented many times in its life. A
+ * key that is replaced is another object, so that no entry outlives its key.
  */
-const good = new Memory<KeyObject>(10_000)
+export type VerifiedTokens = Memory<KeyObject>
 
-function isGood(key: KeyObject, token: string, jwt: ParsedJwt): boolean {
-  if (good.get(token) === key) return true
+/** About 10 MB. */
+export const createVerifiedTokens = (): VerifiedTokens => new Memory(10_000)
+
+function isVerified(
+  { verifiedTokens }: Pick<AccessContext, 'verifiedTokens'>,
+  key: KeyObject,
+  token: string,
+  jwt: ParsedJwt,
+): boolean {
+  if (verifiedTokens.get(token) === key) return true
   if (!isSignedBy(key, jwt)) return false
-  good.set(token, key)
+  verifiedTokens.set(token, key)
   return true
 }
-
-const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -1,4 +1,4 @@
-import type { Standing } from './groups.ts'
+import type { Membership } from './membership.ts'
 
 /** Claims of an access token that a user got. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
 export interface AccessTokenClaims {
@@ -52,7 +52,7 @@ export interface CommonClaims {
   eventId: string
   /** Absent where the client's tokens cannot be revoked. */
   originJti: string | undefined
-  standing: Standing
+  membership: Membership
 }
 
 export function accessClaims(
@@ -85,7 +85,7 @@ export function idClaims(
     attributes,
   }: { jti: string; lifetimeSeconds: number; attributes: Readonly<Record<string, string>> },
 ): IdTokenClaims {
-  const { roles, preferredRole } = common.standing
+  const { roles, preferredRole } = common.membership
   return {
     ...attributeClaims(attributes),
     sub: common.sub,
@@ -105,8 +105,8 @@ export function idClaims(
   }
 }
 
-const groupsOf = ({ standing }: CommonClaims) =>
-  standing.groups.length > 0 && { 'cognito:groups': [...standing.groups] }
+const groupsOf = ({ membership }: CommonClaims) =>
+  membership.groups.length > 0 && { 'cognito:groups': [...membership.groups] }
 
 // In a token every attribute is a string, whatever its type in the schema, but these.
 const FORMS: ReadonlyMap<string, (value: string) => unknown> = new Map([

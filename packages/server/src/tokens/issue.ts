@@ -1,28 +1,25 @@
 import { type Clock, timedUuid } from '../clock.ts'
-import type { Store } from '../store/store.ts'
+import type { OpenClient, OpenPool } from '../directory/open-pool.ts'
 import { accessClaims, type CommonClaims, idClaims, SELF_SERVICE_SCOPE } from './claims.ts'
-import { readStanding } from './groups.ts'
-import { type IssuerPlace, issuerOf } from './issuer.ts'
-import { signJwts } from './jwt.ts'
-import { canRevoke, lifetimesOf, rotates, type TokenClient } from './lifetimes.ts'
-import { type Grant, type RefreshToken, sealRefreshToken, type TokenPlace } from './refresh-token.ts'
+import { type IssuerAddresses, issuerOf } from './issuer.ts'
+import type { JwtSigner } from './jwt.ts'
+import { canRevoke, lifetimesOf, rotates } from './lifetimes.ts'
+import type { Membership } from './membership.ts'
+import { type Grant, type RefreshToken, sealRefreshToken } from './refresh-token.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
-export interface IssueContext extends IssuerPlace {
+export interface IssueContext extends IssuerAddresses {
   clock: Clock
-  store: Pick<Store, 'find' | 'list'>
   signingKeys: SigningKeys
+  signer: JwtSigner
 }
 
-/** For whom tokens are issued, and by which rules. */
+/** For whom tokens are issued. */
 export interface IssueRequest {
-  place: TokenPlace
-  /** IssuerConfiguration.Type of the pool. */
-  issuerType: string | undefined
-  client: TokenClient
-  username: string
+  user: { username: string }
   /** The attributes that the client may read. */
   attributes: Readonly<Record<string, string>>
+  membership: Membership
   grant: Grant
 }
 
@@ -57,27 +54,28 @@ export function newGrant(
 /** Issues an access and an ID token. Nothing is written. */
 export async function issueTokens(
   context: IssueContext,
-  { place, issuerType, client, username, attributes, grant }: IssueRequest,
+  openClient: OpenClient,
+  { user, attributes, membership, grant }: IssueRequest,
 ): Promise<IssuedTokens> {
-  const { clock, store, signingKeys } = context
+  const { clock, signingKeys } = context
+  const { pool, client } = openClient
   const { accessSeconds, idSeconds } = lifetimesOf(client)
-  const [standing, accessKey, idKey] = await Promise.all([
-    readStanding(store, { pool: place.pool, sub: grant.sub }),
-    signingKeys.signing(place, 'access'),
-    signingKeys.signing(place, 'id'),
+  const [accessKey, idKey] = await Promise.all([
+    signingKeys.signing(openClient, 'access'),
+    signingKeys.signing(openClient, 'id'),
   ])
   const common: CommonClaims = {
     sub: grant.sub,
-    username,
+    username: user.username,
     client: client.id,
-    issuer: issuerOf(context, place.pool, issuerType),
+    issuer: issuerOf(context, pool.id, pool.document.IssuerConfiguration?.Type),
     authTime: grant.authTime,
     issuedAt: Math.floor(clock.now() / 1000),
     eventId: grant.eventId,
     originJti: canRevoke(client) || rotates(client) ? grant.origin : undefined,
-    standing,
+    membership,
   }
-  const [accessToken, idToken] = await signJwts(
+  const [accessToken, idToken] = await context.signer.signPair(
     {
       signer: accessKey,
       claims: accessClaims(common, { jti: clock.uuid(), lifetimeSeconds: accessSeconds, scopes: grant.scopes }),
@@ -90,10 +88,12 @@ export async function issueTokens(
 /** Issues the first refresh token of a family. */
 export function issueRefreshToken(
   { clock }: Pick<IssueContext, 'clock'>,
-  { place, client, grant }: Pick<IssueRequest, 'place' | 'client' | 'grant'>,
+  openClient: OpenClient,
+  grant: Grant,
 ): string {
+  const { client } = openClient
   const issued = clock.now()
-  return sealRefreshToken(place, {
+  return sealRefreshToken(openClient, {
     ...grant,
     issued,
     expires: issued + lifetimesOf(client).refreshSeconds * 1000,
@@ -102,6 +102,10 @@ export function issueRefreshToken(
 }
 
 /** Issues the refresh token that takes the place of another; it ends when that one would have. */
-export function issueSuccessor({ clock }: Pick<IssueContext, 'clock'>, place: TokenPlace, token: RefreshToken): string {
-  return sealRefreshToken(place, { ...token, issued: clock.now(), generation: (token.generation ?? 0) + 1 })
+export function issueSuccessor(
+  { clock }: Pick<IssueContext, 'clock'>,
+  openPool: OpenPool,
+  token: RefreshToken,
+): string {
+  return sealRefreshToken(openPool, { ...token, issued: clock.now(), generation: (token.generation ?? 0) + 1 })
 }

@@ -1,5 +1,5 @@
 /** Where tokens can say that they come from. */
-export interface IssuerPlace {
+export interface IssuerAddresses {
   endpoint: string
   endpoints: Readonly<Record<string, string>>
   issuerBase: string
@@ -13,7 +13,7 @@ export type IssuerType = 'ORIGINAL' | 'UPDATED'
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  */
 export function issuerOf(
-  { endpoint, endpoints, issuerBase }: IssuerPlace,
+  { endpoint, endpoints, issuerBase }: IssuerAddresses,
   pool: string,
   type: string | undefined,
 ): string {
@@ -22,8 +22,8 @@ export function issuerOf(
 }
 
 /** Whether tokens of this pool may say so: what was issued before the pool's issuer was switched stays good for its life. */
-export function isIssuerOf(place: IssuerPlace, pool: string, issuer: string): boolean {
-  return issuer === issuerOf(place, pool, 'ORIGINAL') || issuer === issuerOf(place, pool, 'UPDATED')
+export function isIssuerOf(addresses: IssuerAddresses, pool: string, issuer: string): boolean {
+  return issuer === issuerOf(addresses, pool, 'ORIGINAL') || issuer === issuerOf(addresses, pool, 'UPDATED')
 }
 
 /** The pool that an issuer names, if it names one. */

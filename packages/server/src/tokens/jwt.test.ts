@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { isSignedBy, parseJwt, signJwts } from './jwt.ts'
+import { createJwtSigner, isSignedBy, parseJwt } from './jwt.ts'
 
 const keys = [generateKeyPairSync('rsa', { modulusLength: 2048 }), generateKeyPairSync('rsa', { modulusLength: 2048 })]
 const signer = (at: number) => ({ kid: `key-${at}`, key: keys[at]?.privateKey as never })
+const { signPair } = createJwtSigner()
 const pair = (turn: number) =>
-  signJwts({ signer: signer(0), claims: { turn, use: 'a' } }, { signer: signer(1), claims: { turn, use: 'b' } })
+  signPair({ signer: signer(0), claims: { turn, use: 'a' } }, { signer: signer(1), claims: { turn, use: 'b' } })
 
 function check(tokens: readonly string[], turn: number): void {
   assert.equal(tokens.length, 2)

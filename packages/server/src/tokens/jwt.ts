@@ -14,49 +14,54 @@ export interface SigningKey {
   key: KeyObject
 }
 
-/** A token before it is one. */
-interface Unsigned {
+/** A token to be signed. */
+export interface Unsigned {
   signer: SigningKey
   claims: object
 }
 
 const ALGORITHM = 'RSA-SHA256'
 
-/** Signatures that the thread pool was given and has not made yet. */
-let underWay = 0
+/** So many pairs of tokens in a row, each with nothing else to be signed beside it: the region counts as idle. */
+const IDLE_PAIRS = 8
 
-/** Signs claims with RS256 (RFC 7518 §3.3), in the thread pool. The header has `kid` and `alg` and nothing else, as Cognito's. */
-export function signJwt({ signer, claims }: Unsigned): Promise<string> {
-  const text = textOf(signer, claims)
-  return new Promise((resolve, reject) => {
-    sign(ALGORITHM, Buffer.from(text), signer.key, (error, signature) => {
-      underWay -= 1
-      if (error) reject(error)
-      else resolve(withSignature(text, signature))
-    })
-    underWay += 1
-  })
+/** Signs the tokens of one region. */
+export interface JwtSigner {
+  /** Signs two tokens at the same time with RS256 (RFC 7518 §3.3). */
+  signPair(first: Unsigned, second: Unsigned): Promise<[string, string]>
 }
-
-/** Signs at once, in this thread. */
-async function signHere({ signer, claims }: Unsigned): Promise<string> {
-  const text = textOf(signer, claims)
-  return withSignature(text, sign(ALGORITHM, Buffer.from(text), signer.key))
-}
-
-/** So many pairs of tokens in a row, each with nothing else to be signed beside it, are a region at rest. */
-const AT_REST = 8
-let alone = 0
 
 /**
- * Signs two tokens at the same time: in the thread pool, or, in a region at rest, the second here and now. The main thread would do nothing else
- * meanwhile, and is there sooner than a second thread can be woken (docs/decisions/speed.md).
+ * A signer uses the thread pool; in an idle region it makes the second of two signatures in the main thread, which would do
+ * nothing else and is ready sooner than a second thread (docs/decisions/speed.md).
  */
-export function signJwts(first: Unsigned, second: Unsigned): Promise<[string, string]> {
-  alone = underWay === 0 ? alone + 1 : 0
-  return Promise.all([signJwt(first), alone < AT_REST ? signJwt(second) : signHere(second)])
+export function createJwtSigner(): JwtSigner {
+  let inThreads = 0
+  let idlePairs = 0
+  const signInThread = ({ signer, claims }: Unsigned): Promise<string> => {
+    const text = textOf(signer, claims)
+    return new Promise((resolve, reject) => {
+      sign(ALGORITHM, Buffer.from(text), signer.key, (error, signature) => {
+        inThreads -= 1
+        if (error) reject(error)
+        else resolve(withSignature(text, signature))
+      })
+      inThreads += 1
+    })
+  }
+  const signHere = async ({ signer, claims }: Unsigned): Promise<string> => {
+    const text = textOf(signer, claims)
+    return withSignature(text, sign(ALGORITHM, Buffer.from(text), signer.key))
+  }
+  return {
+    signPair: (first, second) => {
+      idlePairs = inThreads === 0 ? idlePairs + 1 : 0
+      return Promise.all([signInThread(first), idlePairs < IDLE_PAIRS ? signInThread(second) : signHere(second)])
+    },
+  }
 }
 
+/** The header has `kid` and `alg` and nothing else, as Cognito's. */
 const textOf = ({ kid }: SigningKey, claims: object): string => `${encode({ kid, alg: 'RS256' })}.${encode(claims)}`
 const withSignature = (text: string, signature: Buffer): string => `${text}.${signature.toString('base64url')}`
 

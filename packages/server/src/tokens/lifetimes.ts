@@ -1,18 +1,6 @@
-import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Client } from '../directory/client.ts'
 
-/** The settings of an app client that decide about its tokens. */
-export interface TokenClient {
-  id: string
-  document: Pick<
-    UserPoolClientType,
-    | 'AccessTokenValidity'
-    | 'IdTokenValidity'
-    | 'RefreshTokenValidity'
-    | 'TokenValidityUnits'
-    | 'EnableTokenRevocation'
-    | 'RefreshTokenRotation'
-  >
-}
+type TokenClient = Pick<Client, 'document'>
 
 const SECONDS = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 }
 

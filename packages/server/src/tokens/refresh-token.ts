@@ -1,4 +1,5 @@
-import { type PoolCipher, SealBrokenError } from '../keys/pool-keys.ts'
+import type { PoolSeal } from '../directory/open-pool.ts'
+import { SealBrokenError } from '../keys/pool-keys.ts'
 
 /** What a sign-in has proved; it stays the same through all refreshes. */
 export interface Grant {
@@ -20,11 +21,6 @@ export interface RefreshToken extends Grant {
   generation?: number
 }
 
-export interface TokenPlace {
-  pool: string
-  cipher: PoolCipher
-}
-
 /** As in Cognito's refresh tokens, which are JWEs (RFC 7516) that nobody but the service can open. */
 const HEADER = Buffer.from('{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').toString('base64url')
 const IV_AT = 1
@@ -32,8 +28,8 @@ const BODY_AT = 13
 const TAG_BYTES = 16
 
 /** Seals a refresh token under the pool's key: five parts of base64url; see docs/decisions/refresh-tokens.md. */
-export function sealRefreshToken({ pool, cipher }: TokenPlace, token: RefreshToken): string {
-  const sealed = cipher.seal('refresh', Buffer.from(JSON.stringify(token)), pool)
+export function sealRefreshToken({ pool, cipher }: PoolSeal, token: RefreshToken): string {
+  const sealed = cipher.seal('refresh', Buffer.from(JSON.stringify(token)), pool.id)
   const parts = [
     sealed.subarray(0, IV_AT),
     sealed.subarray(IV_AT, BODY_AT),
@@ -44,12 +40,12 @@ export function sealRefreshToken({ pool, cipher }: TokenPlace, token: RefreshTok
 }
 
 /** Undefined when it is no refresh token of this pool. It may have expired, or have been revoked. */
-export function openRefreshToken({ pool, cipher }: TokenPlace, text: string): RefreshToken | undefined {
+export function openRefreshToken({ pool, cipher }: PoolSeal, text: string): RefreshToken | undefined {
   const [header, ...parts] = text.split('.')
   if (header !== HEADER || parts.length !== 4) return undefined
   try {
     const sealed = Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url')))
-    return JSON.parse(cipher.open('refresh', sealed, pool).toString('utf8')) as RefreshToken
+    return JSON.parse(cipher.open('refresh', sealed, pool.id).toString('utf8')) as RefreshToken
   } catch (error) {
     if (error instanceof SealBrokenError) return undefined
     throw error

@@ -1,4 +1,5 @@
 import { timeOfUuid } from '../clock.ts'
+import { parseDocument } from '../directory/document.ts'
 import type { Revocation, SignOut } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
@@ -26,13 +27,13 @@ export function isEnded(
   { revocation, signOut }: { revocation: string | undefined; signOut: string | undefined },
 ): boolean {
   if (revocation !== undefined) return true
-  return signOut !== undefined && timeOfUuid(origin) <= (JSON.parse(signOut) as SignOut).before
+  return signOut !== undefined && timeOfUuid(origin) <= parseDocument('sign-out', { body: signOut }).before
 }
 
 /** The moment of the newest sign-out that this region has heard of (ms since the epoch); 0 when there was none. */
 export async function lastSignOut(store: Pick<Store, 'find'>, pool: string, sub: string): Promise<number> {
   const row = await store.find('sign-out', { pool, key: sub })
-  return row ? (JSON.parse(row.body) as SignOut).before : 0
+  return row ? parseDocument('sign-out', row).before : 0
 }
 
 /** Ends the tokens of one family. `expires`: when its refresh token ends by itself, in ms since the epoch. */

@@ -1,3 +1,4 @@
+import { parseDocument } from '../directory/document.ts'
 import type { Rotation } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
@@ -18,7 +19,7 @@ export async function useGeneration(
   { now, graceSeconds }: { now: number; graceSeconds: number },
 ): Promise<'good' | 'reused'> {
   const row = await tx.lock('rotation', { pool, key: origin })
-  const newest = row && (JSON.parse(row.body) as Rotation)
+  const newest = row && parseDocument('rotation', row)
   // A region that has not heard of the generations in between takes the newer one for what it is.
   if (!newest || generation > newest.generation) {
     const fact: Rotation = { generation, at: now, expires: expires + LONGEST_ACCESS_SECONDS * 1000 }
@@ -39,5 +40,5 @@ export async function isRotatedOut(
 ): Promise<boolean> {
   if (generation === undefined) return false
   const row = await store.find('rotation', { pool, key: origin })
-  return row !== undefined && generation <= (JSON.parse(row.body) as Rotation).generation
+  return row !== undefined && generation <= parseDocument('rotation', row).generation
 }

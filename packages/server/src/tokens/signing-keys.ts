@@ -1,15 +1,20 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '../clock.ts'
-import type { PoolCipher } from '../keys/pool-keys.ts'
+import type { PoolSeal } from '../directory/open-pool.ts'
+import {
+  findSigningKeys,
+  insertSigningKey,
+  openPrivateKey,
+  SIGNING_USES,
+  type SigningKeyDocument,
+  type SigningUse,
+  sealPrivateKey,
+} from '../directory/signing-key.ts'
 import { createCache } from '../store/cache.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import type { SigningKey } from './jwt.ts'
-
-/** A pool has two keys: one signs ID tokens, the other access tokens. These are also the keys of their rows. */
-export const SIGNING_USES = ['id', 'access'] as const
-export type SigningUse = (typeof SIGNING_USES)[number]
 
 export interface SigningKeyPair {
   kid: string
@@ -27,14 +32,6 @@ export interface PublishedKey {
   use: 'sig'
 }
 
-/** Body of a `signing-key` row: the public part is open, the private one (PKCS #8) sealed. */
-interface SigningKeyDocument {
-  kid: string
-  n: string
-  e: string
-  sealed: string
-}
-
 interface PoolSigningKeys {
   published: PublishedKey[]
   verifying: ReadonlyMap<string, { use: SigningUse; key: KeyObject }>
@@ -48,7 +45,7 @@ export interface SigningKeys {
   /** The key that checks what the key named `kid` signed, and what that one signs. */
   verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
   /** The key to sign with. Throws SealBrokenError when it is not the pool's. */
-  signing(place: { pool: string; cipher: PoolCipher }, use: SigningUse): Promise<SigningKey>
+  signing(openPool: PoolSeal, use: SigningUse): Promise<SigningKey>
 }
 
 const MODULUS_BITS = 2048
@@ -72,15 +69,14 @@ export async function generateSigningKeys(
 /** Writes the keys of a new pool, in the transaction that makes the pool. */
 export async function writeSigningKeys(
   tx: Transaction,
-  { pool, cipher }: { pool: string; cipher: PoolCipher },
+  openPool: PoolSeal,
   pairs: Record<SigningUse, SigningKeyPair>,
 ): Promise<void> {
   for (const use of SIGNING_USES) {
     const { kid, publicKey, privateKey } = pairs[use]
     const { n, e } = publicKey.export({ format: 'jwk' })
-    const sealed = cipher.seal('row', privateKey.export({ format: 'der', type: 'pkcs8' }), bindingOf(pool, use))
-    const document = { kid, n, e, sealed: sealed.toString('base64') } as SigningKeyDocument
-    await tx.insert('signing-key', { pool, key: use, body: JSON.stringify(document) })
+    const sealed = sealPrivateKey(openPool, use, privateKey.export({ format: 'der', type: 'pkcs8' }))
+    await insertSigningKey(tx, openPool, use, { kid, n: n as string, e: e as string, sealed })
   }
 }
 
@@ -88,21 +84,20 @@ export function createSigningKeys({ store }: { store: Store }): SigningKeys {
   const cache = createCache<PoolSigningKeys | undefined>(
     { store },
     async (pool) => {
-      const rows = await store.list('signing-key', { pool, limit: SIGNING_USES.length })
-      if (rows.length < SIGNING_USES.length) return undefined
-      const documents = rows.map(({ key, body }) => [key, JSON.parse(body) as SigningKeyDocument])
-      return decode(Object.fromEntries(documents) as Record<SigningUse, SigningKeyDocument>)
+      const documents = await findSigningKeys(store, pool)
+      return documents && decode(documents)
     },
     ({ kind, pool }) => (kind === 'signing-key' ? pool : undefined),
   )
   return {
     published: async (pool) => (await cache.get(pool))?.published,
     verifying: async (pool, kid) => (await cache.get(pool))?.verifying.get(kid),
-    signing: async ({ pool, cipher }, use) => {
-      const known = (await cache.get(pool))?.signing[use]
-      if (!known) throw new Error(`the pool ${pool} has no signing keys`)
+    signing: async (openPool, use) => {
+      const { id } = openPool.pool
+      const known = (await cache.get(id))?.signing[use]
+      if (!known) throw new Error(`the pool ${id} has no signing keys`)
       known.opened ??= createPrivateKey({
-        key: cipher.open('row', Buffer.from(known.sealed, 'base64'), bindingOf(pool, use)),
+        key: openPrivateKey(openPool, use, known.sealed),
         format: 'der',
         type: 'pkcs8',
       })
@@ -133,5 +128,3 @@ function decode(documents: Record<SigningUse, SigningKeyDocument>): PoolSigningK
     signing: { id: documents.id, access: documents.access },
   }
 }
-
-const bindingOf = (pool: string, use: SigningUse): string => `${pool}\nsigning-key\n${use}`

@@ -1,6 +1,6 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Pool } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { type CognitoError, invalidParameter } from '../../errors.ts'
 import { isFoundOut } from '../users/attributes.ts'
 
 /** Never written by a client: the identifier, what verification finds out, and what is for administrators. */
@@ -17,7 +17,7 @@ export function checkAttributeRights(
   { pool, operation }: { pool: Pick<Pool, 'document'>; operation: 'creating' | 'updating' },
 ): void {
   const refused = (kind: string): CognitoError =>
-    new CognitoError('InvalidParameterException', `Invalid ${kind} attributes specified while ${operation} a client`)
+    invalidParameter(`Invalid ${kind} attributes specified while ${operation} a client`)
   const schema = new Map((pool.document.SchemaAttributes ?? []).map((attribute) => [attribute.Name ?? '', attribute]))
   if (ReadAttributes?.some((name) => !schema.has(name))) throw refused('read')
   if (!WriteAttributes) return

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import type { Client } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
+import type { Client } from '../../directory/client.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { checkSecretHash } from './secret-hash.ts'
 
 /** A cipher that hides nothing: what is sealed is the text itself, and it opens for its own client only. */
@@ -11,7 +11,7 @@ const cipher = {
     assert.deepEqual([purpose, binding], ['row', 'client/client123'])
     return sealed
   },
-} as unknown as UserPlace['cipher']
+} as unknown as OpenPool['cipher']
 
 const clientWith = (...secrets: string[]): Client =>
   ({

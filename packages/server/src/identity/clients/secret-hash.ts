@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Client } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { type Client, openClientSecrets } from '../../directory/client.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { notAuthorized } from '../../errors.ts'
 
 /**
  * Checks the proof that a caller knows the client's secret: `Base64(HMAC-SHA256(secret, username || client id))`, over the
@@ -10,7 +10,7 @@ import { CognitoError } from '../../errors.ts'
  * https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
  */
 export function checkSecretHash(
-  { cipher }: Pick<UserPlace, 'cipher'>,
+  openPool: Pick<OpenPool, 'cipher'>,
   client: Client,
   username: string,
   hash: string | undefined,
@@ -18,13 +18,12 @@ export function checkSecretHash(
   const { secrets } = client.document
   if (hash === undefined) {
     if (secrets.length === 0) return
-    throw refused(`Client ${client.id} is configured with secret but SECRET_HASH was not received`)
+    throw notAuthorized(`Client ${client.id} is configured with secret but SECRET_HASH was not received`)
   }
-  if (secrets.length === 0) throw refused(`Unable to verify secret hash for client ${client.id}`)
+  if (secrets.length === 0) throw notAuthorized(`Unable to verify secret hash for client ${client.id}`)
   const given = Buffer.from(hash)
   // Every secret is tried, whichever fits: how long it takes tells nothing.
-  const fits = secrets.map(({ sealed }) => {
-    const secret = cipher.open('row', Buffer.from(sealed, 'base64'), `client/${client.id}`)
+  const fits = openClientSecrets(openPool, client).map((secret) => {
     const expected = Buffer.from(
       createHmac('sha256', secret)
         .update(username + client.id)
@@ -32,7 +31,5 @@ export function checkSecretHash(
     )
     return expected.length === given.length && timingSafeEqual(expected, given)
   })
-  if (!fits.includes(true)) throw refused(`SecretHash does not match for the client: ${client.id}`)
+  if (!fits.includes(true)) throw notAuthorized(`SecretHash does not match for the client: ${client.id}`)
 }
-
-const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -3,8 +3,9 @@ import type {
   TimeUnitsType,
   UpdateUserPoolClientCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
-import type { ClientDocument, Pool } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import type { ClientDocument } from '../../directory/client.ts'
+import type { Pool } from '../../directory/pool.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import { checkTier, distinct } from '../pools/settings.ts'
 import { checkAttributeRights } from './attribute-rights.ts'
 import { isRedirectUrl } from './redirect-url.ts'
@@ -17,7 +18,7 @@ type ClientInput = Omit<
   'UserPoolId' | 'ClientId' | 'ClientName' | 'GenerateSecret' | 'ClientSecret'
 >
 
-export interface ClientPlace {
+export interface ClientSettingsContext {
   pool: Pool
   hasSecret: boolean
   /** Names of the identity providers that the pool has, `COGNITO` left out. */
@@ -34,15 +35,18 @@ export interface ClientPlace {
  * FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
  */
-export function readClientSettings(input: ClientInput & { ClientName: string }, place: ClientPlace): ClientSettings {
-  checkAuthFlows(input, place)
-  checkProviders(input, place)
+export function readClientSettings(
+  input: ClientInput & { ClientName: string },
+  context: ClientSettingsContext,
+): ClientSettings {
+  checkAuthFlows(input, context)
+  checkProviders(input, context)
   checkRedirects(input)
-  checkOAuth(input, place)
-  checkAttributeRights(input, place)
+  checkOAuth(input, context)
+  checkAttributeRights(input, context)
   checkAnalytics(input)
-  if (input.EnablePropagateAdditionalUserContextData && !place.hasSecret) {
-    throw invalid('EnablePropagateAdditionalUserContextData can be set only for a client with a secret.')
+  if (input.EnablePropagateAdditionalUserContextData && !context.hasSecret) {
+    throw invalidParameter('EnablePropagateAdditionalUserContextData can be set only for a client with a secret.')
   }
   return {
     ClientName: input.ClientName,
@@ -68,18 +72,21 @@ export function readClientSettings(input: ClientInput & { ClientName: string }, 
 
 const LEGACY_FLOWS: readonly string[] = ['ADMIN_NO_SRP_AUTH', 'CUSTOM_AUTH_FLOW_ONLY', 'USER_PASSWORD_AUTH']
 
-function checkAuthFlows({ ExplicitAuthFlows: flows, RefreshTokenRotation }: ClientInput, { pool }: ClientPlace): void {
+function checkAuthFlows(
+  { ExplicitAuthFlows: flows, RefreshTokenRotation }: ClientInput,
+  { pool }: ClientSettingsContext,
+): void {
   distinct('ExplicitAuthFlows', flows)
   const names: readonly string[] = flows ?? []
   const legacy = names.filter((flow) => LEGACY_FLOWS.includes(flow))
   if (legacy.length > 0 && legacy.length < names.length) {
-    throw invalid('ExplicitAuthFlows cannot mix legacy values with values that begin with ALLOW_.')
+    throw invalidParameter('ExplicitAuthFlows cannot mix legacy values with values that begin with ALLOW_.')
   }
   if (names.includes('ALLOW_CLIENT_TOKEN_AUTH') && names.length > 1) {
-    throw invalid('ALLOW_CLIENT_TOKEN_AUTH cannot be combined with other flows.')
+    throw invalidParameter('ALLOW_CLIENT_TOKEN_AUTH cannot be combined with other flows.')
   }
   if (RefreshTokenRotation?.Feature === 'ENABLED' && names.includes('ALLOW_REFRESH_TOKEN_AUTH')) {
-    throw invalid('ALLOW_REFRESH_TOKEN_AUTH cannot be enabled together with refresh token rotation.')
+    throw invalidParameter('ALLOW_REFRESH_TOKEN_AUTH cannot be enabled together with refresh token rotation.')
   }
   checkTier(pool.document.UserPoolTier ?? 'ESSENTIALS', [
     ['ESSENTIALS', names.includes('ALLOW_USER_AUTH'), 'Choice-based sign-in'],
@@ -111,25 +118,28 @@ function readValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput)
 }
 
 function checkLife(seconds: number, { least, most }: { least: number; most: number }): void {
-  if (seconds < least || seconds > most) throw invalid('Invalid range for token validity.')
+  if (seconds < least || seconds > most) throw invalidParameter('Invalid range for token validity.')
 }
 
-function checkProviders({ SupportedIdentityProviders = [] }: ClientInput, { pool, providers }: ClientPlace): void {
+function checkProviders(
+  { SupportedIdentityProviders = [] }: ClientInput,
+  { pool, providers }: ClientSettingsContext,
+): void {
   const unknown = SupportedIdentityProviders.find((name) => name !== 'COGNITO' && !providers.includes(name))
-  if (unknown) throw invalid(`The provider ${unknown} does not exist for User Pool ${pool.id}.`)
+  if (unknown) throw invalidParameter(`The provider ${unknown} does not exist for User Pool ${pool.id}.`)
 }
 
 function checkRedirects({ CallbackURLs = [], LogoutURLs = [], DefaultRedirectURI }: ClientInput): void {
   const refused = [...CallbackURLs, ...LogoutURLs].find((url) => !isRedirectUrl(url))
   if (refused !== undefined) {
-    throw invalid(
+    throw invalidParameter(
       refused.toLowerCase().startsWith('http:') && !refused.includes('#')
         ? `${refused} cannot use the HTTP protocol.`
         : `${refused} is not a valid redirect URL: it must be absolute and have no fragment.`,
     )
   }
   if (DefaultRedirectURI !== undefined && !CallbackURLs.includes(DefaultRedirectURI)) {
-    throw invalid('DefaultRedirectURI must be in the list of CallbackURLs.')
+    throw invalidParameter('DefaultRedirectURI must be in the list of CallbackURLs.')
   }
 }
 
@@ -147,20 +157,20 @@ function checkOAuth(
     AllowedOAuthFlowsUserPoolClient,
     CallbackURLs = [],
   }: ClientInput,
-  place: ClientPlace,
+  context: ClientSettingsContext,
 ): void {
   if (AllowedOAuthFlowsUserPoolClient && (flows.length === 0 || scopes.length === 0)) {
     throw badFlow(
       'AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth flows.',
     )
   }
-  const own = hasRegistration(place.pool) ? [...place.scopes, REGISTRATION_SCOPE] : place.scopes
+  const own = hasRegistration(context.pool) ? [...context.scopes, REGISTRATION_SCOPE] : context.scopes
   const unknown = scopes.find((scope) => !STANDARD_SCOPES.includes(scope) && !own.includes(scope))
   if (unknown !== undefined) throw new CognitoError('ScopeDoesNotExistException', `Invalid scope: ${unknown}`)
   if (flows.includes('client_credentials')) {
     if (flows.length > 1)
       throw badFlow('client_credentials flow can not be selected along with code flow or implicit flow.')
-    if (!place.hasSecret)
+    if (!context.hasSecret)
       throw badFlow('client_credentials flow can not be selected if client does not have a client secret.')
     if (scopes.some((scope) => STANDARD_SCOPES.includes(scope))) {
       throw badFlow('client_credentials flow can be selected only with custom scopes.')
@@ -174,12 +184,11 @@ function checkAnalytics({ AnalyticsConfiguration: given }: ClientInput): void {
   if (!given) return
   const { ApplicationArn, ApplicationId, RoleArn, ExternalId } = given
   if ((ApplicationArn === undefined) === (ApplicationId === undefined)) {
-    throw invalid('AnalyticsConfiguration needs either ApplicationArn or ApplicationId.')
+    throw invalidParameter('AnalyticsConfiguration needs either ApplicationArn or ApplicationId.')
   }
   if (ApplicationId !== undefined && (RoleArn === undefined || ExternalId === undefined)) {
-    throw invalid('AnalyticsConfiguration with ApplicationId needs RoleArn and ExternalId.')
+    throw invalidParameter('AnalyticsConfiguration with ApplicationId needs RoleArn and ExternalId.')
   }
 }
 
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
 const badFlow = (message: string): CognitoError => new CognitoError('InvalidOAuthFlowException', message)

@@ -4,8 +4,8 @@ import { after, before, describe, test } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../../clock.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
 import { createPoolKeys } from '../../keys/pool-keys.ts'
 import type { KeyProvider } from '../../keys/provider.ts'
 import { type Brakes, createBrakes } from '../../store/brakes.ts'
@@ -43,7 +43,7 @@ for (const engine of engines) {
     const clock = { ...systemClock, now: () => now }
     let opened: TestStore
     let brakes: Brakes
-    let place: UserPlace
+    let openPool: OpenPool
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
       brakes = createBrakes({ engine: opened.store.engine, clock })
@@ -54,14 +54,14 @@ for (const engine of engines) {
         await tx.put('topology', { pool: id, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
         await dataKey.write(tx)
       })
-      place = { pool: { id, document: {} } as Pool, cipher: await keys.get(id) }
+      openPool = { pool: { id, document: {} } as Pool, cipher: await keys.get(id) }
     })
     after(() => opened.close())
 
     const issue = (purpose: CodePurpose) =>
-      opened.store.write((tx) => issueCode(tx, { clock }, place, { sub, purpose, ...target }))
+      opened.store.write((tx) => issueCode(tx, { clock }, openPool, { sub, purpose, ...target }))
     const redeem = (purpose: CodePurpose, code: string) =>
-      opened.store.write((tx) => redeemCode(tx, { clock }, place, { sub, purpose, code }))
+      opened.store.write((tx) => redeemCode(tx, { clock }, openPool, { sub, purpose, code }))
 
     test('a code is six digits, says where it went, and is taken once', async () => {
       const code = await issue('sign-up')
@@ -78,9 +78,9 @@ for (const engine of engines) {
       test(`a code for ${purpose} lives ${hours} h`, async () => {
         const code = await issue(purpose)
         now += hours * HOUR - 1
-        assert.deepEqual(await findCodeTarget(opened.store, { clock }, place, { sub, purpose }), target)
+        assert.deepEqual(await findCodeTarget(opened.store, { clock }, openPool, { sub, purpose }), target)
         now += 1
-        assert.equal(await findCodeTarget(opened.store, { clock }, place, { sub, purpose }), undefined)
+        assert.equal(await findCodeTarget(opened.store, { clock }, openPool, { sub, purpose }), undefined)
         await assert.rejects(redeem(purpose, code), EXPIRED)
         const fresh = await issue(purpose)
         now += hours * HOUR - 1
@@ -101,7 +101,7 @@ for (const engine of engines) {
 
     test('the store does not show the code, nor where it went', async () => {
       const code = await issue('reset')
-      const row = await opened.store.find('code', { pool: place.pool.id, key: `${sub}/reset` })
+      const row = await opened.store.find('code', { pool: openPool.pool.id, key: `${sub}/reset` })
       const sealed = Buffer.from(row?.body ?? '', 'base64').toString('latin1')
       for (const secret of [code, target.value]) assert.ok(!sealed.includes(secret))
     })
@@ -110,16 +110,16 @@ for (const engine of engines) {
       const purpose = 'sign-up'
       const code = await issue(purpose)
       const answer = (given: string) =>
-        countingWrongAnswers({ brakes }, place, { sub, purpose }, () => redeem(purpose, given))
+        countingWrongAnswers({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
       for (let at = 0; at < 25; at += 1) await assert.rejects(answer('wrong'), MISMATCH)
       await assert.rejects(answer(code), { name: 'TooManyFailedAttemptsException' })
       const fresh = await issue(purpose)
-      await forgetWrongAnswers({ brakes }, place, { sub, purpose })
+      await forgetWrongAnswers({ brakes }, openPool, { sub, purpose })
       await answer(fresh)
     })
 
     test('an hourly limit is over when the hour is, and holds for each name by itself', async () => {
-      const ask = (who: string) => checkHourlyLimit({ brakes }, place, 'ResendConfirmationCode', who)
+      const ask = (who: string) => checkHourlyLimit({ brakes }, openPool, 'ResendConfirmationCode', who)
       for (let at = 0; at < 5; at += 1) await ask('one')
       await assert.rejects(ask('one'), {
         name: 'LimitExceededException',
@@ -132,11 +132,11 @@ for (const engine of engines) {
 
     test('a token for the next page is good for an hour', () => {
       const list = ['ListUsers', '']
-      const token = sealPageToken({ clock }, place, { list, after: 'key' })
+      const token = sealPageToken({ clock }, openPool, { list, after: 'key' })
       now += HOUR - 1
-      assert.equal(openPageToken({ clock }, place, { list, token }), 'key')
+      assert.equal(openPageToken({ clock }, openPool, { list, token }), 'key')
       now += 1
-      assert.throws(() => openPageToken({ clock }, place, { list, token }), {
+      assert.throws(() => openPageToken({ clock }, openPool, { list, token }), {
         name: 'InvalidParameterException',
         message: 'Invalid pagination token given.',
       })

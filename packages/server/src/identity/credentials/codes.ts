@@ -1,7 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Clock, randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import { normalize, openDocument, sealDocument, type UserPlace } from '../../directory/user.ts'
+import { normalize } from '../../directory/alias.ts'
+import { findCode, lockCode, putCode, removeCode } from '../../directory/code.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { CognitoError } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import type { Verifiable } from '../users/attributes.ts'
@@ -15,14 +17,6 @@ export interface CodeTarget {
   value: string
 }
 
-/** Body of a `code` row, sealed; times in ms since the epoch. */
-interface CodeDocument extends CodeTarget {
-  /** HMAC-SHA256 of the code under the salt, base64: a sealed row that was opened still does not show the code at a glance. */
-  hash: string
-  salt: string
-  expires: number
-}
-
 const HOUR = 3_600_000
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html: "Code validity".
 const LIFETIME_MILLISECONDS = { 'sign-up': 24 * HOUR, reset: HOUR, verify: 24 * HOUR }
@@ -34,15 +28,14 @@ const WRONG_ANSWERS = 25
 export async function issueCode(
   tx: Transaction,
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, purpose, attribute, value }: { sub: string; purpose: CodePurpose } & CodeTarget,
 ): Promise<string> {
   const code = newCode(clock)
   const salt = clock.randomBytes(16).toString('base64')
   const lifetime = LIFETIME_MILLISECONDS[purpose === 'sign-up' || purpose === 'reset' ? purpose : 'verify']
-  const document: CodeDocument = { attribute, value, salt, hash: hashOf(salt, code), expires: clock.now() + lifetime }
-  const key = keyOf(sub, purpose)
-  await tx.put('code', { pool: place.pool.id, key, body: sealDocument(place, 'code', key, document), fields: { sub } })
+  const document = { attribute, value, salt, hash: hashOf(salt, code), expires: clock.now() + lifetime }
+  await putCode(tx, openPool, { sub, purpose }, document)
   return code
 }
 
@@ -53,16 +46,15 @@ export async function issueCode(
 export async function redeemCode(
   tx: Transaction,
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, purpose, code }: { sub: string; purpose: CodePurpose; code: string },
 ): Promise<CodeTarget> {
-  const address = { pool: place.pool.id, key: keyOf(sub, purpose) }
-  const row = await tx.lock('code', address)
-  if (!row) throw expiredCode()
-  const { attribute, value, salt, hash, expires } = openDocument<CodeDocument>(place, 'code', row)
+  const present = await lockCode(tx, openPool, { sub, purpose })
+  if (!present) throw expiredCode()
+  const { attribute, value, salt, hash, expires } = present
   if (expires <= clock.now()) throw expiredCode()
   if (!timingSafeEqual(Buffer.from(hashOf(salt, code)), Buffer.from(hash))) throw codeMismatch()
-  await tx.remove('code', address)
+  await removeCode(tx, openPool, { sub, purpose })
   return { attribute, value }
 }
 
@@ -70,18 +62,12 @@ export async function redeemCode(
 export async function findCodeTarget(
   db: Pick<Transaction, 'find'>,
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<CodeTarget | undefined> {
-  const row = await db.find('code', { pool: place.pool.id, key: keyOf(sub, purpose) })
-  if (!row) return undefined
-  const { attribute, value, expires } = openDocument<CodeDocument>(place, 'code', row)
-  return expires > clock.now() ? { attribute, value } : undefined
-}
-
-/** Ends the life of a code, if there is one. */
-export async function dropCode(tx: Transaction, { pool }: UserPlace, sub: string, purpose: CodePurpose): Promise<void> {
-  await tx.remove('code', { pool: pool.id, key: keyOf(sub, purpose) })
+  const present = await findCode(db, openPool, { sub, purpose })
+  if (!present || present.expires <= clock.now()) return undefined
+  return { attribute: present.attribute, value: present.value }
 }
 
 /**
@@ -90,7 +76,7 @@ export async function dropCode(tx: Transaction, { pool }: UserPlace, sub: string
  */
 export async function countingWrongAnswers<T>(
   { brakes }: Pick<Context, 'brakes'>,
-  { pool }: UserPlace,
+  { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
   work: () => Promise<T>,
 ): Promise<T> {
@@ -111,7 +97,7 @@ export async function countingWrongAnswers<T>(
 /** A new code is out: wrong answers count from the beginning. Called after the transaction that issued it. */
 export async function forgetWrongAnswers(
   { brakes }: Pick<Context, 'brakes'>,
-  { pool }: UserPlace,
+  { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<void> {
   await brakes.release(wrongAnswers(pool.id, sub, purpose))
@@ -136,7 +122,7 @@ const HOURLY = {
  */
 export async function checkHourlyLimit(
   { brakes }: Pick<Context, 'brakes'>,
-  { pool, cipher }: UserPlace,
+  { pool, cipher }: OpenPool,
   what: keyof typeof HOURLY,
   who: string,
 ): Promise<void> {
@@ -157,10 +143,7 @@ const limitExceeded = (): CognitoError =>
 /** A one-time code of six digits. */
 export const newCode = (clock: Pick<Clock, 'randomBytes'>): string => randomText(clock, '0123456789', DIGITS)
 
-const keyOf = (sub: string, purpose: CodePurpose): string => `${sub}/${purpose}`
-
-const wrongAnswers = (pool: string, sub: string, purpose: CodePurpose): string =>
-  `wrong-code/${pool}/${keyOf(sub, purpose)}`
+const wrongAnswers = (pool: string, sub: string, purpose: CodePurpose): string => `wrong-code/${pool}/${sub}/${purpose}`
 
 const hashOf = (salt: string, code: string): string =>
   createHmac('sha256', Buffer.from(salt, 'base64')).update(code).digest('base64')

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
 import { type Brakes, createBrakes } from '../../store/brakes.ts'
-import { checkUnderLockout } from './lockout.ts'
+import { createLockout, type Lockout } from './lockout.ts'
 
-const place = { pool: { id: 'us-west-2_000000000' } as Pool } as UserPlace
+const openPool = { pool: { id: 'us-west-2_000000000' } as Pool } as OpenPool
 const EXCEEDED = 'Password attempts exceeded'
 
 for (const engine of engines) {
@@ -16,12 +16,16 @@ for (const engine of engines) {
     const clock = { now: () => now }
     let opened: TestStore
     let brakes: Brakes
+    let lockout: Lockout
     let subs = 0
     let sub = ''
+
+    const lockoutOver = (over: Brakes): Lockout => createLockout({ brakes: over, clock } as never)
 
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
       brakes = createBrakes({ engine: opened.store.engine, clock })
+      lockout = lockoutOver(brakes)
     })
     beforeEach(() => {
       subs += 1
@@ -32,14 +36,17 @@ for (const engine of engines) {
     /** How many of so many tries at once were heard. */
     const tryAtOnce = async (count: number, right = false, who = brakes) => {
       let heard = 0
+      const tried = who === brakes ? lockout : lockoutOver(who)
       const outcomes = await Promise.all(
         Array.from({ length: count }, () =>
-          checkUnderLockout({ brakes: who, clock } as never, place, sub, async () => {
-            heard += 1
-            // A password is read from the store before it is compared.
-            await who.read('anything')
-            return right
-          }).catch((error: Error) => error.message),
+          tried
+            .check(openPool, sub, async () => {
+              heard += 1
+              // A password is read from the store before it is compared.
+              await who.read('anything')
+              return right
+            })
+            .catch((error: Error) => error.message),
         ),
       )
       return { heard, outcomes }
@@ -72,7 +79,7 @@ for (const engine of engines) {
         }))
         return false
       }
-      await assert.rejects(checkUnderLockout({ brakes, clock } as never, place, sub, check), { message: EXCEEDED })
+      await assert.rejects(lockout.check(openPool, sub, check), { message: EXCEEDED })
       now += 1_000
       assert.equal((await tryAtOnce(1)).heard, 1)
       now += 2_000
@@ -81,7 +88,9 @@ for (const engine of engines) {
 
     test('a check that breaks down keeps nobody waiting', async () => {
       const broken = () => Promise.reject(new Error('no store'))
-      await assert.rejects(checkUnderLockout({ brakes, clock } as never, place, sub, broken), { message: 'no store' })
+      await assert.rejects(lockout.check(openPool, sub, broken), {
+        message: 'no store',
+      })
       assert.equal((await tryAtOnce(1, true)).heard, 1)
     })
   })

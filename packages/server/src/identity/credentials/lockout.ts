@@ -1,7 +1,6 @@
 import type { Context } from '../../context.ts'
-import type { UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
-import type { Brakes } from '../../store/brakes.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { type CognitoError, notAuthorized } from '../../errors.ts'
 
 /** Wrong passwords in a row, and until when (ms since the epoch) the next try has to wait. */
 interface Failures {
@@ -15,70 +14,65 @@ const LONGEST_WAIT_MILLISECONDS = 15 * 60_000
 /** Failures are forgotten after so long without another. */
 const QUIET_MILLISECONDS = 15 * 60_000
 
-/**
- * Checks a password under the lockout: five failures are free, then each one doubles the wait, from 1 s to 15 min. Tries
- * during the wait are refused unheard, and neither count nor extend it. Failures count in this region only.
- * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html
- *
- * @param sub whom the password would be of; for people who do not exist, the sub that stands for them
- * @throws NotAuthorizedException `Password attempts exceeded`
- */
-export async function checkUnderLockout(
-  { brakes, clock }: Pick<Context, 'brakes' | 'clock'>,
-  { pool }: UserPlace,
-  sub: string,
-  check: () => boolean | Promise<boolean>,
-): Promise<boolean> {
-  const name = nameOf(pool.id, sub)
-  return inTurn(brakes, name, async () => {
-    const failures = await brakes.read<Failures>(name)
-    if (isWaiting(failures, clock.now())) throw exceeded()
-    if (await check()) {
-      if (failures) await brakes.release(name)
-      return true
-    }
-    let overtaken = false
-    await brakes.update<Failures>(name, (present) => {
-      const now = clock.now()
-      overtaken = isWaiting(present, now)
-      if (present && overtaken) return { value: present, milliseconds: QUIET_MILLISECONDS }
-      const count = (present?.count ?? 0) + 1
-      return { value: { count, until: now + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
-    })
-    // Another process of the region heard enough guesses in the meantime: this one was not to be heard.
-    if (overtaken) throw exceeded()
-    return false
-  })
+/** The lockout of one region's process. */
+export interface Lockout {
+  /**
+   * Checks a password under the lockout: five failures are free, then each one doubles the wait, from 1 s to 15 min. Tries
+   * during the wait are refused unread, and neither count nor extend it. Failures count in this region only.
+   * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html
+   *
+   * @param sub the user; for a name that no user has, the sub that stands for it
+   * @throws NotAuthorizedException `Password attempts exceeded`
+   */
+  check(openPool: OpenPool, sub: string, isRight: () => boolean | Promise<boolean>): Promise<boolean>
+  /** Forgets the failures of a user. */
+  clear(openPool: OpenPool, sub: string): Promise<void>
 }
 
-const turnsOf = new WeakMap<Brakes, Map<string, Promise<unknown>>>()
-
-/** Guesses at one password are heard one after another: those that come all at once would all find no failure yet. */
-async function inTurn<T>(brakes: Brakes, name: string, work: () => Promise<T>): Promise<T> {
-  let turns = turnsOf.get(brakes)
-  if (!turns) {
-    turns = new Map()
-    turnsOf.set(brakes, turns)
+export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock'>): Lockout {
+  const turns = new Map<string, Promise<unknown>>()
+  /** Guesses at one password are checked one after another: at the same time, all of them would find no failure yet. */
+  const inTurn = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(name)
+    const turn = before ? before.then(work, work) : work()
+    turns.set(name, turn)
+    try {
+      return await turn
+    } finally {
+      if (turns.get(name) === turn) turns.delete(name)
+    }
   }
-  const before = turns.get(name)
-  const turn = before ? before.then(work, work) : work()
-  turns.set(name, turn)
-  try {
-    return await turn
-  } finally {
-    if (turns.get(name) === turn) turns.delete(name)
+  return {
+    check: ({ pool }, sub, isRight) => {
+      const name = nameOf(pool.id, sub)
+      return inTurn(name, async () => {
+        const failures = await brakes.read<Failures>(name)
+        if (isWaiting(failures, clock.now())) throw exceeded()
+        if (await isRight()) {
+          if (failures) await brakes.release(name)
+          return true
+        }
+        let overtaken = false
+        await brakes.update<Failures>(name, (present) => {
+          const now = clock.now()
+          overtaken = isWaiting(present, now)
+          if (present && overtaken) return { value: present, milliseconds: QUIET_MILLISECONDS }
+          const count = (present?.count ?? 0) + 1
+          return { value: { count, until: now + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
+        })
+        // Another process of the region has counted enough guesses in the meantime: this one is refused like them.
+        if (overtaken) throw exceeded()
+        return false
+      })
+    },
+    clear: ({ pool }, sub) => brakes.release(nameOf(pool.id, sub)),
   }
 }
 
 const isWaiting = (failures: Failures | undefined, now: number): boolean =>
   failures !== undefined && now < failures.until
 
-const exceeded = (): CognitoError => new CognitoError('NotAuthorizedException', 'Password attempts exceeded')
-
-/** Forgets the failures of a user. */
-export function clearLockout({ brakes }: Pick<Context, 'brakes'>, { pool }: UserPlace, sub: string): Promise<void> {
-  return brakes.release(nameOf(pool.id, sub))
-}
+const exceeded = (): CognitoError => notAuthorized('Password attempts exceeded')
 
 function waitAfter(count: number): number {
   if (count < FREE_FAILURES) return 0

@@ -1,24 +1,19 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { PasswordPolicyType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import {
+  findPassword,
+  lockPassword,
+  type PasswordDocument,
+  putPassword,
+  type Verifier,
+} from '../../directory/credential.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import { openDocument, sealDocument, type UserDocument, type UserPlace } from '../../directory/user.ts'
+import type { UserDocument } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
-import type { Store } from '../../store/store.ts'
 import type { Transaction } from '../../store/write.ts'
 import { SALT_BYTES, type SrpIdentity, verifierOf } from './srp.ts'
-
-/** A password as it is kept: base64 of the salt and of the SRP-6a verifier. */
-interface Verifier {
-  salt: string
-  verifier: string
-}
-
-/** Body of the `credential` row `<sub>/password`, sealed. `set` is ms since the epoch; `history` is newest first. */
-interface PasswordDocument extends Verifier {
-  set: number
-  history?: Verifier[]
-}
 
 /** The name and the sub that a password is bound to; neither ever changes. */
 export type PasswordOwner = Pick<UserDocument, 'sub' | 'username'>
@@ -33,8 +28,6 @@ const DEFAULT_POLICY: PasswordPolicyType & { MinimumLength: number } = {
 /** https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ChangePassword.html */
 const MOST_CHARACTERS = 256
 const SYMBOLS = /[\^$*.[\]{}()?"!@#%&/\\,><':;|_~`=+\- ]/
-
-const keyOf = ({ sub }: Pick<PasswordOwner, 'sub'>): string => `${sub}/password`
 
 /** For whom a password is proved by SRP: the pool's name is the part of its id after the first `_`. */
 export function srpIdentityOf(pool: Pick<Pool, 'id'>, username: string): SrpIdentity {
@@ -69,15 +62,13 @@ export function checkPasswordPolicy(pool: Pick<Pool, 'document'>, password: stri
 export async function setPassword(
   tx: Transaction,
   { clock }: Pick<Context, 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   user: PasswordOwner,
   password: string,
 ): Promise<void> {
-  const key = keyOf(user)
-  const identity = srpIdentityOf(place.pool, user.username)
-  const row = await tx.lock('credential', { pool: place.pool.id, key })
-  const present = row && openDocument<PasswordDocument>(place, 'credential', row)
-  const remembered = policyOf(place.pool).PasswordHistorySize ?? 0
+  const identity = srpIdentityOf(openPool.pool, user.username)
+  const present = await lockPassword(tx, openPool, user.sub)
+  const remembered = policyOf(openPool.pool).PasswordHistorySize ?? 0
   const past = present ? [{ salt: present.salt, verifier: present.verifier }, ...(present.history ?? [])] : []
   if (past.slice(0, remembered).some((entry) => matches(entry, identity, password))) {
     throw new CognitoError('PasswordHistoryPolicyViolationException', 'Password has previously been used.')
@@ -89,53 +80,39 @@ export async function setPassword(
     set: clock.now(),
     ...(remembered > 0 && { history: past.slice(0, remembered) }),
   }
-  const body = sealDocument(place, 'credential', key, document)
-  await tx.put('credential', { pool: place.pool.id, key, body, fields: { sub: user.sub } })
+  await putPassword(tx, openPool, user.sub, document)
 }
 
 /** Whether it is the user's password. Takes as long for a user who does not exist, or has none. */
 export async function checkPassword(
   { store }: Pick<Context, 'store'>,
-  place: UserPlace,
+  openPool: OpenPool,
   user: PasswordOwner | undefined,
   password: string,
 ): Promise<boolean> {
-  const owner = user ?? nobody(place)
-  const known = await findPassword(store, place, owner)
-  const right = matches(known ?? emptyPassword(place), srpIdentityOf(place.pool, owner.username), password)
+  const owner = user ?? nobody(openPool)
+  const known = await findPassword(store, openPool, owner.sub)
+  const right = matches(known ?? emptyPassword(openPool), srpIdentityOf(openPool.pool, owner.username), password)
   return right && user !== undefined && known !== undefined
 }
 
-/** What SRP needs of a user's password; undefined when the user has none. */
-export async function findVerifier(
-  { store }: Pick<Context, 'store'>,
-  place: UserPlace,
-  user: PasswordOwner,
-): Promise<{ salt: Buffer; verifier: Buffer } | undefined> {
-  const known = await findPassword(store, place, user)
-  return known && { salt: Buffer.from(known.salt, 'base64'), verifier: Buffer.from(known.verifier, 'base64') }
-}
-
-async function findPassword(
-  db: Pick<Store, 'find'>,
-  place: UserPlace,
-  user: PasswordOwner,
-): Promise<PasswordDocument | undefined> {
-  const row = await db.find('credential', { pool: place.pool.id, key: keyOf(user) })
-  return row && openDocument<PasswordDocument>(place, 'credential', row)
-}
+/** The bytes of what is kept of a password, as SRP needs them. */
+export const decodeVerifier = ({ salt, verifier }: Verifier): { salt: Buffer; verifier: Buffer } => ({
+  salt: Buffer.from(salt, 'base64'),
+  verifier: Buffer.from(verifier, 'base64'),
+})
 
 function matches({ salt, verifier }: Verifier, identity: SrpIdentity, password: string): boolean {
   return timingSafeEqual(verifierOf(identity, password, Buffer.from(salt, 'base64')), Buffer.from(verifier, 'base64'))
 }
 
-const nobody = ({ cipher }: UserPlace): PasswordOwner => ({
+const nobody = ({ cipher }: OpenPool): PasswordOwner => ({
   sub: cipher.derive('nobody', 16).toString('hex'),
   username: 'nobody',
 })
 
 /** No password is its own: nobody knows its verifier's exponent. */
-const emptyPassword = ({ cipher }: UserPlace): Verifier => ({
+const emptyPassword = ({ cipher }: OpenPool): Verifier => ({
   salt: cipher.derive('nobody salt', SALT_BYTES).toString('base64'),
   verifier: cipher.derive('nobody verifier', 384).toString('base64'),
 })

@@ -1,8 +1,12 @@
 import type { CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import type { Client, Pool } from '../../directory/pool.ts'
-import { findUser, lockUser, putUser, type User, type UserDocument, type UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import type { Client } from '../../directory/client.ts'
+import { removeCode } from '../../directory/code.ts'
+import { findPassword } from '../../directory/credential.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import type { Pool } from '../../directory/pool.ts'
+import { findUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
+import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
 import { deliveryDetails, sendCode } from '../users/delivery.ts'
 import { hidesExistence, inventTarget, noSuchUser } from '../users/existence.ts'
@@ -11,13 +15,12 @@ import {
   checkHourlyLimit,
   codeMismatch,
   countingWrongAnswers,
-  dropCode,
   expiredCode,
   forgetWrongAnswers,
   issueCode,
   redeemCode,
 } from './codes.ts'
-import { checkPassword, checkPasswordPolicy, findVerifier, setPassword } from './passwords.ts'
+import { checkPassword, checkPasswordPolicy, setPassword } from './passwords.ts'
 
 type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
 
@@ -28,30 +31,30 @@ type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' 
  */
 export async function startRecovery(
   context: RecoveryContext,
-  place: UserPlace,
+  openPool: OpenPool,
   client: Client,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
-  const found = await findUser(context.store, place, name)
-  await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
+  const found = await findUser(context.store, openPool, name)
+  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
   // UserMigration_ForgotPassword has its place here.
-  const channels = channelsOf(place.pool)
+  const channels = channelsOf(openPool.pool)
   // Clients that hide who exists hide who is disabled, or cannot be reached, as well.
   if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
     const [first, ...more] = channels
     if (!first) throw administratorOnly()
-    return deliveryDetails(inventTarget(place, name, [first, ...more]))
+    return deliveryDetails(inventTarget(openPool, name, [first, ...more]))
   }
   if (!found) throw noSuchUser()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
-    const user = await lockUser(tx, place, sub)
+    const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
     const target = targetOf(user, channels)
-    return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'reset', ...target }) }
+    return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
-  await forgetWrongAnswers(context, place, { sub, purpose: 'reset' })
-  return sendCode(context, place, user, { ...target, code })
+  await forgetWrongAnswers(context, openPool, { sub, purpose: 'reset' })
+  return sendCode(context, openPool, user, { ...target, code })
 }
 
 /**
@@ -61,27 +64,27 @@ export async function startRecovery(
  */
 export async function finishRecovery(
   context: RecoveryContext,
-  place: UserPlace,
+  openPool: OpenPool,
   client: Client,
   { name, code, password }: { name: string; code: string; password: string },
 ): Promise<void> {
-  checkPasswordPolicy(place.pool, password)
-  const found = await findUser(context.store, place, name)
-  await checkHourlyLimit(context, place, 'reset', found?.sub ?? name)
+  checkPasswordPolicy(openPool.pool, password)
+  const found = await findUser(context.store, openPool, name)
+  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
   if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
   if (!found) throw noSuchUser()
   const { sub } = found
-  await countingWrongAnswers(context, place, { sub, purpose: 'reset' }, () =>
+  await countingWrongAnswers(context, openPool, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
-      const user = await lockUser(tx, place, sub)
-      if (!user.enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
+      const user = await lockUser(tx, openPool, sub)
+      if (!user.enabled) throw notAuthorized('User is disabled.')
       if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-      const { attribute, value } = await redeemCode(tx, context, place, { sub, purpose: 'reset', code })
+      const { attribute, value } = await redeemCode(tx, context, openPool, { sub, purpose: 'reset', code })
       // Who reads an address that is no longer the user's sets no password.
       if (user.attributes[attribute] !== value) throw expiredCode()
-      await setPassword(tx, context, place, user, password)
+      await setPassword(tx, context, openPool, user, password)
       const { temporarySince: _, ...rest } = user
-      await putUser(tx, place, { ...rest, status: 'CONFIRMED', modified: context.clock.now() })
+      await putUser(tx, openPool, { ...rest, status: 'CONFIRMED', modified: context.clock.now() })
     }),
   )
   // PostConfirmation_ConfirmForgotPassword has its place here.
@@ -91,17 +94,17 @@ export async function finishRecovery(
  * Takes a user's password out of use, and sends a code for a new one. Throws UserNotFoundException, NotAuthorizedException,
  * InvalidParameterException, CodeDeliveryFailedError.
  */
-export async function resetByAdministrator(context: RecoveryContext, place: UserPlace, sub: string): Promise<void> {
+export async function resetByAdministrator(context: RecoveryContext, openPool: OpenPool, sub: string): Promise<void> {
   const { user, target, code } = await context.store.write(async (tx) => {
-    const user = await lockUser(tx, place, sub)
+    const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
-    const channels = channelsOf(place.pool)
+    const channels = channelsOf(openPool.pool)
     const target = targetOf(user, channels.length > 0 ? channels : USUAL_CHANNELS)
-    await putUser(tx, place, { ...user, status: 'RESET_REQUIRED', modified: context.clock.now() })
-    return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'reset', ...target }) }
+    await putUser(tx, openPool, { ...user, status: 'RESET_REQUIRED', modified: context.clock.now() })
+    return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
-  await forgetWrongAnswers(context, place, { sub, purpose: 'reset' })
-  await sendCode(context, place, user, { ...target, code })
+  await forgetWrongAnswers(context, openPool, { sub, purpose: 'reset' })
+  await sendCode(context, openPool, user, { ...target, code })
 }
 
 /**
@@ -110,21 +113,21 @@ export async function resetByAdministrator(context: RecoveryContext, place: User
  */
 export async function changePassword(
   context: Pick<Context, 'store' | 'clock' | 'brakes'>,
-  place: UserPlace,
+  openPool: OpenPool,
   user: User,
   { previous, proposed }: { previous: string | undefined; proposed: string },
 ): Promise<void> {
-  await checkHourlyLimit(context, place, 'ChangePassword', user.sub)
-  const hasPassword = (await findVerifier(context, place, user)) !== undefined
-  if (hasPassword && !(await checkPassword(context, place, user, previous ?? ''))) {
-    throw new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+  await checkHourlyLimit(context, openPool, 'ChangePassword', user.sub)
+  const hasPassword = (await findPassword(context.store, openPool, user.sub)) !== undefined
+  if (hasPassword && !(await checkPassword(context, openPool, user, previous ?? ''))) {
+    throw notAuthorized('Incorrect username or password.')
   }
-  checkPasswordPolicy(place.pool, proposed)
+  checkPasswordPolicy(openPool.pool, proposed)
   await context.store.write(async (tx) => {
-    const present = await lockUser(tx, place, user.sub)
-    await setPassword(tx, context, place, present, proposed)
-    await dropCode(tx, place, user.sub, 'reset')
-    await putUser(tx, place, { ...present, modified: context.clock.now() })
+    const present = await lockUser(tx, openPool, user.sub)
+    await setPassword(tx, context, openPool, present, proposed)
+    await removeCode(tx, openPool, { sub: user.sub, purpose: 'reset' })
+    await putUser(tx, openPool, { ...present, modified: context.clock.now() })
   })
 }
 
@@ -160,18 +163,14 @@ function targetOf(user: UserDocument, channels: readonly Verifiable[]): CodeTarg
   if (channels.length === 0) throw administratorOnly()
   const target = findTarget(user, channels)
   if (target) return target
-  throw new CognitoError(
-    'InvalidParameterException',
-    'Cannot reset password for the user as there is no registered/verified email or phone_number',
-  )
+  throw invalidParameter('Cannot reset password for the user as there is no registered/verified email or phone_number')
 }
 
 function checkResettable({ enabled, status }: UserDocument): void {
-  if (!enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
+  if (!enabled) throw notAuthorized('User is disabled.')
   if (status === 'FORCE_CHANGE_PASSWORD' || status === 'EXTERNAL_PROVIDER') {
-    throw new CognitoError('NotAuthorizedException', 'User password cannot be reset in the current state.')
+    throw notAuthorized('User password cannot be reset in the current state.')
   }
 }
 
-const administratorOnly = (): CognitoError =>
-  new CognitoError('NotAuthorizedException', 'Contact administrator to reset password.')
+const administratorOnly = (): CognitoError => notAuthorized('Contact administrator to reset password.')

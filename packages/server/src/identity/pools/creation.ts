@@ -1,8 +1,8 @@
 import type { CreateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
 import { randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import { type PoolDocument, putPool, type RegionalSettings } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { type PoolDocument, putPool, putSettings } from '../../directory/pool.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
 import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys.ts'
@@ -33,12 +33,14 @@ export async function createPool(
   input: Omit<CreateUserPoolCommandInput, 'PoolName'> & { PoolName: string },
 ): Promise<string> {
   if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
-    throw invalid('Only one of the aliasAttributes or usernameAttributes can be set in a user pool.')
+    throw invalidParameter('Only one of the aliasAttributes or usernameAttributes can be set in a user pool.')
   }
   const global = readGlobalSettings(input)
   const regional = readRegionalSettings(input, { tier: global.UserPoolTier ?? 'ESSENTIALS', region })
   if (global.MfaConfiguration !== 'OFF' && !regional.SmsConfiguration) {
-    throw invalid('SMS configuration and Auto verification for phone_number are required when MFA is required/optional')
+    throw invalidParameter(
+      'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
+    )
   }
   checkPlan(global)
   const schema = newSchema(input.Schema)
@@ -68,11 +70,9 @@ export async function createPool(
     const topology: Topology = { primary: region, epoch: 1 }
     await tx.insert('topology', { pool, key: ONLY, body: JSON.stringify(topology) })
     await dataKey.write(tx)
-    await writeSigningKeys(tx, { pool, cipher: dataKey.cipher }, pairs)
-    await tx.set('settings', { pool, key: ONLY, body: JSON.stringify(regional satisfies RegionalSettings) })
+    await writeSigningKeys(tx, { pool: { id: pool }, cipher: dataKey.cipher }, pairs)
+    await putSettings(tx, pool, regional)
     await putPool(tx, pool, document)
   })
   return pool
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

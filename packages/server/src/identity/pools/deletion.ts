@@ -1,10 +1,12 @@
 import type { Context } from '../../context.ts'
-import { lockPool } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
-import { kindNames, kinds, ONLY, type Topology } from '../../store/kinds.ts'
+import { parseDocument } from '../../directory/document.ts'
+import { domainNames } from '../../directory/domain.ts'
+import { lockPool, removePool } from '../../directory/pool.ts'
+import { listReplicas } from '../../directory/replica.ts'
+import { invalidParameter } from '../../errors.ts'
+import { kindNames, kinds, ONLY } from '../../store/kinds.ts'
 import { listRowsWithout } from '../../store/rows.ts'
 import { eraseRows } from '../../store/write.ts'
-import { listReplicas } from './replicas.ts'
 
 /*
  * A pool is gone as soon as its `pool` row is: no call finds it any more. What else it has is then removed in steps, its
@@ -27,18 +29,17 @@ export async function deletePool({ store }: Pick<Context, 'store'>, pool: string
   await store.write(async (tx) => {
     const document = await lockPool(tx, pool)
     if (document.DeletionProtection === 'ACTIVE') {
-      throw invalid(
+      throw invalidParameter(
         'The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.',
       )
     }
     if ((await listReplicas(tx, pool)).length > 0) {
-      throw invalid('User pool cannot be deleted. It has a replica that should be deleted first.')
+      throw invalidParameter('User pool cannot be deleted. It has a replica that should be deleted first.')
     }
-    const domains = [await tx.list('domain', { pool, limit: 1 }), await tx.list('prefix-domain', { pool, limit: 1 })]
-    if (domains.flat().length > 0) {
-      throw invalid('User pool cannot be deleted. It has a domain configured that should be deleted first.')
+    if (Object.values(await domainNames(tx, pool)).some((name) => name !== undefined)) {
+      throw invalidParameter('User pool cannot be deleted. It has a domain configured that should be deleted first.')
     }
-    await tx.remove('pool', { pool, key: ONLY })
+    await removePool(tx, pool)
   })
   for (let step = 0; step < STEPS_AT_ONCE && (await eraseSome({ store }, pool)) > 0; step += 1);
 }
@@ -49,9 +50,10 @@ export async function deletePool({ store }: Pick<Context, 'store'>, pool: string
  */
 export async function sweepDeletedPools({ store, region }: Pick<Context, 'store' | 'region'>): Promise<void> {
   const rows = await listRowsWithout(store.db, 'topology', { lacking: 'pool', limit: SWEEP_POOLS })
-  for (const { pool, body } of rows) {
+  for (const row of rows) {
+    const { pool } = row
     // In other regions a pool may lack its document because it is still being copied.
-    if ((JSON.parse(body) as Topology).primary !== region) continue
+    if (parseDocument('topology', row).primary !== region) continue
     let left = await eraseSome({ store }, pool)
     if (left === 0) {
       await store.transaction(async (connection, touched) => {
@@ -94,5 +96,3 @@ async function eraseSome({ store }: Pick<Context, 'store'>, pool: string): Promi
     return STEP_ROWS - room
   })
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,5 +1,6 @@
 import type { UserPoolType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import { domainNames } from '../../directory/domain.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { countFirstRows } from '../../store/rows.ts'
@@ -16,11 +17,7 @@ export async function describePool(
   const { store, region } = context
   const { created, modified, smsMfa, softwareTokenMfa, emailMfa, webAuthn, ...global } = document
   const { modified: settingsModified = 0, ...regional } = settings
-  const [users, domains, prefixes] = await Promise.all([
-    estimateUsers({ store }, id),
-    store.list('domain', { pool: id, limit: 1 }),
-    store.list('prefix-domain', { pool: id, limit: 1 }),
-  ])
+  const [users, domains] = await Promise.all([estimateUsers({ store }, id), domainNames(store, id)])
   const key = global.KeyConfiguration
   return {
     Id: id,
@@ -30,8 +27,8 @@ export async function describePool(
     UserPoolTags: {},
     ...regional,
     KeyConfiguration: key && { ...key, KmsKeyArn: key.KmsKeyArn && localArn(key.KmsKeyArn, region) },
-    Domain: prefixes[0]?.key,
-    CustomDomain: domains[0]?.key,
+    Domain: domains['prefix-domain'],
+    CustomDomain: domains.domain,
     Arn: poolArn(context, id),
     EstimatedNumberOfUsers: users,
     CreationDate: new Date(created),

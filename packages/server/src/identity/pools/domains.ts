@@ -2,27 +2,24 @@ import type {
   CreateUserPoolDomainCommandInput,
   CustomDomainConfigType,
   DomainDescriptionType,
-  RoutingType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import {
+  countCustomDomains,
+  type DomainDocument,
+  type DomainKind,
+  domainNames,
+  lockDomain,
+  lockDomainName,
+  putDomain,
+  removeDomain,
+} from '../../directory/domain.ts'
 import { lockPool, type Pool, type PoolDocument } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
-import { countRowsOfAllPools, findRowsByKey } from '../../store/rows.ts'
+import { listReplicas } from '../../directory/replica.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
-import { listReplicas } from './replicas.ts'
 import { checkTier } from './settings.ts'
 
-/** Body of a `domain` row (a custom domain, the same in every region) and of a `prefix-domain` row (of this region alone). */
-export interface DomainDocument {
-  ManagedLoginVersion: number
-  CustomDomainConfig?: CustomDomainConfigType
-  Routing?: RoutingType
-  /** Milliseconds since the epoch. */
-  created: number
-  modified: number
-}
-
-type DomainKind = 'domain' | 'prefix-domain'
 type DomainInput = Pick<CreateUserPoolDomainCommandInput, 'ManagedLoginVersion' | 'CustomDomainConfig' | 'Routing'> & {
   Domain: string
 }
@@ -52,15 +49,13 @@ export async function createDomain(
   const domain: DomainDocument = { ManagedLoginVersion, CustomDomainConfig, Routing, created: now, modified: now }
   await store.write(async (tx) => {
     await checkSettings(tx, await lockPool(tx, pool.id), pool.id, domain)
-    // Whoever wants the name, for whatever pool, waits here.
-    await tx.lock(kind, { pool: '', key: input.Domain })
-    if ((await findRowsByKey(tx.connection, kind, input.Domain)).length > 0) {
-      throw invalid('Domain already associated with another user pool.')
+    if (await lockDomainName(tx, kind, input.Domain)) {
+      throw invalidParameter('Domain already associated with another user pool.')
     }
-    if ((await tx.list(kind, { pool: pool.id, limit: 1 })).length > 0) {
-      throw invalid('User pool already has a domain configured.')
+    if ((await domainNames(tx, pool.id))[kind] !== undefined) {
+      throw invalidParameter('User pool already has a domain configured.')
     }
-    if (kind === 'domain' && (await countRowsOfAllPools(tx.connection, 'domain')) >= CUSTOM_LIMIT) {
+    if (kind === 'domain' && (await countCustomDomains(tx)) >= CUSTOM_LIMIT) {
       throw new CognitoError('LimitExceededException', `Number of custom domains exceeds the limit of ${CUSTOM_LIMIT}.`)
     }
     await putDomain(tx, kind, { pool: pool.id, name: input.Domain, domain })
@@ -76,9 +71,9 @@ export async function updateDomain(
 ): Promise<DomainDocument> {
   return store.write(async (tx) => {
     const document = await lockPool(tx, pool.id)
-    const { kind, present } = await lockDomain(tx, pool, input.Domain)
+    const { kind, present } = await getLocked(tx, pool, input.Domain)
     if (input.CustomDomainConfig && kind === 'prefix-domain')
-      throw invalid('A prefix domain has no CustomDomainConfig.')
+      throw invalidParameter('A prefix domain has no CustomDomainConfig.')
     if (kind === 'domain') checkCustom(pool, input)
     else checkRouting(input)
     const domain: DomainDocument = {
@@ -97,22 +92,9 @@ export async function updateDomain(
 /** Takes a domain from a pool. Throws InvalidParameterException. */
 export async function deleteDomain({ store }: Pick<Context, 'store'>, pool: Pool, name: string): Promise<void> {
   await store.write(async (tx) => {
-    const { kind } = await lockDomain(tx, pool, name)
-    if (kind === 'domain') await tx.remove(kind, { pool: pool.id, key: name })
-    else await tx.unset(kind, { pool: pool.id, key: name })
+    const { kind } = await getLocked(tx, pool, name)
+    await removeDomain(tx, kind, { pool: pool.id, key: name })
   })
-}
-
-/** Finds a domain of whatever pool, by its name: a prefix alone, or a full host name. */
-export async function findDomain(
-  { store }: Pick<Context, 'store'>,
-  name: string,
-): Promise<{ pool: string; domain: DomainDocument } | undefined> {
-  for (const kind of ['domain', 'prefix-domain'] as const) {
-    const [row] = await findRowsByKey(store.db, kind, name)
-    if (row) return { pool: row.pool, domain: JSON.parse(row.body) as DomainDocument }
-  }
-  return undefined
 }
 
 /** Where a custom domain is to point: a host that answers as long as one region lives. */
@@ -139,22 +121,22 @@ export function domainType(
 
 function checkPrefix(input: DomainInput): void {
   const { Domain } = input
-  if (!PREFIX.test(Domain)) throw invalid('A domain with dots needs CustomDomainConfig.')
+  if (!PREFIX.test(Domain)) throw invalidParameter('A domain with dots needs CustomDomainConfig.')
   const reserved = RESERVED.find((word) => Domain.includes(word))
-  if (reserved) throw invalid(`Domain cannot contain reserved word: ${reserved}`)
+  if (reserved) throw invalidParameter(`Domain cannot contain reserved word: ${reserved}`)
   checkRouting(input)
 }
 
 function checkRouting({ Routing }: DomainInput): void {
-  if (Routing?.Failover) throw invalid('Routing is supported only for custom domains.')
+  if (Routing?.Failover) throw invalidParameter('Routing is supported only for custom domains.')
 }
 
 function checkCustom({ role }: Pick<Pool, 'role'>, { Domain, CustomDomainConfig }: DomainInput): void {
   if (role !== 'PRIMARY')
-    throw invalid('A custom domain can be configured only in the primary Region of the user pool.')
-  if (!HOST.test(Domain)) throw invalid('Custom domain is not a valid subdomain.')
+    throw invalidParameter('A custom domain can be configured only in the primary Region of the user pool.')
+  if (!HOST.test(Domain)) throw invalidParameter('Custom domain is not a valid subdomain.')
   if (CustomDomainConfig && !CERTIFICATE.test(CustomDomainConfig.CertificateArn ?? '')) {
-    throw invalid('CertificateArn must name a certificate of AWS Certificate Manager in us-east-1.')
+    throw invalidParameter('CertificateArn must name a certificate of AWS Certificate Manager in us-east-1.')
   }
 }
 
@@ -168,29 +150,12 @@ async function checkSettings(
   checkTier(UserPoolTier, [['ESSENTIALS', ManagedLoginVersion === 2, 'Managed login']])
   const target = Routing?.Failover?.SecondaryRegion
   if (target !== undefined && !(await listReplicas(tx, pool)).some(({ region }) => region === target)) {
-    throw invalid(`The user pool has no replica in ${target}.`)
+    throw invalidParameter(`The user pool has no replica in ${target}.`)
   }
 }
 
-async function lockDomain(
-  tx: Transaction,
-  pool: Pool,
-  name: string,
-): Promise<{ kind: DomainKind; present: DomainDocument }> {
-  for (const kind of ['domain', 'prefix-domain'] as const) {
-    const row = await tx.lock(kind, { pool: pool.id, key: name })
-    if (row) return { kind, present: JSON.parse(row.body) as DomainDocument }
-  }
-  throw invalid('No such domain or user pool exists.')
+async function getLocked(tx: Transaction, pool: Pool, name: string) {
+  const found = await lockDomain(tx, pool.id, name)
+  if (!found) throw invalidParameter('No such domain or user pool exists.')
+  return found
 }
-
-function putDomain(
-  tx: Transaction,
-  kind: DomainKind,
-  { pool, name, domain }: { pool: string; name: string; domain: DomainDocument },
-): Promise<void> {
-  const draft = { pool, key: name, body: JSON.stringify(domain) }
-  return kind === 'domain' ? tx.put(kind, draft) : tx.set(kind, draft)
-}
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

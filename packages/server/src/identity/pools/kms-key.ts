@@ -1,6 +1,6 @@
 import type { KeyConfigurationType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { CognitoError } from '../../errors.ts'
+import { invalidParameter } from '../../errors.ts'
 import type { KeyDescription } from '../../keys/provider.ts'
 
 const KEY_ARN = /^arn:aws[\w-]*:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/
@@ -17,12 +17,11 @@ export async function checkKey(
   const arn = configuration?.KmsKeyArn
   if (arn === undefined) return undefined
   const keyRegion = KEY_ARN.exec(arn)?.[1]
-  if (keyRegion === undefined) throw invalid('KmsKeyArn must be the full ARN of a KMS key; aliases are not supported.')
-  if (keyRegion !== region) throw invalid('The KMS key must be in the same Region as the user pool.')
+  if (keyRegion === undefined)
+    throw invalidParameter('KmsKeyArn must be the full ARN of a KMS key; aliases are not supported.')
+  if (keyRegion !== region) throw invalidParameter('The KMS key must be in the same Region as the user pool.')
   const key = await keyProvider.find(arn)
-  if (!key) throw invalid('The KMS key does not exist.')
-  if (!key.enabled) throw invalid('The KMS key is not enabled.')
+  if (!key) throw invalidParameter('The KMS key does not exist.')
+  if (!key.enabled) throw invalidParameter('The KMS key is not enabled.')
   return key
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

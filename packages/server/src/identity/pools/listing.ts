@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import type { Pool } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { invalidParameter } from '../../errors.ts'
 import { ONLY } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
 
@@ -35,5 +35,5 @@ function openToken(token: string): string {
   } catch {
     // Not JSON: refused below.
   }
-  throw new CognitoError('InvalidParameterException', 'Invalid pagination token given.')
+  throw invalidParameter('Invalid pagination token given.')
 }

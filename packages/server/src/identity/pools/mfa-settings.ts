@@ -6,9 +6,16 @@ import type {
   WebAuthnConfigurationType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { lockPool, type Pool, type PoolDocument, putPool, type RegionalSettings } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
-import { ONLY } from '../../store/kinds.ts'
+import {
+  lockPool,
+  lockSettings,
+  type Pool,
+  type PoolDocument,
+  putPool,
+  putSettings,
+  type RegionalSettings,
+} from '../../directory/pool.ts'
+import { invalidParameter } from '../../errors.ts'
 import { readSmsConfiguration } from './regional-settings.ts'
 import { checkTier } from './settings.ts'
 import { globalDiffers } from './update.ts'
@@ -52,29 +59,25 @@ export function mfaType({ document, settings }: Pick<Pool, 'document' | 'setting
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SetUserPoolMfaConfig.html
  */
 export async function setMfa(
-  { store, clock, region }: Pick<Context, 'store' | 'clock' | 'region'>,
-  { id, role, document: known, settings: shown }: Pool,
+  { store, region }: Pick<Context, 'store' | 'region'>,
+  pool: Pool,
   input: SetUserPoolMfaConfigCommandInput,
 ): Promise<void> {
-  const now = clock.now()
+  const { id, role } = pool
   await store.write(async (tx) => {
-    const present = role === 'PRIMARY' ? await lockPool(tx, id) : known
-    const row = await tx.lock('settings', { pool: id, key: ONLY })
-    const settings = row ? (JSON.parse(row.body) as RegionalSettings) : shown
+    const present = role === 'PRIMARY' ? await lockPool(tx, id) : pool.document
+    const settings = await lockSettings(tx, pool)
     const given = input.SmsMfaConfiguration?.SmsConfiguration
     const SmsConfiguration = given ? readSmsConfiguration(given, region) : settings.SmsConfiguration
     const mfa = readMfa(present, input)
     if (role === 'PRIMARY') {
       checkMfa(mfa, { ...settings, SmsConfiguration }, present)
-      await putPool(tx, id, { ...present, ...mfa, modified: now })
+      await putPool(tx, id, { ...present, ...mfa, modified: tx.now })
     } else {
       const differing = MFA_SETTINGS.filter((name) => !isDeepStrictEqual(plain(mfa[name]), plain(present[name])))
       if (differing.length > 0) throw globalDiffers(differing.map((name) => MEMBERS[name]))
     }
-    if (given) {
-      const body = JSON.stringify({ ...settings, SmsConfiguration, modified: now })
-      await tx.set('settings', { pool: id, key: ONLY, body })
-    }
+    if (given) await putSettings(tx, id, { ...settings, SmsConfiguration, modified: tx.now })
   })
 }
 
@@ -82,7 +85,7 @@ function readMfa(present: PoolDocument, input: SetUserPoolMfaConfigCommandInput)
   const { MfaConfiguration, SmsMfaConfiguration, SoftwareTokenMfaConfiguration, EmailMfaConfiguration } = input
   const kept = MfaConfiguration === undefined ? present : undefined
   if (MfaConfiguration === 'OFF' && (SmsMfaConfiguration || SoftwareTokenMfaConfiguration?.Enabled)) {
-    throw invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+    throw invalidParameter("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
   }
   return {
     MfaConfiguration: MfaConfiguration ?? present.MfaConfiguration,
@@ -106,10 +109,10 @@ function checkMfa(mfa: MfaSettings, settings: RegionalSettings, { UserPoolTier =
     ['ESSENTIALS', passkeys, 'MFA with passkeys'],
   ])
   if (smsMfa && !settings.SmsConfiguration) {
-    throw invalid('[SmsConfiguration] is a required member of [SmsMfaConfiguration].')
+    throw invalidParameter('[SmsConfiguration] is a required member of [SmsMfaConfiguration].')
   }
   if (MfaConfiguration !== 'OFF' && !smsMfa && !softwareTokenMfa?.Enabled && !emailMfa && !passkeys) {
-    throw invalid('At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.')
+    throw invalidParameter('At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.')
   }
   checkEmailMfa(emailMfa, settings)
   checkRelyingParty(webAuthn)
@@ -118,7 +121,7 @@ function checkMfa(mfa: MfaSettings, settings: RegionalSettings, { UserPoolTier =
 /** https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa-sms-email-message.html */
 function checkEmailMfa(emailMfa: EmailMfaConfigType | undefined, { EmailConfiguration }: RegionalSettings): void {
   if (emailMfa && EmailConfiguration?.EmailSendingAccount !== 'DEVELOPER') {
-    throw invalid('Email MFA requires an EmailConfiguration whose EmailSendingAccount is DEVELOPER.')
+    throw invalidParameter('Email MFA requires an EmailConfiguration whose EmailSendingAccount is DEVELOPER.')
   }
 }
 
@@ -127,12 +130,10 @@ const HOST = /^(?=.{1,127}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:
 /** A relying party is named by a host name. https://www.w3.org/TR/webauthn-3/#relying-party-identifier */
 function checkRelyingParty(webAuthn: WebAuthnConfigurationType | undefined): void {
   if (webAuthn?.RelyingPartyId !== undefined && !HOST.test(webAuthn.RelyingPartyId)) {
-    throw invalid('RelyingPartyId must be a domain name.')
+    throw invalidParameter('RelyingPartyId must be a domain name.')
   }
 }
 
 /** As it would be read back from the store; off and absent are one. */
 const plain = (value: unknown): unknown =>
   value === undefined || value === false ? undefined : JSON.parse(JSON.stringify(value))
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -6,7 +6,7 @@ import type {
   UserPoolTierType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { RegionalSetting, RegionalSettings } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { invalidParameter } from '../../errors.ts'
 import { checkTier } from './settings.ts'
 import { checkPoolTags } from './tags.ts'
 
@@ -29,7 +29,7 @@ export function readRegionalSettings(
 function readEmailConfiguration(given: EmailConfigurationType = {}): EmailConfigurationType {
   const { EmailSendingAccount = 'COGNITO_DEFAULT', SourceArn } = given
   if (EmailSendingAccount === 'DEVELOPER' && SourceArn === undefined) {
-    throw invalid('SourceArn is required when EmailSendingAccount is DEVELOPER.')
+    throw invalidParameter('SourceArn is required when EmailSendingAccount is DEVELOPER.')
   }
   return { ...given, EmailSendingAccount }
 }
@@ -44,12 +44,12 @@ export function readSmsConfiguration(
   if (!given) return undefined
   const { SnsCallerArn, EumsSms } = given
   if ((SnsCallerArn === undefined) === (EumsSms === undefined)) {
-    throw invalid('SmsConfiguration needs either SnsCallerArn or EumsSms.')
+    throw invalidParameter('SmsConfiguration needs either SnsCallerArn or EumsSms.')
   }
   const role = SnsCallerArn ?? EumsSms?.CallerArn ?? ''
-  if (!ROLE.test(role)) throw invalid(`Invalid SMS role ARN: ${role}`)
+  if (!ROLE.test(role)) throw invalidParameter(`Invalid SMS role ARN: ${role}`)
   if (EumsSms?.Region !== undefined && EumsSms.Region !== region) {
-    throw invalid('The Region of EumsSms must be the Region of the user pool.')
+    throw invalidParameter('The Region of EumsSms must be the Region of the user pool.')
   }
   return given
 }
@@ -59,10 +59,10 @@ function readLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType):
   const { PreTokenGeneration, PreTokenGenerationConfig, KMSKeyID, CustomEmailSender, CustomSMSSender } = given
   const arn = PreTokenGenerationConfig?.LambdaArn ?? PreTokenGeneration
   if (arn !== (PreTokenGeneration ?? arn)) {
-    throw invalid('PreTokenGeneration and PreTokenGenerationConfig must have the same Lambda ARN.')
+    throw invalidParameter('PreTokenGeneration and PreTokenGenerationConfig must have the same Lambda ARN.')
   }
   if ((CustomEmailSender || CustomSMSSender) && KMSKeyID === undefined) {
-    throw invalid('KMSKeyID is required when CustomEmailSender or CustomSMSSender is set.')
+    throw invalidParameter('KMSKeyID is required when CustomEmailSender or CustomSMSSender is set.')
   }
   const version = PreTokenGenerationConfig?.LambdaVersion ?? 'V1_0'
   checkTier(tier, [['ESSENTIALS', version !== 'V1_0', 'Access token customization']])
@@ -74,5 +74,3 @@ function readLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType):
     }),
   }
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

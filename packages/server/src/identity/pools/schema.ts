@@ -1,5 +1,5 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
-import { CognitoError } from '../../errors.ts'
+import { type CognitoError, invalidParameter } from '../../errors.ts'
 
 const text = (Name: string, MaxLength = '2048', MinLength = '0'): SchemaAttributeType => ({
   Name,
@@ -86,7 +86,7 @@ export function addToSchema(
     result.push(own)
   }
   if (result.length - STANDARD_ATTRIBUTES.length > CUSTOM_LIMIT) {
-    throw invalid(`Number of custom attributes exceeds the limit of ${CUSTOM_LIMIT}.`)
+    throw invalidParameter(`Number of custom attributes exceeds the limit of ${CUSTOM_LIMIT}.`)
   }
   return result
 }
@@ -96,12 +96,12 @@ function readStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType
   const name = standard.Name as string
   const { AttributeDataType = standard.AttributeDataType, DeveloperOnlyAttribute, Required, Mutable } = wanted
   if (AttributeDataType !== standard.AttributeDataType || DeveloperOnlyAttribute) {
-    throw invalid(
+    throw invalidParameter(
       `You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute ${name}`,
     )
   }
   if (name === 'sub' && (Required === false || Mutable === true)) {
-    throw invalid('You can not change the required or mutable setting of the attribute sub')
+    throw invalidParameter('You can not change the required or mutable setting of the attribute sub')
   }
   return {
     ...(Required !== undefined && { Required }),
@@ -113,8 +113,8 @@ function readStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType
 function readOwn(wanted: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, DeveloperOnlyAttribute = false, Mutable = true, Required = false } = wanted
   const Name = `${DeveloperOnlyAttribute ? 'dev' : 'custom'}:${nameOf(wanted)}`
-  if (AttributeDataType === undefined) throw invalid(`Type for attribute {${Name}} could not be determined`)
-  if (Required) throw invalid('Required custom attributes are not supported currently.')
+  if (AttributeDataType === undefined) throw invalidParameter(`Type for attribute {${Name}} could not be determined`)
+  if (Required) throw invalidParameter('Required custom attributes are not supported currently.')
   return {
     Name,
     AttributeDataType,
@@ -133,9 +133,9 @@ const LONGEST_VALUE = 2048
 function readConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
   if (length && AttributeDataType !== 'String')
-    throw invalid(`${name}: StringAttributeConstraints are for the data type String.`)
+    throw invalidParameter(`${name}: StringAttributeConstraints are for the data type String.`)
   if (value && AttributeDataType !== 'Number')
-    throw invalid(`${name}: NumberAttributeConstraints are for the data type Number.`)
+    throw invalidParameter(`${name}: NumberAttributeConstraints are for the data type Number.`)
   if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: LONGEST_VALUE })
   if (value) checkRange(name, [value.MinValue, value.MaxValue], { least: -Infinity, most: Infinity })
   return {
@@ -152,20 +152,19 @@ function checkRange(
   for (const bound of [min, max]) {
     if (bound === undefined) continue
     if (!INTEGER.test(bound) || Number(bound) < least || Number(bound) > most) {
-      throw invalid(`${name}: Invalid constraint ${bound.slice(0, 32)}.`)
+      throw invalidParameter(`${name}: Invalid constraint ${bound.slice(0, 32)}.`)
     }
   }
   if (min !== undefined && max !== undefined && Number(min) > Number(max)) {
-    throw invalid(`${name}: The minimum ${min} is greater than the maximum ${max}.`)
+    throw invalidParameter(`${name}: The minimum ${min} is greater than the maximum ${max}.`)
   }
 }
 
 /** A name as the caller gives it has no prefix; the service adds it. */
 function nameOf({ Name }: SchemaAttributeType): string {
-  if (Name === undefined) throw invalid('Attribute name is required.')
-  if (Name.includes(':')) throw invalid(`Invalid attribute name: ${Name}`)
+  if (Name === undefined) throw invalidParameter('Attribute name is required.')
+  if (Name.includes(':')) throw invalidParameter(`Invalid attribute name: ${Name}`)
   return Name
 }
 
-const taken = (name: string): CognitoError => invalid(`${name}: Existing attribute already has name ${name}.`)
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
+const taken = (name: string): CognitoError => invalidParameter(`${name}: Existing attribute already has name ${name}.`)

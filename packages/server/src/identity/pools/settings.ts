@@ -13,7 +13,7 @@ import type {
   VerificationMessageTemplateType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { PoolDocument } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 
 /** The settings that CreateUserPool and UpdateUserPool decide, and that are the same in every region of the pool. */
 export const GLOBAL_SETTINGS = [
@@ -115,7 +115,9 @@ function readPasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): Pas
   const legacyDays = AdminCreateUserConfig?.UnusedAccountValidityDays || undefined
   const days = given?.TemporaryPasswordValidityDays || undefined
   if (days !== undefined && legacyDays !== undefined && days !== legacyDays) {
-    throw invalid('Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays')
+    throw invalidParameter(
+      'Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays',
+    )
   }
   return {
     MinimumLength: given?.MinimumLength ?? DEFAULT_MINIMUM_LENGTH,
@@ -130,8 +132,9 @@ function readPasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): Pas
 
 function readSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyType {
   const factors = distinct('AllowedFirstAuthFactors', given?.AllowedFirstAuthFactors) ?? ['PASSWORD']
-  if (!factors.includes('PASSWORD')) throw invalid('AllowedFirstAuthFactors must include PASSWORD.')
-  if (factors.includes('SOFTWARE_TOKEN')) throw invalid('SOFTWARE_TOKEN is not supported as a first auth factor.')
+  if (!factors.includes('PASSWORD')) throw invalidParameter('AllowedFirstAuthFactors must include PASSWORD.')
+  if (factors.includes('SOFTWARE_TOKEN'))
+    throw invalidParameter('SOFTWARE_TOKEN is not supported as a first auth factor.')
   return { AllowedFirstAuthFactors: factors }
 }
 
@@ -147,14 +150,14 @@ function readVerificationTemplate(input: PoolInput): VerificationMessageTemplate
     DefaultEmailOption: given.DefaultEmailOption ?? 'CONFIRM_WITH_CODE',
   }
   if (given.EmailMessage !== undefined && given.EmailMessageByLink !== undefined) {
-    throw invalid('EmailMessage and EmailMessageByLink cannot both be set.')
+    throw invalidParameter('EmailMessage and EmailMessageByLink cannot both be set.')
   }
   return template
 }
 
 function same(member: string, legacy: string | undefined, given: string | undefined): string | undefined {
   if (legacy !== undefined && given !== undefined && legacy !== given) {
-    throw invalid(`${member} and VerificationMessageTemplate must have the same value.`)
+    throw invalidParameter(`${member} and VerificationMessageTemplate must have the same value.`)
   }
   return given ?? legacy
 }
@@ -166,7 +169,8 @@ function readVerifiedBeforeUpdate({ UserAttributeUpdateSettings, AutoVerifiedAtt
       UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate,
     ) ?? []
   const missing = wanted.find((name) => !AutoVerifiedAttributes?.includes(name))
-  if (missing) throw invalid(`AttributesRequireVerificationBeforeUpdate: ${missing} must be in AutoVerifiedAttributes.`)
+  if (missing)
+    throw invalidParameter(`AttributesRequireVerificationBeforeUpdate: ${missing} must be in AutoVerifiedAttributes.`)
   return wanted
 }
 
@@ -206,7 +210,7 @@ function readAccountRecovery(given: AccountRecoverySettingType | undefined): Acc
     mechanisms.map(({ Priority }) => Priority),
   )
   if (mechanisms.length > 1 && mechanisms.some(({ Name }) => Name === 'admin_only')) {
-    throw invalid('The recovery mechanism admin_only cannot be combined with others.')
+    throw invalidParameter('The recovery mechanism admin_only cannot be combined with others.')
   }
   return { RecoveryMechanisms: mechanisms }
 }
@@ -216,10 +220,10 @@ function readKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfi
   if (!given) return undefined
   const { KmsKeyArn, KeyType = KmsKeyArn === undefined ? 'AWS_OWNED_KEY' : 'CUSTOMER_MANAGED_KEY' } = given
   if (KeyType === 'AWS_OWNED_KEY') {
-    if (KmsKeyArn !== undefined) throw invalid('KmsKeyArn cannot be set when KeyType is AWS_OWNED_KEY.')
+    if (KmsKeyArn !== undefined) throw invalidParameter('KmsKeyArn cannot be set when KeyType is AWS_OWNED_KEY.')
     return undefined
   }
-  if (KmsKeyArn === undefined) throw invalid('KmsKeyArn is required when KeyType is CUSTOMER_MANAGED_KEY.')
+  if (KmsKeyArn === undefined) throw invalidParameter('KmsKeyArn is required when KeyType is CUSTOMER_MANAGED_KEY.')
   return { KeyType, KmsKeyArn }
 }
 
@@ -239,8 +243,6 @@ const unlessEmpty = <T>(list: T[] | undefined): T[] | undefined => (list?.length
 
 /** The list as it is. Throws InvalidParameterException when it has a value twice. */
 export function distinct<T>(member: string, list: readonly T[] | undefined): T[] | undefined {
-  if (list && new Set(list).size < list.length) throw invalid(`${member} contains duplicate values.`)
+  if (list && new Set(list).size < list.length) throw invalidParameter(`${member} contains duplicate values.`)
   return list && [...list]
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,7 +1,6 @@
 import type { Context } from '../../context.ts'
-import type { Pool } from '../../directory/pool.ts'
-import { CognitoError, type CognitoErrorCode } from '../../errors.ts'
-import { ONLY } from '../../store/kinds.ts'
+import { lockSettings, type Pool, putSettings } from '../../directory/pool.ts'
+import { CognitoError, type CognitoErrorCode, invalidParameter } from '../../errors.ts'
 
 export type Tags = Record<string, string>
 
@@ -36,7 +35,7 @@ export async function getPoolByArn(
   arn: string,
 ): Promise<Pool> {
   const [, arnRegion, account, id] = POOL_ARN.exec(arn) ?? []
-  if (id === undefined) throw new CognitoError('InvalidParameterException', `Invalid ARN: ${arn}`)
+  if (id === undefined) throw invalidParameter(`Invalid ARN: ${arn}`)
   if (arnRegion !== region || account !== accountId) {
     throw new CognitoError('ResourceNotFoundException', `User pool ${id} does not exist.`)
   }
@@ -46,13 +45,12 @@ export async function getPoolByArn(
 /** Changes the tags that the pool has in this region. */
 export async function changeTags(
   { store }: Pick<Context, 'store'>,
-  { id, settings: known }: Pick<Pool, 'id' | 'settings'>,
+  pool: Pick<Pool, 'id' | 'settings'>,
   change: (tags: Tags) => Tags,
 ): Promise<void> {
   await store.write(async (tx) => {
-    const row = await tx.lock('settings', { pool: id, key: ONLY })
-    const settings = row ? (JSON.parse(row.body) as Pool['settings']) : known
+    const settings = await lockSettings(tx, pool)
     const UserPoolTags = checkPoolTags(change(settings.UserPoolTags ?? {}), 'InvalidParameterException')
-    await tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify({ ...settings, UserPoolTags }) })
+    await putSettings(tx, pool.id, { ...settings, UserPoolTags })
   })
 }

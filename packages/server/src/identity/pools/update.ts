@@ -1,17 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpdateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { lockPool, type Pool, type PoolDocument, putPool } from '../../directory/pool.ts'
-import { CognitoError } from '../../errors.ts'
+import { lockPool, lockSettings, type Pool, type PoolDocument, putPool, putSettings } from '../../directory/pool.ts'
+import { listReplicas } from '../../directory/replica.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import { localArn } from '../../keys/pool-keys.ts'
-import { ONLY } from '../../store/kinds.ts'
 import type { Transaction } from '../../store/write.ts'
 import { checkKey } from './kms-key.ts'
 import { readRegionalSettings } from './regional-settings.ts'
-import { listReplicas } from './replicas.ts'
 import { checkPlan, GLOBAL_SETTINGS, type GlobalSettings, readGlobalSettings } from './settings.ts'
 
-type Needed = Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
+type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
 
 /**
  * Replaces the settings of a pool: all of them in its primary region, those that belong to the region in a secondary.
@@ -23,22 +22,18 @@ export async function updatePool(context: Needed, pool: Pool, input: UpdateUserP
   else await updateSecondary(context, pool, input)
 }
 
-async function updatePrimary(
-  context: Needed,
-  { id, document: known }: Pool,
-  input: UpdateUserPoolCommandInput,
-): Promise<void> {
-  const { clock, store, keys, serviceKeyArn, region } = context
+async function updatePrimary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
+  const { store, keys, serviceKeyArn, region } = context
+  const { id } = pool
   const replaced = readGlobalSettings(input)
   const regional = readRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
   const key = replaced.KeyConfiguration?.KmsKeyArn
-  const now = clock.now()
   await checkKey(context, replaced.KeyConfiguration)
   const isUnderAnother = ({ KeyConfiguration }: PoolDocument): boolean => {
     const before = KeyConfiguration?.KmsKeyArn
     return (before && localArn(before, region)) !== key
   }
-  const rewrapped = isUnderAnother(known) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
+  const rewrapped = isUnderAnother(pool.document) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
   await store.write(async (tx) => {
     const present = await lockPool(tx, id)
     const document: PoolDocument = {
@@ -47,25 +42,25 @@ async function updatePrimary(
       Name: input.PoolName ?? present.Name,
       DcrConfiguration: replaced.DcrConfiguration ?? present.DcrConfiguration,
       smsMfa: replaced.MfaConfiguration !== 'OFF' && regional.SmsConfiguration !== undefined,
-      modified: now,
+      modified: tx.now,
     }
     if (document.MfaConfiguration !== 'OFF' && !hasSecondFactor(document)) {
-      throw invalid(
+      throw invalidParameter(
         'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
       )
     }
     await checkPlanChange(tx, id, { present, document })
     if (isUnderAnother(present)) {
       if ((await listReplicas(tx, id)).length > 0) {
-        throw invalid('KeyConfiguration cannot be changed while the user pool has a replica.')
+        throw invalidParameter('KeyConfiguration cannot be changed while the user pool has a replica.')
       }
       if (!(await rewrapped?.write(tx))) {
         throw new CognitoError('ConcurrentModificationException', 'The user pool is being changed by another request.')
       }
     }
     await putPool(tx, id, document)
-    await tx.lock('settings', { pool: id, key: ONLY })
-    await tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify({ ...regional, modified: now }) })
+    await lockSettings(tx, pool)
+    await putSettings(tx, id, { ...regional, modified: tx.now })
   })
 }
 
@@ -96,7 +91,7 @@ async function checkPlanChange(
 const isRegistering = ({ DcrConfiguration }: PoolDocument): boolean => DcrConfiguration?.EnableStatus === 'Enabled'
 
 async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
-  const { clock, store, region } = context
+  const { store, region } = context
   const { document } = pool
   const global = readGlobalSettings(input)
   const DcrConfiguration = global.DcrConfiguration ?? document.DcrConfiguration
@@ -104,10 +99,9 @@ async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoo
   if (input.PoolName !== undefined && input.PoolName !== document.Name) differing.unshift('PoolName')
   if (differing.length > 0) throw globalDiffers(differing)
   const regional = readRegionalSettings(input, { tier: document.UserPoolTier ?? 'ESSENTIALS', region })
-  const body = JSON.stringify({ ...regional, modified: clock.now() })
   await store.write(async (tx) => {
-    await tx.lock('settings', { pool: pool.id, key: ONLY })
-    await tx.set('settings', { pool: pool.id, key: ONLY, body })
+    await lockSettings(tx, pool)
+    await putSettings(tx, pool.id, { ...regional, modified: tx.now })
   })
 }
 
@@ -123,8 +117,6 @@ function differences({ region }: Pick<Context, 'region'>, present: GlobalSetting
 
 /** A call to a secondary region says something else than what holds in all regions of the pool. */
 export const globalDiffers = (members: readonly string[]): CognitoError =>
-  invalid(
+  invalidParameter(
     `${members.join(', ')} can be changed only in the primary Region of the user pool and must have the current value.`,
   )
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts'
-import type { User, UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import type { User } from '../../directory/user.ts'
+import { CognitoError, notAuthorized } from '../../errors.ts'
 import type { AccessTokenClaims } from '../../tokens/claims.ts'
 import { findTokenHolder } from './token-holder.ts'
 
@@ -9,18 +10,16 @@ import { findTokenHolder } from './token-holder.ts'
  * NotAuthorizedException, UserNotFoundException.
  */
 export async function checkAccessToken(
-  context: Pick<Context, 'store'>,
-  place: UserPlace,
+  context: Pick<Context, 'store' | 'openUsers'>,
+  openPool: OpenPool,
   { sub, origin_jti, event_id, username }: AccessTokenClaims,
 ): Promise<User> {
   const origin = origin_jti ?? event_id
   // Tokens without a user (client_credentials) have neither.
-  if (origin === undefined || username === undefined) throw refused('Invalid Access Token')
-  const { user, ended } = await findTokenHolder(context, place, { sub, origin })
+  if (origin === undefined || username === undefined) throw notAuthorized('Invalid Access Token')
+  const { user, ended } = await findTokenHolder(context, openPool, { sub, origin })
   if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
-  if (ended) throw refused('Access Token has been revoked')
-  if (!user.enabled) throw refused('User is disabled.')
+  if (ended) throw notAuthorized('Access Token has been revoked')
+  if (!user.enabled) throw notAuthorized('User is disabled.')
   return user
 }
-
-const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -1,6 +1,5 @@
 import type { Context } from '../../context.ts'
-import type { Client } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
 import { CognitoError } from '../../errors.ts'
 import { parseJwt } from '../../tokens/jwt.ts'
 import { canRevoke } from '../../tokens/lifetimes.ts'
@@ -16,18 +15,18 @@ import { hasClientSecret } from '../clients/client-secret.ts'
  */
 export async function revokeToken(
   { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
-  place: UserPlace & { client: Client },
+  openClient: OpenClient,
   { token: text, clientSecret }: { token: string; clientSecret: string | undefined },
 ): Promise<void> {
-  const { pool, cipher, client } = place
-  if (!hasClientSecret(place, client, clientSecret)) {
+  const { pool, client } = openClient
+  if (!hasClientSecret(openClient, client, clientSecret)) {
     throw new CognitoError('UnauthorizedException', 'Invalid client secret')
   }
   if (!canRevoke(client)) {
     throw new CognitoError('UnsupportedOperationException', 'Token revocation is not enabled for this client')
   }
   if (parseJwt(text)) throw new CognitoError('UnsupportedTokenTypeException', 'Only refresh tokens can be revoked')
-  const token = openRefreshToken({ pool: pool.id, cipher }, text)
+  const token = openRefreshToken(openClient, text)
   if (!token || token.expires <= clock.now()) return
   if (token.client !== client.id) throw new CognitoError('UnauthorizedException', 'The token is not of this client')
   await store.write((tx) => revokeFamily(tx, pool.id, token))

@@ -1,6 +1,6 @@
 import { timeOfUuid } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import type { UserPlace } from '../../directory/user.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { endAllTokens } from '../../tokens/revocation.ts'
 
 /**
@@ -9,7 +9,7 @@ import { endAllTokens } from '../../tokens/revocation.ts'
  */
 export async function signOutEverywhere(
   { store, clock, events }: Pick<Context, 'store' | 'clock' | 'events'>,
-  { pool }: UserPlace,
+  { pool }: OpenPool,
   { sub, how, origin }: { sub: string; how: 'user' | 'admin'; origin?: string | undefined },
 ): Promise<void> {
   // The family that asks for it may have begun in a region whose clock is ahead, or before this one's was set back.

@@ -1,5 +1,6 @@
 import type { Context } from '../../context.ts'
-import { openUser, type User, type UserPlace } from '../../directory/user.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
 import { Memory } from '../../memory.ts'
 import { endingsOf, type Family, isEnded } from '../../tokens/revocation.ts'
@@ -9,31 +10,34 @@ import { endingsOf, type Family, isEnded } from '../../tokens/revocation.ts'
  * frozen.
  */
 export async function findTokenHolder(
-  { store }: Pick<Context, 'store'>,
-  place: UserPlace,
+  { store, openUsers }: Pick<Context, 'store' | 'openUsers'>,
+  openPool: OpenPool,
   family: Family,
 ): Promise<{ user: User | undefined; ended: boolean }> {
   const { sub } = family
   const wanted = [{ kind: 'user', key: sub } as const, ...endingsOf(family)]
-  const [body, revocation, signOut] = await store.bodies(place.pool.id, wanted)
+  const [body, revocation, signOut] = await store.bodies(openPool.pool.id, wanted)
   return {
-    user: body === undefined ? undefined : openRemembered(place, { key: sub, body }),
+    user: body === undefined ? undefined : openRemembered(openUsers, openPool, { key: sub, body }),
     ended: isEnded(family, { revocation, signOut }),
   }
 }
 
 /**
- * Users who were opened lately, each with the text that was opened and what opened it: while a row has the same text, which is read each time, and its
- * pool the same key, it says the same. About 8 MB.
+ * Users who were opened recently, each with the sealed text and the cipher: while the row, which is read each time, has the same
+ * text and its pool the same key, the user is the same.
  */
-const opened = new Memory<{ cipher: PoolCipher; body: string; user: User }>(4_000)
+export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User }>
 
-function openRemembered(place: UserPlace, row: { key: string; body: string }): User {
-  const { cipher } = place
-  const known = opened.get(row.key)
+/** About 8 MB. */
+export const createOpenUsers = (): OpenUsers => new Memory(4_000)
+
+function openRemembered(openUsers: OpenUsers, openPool: OpenPool, row: { key: string; body: string }): User {
+  const { cipher } = openPool
+  const known = openUsers.get(row.key)
   if (known?.body === row.body && known.cipher === cipher) return known.user
-  const user = frozen(openUser(place, row))
-  opened.set(row.key, { cipher, body: row.body, user })
+  const user = frozen(openUser(openPool, row))
+  openUsers.set(row.key, { cipher, body: row.body, user })
   return user
 }
 

@@ -1,14 +1,15 @@
 import type { AuthFlowType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { CognitoError } from '../../errors.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
 import { allowsFlow, type FlowRight } from './flows.ts'
 import { signInByPassword } from './password.ts'
 import { refreshByFlow, refreshByToken } from './refresh.ts'
 import { beginSrpSignIn } from './srp.ts'
-import type { Parameters, SignInPlace, Step, TokensStep } from './step.ts'
+import type { Parameters, Step, TokensStep } from './step.ts'
 
-type Begin = (context: Context, place: SignInPlace, call: { flow: string; parameters: Parameters }) => Promise<Step>
+type Begin = (context: Context, openClient: OpenClient, call: { flow: string; parameters: Parameters }) => Promise<Step>
 
 interface FlowRow {
   /** Whether only a signed call may use it. */
@@ -42,34 +43,35 @@ const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
  */
 export async function beginSignIn(
   context: Context,
-  place: SignInPlace,
+  openClient: OpenClient,
   { flow, parameters, signed }: { flow: AuthFlowType; parameters: Parameters; signed: boolean },
 ): Promise<Step> {
   const row = flows[flow]
-  if (row.signed && !signed) throw invalid('Initiate Auth method not supported')
-  if (flow === 'USER_AUTH' && place.pool.document.UserPoolTier === 'LITE') {
+  if (row.signed && !signed) throw invalidParameter('Initiate Auth method not supported')
+  if (flow === 'USER_AUTH' && openClient.pool.document.UserPoolTier === 'LITE') {
     throw new CognitoError('FeatureUnavailableInTierException', 'USER_AUTH is not available in the LITE tier.')
   }
-  if (!allowsFlow(place.client, row.right)) throw invalid(row.refusal)
+  if (!allowsFlow(openClient.client, row.right)) throw invalidParameter(row.refusal)
   const { begin } = row
   if (!begin) throw new CognitoError('NotImplementedException', `${flow} is not implemented yet.`)
-  return tellingFailure(context, place, () => begin(context, place, { flow, parameters }))
+  return tellingFailure(context, openClient, () => begin(context, openClient, { flow, parameters }))
 }
 
 /** GetTokensFromRefreshToken, which a client with rotation may always use and another only with the flow switched on. */
 export async function beginRefresh(
   context: Context,
-  place: SignInPlace,
+  openClient: OpenClient,
   call: { token: string; clientSecret: string | undefined },
 ): Promise<TokensStep> {
-  if (!rotates(place.client) && !allowsFlow(place.client, 'ALLOW_REFRESH_TOKEN_AUTH')) throw invalid(REFUSAL)
-  return tellingFailure(context, place, () => refreshByToken(context, place, call))
+  if (!rotates(openClient.client) && !allowsFlow(openClient.client, 'ALLOW_REFRESH_TOKEN_AUTH'))
+    throw invalidParameter(REFUSAL)
+  return tellingFailure(context, openClient, () => refreshByToken(context, openClient, call))
 }
 
 /** Tells the operator of a refused sign-in. */
 export async function tellingFailure<T>(
   { events }: Pick<Context, 'events'>,
-  { pool, client }: SignInPlace,
+  { pool, client }: OpenClient,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -79,5 +81,3 @@ export async function tellingFailure<T>(
     throw error
   }
 }
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

@@ -1,5 +1,5 @@
 import type { ExplicitAuthFlowsType } from '@aws-sdk/client-cognito-identity-provider'
-import type { Client } from '../../directory/pool.ts'
+import type { Client } from '../../directory/client.ts'
 
 /** What a client may list in ExplicitAuthFlows, in today's names. */
 export type FlowRight = Extract<ExplicitAuthFlowsType, `ALLOW_${string}`>

@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, putUser, type User } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { invalidParameter } from '../../errors.ts'
 import { NotPrimaryError } from '../../store/write.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from '../users/aliases.ts'
@@ -15,8 +16,8 @@ import {
 import { checkMaySignIn, nextStep } from './next-step.ts'
 import { readUsername, requireParameter } from './parameters.ts'
 import { isNameOf } from './person.ts'
-import { invalidSession, openSession, spendSession } from './session.ts'
-import type { Parameters, SignInPlace, Step } from './step.ts'
+import { checkUsable, invalidSession, openSession, spendSession } from './session.ts'
+import type { Parameters, Step } from './step.ts'
 
 const PREFIX = 'userAttributes.'
 
@@ -27,22 +28,26 @@ const PREFIX = 'userAttributes.'
  */
 export async function answerNewPassword(
   context: Context,
-  place: SignInPlace,
+  openClient: OpenClient,
   { session: text, responses }: { session: string | undefined; responses: Parameters },
 ): Promise<Step> {
-  if (place.pool.role !== 'PRIMARY') throw new NotPrimaryError(place.pool.id)
-  const name = readUsername(place, responses)
+  if (openClient.pool.role !== 'PRIMARY') throw new NotPrimaryError(openClient.pool.id)
+  const name = readUsername(openClient, responses)
   const password = requireParameter(responses, 'NEW_PASSWORD')
   if (text === undefined) throw invalidSession()
-  const session = await openSession(context, place, text)
-  if (session.client !== place.client.id || session.challenge !== 'NEW_PASSWORD_REQUIRED') throw invalidSession()
-  const known = await findUserBySub(context.store, place, session.sub)
-  if (!known || !(await isNameOf(context, place, { name, person: { ...known, user: known } }))) throw invalidSession()
-  checkPasswordPolicy(place.pool, password)
+  const session = openSession(openClient, text)
+  if (session.client !== openClient.client.id || session.challenge !== 'NEW_PASSWORD_REQUIRED') throw invalidSession()
+  const [known] = await Promise.all([
+    findUserBySub(context.store, openClient, session.sub),
+    checkUsable(context, openClient, session),
+  ])
+  if (!known || !(await isNameOf(context, openClient, { name, person: { ...known, user: known } })))
+    throw invalidSession()
+  checkPasswordPolicy(openClient.pool, password)
 
   const user = await withAliasError(aliasExists, () =>
     context.store.write(async (tx) => {
-      const before = await lockUser(tx, place, session.sub)
+      const before = await lockUser(tx, openClient, session.sub)
       checkMaySignIn(before)
       // Whoever came first with the same temporary password has set the new one.
       if (before.status !== 'FORCE_CHANGE_PASSWORD') throw invalidSession()
@@ -51,22 +56,22 @@ export async function answerNewPassword(
       const { temporarySince: _, ...lasting } = before
       const after: User = {
         ...lasting,
-        attributes: readAttributes(place, before, responses),
+        attributes: readAttributes(openClient, before, responses),
         status: 'CONFIRMED',
         modified: context.clock.now(),
       }
-      await moveAliases(tx, place, { before, after })
-      await putUser(tx, place, after)
-      await setPassword(tx, context, place, after, password)
+      await moveAliases(tx, openClient, { before, after })
+      await putUser(tx, openClient, after)
+      await setPassword(tx, context, openClient, after, password)
       return after
     }),
   )
-  await spendSession(context, place, session)
-  return nextStep(context, place, { user, flow: session.flow })
+  await spendSession(context, openClient, session)
+  return nextStep(context, openClient, { user, flow: session.flow })
 }
 
 /** The user's attributes with those of the answer: required ones that are there already stay as they are. */
-function readAttributes({ pool, client }: SignInPlace, user: User, responses: Parameters): Attributes {
+function readAttributes({ pool, client }: OpenClient, user: User, responses: Parameters): Attributes {
   const given = Object.entries(responses).flatMap(([key, Value]) =>
     key.startsWith(PREFIX) && Value !== undefined ? [{ Name: key.slice(PREFIX.length), Value }] : [],
   )
@@ -74,7 +79,7 @@ function readAttributes({ pool, client }: SignInPlace, user: User, responses: Pa
   const required = requiredAttributes(pool)
   for (const { Name, Value } of given) {
     if (isThere(Name) && required.includes(Name) && user.attributes[Name] !== Value) {
-      throw new CognitoError('InvalidParameterException', `Cannot modify an already provided ${Name}`)
+      throw invalidParameter(`Cannot modify an already provided ${Name}`)
     }
   }
   // A client may send back what it was shown, also what it could not write.

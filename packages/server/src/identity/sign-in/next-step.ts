@@ -1,13 +1,15 @@
 import type { Context } from '../../context.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import type { User } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
-import { issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
+import { CognitoError, notAuthorized } from '../../errors.ts'
+import { type IssueContext, issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
+import { type Membership, readMembership } from '../../tokens/membership.ts'
 import type { Grant } from '../../tokens/refresh-token.ts'
 import { lastSignOut } from '../../tokens/revocation.ts'
 import { listAttributes, requiredAttributes } from '../users/attributes.ts'
 import { newSession, sealSession } from './session.ts'
-import type { SignInPlace, Step } from './step.ts'
+import type { Step } from './step.ts'
 
 /**
  * THE dispatcher: whatever a person has just proved, here it is decided what comes next. Every flow returns here and none
@@ -17,36 +19,33 @@ import type { SignInPlace, Step } from './step.ts'
  * @throws NotAuthorizedException, UserNotConfirmedException, PasswordResetRequiredException, NotImplementedException
  */
 export async function nextStep(
-  context: Pick<Context, 'clock' | 'store' | 'signingKeys' | 'events' | 'endpoint' | 'endpoints' | 'issuerBase'>,
-  place: SignInPlace,
+  context: IssueContext & Pick<Context, 'store' | 'events'>,
+  openClient: OpenClient,
   { user, flow }: { user: User; flow: string },
 ): Promise<Step> {
   checkMaySignIn(user)
-  if (user.status === 'FORCE_CHANGE_PASSWORD') return askNewPassword(context, place, { user, flow })
-  checkNeedsNoMfa(place.pool, user)
-  const { pool, client } = place
-  const signedOut = await lastSignOut(context.store, pool.id, user.sub)
+  if (user.status === 'FORCE_CHANGE_PASSWORD') return askNewPassword(context, openClient, { user, flow })
+  checkNeedsNoMfa(openClient.pool, user)
+  const { pool, client } = openClient
+  const [signedOut, membership] = await Promise.all([
+    lastSignOut(context.store, pool.id, user.sub),
+    readMembership(context.store, openClient, user.sub),
+  ])
   const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOut })
-  const tokens = await tokensFor(context, place, { user, grant })
-  const refreshToken = issueRefreshToken(context, { place: { pool: pool.id, cipher: place.cipher }, client, grant })
+  const tokens = await tokensFor(context, openClient, { user, membership, grant })
+  const refreshToken = issueRefreshToken(context, openClient, grant)
   context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })
   return { kind: 'tokens', ...tokens, refreshToken }
 }
 
 /** Access and ID tokens for what a sign-in, now or before, has proved. */
 export function tokensFor(
-  context: Pick<Context, 'clock' | 'store' | 'signingKeys' | 'endpoint' | 'endpoints' | 'issuerBase'>,
-  { pool, cipher, client }: SignInPlace,
-  { user, grant }: { user: User; grant: Grant },
+  context: IssueContext,
+  openClient: OpenClient,
+  { user, membership, grant }: { user: User; membership: Membership; grant: Grant },
 ) {
-  return issueTokens(context, {
-    place: { pool: pool.id, cipher },
-    issuerType: pool.document.IssuerConfiguration?.Type,
-    client,
-    username: user.username,
-    attributes: Object.fromEntries(listAttributes(user, client).map(({ Name, Value }) => [Name, Value])),
-    grant,
-  })
+  const attributes = Object.fromEntries(listAttributes(user, openClient.client).map(({ Name, Value }) => [Name, Value]))
+  return issueTokens(context, openClient, { user, attributes, membership, grant })
 }
 
 /** Throws what keeps a user from signing in, whatever was proved. */
@@ -62,11 +61,11 @@ export function checkMaySignIn(user: User): void {
       return
     default:
       // A user of an identity provider has no password here; the other states of the model are not in use.
-      throw new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+      throw notAuthorized('Incorrect username or password.')
   }
 }
 
-export const userIsDisabled = (): CognitoError => new CognitoError('NotAuthorizedException', 'User is disabled.')
+export const userIsDisabled = (): CognitoError => notAuthorized('User is disabled.')
 
 export const passwordResetRequired = (): CognitoError =>
   new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
@@ -76,31 +75,24 @@ const DEFAULT_TEMPORARY_DAYS = 7
 
 function askNewPassword(
   context: Pick<Context, 'clock'>,
-  place: SignInPlace,
+  openClient: OpenClient,
   { user, flow }: { user: User; flow: string },
 ): Step {
-  const { pool, client } = place
+  const { pool, client } = openClient
   const policy = pool.document.Policies?.PasswordPolicy
   const days = policy?.TemporaryPasswordValidityDays || DEFAULT_TEMPORARY_DAYS
   if (user.temporarySince !== undefined && context.clock.now() >= user.temporarySince + days * DAY_MILLISECONDS) {
-    throw new CognitoError(
-      'NotAuthorizedException',
-      'Temporary password has expired and must be reset by an administrator.',
-    )
+    throw notAuthorized('Temporary password has expired and must be reset by an administrator.')
   }
-  const readable = listAttributes(user, client).filter(({ Name }) => Name !== 'sub')
-  const missing = requiredAttributes(pool).filter((name) => user.attributes[name] === undefined)
   const challenge = 'NEW_PASSWORD_REQUIRED'
-  const session = newSession(context, place, { sub: user.sub, challenge, flow })
+  const session = newSession(context, openClient, { sub: user.sub, challenge, flow })
   return {
     kind: 'challenge',
     challenge,
-    parameters: {
-      USER_ID_FOR_SRP: user.username,
-      userAttributes: JSON.stringify(Object.fromEntries(readable.map(({ Name, Value }) => [Name, Value]))),
-      requiredAttributes: JSON.stringify(missing.map((name) => `userAttributes.${name}`)),
-    },
-    session: sealSession(place, { ...session, temporarySince: user.temporarySince }),
+    username: user.username,
+    attributes: listAttributes(user, client).filter(({ Name }) => Name !== 'sub'),
+    missing: requiredAttributes(pool).filter((name) => user.attributes[name] === undefined),
+    session: sealSession(openClient, { ...session, temporarySince: user.temporarySince }),
   }
 }
 

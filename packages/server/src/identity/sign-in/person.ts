@@ -1,9 +1,10 @@
 import type { Context } from '../../context.ts'
-import { findUser, normalize, type User } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { normalize } from '../../directory/alias.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
+import { findUser, type User } from '../../directory/user.ts'
+import { CognitoError, notAuthorized } from '../../errors.ts'
 import { hidesExistence } from '../users/existence.ts'
 import { passwordResetRequired, userIsDisabled } from './next-step.ts'
-import type { SignInPlace } from './step.ts'
 
 /**
  * Whoever wants to sign in. Without a user, `sub` and `username` are invented, always the same for the name and the pool,
@@ -22,10 +23,14 @@ export interface Person {
  *
  * @throws UserNotFoundException, NotAuthorizedException, PasswordResetRequiredException
  */
-export async function findPerson({ store }: Pick<Context, 'store'>, place: SignInPlace, name: string): Promise<Person> {
-  const user = await findUser(store, place, name)
-  if (hidesExistence(place.client)) {
-    const { sub, username } = user ?? inventUser(place, name)
+export async function findPerson(
+  { store }: Pick<Context, 'store'>,
+  openClient: OpenClient,
+  name: string,
+): Promise<Person> {
+  const user = await findUser(store, openClient, name)
+  if (hidesExistence(openClient.client)) {
+    const { sub, username } = user ?? inventUser(openClient, name)
     return { user, sub, username }
   }
   if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
@@ -40,18 +45,17 @@ export async function findPerson({ store }: Pick<Context, 'store'>, place: SignI
  */
 export async function isNameOf(
   { store }: Pick<Context, 'store'>,
-  place: SignInPlace,
+  openClient: OpenClient,
   { name, person }: { name: string; person: Person },
 ): Promise<boolean> {
   if (name === person.username || name === person.sub) return true
-  return ((await findUser(store, place, name)) ?? inventUser(place, name)).sub === person.sub
+  return ((await findUser(store, openClient, name)) ?? inventUser(openClient, name)).sub === person.sub
 }
 
-export const wrongPassword = (): CognitoError =>
-  new CognitoError('NotAuthorizedException', 'Incorrect username or password.')
+export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
 /** A UUID of version 4 by its looks, as `sub` and USER_ID_FOR_SRP have it. */
-function inventUser({ pool, cipher }: SignInPlace, name: string): { sub: string; username: string } {
+function inventUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {
   const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)

@@ -1,8 +1,10 @@
 import type { Context } from '../../context.ts'
+import type { OpenClient } from '../../directory/open-pool.ts'
 import type { User } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { CognitoError, notAuthorized } from '../../errors.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
+import { type Membership, readMembership } from '../../tokens/membership.ts'
 import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.ts'
 import { isRotatedOut, useGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
@@ -10,17 +12,17 @@ import { checkSecretHash } from '../clients/secret-hash.ts'
 import { findTokenHolder } from '../sessions/token-holder.ts'
 import { tokensFor, userIsDisabled } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
-import type { Parameters, SignInPlace, TokensStep } from './step.ts'
+import type { Parameters, TokensStep } from './step.ts'
 
 const DEFAULT_GRACE_SECONDS = 0
 
 /** REFRESH_TOKEN_AUTH: new access and ID tokens; the refresh token stays. Not for clients that rotate theirs. */
 export async function refreshByFlow(
   context: Context,
-  place: SignInPlace,
+  openClient: OpenClient,
   { parameters }: { parameters: Parameters },
 ): Promise<TokensStep> {
-  if (rotates(place.client)) {
+  if (rotates(openClient.client)) {
     throw new CognitoError(
       'UnsupportedOperationException',
       'Refresh token rotation is enabled for this client: use GetTokensFromRefreshToken.',
@@ -28,25 +30,28 @@ export async function refreshByFlow(
   }
   const text = requireParameter(parameters, 'REFRESH_TOKEN')
   // Before anything is told of the token; over which name the hash is made is known only afterwards.
-  if (parameters.SECRET_HASH === undefined) checkSecretHash(place, place.client, '', undefined)
-  const { token, user } = await readRefreshToken(context, place, text)
-  checkHashOf(place, user, parameters.SECRET_HASH)
-  if (await isRotatedOut(context.store, place.pool.id, token)) throw refused('Refresh Token has been revoked')
-  return refreshed(context, place, { token, user })
+  if (parameters.SECRET_HASH === undefined) checkSecretHash(openClient, openClient.client, '', undefined)
+  const refreshing = await readRefreshToken(context, openClient, text)
+  const { token } = refreshing
+  checkHashOf(openClient, refreshing.user, parameters.SECRET_HASH)
+  if (await isRotatedOut(context.store, openClient.pool.id, token))
+    throw notAuthorized('Refresh Token has been revoked')
+  return refreshed(context, openClient, refreshing)
 }
 
 /** GetTokensFromRefreshToken: as REFRESH_TOKEN_AUTH, and with a new refresh token where the client rotates them. */
 export async function refreshByToken(
   context: Context,
-  place: SignInPlace,
+  openClient: OpenClient,
   { token: text, clientSecret }: { token: string; clientSecret: string | undefined },
 ): Promise<TokensStep> {
-  const { pool, cipher, client } = place
-  checkClientSecret(place, clientSecret)
-  const { token, user } = await readRefreshToken(context, place, text)
+  const { pool, client } = openClient
+  checkClientSecret(openClient, clientSecret)
+  const refreshing = await readRefreshToken(context, openClient, text)
+  const { token } = refreshing
   if (!rotates(client)) {
-    if (await isRotatedOut(context.store, pool.id, token)) throw refused('Refresh Token has been revoked')
-    return refreshed(context, place, { token, user })
+    if (await isRotatedOut(context.store, pool.id, token)) throw notAuthorized('Refresh Token has been revoked')
+    return refreshed(context, openClient, refreshing)
   }
   const graceSeconds = client.document.RefreshTokenRotation?.RetryGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS
   const outcome = await context.store.write((tx) =>
@@ -56,53 +61,55 @@ export async function refreshByToken(
     context.events.signedOut({ pool: pool.id, sub: token.sub, how: 'revocation' })
     throw new CognitoError('RefreshTokenReuseException', 'Refresh token has been used already.')
   }
-  const step = await refreshed(context, place, { token, user })
-  return { ...step, refreshToken: issueSuccessor(context, { pool: pool.id, cipher }, token) }
+  const step = await refreshed(context, openClient, refreshing)
+  return { ...step, refreshToken: issueSuccessor(context, openClient, token) }
+}
+
+interface Refreshing {
+  token: RefreshToken
+  user: User
+  membership: Membership
 }
 
 /** A refresh token of this client that is good now, and its user. Throws NotAuthorizedException. */
-async function readRefreshToken(
-  context: Context,
-  place: SignInPlace,
-  text: string,
-): Promise<{ token: RefreshToken; user: User }> {
-  const { pool, cipher, client } = place
-  const token = openRefreshToken({ pool: pool.id, cipher }, text)
-  if (!token || token.client !== client.id) throw refused('Invalid Refresh Token')
-  if (token.expires <= context.clock.now()) throw refused('Refresh Token has expired')
-  const { user, ended } = await findTokenHolder(context, place, token)
-  if (ended || !user) throw refused('Refresh Token has been revoked')
+async function readRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
+  const token = openRefreshToken(openClient, text)
+  if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
+  if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
+  const [{ user, ended }, membership] = await Promise.all([
+    findTokenHolder(context, openClient, token),
+    readMembership(context.store, openClient, token.sub),
+  ])
+  if (ended || !user) throw notAuthorized('Refresh Token has been revoked')
   if (!user.enabled) throw userIsDisabled()
-  return { token, user }
+  return { token, user, membership }
 }
 
 async function refreshed(
   context: Context,
-  place: SignInPlace,
-  { token, user }: { token: RefreshToken; user: User },
+  openClient: OpenClient,
+  { token, user, membership }: Refreshing,
 ): Promise<TokensStep> {
-  const tokens = await tokensFor(context, place, { user, grant: token })
-  context.events.tokensRefreshed({ pool: place.pool.id, client: place.client.id, sub: user.sub })
+  const tokens = await tokensFor(context, openClient, { user, membership, grant: token })
+  context.events.tokensRefreshed({ pool: openClient.pool.id, client: openClient.client.id, sub: user.sub })
   return { kind: 'tokens', ...tokens }
 }
 
 /** A refresh names no user; its hash is over the real username or the sub. */
-function checkHashOf(place: SignInPlace, { username, sub }: User, hash: string | undefined): void {
+function checkHashOf(openClient: OpenClient, { username, sub }: User, hash: string | undefined): void {
   try {
-    checkSecretHash(place, place.client, username, hash)
+    checkSecretHash(openClient, openClient.client, username, hash)
   } catch {
-    checkSecretHash(place, place.client, sub, hash)
+    checkSecretHash(openClient, openClient.client, sub, hash)
   }
 }
 
-function checkClientSecret(place: SignInPlace, secret: string | undefined): void {
-  if (hasClientSecret(place, place.client, secret)) return
-  const { id } = place.client
-  throw refused(
+function checkClientSecret(openClient: OpenClient, secret: string | undefined): void {
+  if (hasClientSecret(openClient, openClient.client, secret)) return
+  const { id } = openClient.client
+  throw notAuthorized(
     secret === undefined
       ? `Client ${id} is configured for secret but secret was not received`
       : `Unable to verify secret for client ${id}`,
   )
 }
-
-const refused = (message: string): CognitoError => new CognitoError('NotAuthorizedException', message)

@@ -1,10 +1,10 @@
 import type { Context } from '../../context.ts'
-import type { UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
+import { type CognitoError, notAuthorized } from '../../errors.ts'
 import { type Purpose, SealBrokenError } from '../../keys/pool-keys.ts'
 import { isPoolId } from '../../tokens/issuer.ts'
 import type { SrpState } from '../credentials/srp.ts'
-import type { ChallengeName, SignInPlace } from './step.ts'
+import type { ChallengeName } from './step.ts'
 
 /** What the next step of a sign-in must know. `expires` is ms since the epoch. */
 export interface Session {
@@ -30,7 +30,7 @@ const TEXT = 'base64url'
 /** A session that begins now and lasts as long as the client lets it. */
 export function newSession(
   { clock }: Pick<Context, 'clock'>,
-  { client }: SignInPlace,
+  { client }: OpenClient,
   { sub, challenge, flow }: Pick<Session, 'sub' | 'challenge' | 'flow'>,
 ): Session {
   const minutes = client.document.AuthSessionValidity ?? DEFAULT_MINUTES
@@ -40,9 +40,9 @@ export function newSession(
 /**
  * The session as its holder carries it: the pool's id in the clear, for calls that name no pool, then the sealed rest.
  */
-export function sealSession(place: UserPlace, session: Session): string {
-  const pool = Buffer.from(place.pool.id)
-  return Buffer.concat([Buffer.of(pool.length), pool, seal(place, 'session', session)]).toString(TEXT)
+export function sealSession(openPool: OpenPool, session: Session): string {
+  const pool = Buffer.from(openPool.pool.id)
+  return Buffer.concat([Buffer.of(pool.length), pool, seal(openPool, 'session', session)]).toString(TEXT)
 }
 
 /** The pool that a session says it is of, if it has the form of one; nothing of it is believed yet. */
@@ -52,29 +52,32 @@ export function poolOfSession(text: string): string | undefined {
   return isPoolId(pool) ? pool : undefined
 }
 
-/** Opens a session that was not used up. Throws NotAuthorizedException. */
-export async function openSession(context: Opening, place: UserPlace, text: string): Promise<Session> {
+/** Opens a session; checkUsable decides whether it may be used. Throws NotAuthorizedException. */
+export function openSession(openPool: OpenPool, text: string): Session {
   const bytes = Buffer.from(text, TEXT)
-  const session = open<Session>(place, 'session', bytes.subarray(1 + (bytes[0] ?? 0)))
-  await checkUsable(context, place, session)
-  return session
+  return open<Session>(openPool, 'session', bytes.subarray(1 + (bytes[0] ?? 0)))
 }
 
-export function sealSecretBlock(place: UserPlace, { srp: { A, b, u }, ...session }: SrpSession): string {
+export function sealSecretBlock(openPool: OpenPool, { srp: { A, b, u }, ...session }: SrpSession): Buffer {
   const srp = { A: A.toString(BLOCK), b: b.toString(BLOCK), u: u.toString(BLOCK) }
-  return seal(place, 'srp', { ...session, srp }).toString(BLOCK)
+  return seal(openPool, 'srp', { ...session, srp })
 }
 
-/** Opens the state of an SRP sign-in that was not used up. Throws NotAuthorizedException. */
-export async function openSecretBlock(context: Opening, place: UserPlace, text: string): Promise<SrpSession> {
-  const { srp, ...session } = open<Session & { srp: Record<keyof SrpState, string> }>(
-    place,
-    'srp',
-    Buffer.from(text, BLOCK),
-  )
-  await checkUsable(context, place, session)
+/** Opens the state of an SRP sign-in; checkUsable decides whether it may be used. Throws NotAuthorizedException. */
+export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
+  const { srp, ...session } = open<Session & { srp: Record<keyof SrpState, string> }>(openPool, 'srp', block)
   const read = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
   return { ...session, srp: { A: read('A'), b: read('b'), u: read('u') } }
+}
+
+/** Checks that a session has neither expired nor been used up. Throws NotAuthorizedException. */
+export async function checkUsable(
+  { brakes, clock }: Using,
+  { pool }: OpenPool,
+  { id, expires }: Pick<Session, 'id' | 'expires'>,
+): Promise<void> {
+  if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
+  if (await brakes.read(markOf(pool.id, id))) throw spent()
 }
 
 /**
@@ -82,25 +85,20 @@ export async function openSecretBlock(context: Opening, place: UserPlace, text: 
  * by somebody who has it and the right answer. Throws NotAuthorizedException.
  */
 export async function spendSession(
-  { brakes, clock }: Opening,
-  { pool }: UserPlace,
+  { brakes, clock }: Using,
+  { pool }: OpenPool,
   { id, expires }: Session,
 ): Promise<void> {
   if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw spent()
 }
 
-type Opening = Pick<Context, 'brakes' | 'clock'>
+type Using = Pick<Context, 'brakes' | 'clock'>
 
-async function checkUsable({ brakes, clock }: Opening, { pool }: UserPlace, { id, expires }: Session): Promise<void> {
-  if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
-  if (await brakes.read(markOf(pool.id, id))) throw spent()
-}
-
-function seal({ pool, cipher }: UserPlace, purpose: Purpose, value: unknown): Buffer {
+function seal({ pool, cipher }: OpenPool, purpose: Purpose, value: unknown): Buffer {
   return cipher.seal(purpose, Buffer.from(JSON.stringify(value)), pool.id)
 }
 
-function open<T>({ pool, cipher }: UserPlace, purpose: Purpose, sealed: Buffer): T {
+function open<T>({ pool, cipher }: OpenPool, purpose: Purpose, sealed: Buffer): T {
   try {
     return JSON.parse(cipher.open(purpose, sealed, pool.id).toString('utf8')) as T
   } catch (error) {
@@ -108,8 +106,7 @@ function open<T>({ pool, cipher }: UserPlace, purpose: Purpose, sealed: Buffer):
   }
 }
 
-export const invalidSession = (message = 'Invalid session for the user.'): CognitoError =>
-  new CognitoError('NotAuthorizedException', message)
+export const invalidSession = (message = 'Invalid session for the user.'): CognitoError => notAuthorized(message)
 
 const spent = (): CognitoError => invalidSession('Invalid session for the user, session can only be used once.')
 

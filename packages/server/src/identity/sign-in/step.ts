@@ -1,23 +1,35 @@
-import type { Client } from '../../directory/pool.ts'
-import type { UserPlace } from '../../directory/user.ts'
+import type { AttributeType } from '@aws-sdk/client-cognito-identity-provider'
 
-/** Where somebody signs in. */
-export interface SignInPlace extends UserPlace {
-  client: Client
-}
-
-/** The challenges that can be asked and answered here. */
-export type ChallengeName = 'PASSWORD_VERIFIER' | 'NEW_PASSWORD_REQUIRED'
-
-/** The answer to a sign-in, or to an answer: what is asked next, or tokens. */
+/** The result of a sign-in, or of a response to a challenge: the next challenge, or tokens. Faces render it. */
 export type Step = ChallengeStep | TokensStep
 
-export interface ChallengeStep {
+export type ChallengeStep = PasswordVerifierStep | NewPasswordStep
+
+interface Challenge {
   kind: 'challenge'
-  challenge: ChallengeName
-  parameters: Record<string, string>
+  /** The real username, which the proof is computed over. */
+  username: string
+  /** The sealed state of the sign-in, to be returned with the response. */
   session: string
 }
+
+export interface PasswordVerifierStep extends Challenge {
+  challenge: 'PASSWORD_VERIFIER'
+  salt: Buffer
+  B: Buffer
+  secretBlock: Buffer
+}
+
+export interface NewPasswordStep extends Challenge {
+  challenge: 'NEW_PASSWORD_REQUIRED'
+  /** What the client may read of the user, `sub` left out. */
+  attributes: AttributeType[]
+  /** Names of required attributes that the user lacks. */
+  missing: string[]
+}
+
+/** The challenges that can be asked and responded to here. */
+export type ChallengeName = ChallengeStep['challenge']
 
 export interface TokensStep {
   kind: 'tokens'

@@ -1,7 +1,8 @@
 import type { Context } from '../../context.ts'
-import { lockUser, putUser, removeUser, type User, type UserPlace } from '../../directory/user.ts'
+import { removeCode } from '../../directory/code.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { lockUser, putUser, removeUser, type User } from '../../directory/user.ts'
 import { endAllTokens } from '../../tokens/revocation.ts'
-import { dropCode } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 
@@ -11,22 +12,22 @@ import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
  */
 export async function setPasswordOf(
   context: Pick<Context, 'store' | 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, password, permanent }: { sub: string; password: string; permanent: boolean },
 ): Promise<void> {
-  checkPasswordPolicy(place.pool, password)
+  checkPasswordPolicy(openPool.pool, password)
   await withAliasError(aliasExists, () =>
     context.store.write(async (tx) => {
-      const before = await lockUser(tx, place, sub)
+      const before = await lockUser(tx, openPool, sub)
       const { temporarySince: _, ...rest } = before
       const now = context.clock.now()
       const after: User = permanent
         ? { ...rest, status: 'CONFIRMED', modified: now }
         : { ...rest, status: 'FORCE_CHANGE_PASSWORD', temporarySince: now, modified: now }
-      await setPassword(tx, context, place, after, password)
-      await dropCode(tx, place, sub, 'reset')
-      await moveAliases(tx, place, { before, after })
-      await putUser(tx, place, after)
+      await setPassword(tx, context, openPool, after, password)
+      await removeCode(tx, openPool, { sub, purpose: 'reset' })
+      await moveAliases(tx, openPool, { before, after })
+      await putUser(tx, openPool, after)
     }),
   )
 }
@@ -34,22 +35,22 @@ export async function setPasswordOf(
 /** Lets a user sign in, or no longer; who is disabled is signed out everywhere. Throws UserNotFoundException. */
 export async function setEnabled(
   context: Pick<Context, 'store' | 'clock' | 'events'>,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, enabled }: { sub: string; enabled: boolean },
 ): Promise<void> {
   const now = context.clock.now()
   await context.store.write(async (tx) => {
-    const user = await lockUser(tx, place, sub)
-    if (user.enabled !== enabled) await putUser(tx, place, { ...user, enabled, modified: now })
-    if (!enabled) await endAllTokens(tx, place.pool.id, { sub, before: now })
+    const user = await lockUser(tx, openPool, sub)
+    if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: now })
+    if (!enabled) await endAllTokens(tx, openPool.pool.id, { sub, before: now })
   })
-  if (!enabled) context.events.signedOut({ pool: place.pool.id, sub, how: 'admin' })
+  if (!enabled) context.events.signedOut({ pool: openPool.pool.id, sub, how: 'admin' })
 }
 
 /** Removes a user with everything that is the user's. Throws UserNotFoundException. */
-export async function deleteUser({ store }: Pick<Context, 'store'>, place: UserPlace, sub: string): Promise<void> {
+export async function deleteUser({ store }: Pick<Context, 'store'>, openPool: OpenPool, sub: string): Promise<void> {
   await store.write(async (tx) => {
-    await lockUser(tx, place, sub)
-    await removeUser(tx, place, sub)
+    await lockUser(tx, openPool, sub)
+    await removeUser(tx, openPool, sub)
   })
 }

@@ -1,15 +1,17 @@
-import type { Pool } from '../../directory/pool.ts'
 import {
   type AliasType,
   aliasTypesOf,
-  claimAlias,
+  insertAlias,
+  lockAlias,
   normalize,
-  releaseAlias,
-  type UserDocument,
-  type UserPlace,
-} from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
-import { RowExistsError, type Transaction } from '../../store/write.ts'
+  putAlias,
+  removeAlias,
+} from '../../directory/alias.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import type { Pool } from '../../directory/pool.ts'
+import { lockUser, putUser, type UserDocument } from '../../directory/user.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
+import type { Transaction } from '../../store/write.ts'
 import { type Attributes, isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
 
 /**
@@ -19,7 +21,7 @@ import { type Attributes, isEmail, isPhoneNumber, type Verifiable } from './attr
  *   UsernameAttributes  people sign up with an address; the username is the sub, and an address counts from the start
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
  */
-type Alias = Exclude<AliasType, 'username'>
+type AttributeAlias = Exclude<AliasType, 'username'>
 
 /**
  * What the name that somebody signs up with means: the username to keep, and the attributes that come of it. Throws
@@ -41,10 +43,10 @@ export function readUsername(
       : types.includes('phone_number') && isPhoneNumber(name)
         ? 'phone_number'
         : undefined
-  if (!type) throw invalid(NOT_AN_ADDRESS[[...types].sort().join()] ?? 'Username should be an email.')
+  if (!type) throw invalidParameter(NOT_AN_ADDRESS[[...types].sort().join()] ?? 'Username should be an email.')
   const given = attributes[type]
   if (given !== undefined && normalize(pool, type, given) !== normalize(pool, type, name)) {
-    throw invalid(`Username should be the same as the ${type} attribute.`)
+    throw invalidParameter(`Username should be the same as the ${type} attribute.`)
   }
   return { username: sub, attributes: { ...attributes, [type]: given ?? name } }
 }
@@ -55,12 +57,14 @@ const NOT_AN_ADDRESS: Record<string, string> = {
   'email,phone_number': 'Username should be either an email or a phone number.',
 }
 
-function checkIsNot(type: Alias, name: string): void {
+function checkIsNot(type: AttributeAlias, name: string): void {
   if (type === 'email' && isEmail(name)) {
-    throw invalid('Username cannot be of email format, since user pool is configured for email alias.')
+    throw invalidParameter('Username cannot be of email format, since user pool is configured for email alias.')
   }
   if (type === 'phone_number' && isPhoneNumber(name)) {
-    throw invalid('Username cannot be of phone number format, since user pool is configured for phone number alias.')
+    throw invalidParameter(
+      'Username cannot be of phone number format, since user pool is configured for phone number alias.',
+    )
   }
 }
 
@@ -68,9 +72,9 @@ function checkIsNot(type: Alias, name: string): void {
 export function activeAliases(
   pool: Pool,
   user: Pick<UserDocument, 'attributes' | 'status'>,
-): Partial<Record<Alias, string>> {
+): Partial<Record<AttributeAlias, string>> {
   const fromTheStart = (pool.document.UsernameAttributes?.length ?? 0) > 0
-  const active: Partial<Record<Alias, string>> = {}
+  const active: Partial<Record<AttributeAlias, string>> = {}
   for (const type of aliasTypesOf(pool)) {
     const value = user.attributes[type]
     if (value === undefined) continue
@@ -88,14 +92,14 @@ export function activeAliases(
  */
 export async function moveAliases(
   tx: Transaction,
-  place: UserPlace,
+  openPool: OpenPool,
   {
     before,
     after,
     force = [],
   }: { before?: UserDocument | undefined; after: UserDocument; force?: readonly AliasType[] },
 ): Promise<void> {
-  const { pool } = place
+  const { pool } = openPool
   if (after.attributes.preferred_username !== before?.attributes.preferred_username) checkPreferred(pool, after)
   const old = before ? activeAliases(pool, before) : {}
   const next = activeAliases(pool, after)
@@ -103,14 +107,45 @@ export async function moveAliases(
     const [from, to] = [old[type], next[type]]
     const same = from !== undefined && to !== undefined && normalize(pool, type, from) === normalize(pool, type, to)
     if (same) continue
-    if (from !== undefined) await releaseAlias(tx, place, { type, value: from, sub: after.sub })
-    if (to === undefined) continue
-    try {
-      await claimAlias(tx, place, { type, value: to, sub: after.sub, force: force.includes(type) })
-    } catch (error) {
-      throw error instanceof RowExistsError ? new AliasTakenError(type) : error
-    }
+    if (from !== undefined) await releaseAlias(tx, openPool, { type, value: from }, after.sub)
+    if (to !== undefined) await claimAlias(tx, openPool, { type, value: to }, after.sub, force.includes(type))
   }
+}
+
+/**
+ * Gives an alias to a user. When another user has it: throws AliasTakenError, or moves it (`force`); moving it marks the
+ * attribute of the user who lost it as unverified. A preferred username that is another user's username is never given.
+ */
+async function claimAlias(
+  tx: Transaction,
+  openPool: OpenPool,
+  alias: { type: AttributeAlias; value: string },
+  sub: string,
+  force: boolean,
+): Promise<void> {
+  const { type, value } = alias
+  const holder = await lockAlias(tx, openPool, alias)
+  if (holder === sub) return
+  if (type === 'preferred_username') {
+    const namesake = await lockAlias(tx, openPool, { type: 'username', value })
+    if (namesake !== undefined && namesake !== sub) throw new AliasTakenError(type)
+  }
+  if (holder === undefined) return insertAlias(tx, openPool, alias, sub)
+  if (!force) throw new AliasTakenError(type)
+  const loser = await lockUser(tx, openPool, holder)
+  if (type !== 'preferred_username') loser.attributes[`${type}_verified`] = 'false'
+  await putUser(tx, openPool, loser)
+  await putAlias(tx, openPool, alias, sub)
+}
+
+/** Takes an alias from a user, if it is that user's. */
+async function releaseAlias(
+  tx: Transaction,
+  openPool: OpenPool,
+  alias: { type: AttributeAlias; value: string },
+  sub: string,
+): Promise<void> {
+  if ((await lockAlias(tx, openPool, alias)) === sub) await removeAlias(tx, openPool, alias)
 }
 
 /** People are looked for by one name after another: a preferred one of the form of an address could stand before its owner's. */
@@ -118,15 +153,15 @@ function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }
   const types = aliasTypesOf(pool)
   if (name === undefined || !types.includes('preferred_username')) return
   if ((types.includes('email') && isEmail(name)) || (types.includes('phone_number') && isPhoneNumber(name))) {
-    throw invalid('preferred_username cannot have the format of an alias that is an email or a phone number.')
+    throw invalidParameter('preferred_username cannot have the format of an alias that is an email or a phone number.')
   }
 }
 
 /** Another user is found by this address or name; each operation says so in its own words. */
 export class AliasTakenError extends Error {
-  readonly type: Alias
+  readonly type: AttributeAlias
 
-  constructor(type: Alias) {
+  constructor(type: AttributeAlias) {
     super(`the ${type} is another user's`)
     this.name = 'AliasTakenError'
     this.type = type
@@ -134,7 +169,10 @@ export class AliasTakenError extends Error {
 }
 
 /** Runs the work, and tells a taken alias in the terms of the API. */
-export async function withAliasError<T>(refusal: (type: Alias) => CognitoError, work: () => Promise<T>): Promise<T> {
+export async function withAliasError<T>(
+  refusal: (type: AttributeAlias) => CognitoError,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -142,10 +180,8 @@ export async function withAliasError<T>(refusal: (type: Alias) => CognitoError, 
   }
 }
 
-export const accountExists = (type: Verifiable | Alias): CognitoError =>
+export const accountExists = (type: Verifiable | AttributeAlias): CognitoError =>
   new CognitoError('UsernameExistsException', `An account with the given ${type} already exists.`)
 
-export const aliasExists = (type: Alias): CognitoError =>
+export const aliasExists = (type: AttributeAlias): CognitoError =>
   new CognitoError('AliasExistsException', `An account with the given ${type} already exists.`)
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)

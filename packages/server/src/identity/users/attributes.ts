@@ -1,7 +1,8 @@
 import type { AttributeType, SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
-import type { Client, Pool } from '../../directory/pool.ts'
+import type { Client } from '../../directory/client.ts'
+import type { Pool } from '../../directory/pool.ts'
 import type { UserDocument } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { type CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 
 /** Values of attributes by name; in a set of changes, `''` means that the attribute is to be removed. */
 export type Attributes = Record<string, string>
@@ -26,7 +27,7 @@ export function readNewAttributes(pool: Pool, list: readonly AttributeType[] | u
   for (const [name, value] of Object.entries(attributes)) {
     const rule = schema.get(name)
     if (!rule) mistakes.push(`${name}: Attribute does not exist in the schema.`)
-    else if (name === 'sub') throw invalid('Cannot modify the non-mutable attribute sub')
+    else if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
     else if (value === '') delete attributes[name]
     else mistakes.push(...mistakesIn(rule, name, value))
   }
@@ -64,11 +65,11 @@ export function readChanges(
   const mistakes: string[] = []
   for (const [name, value] of Object.entries(changes)) {
     const rule = schema.get(name)
-    if (!rule) throw invalid(`Type for attribute {${name}} could not be determined`)
-    if (name === 'sub') throw invalid('Cannot modify the non-mutable attribute sub')
+    if (!rule) throw invalidParameter(`Type for attribute {${name}} could not be determined`)
+    if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
     // A flag counts together with its address: "the new one is verified" is said again although the old one was, too.
     if ((present[name] ?? '') === value && !isFoundOut(name)) delete changes[name]
-    else if (rule.Mutable === false) throw invalid(`user.${name}: Attribute cannot be updated.`)
+    else if (rule.Mutable === false) throw invalidParameter(`user.${name}: Attribute cannot be updated.`)
     else if (value !== '') mistakes.push(...mistakesIn(rule, name, value))
     else if (rule.Required) mistakes.push(`${name}: The attribute is required`)
   }
@@ -96,7 +97,7 @@ export function withChanges(present: Readonly<Attributes>, changes: Readonly<Att
 export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
   for (const name of VERIFIABLE) {
     if (attributes[`${name}_verified`] === 'true' && !attributes[name]) {
-      throw invalid(`${name} is required when ${name}_verified is set to true`)
+      throw invalidParameter(`${name} is required when ${name}_verified is set to true`)
     }
   }
 }
@@ -113,7 +114,7 @@ export function listAttributes(user: UserDocument, client?: Client): AttributeTy
 export function checkKnown(pool: Pool, names: readonly string[]): void {
   const schema = schemaOf(pool)
   if (!names.every((name) => schema.has(name)))
-    throw invalid('One or more requested attributes do not exist in user pool.')
+    throw invalidParameter('One or more requested attributes do not exist in user pool.')
 }
 
 /** The schema of the pool by the full names of the attributes (`custom:`, `dev:`). */
@@ -141,7 +142,7 @@ function checkWritable(writer: Writer, names: readonly string[]): void {
   for (const name of names) {
     const allowed = WriteAttributes?.includes(name) ?? isStandard(name)
     if (!allowed || isFoundOut(name) || name.startsWith('dev:')) {
-      throw new CognitoError('NotAuthorizedException', 'A client attempted to write unauthorized attribute')
+      throw notAuthorized('A client attempted to write unauthorized attribute')
     }
   }
 }
@@ -180,11 +181,9 @@ function mistakesIn(rule: SchemaAttributeType, name: string, value: string): str
 
 function checkForm(name: string, value: string): void {
   if (value === '') return
-  if (name === 'email' && !isEmail(value)) throw invalid('Invalid email address format.')
-  if (name === 'phone_number' && !isPhoneNumber(value)) throw invalid('Invalid phone number format')
+  if (name === 'email' && !isEmail(value)) throw invalidParameter('Invalid email address format.')
+  if (name === 'phone_number' && !isPhoneNumber(value)) throw invalidParameter('Invalid phone number format')
 }
 
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
-
 const nonconforming = (mistakes: readonly string[]): CognitoError =>
-  invalid(`Attributes did not conform to the schema: ${mistakes.join('\n')}`)
+  invalidParameter(`Attributes did not conform to the schema: ${mistakes.join('\n')}`)

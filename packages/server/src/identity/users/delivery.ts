@@ -1,6 +1,7 @@
 import type { CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import type { UserDocument, UserPlace } from '../../directory/user.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import type { UserDocument } from '../../directory/user.ts'
 import { maskDestination } from '../../messages/masking.ts'
 import type { Message } from '../../messages/messenger.ts'
 import { invitationMessage, verificationMessage } from '../../messages/templates.ts'
@@ -18,7 +19,7 @@ export function deliveryDetails({ attribute, value }: CodeTarget): CodeDeliveryD
 /** Sends a code, after the transaction that issued it. Throws CodeDeliveryFailedError; what was written stays. */
 export async function sendCode(
   { messenger, region }: Pick<Context, 'messenger' | 'region'>,
-  { pool }: UserPlace,
+  { pool }: OpenPool,
   user: Pick<UserDocument, 'username'>,
   { attribute, value, code }: CodeTarget & { code: string },
 ): Promise<CodeDeliveryDetailsType> {
@@ -32,7 +33,7 @@ export async function sendCode(
 /** Sends an invitation to each of the addresses. Throws CodeDeliveryFailedError. */
 export async function sendInvitation(
   { messenger, region }: Pick<Context, 'messenger' | 'region'>,
-  { pool }: UserPlace,
+  { pool }: OpenPool,
   { name, password, targets }: { name: string; password: string; targets: readonly CodeTarget[] },
 ): Promise<void> {
   for (const { attribute, value } of targets) {

@@ -1,5 +1,6 @@
-import type { Client } from '../../directory/pool.ts'
-import { normalize, type UserPlace } from '../../directory/user.ts'
+import { normalize } from '../../directory/alias.ts'
+import type { Client } from '../../directory/client.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import { CognitoError } from '../../errors.ts'
 import type { CodeTarget } from '../credentials/codes.ts'
 import { isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
@@ -20,7 +21,7 @@ export const noSuchUser = (): CognitoError =>
  * user, and else one that is made up, always the same for the name and the pool.
  */
 export function inventTarget(
-  { pool, cipher }: UserPlace,
+  { pool, cipher }: OpenPool,
   name: string,
   channels: readonly [Verifiable, ...Verifiable[]],
 ): CodeTarget {

@@ -1,17 +1,10 @@
 import type { AttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import { type Clock, randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import {
-  getUser,
-  insertUser,
-  lockUser,
-  putUser,
-  type User,
-  type UserDocument,
-  type UserPlace,
-} from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { getUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
 import type { CodeTarget } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, aliasExists, moveAliases, readUsername, withAliasError } from './aliases.ts'
@@ -40,10 +33,10 @@ export interface Invitation {
  */
 export async function invite(
   context: InvitationContext,
-  place: UserPlace,
+  openPool: OpenPool,
   { name, list, password: given, force, mediums, silent }: Invitation,
 ): Promise<UserDocument> {
-  const { pool } = place
+  const { pool } = openPool
   const sub = context.clock.uuid()
   const { username, attributes: read } = readUsername(pool, name, {
     sub,
@@ -68,12 +61,12 @@ export async function invite(
   const verified = VERIFIABLE.filter((type) => user.attributes[`${type}_verified`] === 'true')
   await withAliasError(pool.document.UsernameAttributes?.length ? accountExists : aliasExists, () =>
     context.store.write(async (tx) => {
-      await insertUser(tx, place, user)
-      await moveAliases(tx, place, { after: user, force: force ? verified : [] })
-      if (password) await setPassword(tx, context, place, user, password)
+      await insertUser(tx, openPool, user)
+      await moveAliases(tx, openPool, { after: user, force: force ? verified : [] })
+      if (password) await setPassword(tx, context, openPool, user, password)
     }),
   )
-  await sendInvitation(context, place, { name, password, targets })
+  await sendInvitation(context, openPool, { name, password, targets })
   return user
 }
 
@@ -83,25 +76,25 @@ export async function invite(
  */
 export async function inviteAgain(
   context: InvitationContext,
-  place: UserPlace,
+  openPool: OpenPool,
   { name, password: given, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
 ): Promise<UserDocument> {
-  const { sub } = await getUser(context.store, place, name)
-  const password = given || temporaryPassword(context.clock, place.pool)
-  checkPasswordPolicy(place.pool, password)
+  const { sub } = await getUser(context.store, openPool, name)
+  const password = given || temporaryPassword(context.clock, openPool.pool)
+  checkPasswordPolicy(openPool.pool, password)
   const { user, targets } = await context.store.write(async (tx) => {
-    const before = await lockUser(tx, place, sub)
+    const before = await lockUser(tx, openPool, sub)
     if (before.status !== 'FORCE_CHANGE_PASSWORD') {
       throw new CognitoError('UnsupportedUserStateException', `Resend not possible. Current status is ${before.status}`)
     }
     const targets = targetsOf(before, mediums)
     const now = context.clock.now()
     const user: User = { ...before, temporarySince: now, modified: now }
-    await setPassword(tx, context, place, user, password)
-    await putUser(tx, place, user)
+    await setPassword(tx, context, openPool, user, password)
+    await putUser(tx, openPool, user)
     return { user, targets }
   })
-  await sendInvitation(context, place, { name, password, targets })
+  await sendInvitation(context, openPool, { name, password, targets })
   return user
 }
 
@@ -125,10 +118,7 @@ function targetsOf({ attributes }: Pick<UserDocument, 'attributes'>, mediums: In
     const value = attributes[attribute]
     if (value !== undefined) targets.push({ attribute, value })
     else if (mediums) {
-      throw new CognitoError(
-        'InvalidParameterException',
-        `${attribute} is required to deliver the invitation by ${medium}.`,
-      )
+      throw invalidParameter(`${attribute} is required to deliver the invitation by ${medium}.`)
     }
   }
   return targets

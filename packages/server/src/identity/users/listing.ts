@@ -1,7 +1,9 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { type AliasType, indexOf, normalize, openUser, type User, type UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { type AliasType, indexOf, normalize } from '../../directory/alias.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { openUser, type User } from '../../directory/user.ts'
+import { invalidParameter } from '../../errors.ts'
 import type { IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
 
@@ -50,7 +52,7 @@ const SCAN = { rows: 2_000, batch: 250 }
  */
 export async function listUsers(
   context: Pick<Context, 'store' | 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   {
     filter: text = '',
     limit,
@@ -61,24 +63,24 @@ export async function listUsers(
   const filter = parseFilter(text)
   const size = pageSize(limit)
   const list = ['ListUsers', text]
-  let after = openPageToken(context, place, { list, token })
-  const query = queryOf(place, filter)
+  let after = openPageToken(context, openPool, { list, token })
+  const query = queryOf(openPool, filter)
   if (!query) return { users: [], token: undefined }
   // One row more than the page has room for tells whether there is a next one.
   const batch = query.exact ? size + 1 : scan.batch
-  const next = (): string => sealPageToken(context, place, { list, after: after as string })
+  const next = (): string => sealPageToken(context, openPool, { list, after: after as string })
   const users: User[] = []
   for (let seen = 0; seen < scan.rows; ) {
     const { where, prefix } = query
     const rows = await context.store.list('user', {
-      pool: place.pool.id,
+      pool: openPool.pool.id,
       where,
       ...(prefix && { prefix }),
       after,
       limit: batch,
     })
     for (const row of rows) {
-      const user = openUser(place, row)
+      const user = openUser(openPool, row)
       if (query.matches(user)) {
         if (users.length === size) return { users, token: next() }
         users.push(user)
@@ -95,10 +97,10 @@ export async function listUsers(
 export function parseFilter(text: string): Filter | undefined {
   if (text.trim() === '') return undefined
   const match = /^\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
-  if (!match) throw new CognitoError('InvalidParameterException', 'Error while parsing filter')
+  if (!match) throw invalidParameter('Error while parsing filter')
   const [, name = '', operator, value = ''] = match
   const attribute = ATTRIBUTES.find((known) => known === name)
-  if (!attribute) throw new CognitoError('InvalidParameterException', `Invalid search attribute: ${name}`)
+  if (!attribute) throw invalidParameter(`Invalid search attribute: ${name}`)
   return { attribute, prefix: operator === '^=', value: value.replace(/\\(.)/gsu, '$1') }
 }
 
@@ -111,7 +113,7 @@ interface Query {
 }
 
 /** How the store is asked; undefined when nobody can match. */
-function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefined {
+function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefined {
   if (!filter) return { where: {}, exact: true, matches: () => true }
   const { attribute, prefix, value } = filter
   switch (attribute) {
@@ -120,7 +122,7 @@ function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefine
       return { where: {}, prefix: value, exact: true, matches: () => true }
     case 'status':
       return oneOf(
-        place,
+        openPool,
         'enabled',
         ['Enabled', 'Disabled'].filter((word) => (prefix ? word.startsWith(value) : word === value)),
         {
@@ -132,7 +134,7 @@ function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefine
       // Documented as without regard to case, and only this one.
       const wanted = value.toUpperCase()
       return oneOf(
-        place,
+        openPool,
         'user_status',
         STATUSES.filter((word) => (prefix ? word.startsWith(wanted) : word === wanted)),
         {
@@ -142,11 +144,12 @@ function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefine
       )
     }
     default: {
-      if (!prefix) return { where: { [attribute]: indexOf(place, attribute, value) }, exact: true, matches: () => true }
+      if (!prefix)
+        return { where: { [attribute]: indexOf(openPool, attribute, value) }, exact: true, matches: () => true }
       const fold = (text: string): string =>
         attribute === 'name' || attribute === 'given_name' || attribute === 'family_name'
           ? text
-          : normalize(place.pool, attribute satisfies AliasType, text)
+          : normalize(openPool.pool, attribute satisfies AliasType, text)
       const wanted = fold(value)
       return {
         where: {},
@@ -162,7 +165,7 @@ function queryOf(place: UserPlace, filter: Filter | undefined): Query | undefine
 
 /** An index column of few values: one of them is looked up, several are found by looking at the rows. */
 function oneOf<Word extends string>(
-  place: UserPlace,
+  openPool: OpenPool,
   column: 'enabled' | 'user_status',
   words: readonly Word[],
   { indexed, matches }: { indexed(word: Word): string; matches(user: User, words: readonly Word[]): boolean },
@@ -170,7 +173,7 @@ function oneOf<Word extends string>(
   const [first, second] = words
   if (first === undefined) return undefined
   if (second === undefined) {
-    return { where: { [column]: place.cipher.index(column, indexed(first)) }, exact: true, matches: () => true }
+    return { where: { [column]: openPool.cipher.index(column, indexed(first)) }, exact: true, matches: () => true }
   }
   return { where: {}, exact: false, matches: (user) => matches(user, words) }
 }

@@ -1,21 +1,15 @@
 import type { AttributeType, CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import type { Client, Pool } from '../../directory/pool.ts'
-import {
-  findUser,
-  insertUser,
-  lockUser,
-  putUser,
-  type User,
-  type UserDocument,
-  type UserPlace,
-} from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import type { Client } from '../../directory/client.ts'
+import { removeCode } from '../../directory/code.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import type { Pool } from '../../directory/pool.ts'
+import { findUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
+import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
   countingWrongAnswers,
-  dropCode,
   expiredCode,
   forgetWrongAnswers,
   issueCode,
@@ -36,13 +30,13 @@ type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 
  */
 export async function signUp(
   context: SignUpContext,
-  place: UserPlace,
+  openPool: OpenPool,
   client: Client,
   { name, password, list }: { name: string; password: string | undefined; list: readonly AttributeType[] | undefined },
 ): Promise<{ user: UserDocument; delivery: CodeDeliveryDetailsType | undefined }> {
-  const { pool } = place
+  const { pool } = openPool
   if (pool.document.AdminCreateUserConfig?.AllowAdminCreateUserOnly) {
-    throw new CognitoError('NotAuthorizedException', 'SignUp is not permitted for this user pool')
+    throw notAuthorized('SignUp is not permitted for this user pool')
   }
   const sub = context.clock.uuid()
   const { username, attributes } = readUsername(pool, name, { sub, attributes: readNewAttributes(pool, list, client) })
@@ -62,14 +56,14 @@ export async function signUp(
   const target = targetOf(pool, user)
   const code = await withAliasError(accountExists, () =>
     context.store.write(async (tx) => {
-      await insertUser(tx, place, user)
-      await moveAliases(tx, place, { after: user })
-      if (password) await setPassword(tx, context, place, user, password)
-      return target && (await issueCode(tx, context, place, { sub, purpose: 'sign-up', ...target }))
+      await insertUser(tx, openPool, user)
+      await moveAliases(tx, openPool, { after: user })
+      if (password) await setPassword(tx, context, openPool, user, password)
+      return target && (await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }))
     }),
   )
   context.events.signedUp({ pool: pool.id, client: client.id, sub })
-  return { user, delivery: target && code ? await sendCode(context, place, user, { ...target, code }) : undefined }
+  return { user, delivery: target && code ? await sendCode(context, openPool, user, { ...target, code }) : undefined }
 }
 
 /**
@@ -79,23 +73,23 @@ export async function signUp(
  */
 export async function confirmSignUp(
   context: SignUpContext,
-  place: UserPlace,
+  openPool: OpenPool,
   client: Client,
   { name, code, force }: { name: string; code: string; force: boolean },
 ): Promise<void> {
-  const found = await findUser(context.store, place, name)
+  const found = await findUser(context.store, openPool, name)
   if (found) checkUnconfirmed(found)
-  await checkHourlyLimit(context, place, 'ConfirmSignUp', found?.sub ?? name)
+  await checkHourlyLimit(context, openPool, 'ConfirmSignUp', found?.sub ?? name)
   if (!found) throw hidesExistence(client) ? expiredCode() : noSuchUser()
   const { sub } = found
-  await countingWrongAnswers(context, place, { sub, purpose: 'sign-up' }, () =>
+  await countingWrongAnswers(context, openPool, { sub, purpose: 'sign-up' }, () =>
     withAliasError(
       (type) => new CognitoError('AliasExistsException', `An account with the ${type} already exists.`),
       () =>
         context.store.write(async (tx) => {
-          const before = await lockUser(tx, place, sub)
+          const before = await lockUser(tx, openPool, sub)
           checkUnconfirmed(before)
-          const { attribute, value } = await redeemCode(tx, context, place, { sub, purpose: 'sign-up', code })
+          const { attribute, value } = await redeemCode(tx, context, openPool, { sub, purpose: 'sign-up', code })
           const proven = before.attributes[attribute] === value ? { [`${attribute}_verified`]: 'true' } : {}
           const after: User = {
             ...before,
@@ -104,8 +98,8 @@ export async function confirmSignUp(
             modified: context.clock.now(),
           }
           // Only what was proven is taken from another user: nothing proves a preferred username.
-          await moveAliases(tx, place, { before, after, force: force ? [attribute] : [] })
-          await putUser(tx, place, after)
+          await moveAliases(tx, openPool, { before, after, force: force ? [attribute] : [] })
+          await putUser(tx, openPool, after)
         }),
     ),
   )
@@ -115,19 +109,19 @@ export async function confirmSignUp(
 /** Confirms a sign-up without a code; no address counts as verified by it. Throws UserNotFoundException, NotAuthorizedException. */
 export async function confirmByAdministrator(
   context: Pick<Context, 'store' | 'clock'>,
-  place: UserPlace,
+  openPool: OpenPool,
   sub: string,
 ): Promise<void> {
   await withAliasError(
-    (type) => new CognitoError('InvalidParameterException', `An account with the ${type} already exists.`),
+    (type) => invalidParameter(`An account with the ${type} already exists.`),
     () =>
       context.store.write(async (tx) => {
-        const before = await lockUser(tx, place, sub)
+        const before = await lockUser(tx, openPool, sub)
         checkUnconfirmed(before)
         const after: User = { ...before, status: 'CONFIRMED', modified: context.clock.now() }
-        await moveAliases(tx, place, { before, after })
-        await dropCode(tx, place, sub, 'sign-up')
-        await putUser(tx, place, after)
+        await moveAliases(tx, openPool, { before, after })
+        await removeCode(tx, openPool, { sub, purpose: 'sign-up' })
+        await putUser(tx, openPool, after)
       }),
   )
   // PostConfirmation_ConfirmSignUp has its place here.
@@ -139,30 +133,30 @@ export async function confirmByAdministrator(
  */
 export async function resendCode(
   context: SignUpContext,
-  place: UserPlace,
+  openPool: OpenPool,
   client: Client,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
-  const { pool } = place
-  const found = await findUser(context.store, place, name)
-  await checkHourlyLimit(context, place, 'ResendConfirmationCode', found?.sub ?? name)
+  const { pool } = openPool
+  const found = await findUser(context.store, openPool, name)
+  await checkHourlyLimit(context, openPool, 'ResendConfirmationCode', found?.sub ?? name)
   if (!found?.enabled && hidesExistence(client)) {
     const [first, ...more] = autoVerified(pool)
     if (!first) throw notVerifying()
-    return deliveryDetails(inventTarget(place, name, [first, ...more]))
+    return deliveryDetails(inventTarget(openPool, name, [first, ...more]))
   }
   if (!found) throw noSuchUser()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
-    const user = await lockUser(tx, place, sub)
-    if (!user.enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
-    if (user.status !== 'UNCONFIRMED') throw invalid('User is already confirmed.')
+    const user = await lockUser(tx, openPool, sub)
+    if (!user.enabled) throw notAuthorized('User is disabled.')
+    if (user.status !== 'UNCONFIRMED') throw invalidParameter('User is already confirmed.')
     const target = targetOf(pool, user)
     if (!target) throw notVerifying()
-    return { user, target, code: await issueCode(tx, context, place, { sub, purpose: 'sign-up', ...target }) }
+    return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }) }
   })
-  await forgetWrongAnswers(context, place, { sub, purpose: 'sign-up' })
-  return sendCode(context, place, user, { ...target, code })
+  await forgetWrongAnswers(context, openPool, { sub, purpose: 'sign-up' })
+  return sendCode(context, openPool, user, { ...target, code })
 }
 
 /**
@@ -178,11 +172,11 @@ export function checkFirstFactor(
     (factors.includes('EMAIL_OTP') && attributes.email) || (factors.includes('SMS_OTP') && attributes.phone_number)
   if (password || (password === '' && !isPasswordless(pool))) checkPasswordPolicy(pool, password)
   else if (!isPasswordless(pool)) {
-    throw invalid(
+    throw invalidParameter(
       "1 validation error detected: Value null at 'password' failed to satisfy constraint: Member must not be null",
     )
   } else if (!reachable) {
-    throw invalid('A user without a password needs an email or phone_number for one-time passwords.')
+    throw invalidParameter('A user without a password needs an email or phone_number for one-time passwords.')
   }
 }
 
@@ -206,12 +200,10 @@ const autoVerified = (pool: Pool): CodeTarget['attribute'][] =>
   VERIFIABLE.filter((name) => pool.document.AutoVerifiedAttributes?.includes(name)).toReversed()
 
 function checkUnconfirmed({ status, enabled }: UserDocument): void {
-  if (!enabled) throw new CognitoError('NotAuthorizedException', 'User is disabled.')
+  if (!enabled) throw notAuthorized('User is disabled.')
   if (status !== 'UNCONFIRMED') {
-    throw new CognitoError('NotAuthorizedException', `User cannot be confirmed. Current status is ${status}`)
+    throw notAuthorized(`User cannot be confirmed. Current status is ${status}`)
   }
 }
 
-const notVerifying = (): CognitoError => invalid('Cannot resend codes. Auto verification not turned on.')
-
-const invalid = (message: string): CognitoError => new CognitoError('InvalidParameterException', message)
+const notVerifying = (): CognitoError => invalidParameter('Cannot resend codes. Auto verification not turned on.')

@@ -1,13 +1,14 @@
 import type { AttributeType, CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { findUser, lockUser, putUser, type User, type UserPlace } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { removeCode } from '../../directory/code.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+import { findUser, lockUser, putUser, type User } from '../../directory/user.ts'
+import { invalidParameter } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
   countingWrongAnswers,
-  dropCode,
   findCodeTarget,
   forgetWrongAnswers,
   issueCode,
@@ -27,22 +28,22 @@ type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messeng
  */
 export async function updateAttributes(
   context: VerificationContext,
-  place: UserPlace,
+  openPool: OpenPool,
   { sub, list, writer }: { sub: string; list: readonly AttributeType[]; writer: Writer },
 ): Promise<CodeDeliveryDetailsType[]> {
   const { user, codes } = await withAliasError(aliasExists, () =>
     context.store.write(async (tx) => {
-      const before = await lockUser(tx, place, sub)
-      const changes = readChanges(place.pool, before.attributes, list, writer)
+      const before = await lockUser(tx, openPool, sub)
+      const changes = readChanges(openPool.pool, before.attributes, list, writer)
       const codes: (CodeTarget & { code: string })[] = []
       for (const attribute of VERIFIABLE) {
         const value = changes[attribute]
         if (value === undefined) continue
         const purpose = `verify-${attribute}` as const
         const { send, hold } =
-          value === '' || changes[`${attribute}_verified`] === 'true' ? NOTHING : rulesOf(place, attribute)
+          value === '' || changes[`${attribute}_verified`] === 'true' ? NOTHING : rulesOf(openPool, attribute)
         if (hold) {
-          await checkIsFree(tx, place, { attribute, value, sub })
+          await checkIsFree(tx, openPool, { attribute, value, sub })
           delete changes[attribute]
           delete changes[`${attribute}_verified`]
         }
@@ -50,9 +51,9 @@ export async function updateAttributes(
           codes.push({
             attribute,
             value,
-            code: await issueCode(tx, context, place, { sub, purpose, attribute, value }),
+            code: await issueCode(tx, context, openPool, { sub, purpose, attribute, value }),
           })
-        else await dropCode(tx, place, sub, purpose)
+        else await removeCode(tx, openPool, { sub, purpose })
       }
       const user: User = {
         ...before,
@@ -60,15 +61,15 @@ export async function updateAttributes(
         modified: context.clock.now(),
       }
       checkVerifiedFlags(user.attributes)
-      await moveAliases(tx, place, { before, after: user })
-      await putUser(tx, place, user)
+      await moveAliases(tx, openPool, { before, after: user })
+      await putUser(tx, openPool, user)
       return { user, codes }
     }),
   )
   const sent: CodeDeliveryDetailsType[] = []
   for (const code of codes) {
-    await forgetWrongAnswers(context, place, { sub, purpose: `verify-${code.attribute}` })
-    sent.push(await sendCode(context, place, user, code))
+    await forgetWrongAnswers(context, openPool, { sub, purpose: `verify-${code.attribute}` })
+    sent.push(await sendCode(context, openPool, user, code))
   }
   return sent
 }
@@ -79,24 +80,24 @@ export async function updateAttributes(
  */
 export async function startVerification(
   context: VerificationContext,
-  place: UserPlace,
+  openPool: OpenPool,
   user: User,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
   const attribute = verifiable(name)
   const purpose = `verify-${attribute}` as const
   const { sub } = user
-  await checkHourlyLimit(context, place, 'GetUserAttributeVerificationCode', sub)
+  await checkHourlyLimit(context, openPool, 'GetUserAttributeVerificationCode', sub)
   const { target, code } = await context.store.write(async (tx) => {
-    const present = await lockUser(tx, place, sub)
-    const waiting = await findCodeTarget(tx, context, place, { sub, purpose })
+    const present = await lockUser(tx, openPool, sub)
+    const waiting = await findCodeTarget(tx, context, openPool, { sub, purpose })
     const value = waiting?.value ?? present.attributes[attribute]
-    if (value === undefined) throw new CognitoError('InvalidParameterException', `User has no ${attribute} to verify.`)
+    if (value === undefined) throw invalidParameter(`User has no ${attribute} to verify.`)
     const target: CodeTarget = { attribute, value }
-    return { target, code: await issueCode(tx, context, place, { sub, purpose, ...target }) }
+    return { target, code: await issueCode(tx, context, openPool, { sub, purpose, ...target }) }
   })
-  await forgetWrongAnswers(context, place, { sub, purpose })
-  return sendCode(context, place, user, { ...target, code })
+  await forgetWrongAnswers(context, openPool, { sub, purpose })
+  return sendCode(context, openPool, user, { ...target, code })
 }
 
 /**
@@ -105,23 +106,23 @@ export async function startVerification(
  */
 export async function finishVerification(
   context: VerificationContext,
-  place: UserPlace,
+  openPool: OpenPool,
   user: User,
   { name, code }: { name: string; code: string },
 ): Promise<void> {
   const attribute = verifiable(name)
   const purpose = `verify-${attribute}` as const
   const { sub } = user
-  await checkHourlyLimit(context, place, 'VerifyUserAttribute', sub)
-  await countingWrongAnswers(context, place, { sub, purpose }, () =>
+  await checkHourlyLimit(context, openPool, 'VerifyUserAttribute', sub)
+  await countingWrongAnswers(context, openPool, { sub, purpose }, () =>
     withAliasError(aliasExists, () =>
       context.store.write(async (tx) => {
-        const before = await lockUser(tx, place, sub)
-        const { value } = await redeemCode(tx, context, place, { sub, purpose, code })
+        const before = await lockUser(tx, openPool, sub)
+        const { value } = await redeemCode(tx, context, openPool, { sub, purpose, code })
         const attributes = { ...before.attributes, [attribute]: value, [`${attribute}_verified`]: 'true' }
         const after: User = { ...before, attributes, modified: context.clock.now() }
-        await moveAliases(tx, place, { before, after })
-        await putUser(tx, place, after)
+        await moveAliases(tx, openPool, { before, after })
+        await putUser(tx, openPool, after)
       }),
     ),
   )
@@ -130,7 +131,7 @@ export async function finishVerification(
 const NOTHING = { send: false, hold: false }
 
 /** What the pool does with a new address: whether it sends a code, and whether the old address stays until it comes back. */
-function rulesOf({ pool }: UserPlace, attribute: Verifiable): { send: boolean; hold: boolean } {
+function rulesOf({ pool }: OpenPool, attribute: Verifiable): { send: boolean; hold: boolean } {
   const hold =
     pool.document.UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate?.includes(attribute) ?? false
   return { hold, send: hold || (pool.document.AutoVerifiedAttributes?.includes(attribute) ?? false) }
@@ -139,17 +140,16 @@ function rulesOf({ pool }: UserPlace, attribute: Verifiable): { send: boolean; h
 /** Where people sign up with an address, one that is held back must be free already now. Throws AliasExistsException. */
 async function checkIsFree(
   tx: Transaction,
-  place: UserPlace,
+  openPool: OpenPool,
   { attribute, value, sub }: CodeTarget & { sub: string },
 ): Promise<void> {
-  if (!place.pool.document.UsernameAttributes?.includes(attribute)) return
-  const holder = await findUser(tx, place, value)
+  if (!openPool.pool.document.UsernameAttributes?.includes(attribute)) return
+  const holder = await findUser(tx, openPool, value)
   if (holder && holder.sub !== sub) throw aliasExists(attribute)
 }
 
 function verifiable(name: string): Verifiable {
   const attribute = VERIFIABLE.find((known) => known === name)
-  if (!attribute)
-    throw new CognitoError('InvalidParameterException', `${name} is not an attribute that can be verified.`)
+  if (!attribute) throw invalidParameter(`${name} is not an attribute that can be verified.`)
   return attribute
 }

@@ -8,6 +8,6 @@ export const AdminInitiateAuth: Handler<'AdminInitiateAuth', PoolCall> = async (
   call,
   { ClientId, AuthFlow, AuthParameters = {} },
 ) => {
-  const place = await withClient(context, call, ClientId)
-  return stepOutput(await beginSignIn(context, place, { flow: AuthFlow, parameters: AuthParameters, signed: true }))
+  const openPool = await withClient(context, call, ClientId)
+  return stepOutput(await beginSignIn(context, openPool, { flow: AuthFlow, parameters: AuthParameters, signed: true }))
 }

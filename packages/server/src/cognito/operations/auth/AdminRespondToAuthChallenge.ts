@@ -8,9 +8,9 @@ export const AdminRespondToAuthChallenge: Handler<'AdminRespondToAuthChallenge',
   call,
   { ClientId, ChallengeName, Session, ChallengeResponses = {} },
 ) => {
-  const place = await withClient(context, call, ClientId)
+  const openPool = await withClient(context, call, ClientId)
   return stepOutput(
-    await answerChallenge(context, place, {
+    await answerChallenge(context, openPool, {
       challenge: ChallengeName,
       session: Session,
       responses: ChallengeResponses,

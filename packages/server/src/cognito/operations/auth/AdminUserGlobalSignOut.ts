@@ -1,14 +1,8 @@
-import { getUser } from '../../../directory/user.ts'
 import { signOutEverywhere } from '../../../identity/sessions/sign-out.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminUserGlobalSignOut: Handler<'AdminUserGlobalSignOut', PoolCall> = async (
-  context,
-  call,
-  { Username },
-) => {
-  const { sub } = await getUser(context.store, call, Username)
-  await signOutEverywhere(context, call, { sub, how: 'admin' })
+export const AdminUserGlobalSignOut: Handler<'AdminUserGlobalSignOut', UserCall> = async (context, call) => {
+  await signOutEverywhere(context, call, { sub: call.sub, how: 'admin' })
   return {}
 }

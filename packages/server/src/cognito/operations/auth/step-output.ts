@@ -1,15 +1,32 @@
 import type { Context } from '../../../context.ts'
-import { CognitoError } from '../../../errors.ts'
-import type { Step, TokensStep } from '../../../identity/sign-in/step.ts'
+import { toHex } from '../../../identity/credentials/srp.ts'
+import type { ChallengeStep, Step, TokensStep } from '../../../identity/sign-in/step.ts'
 import type { ClientCall, PoolCall } from '../../callers.ts'
 import type { Output } from '../../types.ts'
 
 /** A step of a sign-in as the API answers it. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html */
 export function stepOutput(step: Step): Output<'InitiateAuth'> {
-  if (step.kind === 'challenge') {
-    return { ChallengeName: step.challenge, ChallengeParameters: step.parameters, Session: step.session }
+  if (step.kind === 'tokens') return { AuthenticationResult: tokensOutput(step), ChallengeParameters: {} }
+  return { ChallengeName: step.challenge, ChallengeParameters: challengeParameters(step), Session: step.session }
+}
+
+function challengeParameters(step: ChallengeStep): Record<string, string> {
+  switch (step.challenge) {
+    case 'PASSWORD_VERIFIER':
+      return {
+        SALT: toHex(step.salt),
+        SECRET_BLOCK: step.secretBlock.toString('base64'),
+        SRP_B: toHex(step.B),
+        USERNAME: step.username,
+        USER_ID_FOR_SRP: step.username,
+      }
+    case 'NEW_PASSWORD_REQUIRED':
+      return {
+        USER_ID_FOR_SRP: step.username,
+        userAttributes: JSON.stringify(Object.fromEntries(step.attributes.map(({ Name, Value }) => [Name, Value]))),
+        requiredAttributes: JSON.stringify(step.missing.map((name) => `userAttributes.${name}`)),
+      }
   }
-  return { AuthenticationResult: tokensOutput(step), ChallengeParameters: {} }
 }
 
 export function tokensOutput({ accessToken, idToken, refreshToken, expiresInSeconds }: TokensStep) {
@@ -24,9 +41,5 @@ export function tokensOutput({ accessToken, idToken, refreshToken, expiresInSeco
 
 /** A signed call names a pool and a client of it. Throws ResourceNotFoundException. */
 export async function withClient({ pools }: Pick<Context, 'pools'>, call: PoolCall, id: string): Promise<ClientCall> {
-  const client = await pools.getClient(id)
-  if (client.pool !== call.pool.id) {
-    throw new CognitoError('ResourceNotFoundException', `User pool client ${id} does not exist.`)
-  }
-  return { ...call, client }
+  return { ...call, client: await pools.getClientOf(call.pool, id) }
 }

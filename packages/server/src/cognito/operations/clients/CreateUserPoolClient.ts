@@ -1,17 +1,20 @@
-import { clientType, insertClient, newClientId, newClientSecret, sealSecret } from '../../../directory/client.ts'
-import { CognitoError } from '../../../errors.ts'
+import { insertClient } from '../../../directory/client.ts'
+import { invalidParameter } from '../../../errors.ts'
+import { newClientId, newClientSecret, newSecretEntry } from '../../../identity/clients/creation.ts'
+import { describeClient } from '../../../identity/clients/description.ts'
 import { readClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const CreateUserPoolClient: Handler<'CreateUserPoolClient', PoolCall> = async (
   { store, clock },
-  { pool, cipher },
+  call,
   { UserPoolId: _, GenerateSecret, ClientSecret, ...input },
 ) => {
   if (GenerateSecret && ClientSecret !== undefined) {
-    throw new CognitoError('InvalidParameterException', 'ClientSecret cannot be given when GenerateSecret is true.')
+    throw invalidParameter('ClientSecret cannot be given when GenerateSecret is true.')
   }
+  const { pool } = call
   const secret = GenerateSecret ? newClientSecret(clock) : ClientSecret
   const hasSecret = secret !== undefined
   const settings = readClientSettings(input, { pool, hasSecret, providers: [], scopes: [], operation: 'creating' })
@@ -22,8 +25,8 @@ export const CreateUserPoolClient: Handler<'CreateUserPoolClient', PoolCall> = a
     ClientType: 'REGULAR' as const,
     created: now,
     modified: now,
-    secrets: hasSecret ? [sealSecret({ clock }, cipher, { clientId: id, secret })] : [],
+    secrets: hasSecret ? [newSecretEntry(clock, call, { clientId: id, secret })] : [],
   }
   await store.write((tx) => insertClient(tx, pool, { id, document }))
-  return { UserPoolClient: clientType({ pool, cipher }, { id, document }) }
+  return { UserPoolClient: describeClient(call, { id, document }) }
 }

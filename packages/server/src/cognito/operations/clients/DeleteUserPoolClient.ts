@@ -1,4 +1,4 @@
-import { lockClient } from '../../../directory/client.ts'
+import { lockClient, removeClient } from '../../../directory/client.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -9,7 +9,7 @@ export const DeleteUserPoolClient: Handler<'DeleteUserPoolClient', PoolCall> = a
 ) => {
   await store.write(async (tx) => {
     await lockClient(tx, pool, ClientId)
-    await tx.remove('client', { pool: pool.id, key: ClientId })
+    await removeClient(tx, pool, ClientId)
   })
   return undefined
 }

@@ -1,9 +1,9 @@
-import { clientType, getPoolClient } from '../../../directory/client.ts'
+import { describeClient } from '../../../identity/clients/description.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const DescribeUserPoolClient: Handler<'DescribeUserPoolClient', PoolCall> = async (
   { pools },
-  { pool, cipher },
+  call,
   { ClientId },
-) => ({ UserPoolClient: clientType({ pool, cipher }, await getPoolClient({ pools }, pool, ClientId)) })
+) => ({ UserPoolClient: describeClient(call, await pools.getClientOf(call.pool, ClientId)) })

@@ -1,26 +1,25 @@
-import type { ClientDocument } from '../../../directory/pool.ts'
+import { listClients } from '../../../directory/client.ts'
 import { openPageToken, pageSize, sealPageToken } from '../../../identity/page-token.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const ListUserPoolClients: Handler<'ListUserPoolClients', PoolCall> = async (
   { store, clock },
-  { pool, cipher },
+  call,
   { MaxResults, NextToken },
 ) => {
-  const place = { pool, cipher }
   const list = ['ListUserPoolClients']
   const size = pageSize(MaxResults)
-  const after = openPageToken({ clock }, place, { list, token: NextToken })
-  const rows = await store.list('client', { pool: pool.id, after, limit: size + 1 })
-  const page = rows.slice(0, size)
+  const after = openPageToken({ clock }, call, { list, token: NextToken })
+  const clients = await listClients(store, call.pool, { after, limit: size + 1 })
+  const page = clients.slice(0, size)
   const last = page.at(-1)
   return {
-    UserPoolClients: page.map(({ key, body }) => ({
-      ClientId: key,
-      UserPoolId: pool.id,
-      ClientName: (JSON.parse(body) as ClientDocument).ClientName,
+    UserPoolClients: page.map(({ id, pool, document }) => ({
+      ClientId: id,
+      UserPoolId: pool,
+      ClientName: document.ClientName,
     })),
-    NextToken: rows.length > size && last ? sealPageToken({ clock }, place, { list, after: last.key }) : undefined,
+    NextToken: clients.length > size && last ? sealPageToken({ clock }, call, { list, after: last.id }) : undefined,
   }
 }

@@ -1,14 +1,15 @@
-import { clientType, lockClient, putClient } from '../../../directory/client.ts'
+import { lockClient, putClient } from '../../../directory/client.ts'
+import { describeClient } from '../../../identity/clients/description.ts'
 import { readClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const UpdateUserPoolClient: Handler<'UpdateUserPoolClient', PoolCall> = async (
-  { store, clock },
-  { pool, cipher },
+  { store },
+  call,
   { UserPoolId: _, ClientId: id, ...input },
 ) => {
-  const modified = clock.now()
+  const { pool } = call
   const document = await store.write(async (tx) => {
     const present = await lockClient(tx, pool, id)
     const { created, secrets, ClientType } = present
@@ -17,9 +18,9 @@ export const UpdateUserPoolClient: Handler<'UpdateUserPoolClient', PoolCall> = a
       { ...input, ClientName },
       { pool, hasSecret: secrets.length > 0, providers: [], scopes: [], operation: 'updating' },
     )
-    const replaced = { ...settings, ClientType, created, modified, secrets }
+    const replaced = { ...settings, ClientType, created, modified: tx.now, secrets }
     await putClient(tx, pool, { id, document: replaced })
     return replaced
   })
-  return { UserPoolClient: clientType({ pool, cipher }, { id, document }) }
+  return { UserPoolClient: describeClient(call, { id, document }) }
 }

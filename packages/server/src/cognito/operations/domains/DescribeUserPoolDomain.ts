@@ -1,5 +1,6 @@
 import { checkGate } from '../../../admission/gate.ts'
-import { domainType, findDomain } from '../../../identity/pools/domains.ts'
+import { findDomain } from '../../../directory/domain.ts'
+import { domainType } from '../../../identity/pools/domains.ts'
 import type { AccountCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -9,7 +10,7 @@ export const DescribeUserPoolDomain: Handler<'DescribeUserPoolDomain', AccountCa
   _call,
   { Domain: name },
 ) => {
-  const found = await findDomain(context, name)
+  const found = await findDomain(context.store, name)
   const pool = found && (await context.pools.find(found.pool))
   if (!found || !pool) return { DomainDescription: {} }
   checkGate(pool, 'I')

@@ -1,10 +1,8 @@
-import { getUser } from '../../../directory/user.ts'
 import { addMember } from '../../../identity/users/groups.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminAddUserToGroup: Handler<'AdminAddUserToGroup', PoolCall> = async (context, call, input) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await addMember(context, call, { group: input.GroupName, sub })
+export const AdminAddUserToGroup: Handler<'AdminAddUserToGroup', UserCall> = async (context, call, input) => {
+  await addMember(context, call, { group: input.GroupName, sub: call.sub })
   return undefined
 }

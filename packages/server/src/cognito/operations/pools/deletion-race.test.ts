@@ -4,7 +4,8 @@ import { after, before, describe, test } from 'node:test'
 import { DeleteUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
-import { dispatch } from '../../dispatch.ts'
+import { serve } from '../../../aws/serve.ts'
+import { createCognitoFace } from '../../face.ts'
 
 for (const engine of engines) {
   describe(`a pool that goes while calls are under way, on ${engine}`, () => {
@@ -34,11 +35,10 @@ for (const engine of engines) {
           operation === 'SignUp'
             ? { ClientId, Username: 'bob', Password: PASSWORD }
             : { ClientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters: { USERNAME: 'ann', PASSWORD } }
-        const answer = await dispatch(context, {
+        const answer = await serve(context, createCognitoFace(context, { turn: () => undefined }), {
           operation,
           body: Buffer.from(JSON.stringify(input)),
           checkSignature: () => {},
-          turn: () => undefined,
           call: { requestId: 'one', address: '', userAgent: '' },
         })
         assert.deepEqual(answer.error, {

@@ -46,7 +46,7 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
   ['SMS without a way to send', { MfaConfiguration: 'ON', SmsMfaConfiguration: {} }, P, /SmsConfiguration/],
   ['email without a sender of one’s own', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
   ['a relying party that is no domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
-  ['a message without a place for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
+  ['a message without a openPool for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
 ]
 const REFUSED_ON_LITE: typeof REFUSED = [
   ['email MFA', { MfaConfiguration: 'ON', EmailMfaConfiguration }, TIER],

@@ -1,10 +1,8 @@
-import { getUser } from '../../../directory/user.ts'
 import { deleteUser } from '../../../identity/users/administration.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminDeleteUser: Handler<'AdminDeleteUser', PoolCall> = async (context, call, input) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await deleteUser(context, call, sub)
+export const AdminDeleteUser: Handler<'AdminDeleteUser', UserCall> = async (context, call) => {
+  await deleteUser(context, call, call.sub)
   return undefined
 }

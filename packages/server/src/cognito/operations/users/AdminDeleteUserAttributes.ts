@@ -1,15 +1,17 @@
-import { getUser } from '../../../directory/user.ts'
 import { removalOf } from '../../../identity/users/attributes.ts'
 import { updateAttributes } from '../../../identity/users/verification.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminDeleteUserAttributes: Handler<'AdminDeleteUserAttributes', PoolCall> = async (
+export const AdminDeleteUserAttributes: Handler<'AdminDeleteUserAttributes', UserCall> = async (
   context,
   call,
   input,
 ) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await updateAttributes(context, call, { sub, list: removalOf(input.UserAttributeNames), writer: 'administrator' })
+  await updateAttributes(context, call, {
+    sub: call.sub,
+    list: removalOf(input.UserAttributeNames),
+    writer: 'administrator',
+  })
   return {}
 }

@@ -1,10 +1,8 @@
-import { getUser } from '../../../directory/user.ts'
 import { setEnabled } from '../../../identity/users/administration.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminEnableUser: Handler<'AdminEnableUser', PoolCall> = async (context, call, input) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await setEnabled(context, call, { sub, enabled: true })
+export const AdminEnableUser: Handler<'AdminEnableUser', UserCall> = async (context, call) => {
+  await setEnabled(context, call, { sub: call.sub, enabled: true })
   return {}
 }

@@ -1,10 +1,8 @@
-import { getUser } from '../../../directory/user.ts'
 import { setPasswordOf } from '../../../identity/users/administration.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminSetUserPassword: Handler<'AdminSetUserPassword', PoolCall> = async (context, call, input) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await setPasswordOf(context, call, { sub, password: input.Password, permanent: input.Permanent ?? false })
+export const AdminSetUserPassword: Handler<'AdminSetUserPassword', UserCall> = async (context, call, input) => {
+  await setPasswordOf(context, call, { sub: call.sub, password: input.Password, permanent: input.Permanent ?? false })
   return {}
 }

@@ -1,14 +1,12 @@
-import { getUser } from '../../../directory/user.ts'
 import { updateAttributes } from '../../../identity/users/verification.ts'
-import type { PoolCall } from '../../callers.ts'
+import type { UserCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const AdminUpdateUserAttributes: Handler<'AdminUpdateUserAttributes', PoolCall> = async (
+export const AdminUpdateUserAttributes: Handler<'AdminUpdateUserAttributes', UserCall> = async (
   context,
   call,
   input,
 ) => {
-  const { sub } = await getUser(context.store, call, input.Username)
-  await updateAttributes(context, call, { sub, list: input.UserAttributes, writer: 'administrator' })
+  await updateAttributes(context, call, { sub: call.sub, list: input.UserAttributes, writer: 'administrator' })
   return {}
 }

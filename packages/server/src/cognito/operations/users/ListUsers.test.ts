@@ -150,7 +150,7 @@ for (const engine of engines) {
     test('every user who matches is on exactly one page, wherever the search pauses', async () => {
       const id = await createPool(plane.primary)
       const { context } = plane.primary.region
-      const place = { pool: await context.pools.get(id), cipher: await context.keys.get(id) }
+      const openPool = { pool: await context.pools.get(id), cipher: await context.keys.get(id) }
       const now = context.clock.now()
       const usernames = Array.from({ length: 40 }, (_, at) => `${'abc'[at % 3]}${at}`)
       await context.store.write(async (tx) => {
@@ -163,7 +163,7 @@ for (const engine of engines) {
             created: now,
             modified: now,
           }
-          await insertUser(tx, place, { ...user, status: 'CONFIRMED' })
+          await insertUser(tx, openPool, { ...user, status: 'CONFIRMED' })
         }
       })
       await fc.assert(
@@ -177,7 +177,7 @@ for (const engine of engines) {
             const found: string[] = []
             let token: string | undefined
             do {
-              const page = await listUsers(context, place, { filter, limit, token }, { rows, batch })
+              const page = await listUsers(context, openPool, { filter, limit, token }, { rows, batch })
               assert.ok(page.users.length <= limit)
               found.push(...page.users.map(({ username }) => username))
               token = page.token

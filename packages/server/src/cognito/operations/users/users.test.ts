@@ -65,8 +65,8 @@ for (const engine of engines) {
       )
     const hasPassword = async (UserPoolId: string, Username: string, password: string): Promise<boolean> => {
       const { context } = plane.primary.region
-      const place = { pool: await context.pools.get(UserPoolId), cipher: await context.keys.get(UserPoolId) }
-      return checkPassword(context, place, await getUser(context.store, place, Username), password)
+      const openPool = { pool: await context.pools.get(UserPoolId), cipher: await context.keys.get(UserPoolId) }
+      return checkPassword(context, openPool, await getUser(context.store, openPool, Username), password)
     }
 
     describe('AdminCreateUser', () => {

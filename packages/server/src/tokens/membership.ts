@@ -1,13 +1,15 @@
+import { listGroupsOf } from '../directory/group.ts'
+import type { OpenPool } from '../directory/open-pool.ts'
 import type { Store } from '../store/store.ts'
 
-/** The groups of a user, in their order, and the roles that come of them. */
-export interface Standing {
+/** The groups of a user as tokens name them, in order of precedence, and the roles that they give. */
+export interface Membership {
   groups: readonly string[]
   roles: readonly string[]
   preferredRole: string | undefined
 }
 
-interface Group {
+interface RankedGroup {
   name: string
   role: string | undefined
   precedence: number
@@ -20,24 +22,23 @@ const GROUPS_OF_A_USER = 1_000
  * Reads in which groups a user is. Lower precedence comes first, a group without one last.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
  */
-export async function readStanding(
+export async function readMembership(
   store: Pick<Store, 'find' | 'list'>,
-  { pool, sub }: { pool: string; sub: string },
-): Promise<Standing> {
-  const members = await store.list('member', { pool, where: { sub }, limit: GROUPS_OF_A_USER })
-  const groups = await Promise.all(members.map(({ fields }) => readGroup(store, pool, fields.group_name as string)))
-  return standingOf(groups.filter((group) => group !== undefined))
+  openPool: OpenPool,
+  sub: string,
+): Promise<Membership> {
+  const { entries } = await listGroupsOf(store, openPool, sub, { after: undefined, size: GROUPS_OF_A_USER })
+  return membershipOf(
+    entries.map(({ name, RoleArn, Precedence }) => ({
+      name,
+      role: RoleArn,
+      precedence: Precedence ?? Number.POSITIVE_INFINITY,
+    })),
+  )
 }
 
-async function readGroup(store: Pick<Store, 'find'>, pool: string, name: string): Promise<Group | undefined> {
-  const row = await store.find('group', { pool, key: name })
-  if (!row) return undefined
-  const { RoleArn, Precedence } = JSON.parse(row.body) as { RoleArn?: string; Precedence?: number }
-  return { name, role: RoleArn, precedence: Precedence ?? Number.POSITIVE_INFINITY }
-}
-
-/** Among groups of equal precedence none is before the other: they give a preferred role only if it is the same. */
-export function standingOf(unordered: readonly Group[]): Standing {
+/** Groups of equal precedence have no order among them: they give a preferred role only if it is the same. */
+export function membershipOf(unordered: readonly RankedGroup[]): Membership {
   const groups = [...unordered].sort(
     (a, b) => (a.precedence === b.precedence ? 0 : a.precedence - b.precedence) || (a.name < b.name ? -1 : 1),
   )

@@ -1,0 +1,19 @@
+import { CognitoError } from '../errors.ts'
+import { KeyUnavailableError } from '../keys/provider.ts'
+import { CodeDeliveryFailedError } from '../messages/messenger.ts'
+import { StoreBusyError } from '../store/database.ts'
+import { NotPrimaryError } from '../store/write.ts'
+import { operationNotEnabled } from './gate.ts'
+
+/** Turns anything that was thrown into a refusal in the terms of the user pools API. */
+export function asCognitoError(error: unknown): CognitoError {
+  if (error instanceof CognitoError) return error
+  if (error instanceof NotPrimaryError) return operationNotEnabled()
+  if (error instanceof CodeDeliveryFailedError)
+    return new CognitoError('CodeDeliveryFailureException', 'The code could not be delivered.', { cause: error })
+  if (error instanceof KeyUnavailableError)
+    return new CognitoError('InternalErrorException', 'The KMS key of the user pool cannot be used.', { cause: error })
+  if (error instanceof StoreBusyError)
+    return new CognitoError('TooManyRequestsException', 'Rate exceeded', { cause: error })
+  return new CognitoError('InternalErrorException', 'An internal error occurred.', { cause: error })
+}

@@ -1,0 +1,55 @@
+import { Hono, type Context as HonoContext } from 'hono'
+import { cors } from 'hono/cors'
+import { CognitoError } from '../errors.ts'
+import { addressOf } from '../http/address.ts'
+import { readBody } from '../http/body.ts'
+import { BODY_BYTES, type CallHandler, type OutgoingAnswer } from '../http/call.ts'
+import { EXPOSED } from './calls.ts'
+
+// https://docs.aws.amazon.com/cognito/latest/developerguide/ : browsers call the API across origins, without cookies.
+const crossOrigin = cors({
+  origin: '*',
+  allowMethods: ['POST', 'GET', 'OPTIONS'],
+  allowHeaders: [
+    'content-type',
+    'x-amz-target',
+    'x-amz-user-agent',
+    'cache-control',
+    'amz-sdk-invocation-id',
+    'amz-sdk-request',
+    'authorization',
+    'x-amz-date',
+    'x-amz-security-token',
+    'x-amz-content-sha256',
+  ],
+  exposeHeaders: EXPOSED,
+  maxAge: 86_400,
+})
+
+/** `POST /`, for calls that the listener does not hand over directly. */
+export function createApiRoutes(calls: CallHandler): Hono {
+  const app = new Hono()
+  app.use('/', crossOrigin)
+  app.post('/', async (c) => {
+    const body = await readBody(c.req.raw)
+    if (body === 'too-large') return send(c, calls.refuse(tooLarge()))
+    if (body === 'ended-early') {
+      return send(c, calls.refuse(new CognitoError('SerializationException', 'The request body ended early.')))
+    }
+    const query = new URL(c.req.url).search.slice(1)
+    return send(c, await calls.answer({ headers: c.req.raw.headers, body, query, address: addressOf(c) }))
+  })
+  return app
+}
+
+/** What no path and no handler took, in the form of the API's errors. */
+export const apiFallback = (calls: CallHandler) => ({
+  notFound: (c: HonoContext) => send(c, calls.refuse(new CognitoError('UnknownOperationException', 'No such path.'))),
+  failed: (error: unknown, c: HonoContext) => send(c, calls.fail({ operation: c.req.path, error })),
+})
+
+const tooLarge = (): CognitoError =>
+  new CognitoError('RequestEntityTooLargeException', `A request may have ${BODY_BYTES} bytes.`)
+
+const send = (c: HonoContext, { status, headers, body }: OutgoingAnswer): Response =>
+  c.body(body, status as 200, headers)

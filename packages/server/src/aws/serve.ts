@@ -1,0 +1,80 @@
+import type { Clock } from '../clock.ts'
+import { type AwsError, CognitoError } from '../errors.ts'
+import type { Events } from '../events/events.ts'
+import { encode } from './encode.ts'
+import type { About, Call, Face } from './face.ts'
+
+/** The response to a call, before it has headers. */
+export interface Answer {
+  status: number
+  /** JSON text; '' for the operations that return nothing. */
+  body: string
+  error?: { code: string; message: string }
+  about: About
+}
+
+export interface ServiceRequest {
+  /** The name of the operation: the target without its prefix. */
+  operation: string
+  /** The body as it was sent. */
+  body: Buffer
+  /** Throws AwsError. */
+  checkSignature(): void
+  call: Call
+}
+
+/**
+ * The life of a call of any face: name -> signature -> body -> input -> handler -> response. Never throws. An error that is
+ * not in the service's terms is reported to the operator, and the caller gets the service's internal error.
+ */
+export async function serve(
+  { clock, events }: { clock: Pick<Clock, 'monotonic'>; events: Pick<Events, 'requested' | 'failed'> },
+  face: Face,
+  { operation: name, body, checkSignature, call }: ServiceRequest,
+): Promise<Answer> {
+  const started = clock.monotonic()
+  const about: About = {}
+  const operation = face.find(name)
+  let outcome = 'ok'
+  try {
+    if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
+    if (operation.signed) checkSignature()
+    const input = face.read(name, parseJson(body))
+    const output = await operation.run(call, input as never, about)
+    return { status: 200, body: encode(output), about }
+  } catch (thrown) {
+    const error = await face.explain(thrown, about)
+    outcome = error.code
+    if (error.status >= 500 && error.status !== NOT_IMPLEMENTED) {
+      events.failed({ operation: face.label + name, error: thrown, requestId: call.requestId })
+    }
+    return { ...refusal(error), about }
+  } finally {
+    events.requested({
+      operation: operation ? face.label + name : 'unknown',
+      pool: about.pool?.id,
+      outcome,
+      milliseconds: clock.monotonic() - started,
+    })
+  }
+}
+
+const NOT_IMPLEMENTED = 501
+
+/** The response that carries an error. */
+export function refusal({ code, message, status }: Pick<AwsError, 'code' | 'message' | 'status'>): Answer {
+  return { status, body: JSON.stringify({ __type: code, message }), error: { code, message }, about: {} }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return {}
+  try {
+    return JSON.parse(decoder.decode(body))
+  } catch {
+    throw new CognitoError('SerializationException', 'The request body is not JSON.')
+  }
+}
+
+const quote = (text: string): string => text.slice(0, 100).replace(/[^\w.-]/g, '?')

@@ -1,0 +1,65 @@
+import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
+import { openDocument, sealDocument } from './document.ts'
+import type { OpenPool } from './open-pool.ts'
+import { openUser, type User } from './user.ts'
+
+/** A password as it is kept: base64 of the salt and of the SRP-6a verifier. */
+export interface Verifier {
+  salt: string
+  verifier: string
+}
+
+/** Body of the `credential` row `<sub>/password`. `set` is ms since the epoch; `history` is newest first. */
+export interface PasswordDocument extends Verifier {
+  set: number
+  history?: Verifier[]
+}
+
+const addressOf = ({ pool }: OpenPool, sub: string) => ({ pool: pool.id, key: `${sub}/password` })
+
+export async function findPassword(
+  db: Pick<Transaction, 'find'>,
+  openPool: OpenPool,
+  sub: string,
+): Promise<PasswordDocument | undefined> {
+  const row = await db.find('credential', addressOf(openPool, sub))
+  return row && openDocument(openPool, 'credential', row)
+}
+
+export async function lockPassword(
+  tx: Transaction,
+  openPool: OpenPool,
+  sub: string,
+): Promise<PasswordDocument | undefined> {
+  const row = await tx.lock('credential', addressOf(openPool, sub))
+  return row && openDocument(openPool, 'credential', row)
+}
+
+export async function putPassword(
+  tx: Transaction,
+  openPool: OpenPool,
+  sub: string,
+  document: PasswordDocument,
+): Promise<void> {
+  const address = addressOf(openPool, sub)
+  const body = sealDocument(openPool, 'credential', address.key, document)
+  await tx.put('credential', { ...address, body, fields: { sub } })
+}
+
+/** A user and the user's password, read at once. */
+export async function findUserAndPassword(
+  store: Pick<Store, 'bodies'>,
+  openPool: OpenPool,
+  sub: string,
+): Promise<{ user: User | undefined; password: PasswordDocument | undefined }> {
+  const { key } = addressOf(openPool, sub)
+  const [user, password] = await store.bodies(openPool.pool.id, [
+    { kind: 'user', key: sub },
+    { kind: 'credential', key },
+  ])
+  return {
+    user: user === undefined ? undefined : openUser(openPool, { key: sub, body: user }),
+    password: password === undefined ? undefined : openDocument(openPool, 'credential', { key, body: password }),
+  }
+}

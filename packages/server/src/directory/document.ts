@@ -1,0 +1,61 @@
+import type { Topology } from '../store/kinds.ts'
+import type { Replica, Revocation, Rotation, SignOut } from '../store/merge.ts'
+import type { Row } from '../store/rows.ts'
+import type { ClientDocument } from './client.ts'
+import type { CodeDocument } from './code.ts'
+import type { PasswordDocument } from './credential.ts'
+import type { DomainDocument } from './domain.ts'
+import type { GroupDocument } from './group.ts'
+import type { PoolSeal } from './open-pool.ts'
+import type { PoolDocument, RegionalSettings } from './pool.ts'
+import type { SigningKeyDocument } from './signing-key.ts'
+import type { UserDocument } from './user.ts'
+
+/** Kinds whose rows anybody who has the store can read. */
+interface PlainDocuments {
+  topology: Topology
+  replica: Replica
+  pool: PoolDocument
+  settings: RegionalSettings
+  client: ClientDocument
+  domain: DomainDocument
+  'prefix-domain': DomainDocument
+  'signing-key': SigningKeyDocument
+  group: GroupDocument
+  revocation: Revocation
+  rotation: Rotation
+  'sign-out': SignOut
+}
+
+/** Kinds whose rows are sealed under the key of their pool. */
+interface SealedDocuments {
+  user: UserDocument
+  credential: PasswordDocument
+  code: CodeDocument
+}
+
+type Body = Pick<Row, 'body'>
+
+/** Reads the document of a plain row. */
+export const parseDocument = <K extends keyof PlainDocuments>(_kind: K, { body }: Body): PlainDocuments[K] =>
+  JSON.parse(body) as PlainDocuments[K]
+
+/** Seals a document for a row of this pool; it opens only in the row that it was sealed for. */
+export function sealDocument<K extends keyof SealedDocuments>(
+  { pool, cipher }: PoolSeal,
+  kind: K,
+  key: string,
+  document: SealedDocuments[K],
+): string {
+  return cipher.seal('row', Buffer.from(JSON.stringify(document)), `${pool.id}\n${kind}\n${key}`).toString('base64')
+}
+
+/** Opens what sealDocument sealed. Throws SealBrokenError. */
+export function openDocument<K extends keyof SealedDocuments>(
+  { pool, cipher }: PoolSeal,
+  kind: K,
+  { key, body }: Body & Pick<Row, 'key'>,
+): SealedDocuments[K] {
+  const plain = cipher.open('row', Buffer.from(body, 'base64'), `${pool.id}\n${kind}\n${key}`)
+  return JSON.parse(plain.toString('utf8')) as SealedDocuments[K]
+}

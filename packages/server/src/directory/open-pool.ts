@@ -1,0 +1,19 @@
+import type { PoolCipher } from '../keys/pool-keys.ts'
+import type { Client } from './client.ts'
+import type { Pool } from './pool.ts'
+
+/** A pool together with the cipher that seals and opens its rows and tokens. */
+export interface OpenPool {
+  pool: Pool
+  cipher: PoolCipher
+}
+
+/** The same, as far as sealing and opening need it: also of a pool that is only about to exist. */
+export interface PoolSeal extends Pick<OpenPool, 'cipher'> {
+  pool: Pick<Pool, 'id'>
+}
+
+/** An app client of an open pool. */
+export interface OpenClient extends OpenPool {
+  client: Client
+}

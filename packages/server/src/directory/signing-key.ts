@@ -1,0 +1,46 @@
+import type { Store } from '../store/store.ts'
+import type { Transaction } from '../store/write.ts'
+import { parseDocument } from './document.ts'
+import type { PoolSeal } from './open-pool.ts'
+
+/** A pool has two keys: one signs ID tokens, the other access tokens. These are also the keys of their rows. */
+export const SIGNING_USES = ['id', 'access'] as const
+export type SigningUse = (typeof SIGNING_USES)[number]
+
+/** Body of a `signing-key` row: the public part is open, the private one (PKCS #8) sealed. */
+export interface SigningKeyDocument {
+  kid: string
+  n: string
+  e: string
+  sealed: string
+}
+
+/** The signing keys of a pool; undefined when this region does not hold the pool. */
+export async function findSigningKeys(
+  store: Pick<Store, 'list'>,
+  pool: string,
+): Promise<Record<SigningUse, SigningKeyDocument> | undefined> {
+  const rows = await store.list('signing-key', { pool, limit: SIGNING_USES.length })
+  if (rows.length < SIGNING_USES.length) return undefined
+  const documents = rows.map((row) => [row.key, parseDocument('signing-key', row)])
+  return Object.fromEntries(documents) as Record<SigningUse, SigningKeyDocument>
+}
+
+export async function insertSigningKey(
+  tx: Transaction,
+  { pool }: PoolSeal,
+  use: SigningUse,
+  document: SigningKeyDocument,
+): Promise<void> {
+  await tx.insert('signing-key', { pool: pool.id, key: use, body: JSON.stringify(document) })
+}
+
+/** Seals the private part of a signing key. */
+export const sealPrivateKey = ({ pool, cipher }: PoolSeal, use: SigningUse, pkcs8: Buffer): string =>
+  cipher.seal('row', pkcs8, bindingOf(pool.id, use)).toString('base64')
+
+/** Opens the private part of a signing key. Throws SealBrokenError when it is not the pool's. */
+export const openPrivateKey = ({ pool, cipher }: PoolSeal, use: SigningUse, sealed: string): Buffer =>
+  cipher.open('row', Buffer.from(sealed, 'base64'), bindingOf(pool.id, use))
+
+const bindingOf = (pool: string, use: SigningUse): string => `${pool}\nsigning-key\n${use}`

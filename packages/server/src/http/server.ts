@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+
+export type NodeServer = HttpServer | HttpsServer
+
+/** How often, at least, connections are checked for those that have taken too long. */
+const SWEEP_MILLISECONDS = 5_000
+
+/** Node's server, with TLS where a certificate is configured. Times are seconds. */
+export function createNodeServer(
+  {
+    tls,
+    limits,
+  }: {
+    tls: { certificateFile: string; keyFile: string } | undefined
+    limits: { headersSeconds: number; requestSeconds: number; idleSeconds: number }
+  },
+  listener: RequestListener,
+): NodeServer {
+  const connections = {
+    headersTimeout: limits.headersSeconds * 1_000,
+    requestTimeout: limits.requestSeconds * 1_000,
+    keepAliveTimeout: limits.idleSeconds * 1_000,
+    connectionsCheckingInterval: Math.min(SWEEP_MILLISECONDS, limits.headersSeconds * 200),
+  }
+  if (!tls) return createHttpServer(connections, listener)
+  return createHttpsServer(
+    {
+      ...connections,
+      handshakeTimeout: connections.headersTimeout,
+      cert: readFileSync(tls.certificateFile),
+      key: readFileSync(tls.keyFile),
+    },
+    listener,
+  )
+}

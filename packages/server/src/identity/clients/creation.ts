@@ -1,0 +1,19 @@
+import { type Clock, randomText } from '../../clock.ts'
+import { type ClientDocument, sealClientSecret } from '../../directory/client.ts'
+import type { OpenPool } from '../../directory/open-pool.ts'
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+const ID_LENGTH = 26
+const SECRET_LENGTH = 51
+
+export const newClientId = (clock: Clock): string => randomText(clock, ALPHABET, ID_LENGTH)
+export const newClientSecret = (clock: Clock): string => randomText(clock, ALPHABET, SECRET_LENGTH)
+
+/** A secret as its client's row keeps it. */
+export function newSecretEntry(
+  clock: Clock,
+  openPool: Pick<OpenPool, 'cipher'>,
+  { clientId, secret }: { clientId: string; secret: string },
+): ClientDocument['secrets'][number] {
+  return { id: clock.uuid(), sealed: sealClientSecret(openPool, clientId, secret), created: clock.now() }
+}

@@ -1,0 +1,39 @@
+import type { Face } from '../aws/face.ts'
+import { AwsError } from '../errors.ts'
+import { KeyRefusedError } from '../keys/local/key-record.ts'
+import { inKmsTerms, KmsError } from './errors.ts'
+import { notImplemented, operations } from './operations.ts'
+import type { OperationName } from './shapes.generated.ts'
+import type { Handler, KmsContext } from './types.ts'
+import { validateInput } from './validate.ts'
+
+const isOperation = (name: string): name is OperationName => Object.hasOwn(operations, name)
+
+/** The KMS operations that pools need. A region whose keys AWS KMS keeps has no ring of its own, and refuses them. */
+export function createKmsFace({
+  keyRing,
+  ...kms
+}: Omit<KmsContext, 'keyRing'> & { keyRing: KmsContext['keyRing'] | undefined }): Face {
+  const refused = (message: string) => ({
+    signed: true,
+    run: () => Promise.reject(new KmsError('NotImplementedException', message)),
+  })
+  return {
+    targetPrefix: 'TrentService.',
+    label: 'kms:',
+    signingName: 'kms',
+    find: (name) => {
+      if (notImplemented.has(name)) return refused(`${name} is not implemented.`)
+      if (!isOperation(name)) return undefined
+      if (!keyRing) return refused('AWS KMS keeps the keys of this region: ask it.')
+      const run = operations[name] as Handler<OperationName>
+      return { signed: true, run: (_call, input) => run({ ...kms, keyRing }, input) }
+    },
+    read: (name, body) => (keyRing && isOperation(name) ? validateInput(name, body) : body),
+    explain: (thrown) => {
+      if (thrown instanceof AwsError) return thrown
+      if (thrown instanceof KeyRefusedError) return inKmsTerms(thrown)
+      return new KmsError('KMSInternalException', 'An internal error occurred.', { cause: thrown })
+    },
+  }
+}
