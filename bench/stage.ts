@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
 import { leanFlags } from 'twinpool/internal/lean'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { sendOnce } from './load.ts'
 import { emailOf, fillPool, nameOf, PASSWORD } from './people.ts'
 import { freePort, mainOf, start } from './processes.ts'

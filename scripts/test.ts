@@ -11,7 +11,7 @@
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { handOver } from './hand-over.mjs'
 
 const root = join(import.meta.dirname, '..')

@@ -3,24 +3,24 @@ import { type RegionClients, startDevProcess } from '@twinpool/testing/dev-plane
 import type { EngineName } from '@twinpool/testing/regions'
 import type { FaultKind, Role } from './schedule.ts'
 
-/** Where a run takes place: two regions, and what can be done to them. */
+/** The place of a run: two regions, and the faults that can be caused there. */
 export interface Arena {
   readonly clients: Readonly<Record<Role, RegionClients>>
   readonly able: ReadonlySet<FaultKind>
   order(region: Role, action: Action, settings?: { ms?: number; oneWay?: boolean }): Promise<void>
-  /** The process of a region; pid undefined when there is none. */
+  /** The process of a region; `pid` is undefined when it does not run. */
   look(region: Role): Promise<{ pid: number | undefined }>
-  /** What a region has written to its log from a place (bytes) on. */
+  /** The log of a region from an offset in bytes. */
   readLog(region: Role, from: number): { text: string; end: number }
   stop(): Promise<void>
 }
 
 export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock'
 
-/** Small, so that a follower which is away for some seconds has to copy again. */
+/** Few, so that a follower that is disconnected for some seconds must copy again. */
 export const KEPT_CHANGES = 150
 
-/** A `twinpool dev` plane: each region a process, each direction of the link a proxy. */
+/** A `twinpool dev` plane: each region is a process, and each direction of the link a proxy. */
 export async function openDevArena(engine: EngineName): Promise<Arena> {
   const dev = await startDevProcess({ engine, args: ['--keep-changes', String(KEPT_CHANGES)] })
   const clients = { primary: dev.primary, secondary: dev.secondary }
@@ -54,7 +54,7 @@ export async function openDevArena(engine: EngineName): Promise<Arena> {
   }
 }
 
-/** Reads a file from a place on. */
+/** Reads a file from an offset in bytes. */
 export function readFrom(file: string, from: number): { text: string; end: number } {
   if (from === 0) {
     const text = readFileSync(file)

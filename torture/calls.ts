@@ -9,14 +9,14 @@ import type { Disturbances } from './disturbances.ts'
 import type { Journal } from './journal.ts'
 import type { Role } from './schedule.ts'
 
-/** How a call ended, as its caller knows it. */
+/** The outcome of a call, as far as the caller knows it. */
 export type Outcome<Output> =
   | { kind: 'done'; output: Output }
-  /** The region said no: nothing has changed. */
+  /** The region refused: nothing has changed. */
   | { kind: 'refused'; name: string; message: string }
-  /** It never left: nothing has changed. */
+  /** The call never reached the region: nothing has changed. */
   | { kind: 'unsent' }
-  /** No answer, or one that says nothing: it may have been carried out, or not. */
+  /** No response, or a 5xx: the call may have been carried out. */
   | { kind: 'unknown' }
 
 export interface Caller {
@@ -25,7 +25,7 @@ export interface Caller {
     // biome-ignore lint/suspicious/noExplicitAny: the SDK's own signature of `send`
     command: Command<any, Input, any, Output, any>,
   ): Promise<Outcome<Output>>
-  /** Any exchange with a region that is made of calls; throws as the SDK does. */
+  /** Several calls that count as one, as in SRP. `work` throws the errors of the SDK. */
   attempt<Output>(
     region: Role | readonly Role[],
     name: string,
@@ -33,11 +33,11 @@ export interface Caller {
   ): Promise<Outcome<Output>>
 }
 
-/** Longer than any pause of a process, so that a call without an answer means that its region is gone. */
+/** Longer than any pause of a process, so that a call without a response means that the region's process has ended. */
 export const PATIENCE_MILLISECONDS = 30_000
 const SLOW_MILLISECONDS = 10_000
 
-/** Sends calls to the regions; a 5xx, or a connection that breaks without a reason, is a violation at once. */
+/** Sends calls to the regions. A 5xx or a broken connection is a violation, unless a fault explains it. */
 export function createCaller({
   arena,
   disturbances,
@@ -53,7 +53,7 @@ export function createCaller({
     const asked: readonly Role[] = typeof regions === 'string' ? [regions] : regions
     const where = asked.join(' and ')
     const began = Date.now()
-    const told = (text: string): string => `${name} at ${where}: ${text}`
+    const describe = (text: string): string => `${name} at ${where}: ${text}`
     try {
       const output = await work(cognito)
       journal.count('calls')
@@ -61,7 +61,7 @@ export function createCaller({
         Date.now() - began > SLOW_MILLISECONDS &&
         !asked.some((region) => disturbances.explains(region, ['kill', 'restart', 'pause'], began))
       ) {
-        journal.violation(told(`took ${Date.now() - began} ms, and nothing explains it`))
+        journal.violation(describe(`took ${Date.now() - began} ms, and no fault explains it`))
       }
       return { kind: 'done', output }
     } catch (thrown) {
@@ -72,15 +72,17 @@ export function createCaller({
         return { kind: 'refused', name: error.name, message: error.message }
       }
       if (status !== undefined && status >= 500) {
-        // Time goes on for a process that is stopped: what it waited for is overdue when it wakes.
+        // Timers expire while a process is paused: they fire when it resumes.
         const paused = asked.some((region) => disturbances.explains(region, ['pause'], began))
         if (paused) journal.count('5xx after a pause')
-        else journal.violation(told(`${status} ${error.name} ${error.message}`))
+        else journal.violation(describe(`${status} ${error.name} ${error.message}`))
         return { kind: 'unknown' }
       }
       journal.count('broken calls')
       if (!asked.some((region) => disturbances.explains(region, ['kill', 'restart'], began))) {
-        journal.violation(told(`no answer (${error.code ?? error.name}: ${error.message}), and nothing explains it`))
+        journal.violation(
+          describe(`no response (${error.code ?? error.name}: ${error.message}), and no fault explains it`),
+        )
       }
       return { kind: error.code === 'ECONNREFUSED' ? 'unsent' : 'unknown' }
     }

@@ -1,12 +1,12 @@
 import type { Role } from './schedule.ts'
 
-/** One thing that is written to: the value last acknowledged, and those asked for since whose outcome is not known. */
+/** A value that is written to: the last acknowledged one, and later ones of writes whose outcome is unknown. */
 export interface Register<T> {
   value: T
   doubt: T[]
-  /** A write is under way. */
+  /** A write is in progress. */
   busy: boolean
-  /** Rises with each write that begins or ends. */
+  /** Incremented when a write begins and when it ends. */
   version: number
 }
 
@@ -16,10 +16,10 @@ export type FreeAttribute = (typeof FREE_ATTRIBUTES)[number]
 export const GROUPS = ['red', 'green', 'blue', 'white'] as const
 export type Group = (typeof GROUPS)[number]
 
-/** One user, from the creation on. A username that is used again is another person. */
+/** One user, from creation to deletion. A username that is used again belongs to another person. */
 export interface Person {
   username: string
-  /** Undefined until a region has told it. */
+  /** Undefined until a region has returned it. */
   sub: string | undefined
   exists: Register<boolean>
   attributes: Record<FreeAttribute, Register<string | undefined>>
@@ -31,32 +31,32 @@ export interface Person {
   formerPasswords: string[]
   sessions: SessionModel[]
   signOuts: SignOut[]
-  /** How many writers have the person in hand. */
+  /** The number of writers that are working on the person. */
   sharers: number
-  /** One writer has the person alone: to delete, or to find out. */
+  /** One writer has the person exclusively, to delete or to settle it. */
   taken: boolean
 }
 
-/** The tokens of one sign-in. Times are milliseconds; `began` and `ended` of this process's clock. */
+/** The tokens of one sign-in. Times are milliseconds; `began` and `ended` are times of this process's clock. */
 export interface SessionModel {
   person: Person
   region: Role
   rotates: boolean
   began: number
   ended: number
-  /** When the sign-in was complete on the clock of its region: the tokens carry it. */
+  /** When the sign-in was complete, by the clock of its region; the tokens contain it. */
   origin: number
   access: string
   refresh: string
-  /** The refresh token that was used up for the present one, and where. */
+  /** The refresh token that was rotated into the present one, and the region of that rotation. */
   former: { token: string; region: Role } | undefined
   revocation: Fact | undefined
-  /** The answer to a rotation was lost: the present refresh token is not known. */
+  /** The response to a rotation was lost: the present refresh token is unknown. */
   lost: boolean
   busy: boolean
 }
 
-/** Something that was asked of a region; `pending` until it has answered. */
+/** A revocation or sign-out that was sent to a region; `pending` until the region has responded. */
 export interface Fact {
   region: Role
   began: number
@@ -64,31 +64,31 @@ export interface Fact {
   outcome: 'pending' | 'done' | 'unknown'
 }
 
-/** All tokens that a person has got up to then are ended. */
+/** Ends all tokens that the person has received before it. */
 export interface SignOut extends Fact {
-  /** Between which moments what it ends began: it was made then, on the clock of its region, or asked for by a session that began later. */
+  /** Bounds of the moment up to which it ends sessions: its time by its region's clock, or the later start of the session that requested it. */
   earliest: number
   latest: number
 }
 
-/** An e-mail address that goes from one person to another. */
+/** An e-mail address that moves between people. */
 export interface Address {
   name: string
   owner: Person | undefined
-  /** The person whose write with this address has no known outcome yet. */
+  /** The person whose write of this address has no known outcome yet. */
   waitsFor: Person | undefined
   busy: boolean
 }
 
-/** What has been asked for and acknowledged, of a whole pool. */
+/** The model of the pool: all requested and acknowledged values. */
 export interface Directory {
-  /** By username: the person who has it now, or may have it. */
+  /** By username: the person that has it, or may have it. */
   people: Map<string, Person>
-  /** Those who were deleted. */
+  /** Deleted people. */
   past: Person[]
   addresses: Address[]
   groupDescriptions: Record<Group, Register<string>>
-  /** Groups and clients that come and go, by name; `id` of a client once it is known. */
+  /** Groups and clients that are created and deleted, by name; the `id` of a client once it is known. */
   passingGroups: Map<string, Register<boolean>>
   passingClients: Map<string, Register<boolean> & { id?: string }>
 }
@@ -161,8 +161,8 @@ export const emailOf = (address: string, verified: boolean): string => `${addres
 export const addressOf = (email: string | undefined): string | undefined => email?.split('|')[0]
 
 /**
- * Writes some registers at once: they are in doubt while the call is under way, and stay so when its outcome is unknown.
- * The registers must be free.
+ * Writes some registers with one call: they are in doubt during the call, and afterwards if its outcome is unknown.
+ * No other write of these registers may be in progress.
  */
 export async function write<O extends { kind: string }>(
   changes: readonly Change[],

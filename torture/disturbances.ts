@@ -1,24 +1,24 @@
 import { type FaultKind, ROLES, type Role } from './schedule.ts'
 
-/** What was disturbed when; times are milliseconds of Date.now(). */
+/** A record of what was disturbed and when; times are milliseconds of Date.now(). */
 export interface Disturbances {
   begin(region: Role, kind: FaultKind): () => void
-  /** Whether such a fault of the region was going on at some moment since `from`. */
+  /** Whether the region had such a fault at any moment between `from` and `to`. */
   explains(region: Role, kinds: readonly FaultKind[], from: number, to?: number): boolean
-  /** Whether a region, a link or a clock was not right at some moment. What is done to the replica does not count. */
+  /** Whether a region, a link or a clock had a fault at any moment between the two. Changes of the replica do not count. */
   troubled(from: number, to?: number): boolean
-  /** How far the region's clock may have been ahead between two moments. */
+  /** The bounds of how far the region's clock was ahead between two moments. */
   ahead(region: Role, from: number, to: number): { least: number; most: number }
   stepped(region: Role, milliseconds: number): void
-  /** How many replicas were begun. */
+  /** The number of replicas that were created after the first. */
   replicas: number
 }
 
-/** A clock that is wrong is no span; see `stepped`. */
+/** Clock faults are not spans; see `stepped`. */
 const TROUBLES: readonly FaultKind[] = ['kill', 'restart', 'pause', 'cut', 'cut-one-way', 'slow']
-/** Connections are torn down, and caught up with, a little after the fault. */
+/** Connections still break, and are restored, for a short time after a fault. */
 const AFTERMATH_MILLISECONDS = 750
-/** A region that is paused when it is told to set its clock does so once it goes on. */
+/** A paused region that is ordered to set its clock does so when it resumes. */
 const LONGEST_ORDER_MILLISECONDS = 8_000
 
 export function createDisturbances(): Disturbances {

@@ -13,13 +13,13 @@ import { createRandom } from './random.ts'
 import { type FaultKind, type Planned, ROLES, type Role } from './schedule.ts'
 
 export interface Faults {
-  /** Carries the plan out; resolves when the last fault has ended. */
+  /** Carries out the plan; resolves when the last fault has ended. */
   run(plan: readonly Planned[]): Promise<void>
-  /** Ends whatever is still wrong: all regions run, all links are whole, clocks right, the replica ACTIVE. */
+  /** Ends all remaining faults: regions run, links work, clocks are correct, and the replica is ACTIVE. */
   healAll(): Promise<void>
 }
 
-/** Without trouble from beginning to end: a copy begins again where the log was trimmed meanwhile, so many short calms are not a long one. */
+/** One uninterrupted time without faults: a copy starts over when the log was trimmed during it, so short times do not add up. */
 const REPLICA_PATIENCE_MILLISECONDS = 30_000
 
 export function createFaults({
@@ -39,7 +39,7 @@ export function createFaults({
 }): Faults {
   const random = createRandom(seed, 'replica')
   const replicaRegion = arena.clients.secondary.name
-  /** What is done to a process is done in order. */
+  /** Faults of one process are carried out one after another. */
   const turns: Record<Role, Promise<void>> = { primary: Promise.resolve(), secondary: Promise.resolve() }
   let lifecycle = Promise.resolve()
 
@@ -50,7 +50,7 @@ export function createFaults({
   const order: Arena['order'] = async (region, action, settings) => {
     journal.note(`fault: ${action} ${region}${settings ? ` ${JSON.stringify(settings)}` : ''}`)
     await arena.order(region, action, settings).catch((error: Error) => {
-      journal.violation(`${action} ${region} could not be done: ${error.message}`)
+      journal.violation(`${action} ${region} failed: ${error.message}`)
     })
   }
   const both = (kind: FaultKind): (() => void) => {
@@ -125,23 +125,23 @@ export function createFaults({
     return lifecycle
   }
 
-  /** The status of the replica as a region lists it; undefined when it does not say. */
+  /** The status of the replica as a region lists it; undefined when the region does not respond. */
   const statusAt = async (region: Role): Promise<string | undefined> => {
     const outcome = await caller.send(region, new ListUserPoolReplicasCommand({ UserPoolId: pool }))
     if (outcome.kind !== 'done') return undefined
     return outcome.output.UserPoolReplicas?.find(({ Role }) => Role === 'SECONDARY')?.Status ?? 'GONE'
   }
 
-  /** Asks again and again, for a region may be down. */
+  /** Retries, because a region may be down. */
   const eventually = async (what: string, attempt: () => Promise<boolean>): Promise<boolean> => {
     let calmSince = Date.now()
-    let looked = calmSince
+    let checked = calmSince
     while (!(await attempt())) {
       const now = Date.now()
-      if (disturbances.troubled(looked, now)) calmSince = now
-      looked = now
+      if (disturbances.troubled(checked, now)) calmSince = now
+      checked = now
       if (now - calmSince > REPLICA_PATIENCE_MILLISECONDS) {
-        journal.violation(`the replica: ${what} did not come about within ${REPLICA_PATIENCE_MILLISECONDS} ms of calm`)
+        journal.violation(`the replica: no ${what} within ${REPLICA_PATIENCE_MILLISECONDS} ms without a fault`)
         return false
       }
       await pause(50)
@@ -150,9 +150,9 @@ export function createFaults({
   }
 
   const setStatus = async (Status: 'ACTIVE' | 'INACTIVE'): Promise<boolean> => {
-    journal.note(`replica: to be ${Status}`)
+    journal.note(`replica: set to ${Status}`)
     return eventually(Status, async () => {
-      // From either region; the secondary may not know the pool, or not yet.
+      // Either region accepts it, but the secondary may not have the pool yet.
       const from = random.chance(0.3) ? 'secondary' : 'primary'
       await caller.send(from, new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: replicaRegion, Status }))
       return (await statusAt('primary')) === Status
@@ -162,22 +162,22 @@ export function createFaults({
   const recreate = async (): Promise<void> => {
     const here = { UserPoolId: pool, RegionName: replicaRegion }
     if (!(await setStatus('INACTIVE'))) return
-    journal.note('replica: to be deleted')
-    const gone = await eventually('its deletion', async () => {
+    journal.note('replica: delete')
+    const isDeleted = await eventually('deletion', async () => {
       const status = await statusAt('primary')
       if (status === 'INACTIVE') await caller.send('primary', new DeleteUserPoolReplicaCommand(here))
       return status === 'GONE'
     })
-    if (!gone) return
-    journal.note('replica: to be made again')
-    const begun = await eventually('its creation', async () => {
+    if (!isDeleted) return
+    journal.note('replica: create again')
+    const begun = await eventually('creation', async () => {
       await caller.send('primary', new CreateUserPoolReplicaCommand(here))
       const status = await statusAt('primary')
       return status !== undefined && status !== 'GONE'
     })
     if (!begun) return
     disturbances.replicas += 1
-    if (!(await eventually('its first copy', async () => (await statusAt('primary')) === 'INACTIVE'))) return
+    if (!(await eventually('first copy', async () => (await statusAt('primary')) === 'INACTIVE'))) return
     await setStatus('ACTIVE')
   }
 

@@ -1,4 +1,4 @@
-/** What happened in a run, told as it happens, and what should not have. Times are milliseconds of Date.now(). */
+/** The events and violations of a run; violations are printed at once. Times are milliseconds of Date.now(). */
 export interface Journal {
   readonly violations: readonly string[]
   note(text: string): void

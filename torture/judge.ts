@@ -26,12 +26,12 @@ import { stateOf } from './sessions.ts'
 import { emailIn, isRight, type Seen, type SettleContext, seenOf, settle } from './settle.ts'
 
 const CONVERGENCE_MILLISECONDS = 90_000
-/** Wrong passwords may have been tried until a moment ago, under a clock that was ahead. */
+/** A lockout may still last: wrong passwords may have been tried just before, under a clock that was ahead. */
 const LOCKOUT_MILLISECONDS = 60_000
 const MOST_SESSIONS = 600
 const MOST_PASSWORDS = 12
 
-/** Waits until both regions hold the same directory. Answers how long it took; a violation when it does not come about. */
+/** Waits until both regions hold the same directory. Returns the milliseconds it took; undefined, and a violation, if they never do. */
 export async function awaitEqual(
   { clients }: Arena,
   { journal, setting: { pool } }: SettleContext,
@@ -47,15 +47,15 @@ export async function awaitEqual(
     const resting = first.Copies.length === 0 && second.Copies.length === 0
     if (resting && one.Checksum === two.Checksum) return Date.now() - began
     if (Date.now() - began > CONVERGENCE_MILLISECONDS) {
-      const told = JSON.stringify({ rows: [one.Rows, two.Rows], first, second })
-      journal.violation(`the directories are not equal ${CONVERGENCE_MILLISECONDS} ms after all faults: ${told}`)
+      const state = JSON.stringify({ rows: [one.Rows, two.Rows], first, second })
+      journal.violation(`the directories still differ ${CONVERGENCE_MILLISECONDS} ms after the last fault: ${state}`)
       return undefined
     }
     await pause(100)
   }
 }
 
-/** Finds out what came of the writes that had no answer. */
+/** Determines the outcome of all writes without a response. */
 export async function settleAll(context: SettleContext): Promise<void> {
   for (const person of [...context.directory.people.values()]) {
     if (registersOf(person).every(isSettled)) continue
@@ -70,7 +70,7 @@ export async function settleAll(context: SettleContext): Promise<void> {
   }
 }
 
-/** Holds both regions, at rest, against all that was acknowledged. */
+/** Compares both regions, at rest, with all acknowledged values. */
 export async function judge(context: SettleContext): Promise<void> {
   for (const region of ROLES) {
     await judgeUsers(context, region)
@@ -97,26 +97,26 @@ async function judgeUsers(
   for (const person of directory.people.values()) {
     const found = seen.get(person.username)
     seen.delete(person.username)
-    const who = `user ${person.username} (${person.sub})`
+    const label = `user ${person.username} (${person.sub})`
     if (!found) {
-      journal.violation(`${who} is missing in the ${region}`)
+      journal.violation(`${label} is missing in the ${region}`)
       continue
     }
-    const hold = (what: string, is: unknown, wanted: unknown): void => {
+    const check = (what: string, is: unknown, wanted: unknown): void => {
       if (is !== wanted) {
         journal.violation(
-          `${who}: ${what} is ${JSON.stringify(is)} in the ${region}; acknowledged: ${JSON.stringify(wanted)}`,
+          `${label}: ${what} is ${JSON.stringify(is)} in the ${region}; acknowledged: ${JSON.stringify(wanted)}`,
         )
       }
     }
-    hold('sub', found.sub, person.sub)
-    hold('status', found.status, person.status.value)
-    hold('email', emailIn(found), person.email.value)
-    for (const name of FREE_ATTRIBUTES) hold(name, found.attributes[name], person.attributes[name].value)
+    check('sub', found.sub, person.sub)
+    check('status', found.status, person.status.value)
+    check('email', emailIn(found), person.email.value)
+    for (const name of FREE_ATTRIBUTES) check(name, found.attributes[name], person.attributes[name].value)
     journal.count('users compared')
   }
   for (const { username, sub } of seen.values()) {
-    journal.violation(`user ${username} (${sub}) is in the ${region}; nobody asked for that, or it was deleted`)
+    journal.violation(`user ${username} (${sub}) is in the ${region}, but was never created or was deleted`)
   }
   for (const { username, sub } of directory.past) {
     const outcome = await caller.send(region, new AdminGetUserCommand({ UserPoolId: pool, Username: sub }))
@@ -141,7 +141,7 @@ async function judgeAddresses(
         : outcome.kind === 'refused' && outcome.name === 'UserNotFoundException'
           ? 'nobody'
           : JSON.stringify(outcome)
-    if (is !== wanted) journal.violation(`${name} leads to ${is} in the ${region}; by what was acknowledged: ${wanted}`)
+    if (is !== wanted) journal.violation(`${name} belongs to ${is} in the ${region}; acknowledged: ${wanted}`)
   }
 }
 
@@ -198,14 +198,14 @@ async function judgeGroupsAndClients(
   }
   for (const name of there.keys()) {
     if (name !== 'keeps' && name !== 'rotates')
-      journal.violation(`client ${name} in the ${region}: nobody asked for it`)
+      journal.violation(`client ${name} is in the ${region}, but was never created`)
   }
 }
 
 const names = (list: readonly (string | undefined)[] | undefined): string =>
   [...(list ?? [])].sort().join(', ') || 'nobody'
 
-/** The password of the last acknowledged change is good in both regions, and the one before it no more. */
+/** Both regions accept the last acknowledged password, and refuse the previous one. */
 async function judgePasswords(context: SettleContext, region: Role): Promise<void> {
   const { caller, directory, journal, setting } = context
   const attempt = async (person: Person, password: string, how: 'password' | 'srp'): Promise<Outcome<unknown>> => {
@@ -245,20 +245,20 @@ async function judgePasswords(context: SettleContext, region: Role): Promise<voi
   }
 }
 
-/** Tokens that were ended are refused in both regions, all others accepted; where either may be, both regions agree. */
+/** Both regions refuse ended tokens and accept all others; where both results are allowed, the regions agree. */
 async function judgeSessions({ caller, directory, journal, setting }: SettleContext): Promise<void> {
   const all = [...directory.people.values(), ...directory.past].flatMap(({ sessions }) => sessions)
   const step = Math.max(1, all.length / MOST_SESSIONS)
   for (let at = 0; at < all.length; at += step) {
     const session = all[Math.floor(at)] as SessionModel
     const state = stateOf(session)
-    const answers: Record<string, string> = {}
+    const results: Record<string, string> = {}
     for (const region of ROLES) {
-      answers[`GetUser in the ${region}`] = tell(
+      results[`GetUser in the ${region}`] = resultOf(
         await caller.send(region, new GetUserCommand({ AccessToken: session.access })),
       )
       if (session.rotates) continue
-      answers[`refresh in the ${region}`] = tell(
+      results[`refresh in the ${region}`] = resultOf(
         await caller.send(
           region,
           new InitiateAuthCommand({
@@ -270,7 +270,7 @@ async function judgeSessions({ caller, directory, journal, setting }: SettleCont
       )
     }
     if (session.rotates && state === 'live' && !session.lost) {
-      answers['rotation in the secondary'] = tell(
+      results['rotation in the secondary'] = resultOf(
         await caller.send(
           'secondary',
           new GetTokensFromRefreshTokenCommand({ ClientId: setting.rotatingClient, RefreshToken: session.refresh }),
@@ -278,8 +278,8 @@ async function judgeSessions({ caller, directory, journal, setting }: SettleCont
       )
     }
     journal.count(`sessions ${state}`)
-    const accepted = Object.values(answers).filter((answer) => answer === 'accepted').length
-    const total = Object.keys(answers).length
+    const accepted = Object.values(results).filter((result) => result === 'accepted').length
+    const total = Object.keys(results).length
     const wrong =
       state === 'live' ? accepted !== total : state === 'ended' ? accepted !== 0 : accepted !== 0 && accepted !== total
     if (wrong) {
@@ -290,13 +290,13 @@ async function judgeSessions({ caller, directory, journal, setting }: SettleCont
         session: { began: session.began, ended: session.ended, origin },
       })
       journal.violation(
-        `a session of ${person.username} (${person.sub}), begun in the ${region}, is ${state}, but ${JSON.stringify(answers)}; ${history}`,
+        `a session of ${person.username} (${person.sub}), begun in the ${region}, is ${state}, but ${JSON.stringify(results)}; ${history}`,
       )
     }
   }
 }
 
-function tell(outcome: Outcome<unknown>): string {
+function resultOf(outcome: Outcome<unknown>): string {
   if (outcome.kind === 'done') return 'accepted'
   return outcome.kind === 'refused' ? `${outcome.name}: ${outcome.message}` : outcome.kind
 }

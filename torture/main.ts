@@ -1,9 +1,9 @@
 /**
- * npm run torture -- [options]: a pool in two regions under work and faults, then everything that was acknowledged is held
- * against what both regions say. Exit code 0: nothing was violated; 1: something was; 2: it could not run.
+ * npm run torture -- [options]: runs clients and faults on a pool in two regions, then compares all acknowledged results with
+ * both regions. Exit code 0: no violation; 1: at least one; 2: it could not run.
  */
 import { parseArgs } from 'node:util'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { type Arena, openDevArena } from './arena.ts'
 import { NetworkUnavailableError, openNetworkArena } from './network.ts'
 import { runTorture, type TortureReport } from './run.ts'
@@ -11,8 +11,8 @@ import { runTorture, type TortureReport } from './run.ts'
 const help = `npm run torture -- [options]
 
   --seed N                 the first seed                                        (1)
-  --seeds N                how many, one after the other                         (1)
-  --minutes M              how long the faults of each last                      (1)
+  --seeds N                the number of seeds, run one after another            (1)
+  --minutes M              the duration of each run's faults                     (1)
   --store sqlite|postgres                                                        (sqlite)
   --network                in network namespaces with delay, loss and reordering (root; tc netem)
   --json                   the report as one object, the last line on stdout
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   }
   let postgres: Postgres | undefined
   let arena: Arena | undefined
-  // Whoever ends the run early finds no process and no namespace left.
+  // A run that is interrupted leaves no process and no namespace.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, async () => {
       await arena?.stop()
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
     for (const { seed, violations, convergence, memory, counts } of reports) {
       process.stdout.write(
         `seed ${seed}: ${violations.length} violations, ${counts['acknowledged writes'] ?? 0} acknowledged writes, ` +
-          `equal ${convergence ?? 'never'} ms after the last fault, ${memory} MiB at most\n`,
+          `${convergence === null ? 'never equal' : `equal ${convergence} ms after the last fault`}, at most ${memory} MiB\n`,
       )
     }
     if (values.json) process.stdout.write(`${JSON.stringify({ ok, store, reports })}\n`)
@@ -89,7 +89,7 @@ function readNumber(name: string, text: string): number {
 }
 
 process.exitCode = await main().catch((error: Error) => {
-  const told = error instanceof NetworkUnavailableError || !error.stack ? error.message : error.stack
-  process.stderr.write(`torture: ${told}\n`)
+  const message = error instanceof NetworkUnavailableError || !error.stack ? error.message : error.stack
+  process.stderr.write(`torture: ${message}\n`)
   return 2
 })

@@ -12,7 +12,7 @@ import { createServiceCaller } from '@twinpool/toolkit'
 import { type Arena, KEPT_CHANGES, readFrom } from './arena.ts'
 import { type FaultKind, otherRole, ROLES, type Role } from './schedule.ts'
 
-/** This machine cannot make such a network; the message says what is missing. */
+/** This machine cannot create such a network; the message names what is missing. */
 export class NetworkUnavailableError extends Error {
   override name = 'NetworkUnavailableError'
 }
@@ -20,14 +20,14 @@ export class NetworkUnavailableError extends Error {
 const main = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
 const PORT = 9401
 const NAMES = { primary: 'us-west-2', secondary: 'us-east-1' } as const
-/** Of the line between the regions, each way. Clients reach each region over a line of its own that is not disturbed. */
+/** Conditions of the line between the regions, in each direction. Clients use separate, undisturbed lines. */
 const WEATHER = ['delay', '70ms', '10ms', 'distribution', 'normal', 'loss', '1%', 'reorder', '1%', '50%']
 const START_PATIENCE_MILLISECONDS = 20_000
 
 /**
- * Two `twinpool serve` processes, each in a network namespace with an address of its own, and between them a line with delay,
- * loss and reordering. A cut swallows packets: no connection is told. Where the kernel has no netem the line is as good as
- * the machine's, and can only be cut. Throws NetworkUnavailableError.
+ * Two `twinpool serve` processes, each in a network namespace with its own address, and a line between them with delay, loss
+ * and reordering. A cut drops packets without closing any connection. Without netem in the kernel, the line has no delay or
+ * loss and can only be cut. Throws NetworkUnavailableError.
  */
 export async function openNetworkArena(print: (line: string) => void): Promise<Arena> {
   const undo: (() => void | Promise<void>)[] = []
@@ -37,7 +37,7 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
   try {
     const network = makeNetwork(undo)
     const { weather } = network
-    if (!weather) print('this kernel has no netem: no delay, no loss, no reordering; the line is only cut')
+    if (!weather) print('this kernel has no netem: no delay, no loss, no reordering; the line can only be cut')
     const ways: FaultKind[] = weather ? ['cut', 'cut-one-way', 'slow'] : ['cut']
     const directory = mkdtempSync(join(tmpdir(), 'torture-'))
     undo.push(() => rmSync(directory, { recursive: true, force: true }))
@@ -73,7 +73,7 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
       able: new Set<FaultKind>(['kill', 'restart', 'pause', ...ways, 'deactivate', 'recreate']),
       order: async (role, action, { ms = 0, oneWay = false } = {}) => {
         const region = regions[role]
-        // What a region is not told, its peer does not send.
+        // A cut towards one region drops the packets that its peer sends.
         const senders = oneWay ? [otherRole(role)] : ROLES
         switch (action) {
           case 'kill':
@@ -100,7 +100,7 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
             }
             return
           case 'clock':
-            // The regions go by the machine's clock.
+            // Not possible: the regions use the machine's clock.
             return
         }
       },
@@ -116,16 +116,16 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
 
 interface Network {
   namespaces: Readonly<Record<Role, string>>
-  /** Where clients reach a region. */
+  /** The URL of a region for clients. */
   endpoints: Readonly<Record<Role, string>>
-  /** Where a region is on the line between the two. */
+  /** The address of a region on the line between the two. */
   addresses: Readonly<Record<Role, string>>
   setLine(to: 'up' | 'down'): void
-  /** What happens to the packets that a region sends to its peer; undefined where the kernel has no netem. */
+  /** Sets the conditions for packets that a region sends to its peer; undefined without netem in the kernel. */
   weather: ((sender: Role, netem: readonly string[]) => void) | undefined
 }
 
-/** Namespaces, a pair of interfaces between them, and one from each to this machine's own network. */
+/** Creates the namespaces, a pair of interfaces between them, and one from each to this machine's network. */
 function makeNetwork(undo: (() => void)[]): Network {
   const run = (command: string, ...args: string[]): void => {
     try {
@@ -133,11 +133,11 @@ function makeNetwork(undo: (() => void)[]): Network {
     } catch (error) {
       const { stderr, message } = error as Error & { stderr?: Buffer }
       const why = stderr?.toString().trim() || message
-      throw new NetworkUnavailableError(`no such network can be made here: ${command} ${args.join(' ')}: ${why}`)
+      throw new NetworkUnavailableError(`the network cannot be created: ${command} ${args.join(' ')}: ${why}`)
     }
   }
   const mark = randomBytes(2).toString('hex')
-  // A net of its own for each run, out of what RFC 2544 sets aside for tests of networks.
+  // A separate network for each run, from the addresses that RFC 2544 reserves for network tests.
   const net = `198.18.${randomBytes(1)[0]}`
   const namespaces = { primary: `tp-${mark}-1`, secondary: `tp-${mark}-2` }
   const line = { primary: `tp${mark}l1`, secondary: `tp${mark}l2` }
@@ -149,7 +149,7 @@ function makeNetwork(undo: (() => void)[]): Network {
     try {
       execFileSync('ip', args, { stdio: 'ignore' })
     } catch {
-      // It was not made, or is gone with what it hung on.
+      // It was not created, or was removed together with its namespace or peer.
     }
   }
 
@@ -256,7 +256,7 @@ function createProcess({
       if (running()) return
       const log = openSync(join(directory, `${role}.log`), 'a', 0o600)
       const flags = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-      // `ip netns exec` becomes the program that it is given: the pid is the region's.
+      // `ip netns exec` replaces itself with the program, so the pid is that of the region.
       const started = spawn(
         'ip',
         ['netns', 'exec', namespace, process.execPath, ...flags, main, 'serve', '--config', file, '--json'],
@@ -274,10 +274,10 @@ function createProcess({
     end: async (signal) => {
       const ending = running()
       if (!ending) return
-      const gone = once(ending, 'exit')
+      const exited = once(ending, 'exit')
       if (signal === 'SIGTERM') ending.kill('SIGCONT')
       ending.kill(signal)
-      await gone
+      await exited
     },
     signal: (signal) => {
       running()?.kill(signal)

@@ -1,16 +1,16 @@
-/** Numbers that look random and come from a seed: the same seed, the same numbers. */
+/** Pseudo-random choices: the same seed gives the same sequence. */
 export interface Random {
-  /** A whole number from 0 to `limit` - 1. */
+  /** An integer from 0 to `limit` - 1. */
   below(limit: number): number
-  /** A whole number between both, inclusive. */
+  /** An integer from `least` to `most`, inclusive. */
   between(least: number, most: number): number
   chance(probability: number): boolean
   pick<T>(list: readonly T[]): T
-  /** One of the keys, by its weight. */
+  /** One of the keys, with a probability proportional to its weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K
 }
 
-/** Mulberry32 over a hash (FNV-1a) of the seed; each name makes a stream of its own. */
+/** Mulberry32, seeded with a hash (FNV-1a) of seed and name; each name gives its own sequence. */
 export function createRandom(seed: number, name: string): Random {
   let state = 0x811c9dc5
   for (const byte of Buffer.from(`${seed}/${name}`)) state = Math.imul(state ^ byte, 0x01000193)

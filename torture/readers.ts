@@ -17,7 +17,7 @@ import { otherRole, ROLES, type Role } from './schedule.ts'
 import { originOf, stateOf } from './sessions.ts'
 import type { SettleContext } from './settle.ts'
 
-/** How often each is tried. */
+/** The relative frequency of each action. */
 const WEIGHTS = {
   signIn: 24,
   signInBySrp: 8,
@@ -33,14 +33,14 @@ type Read = keyof typeof WEIGHTS
 
 const THINKING_MILLISECONDS = 8
 const AWAY_MILLISECONDS = 150
-/** A person does not collect sessions for ever. */
+/** The number of sessions per person is limited. */
 const MOST_SESSIONS = 40
 
 export interface ReadContext extends SettleContext {
   disturbances: Disturbances
 }
 
-/** Signs in, uses tokens and ends them, in both regions, until told to end. */
+/** Signs in, uses tokens and ends them, in both regions, until `isOver` returns true. */
 export async function runReader(
   context: ReadContext,
   { seed, number, isOver }: { seed: number; number: number; isOver: () => boolean },
@@ -69,20 +69,20 @@ function createReader(
     const fitting = random.pick(people).sessions.filter(fits)
     return fitting.length === 0 ? undefined : random.pick(fitting)
   }
-  const tellOf = ({ person, origin, region }: SessionModel): string =>
+  const describeSession = ({ person, origin, region }: SessionModel): string =>
     `a session of ${person.username} (${person.sub}), begun in the ${region} at ${new Date(origin).toISOString()},`
 
-  /** What a region must say to a sign-in, as far as that is known now; the versions tell whether it was so all the time. */
-  const standing = ({ exists, password, status }: Person) => {
+  /** The state that decides a sign-in, as far as it is known; equal versions before and after a call mean that it did not change. */
+  const signInState = ({ exists, password, status }: Person) => {
     const all = [exists, password, status]
     return {
-      sure: all.every(isSettled) && exists.value,
+      known: all.every(isSettled) && exists.value,
       versions: all.map(({ version }) => version).join(),
       status: status.value,
     }
   }
 
-  /** Signs a person in, and holds what the primary says against what must be. */
+  /** Signs a person in, and compares the result of the primary with the model. */
   const signIn = async (how: 'password' | 'srp'): Promise<boolean> => {
     const person = pickPerson()
     if (!person || person.sessions.length >= MOST_SESSIONS) return false
@@ -91,7 +91,7 @@ function createReader(
     const rotates = random.chance(0.3)
     const ClientId = rotates ? rotatingClient : client
     const { username, password } = person
-    const before = standing(person)
+    const before = signInState(person)
     const began = Date.now()
     const outcome = await caller.attempt([region, finishIn], `sign-in by ${how}`, (cognito) =>
       how === 'srp'
@@ -108,23 +108,23 @@ function createReader(
             }),
           ),
     )
-    const after = standing(person)
+    const after = signInState(person)
     const { AuthenticationResult: tokens = undefined, ChallengeName = undefined } =
       outcome.kind === 'done'
         ? (outcome.output as { AuthenticationResult?: AuthenticationResultType; ChallengeName?: string })
         : {}
     if (tokens) remember(person, { tokens, region: finishIn, rotates, began })
 
-    const sure = before.sure && after.sure && before.versions === after.versions
-    if (sure && region === 'primary' && finishIn === 'primary' && !isAway(outcome)) {
-      const said = tokens
+    const known = before.known && after.known && before.versions === after.versions
+    if (known && region === 'primary' && finishIn === 'primary' && !isAway(outcome)) {
+      const result = tokens
         ? 'CONFIRMED'
         : ChallengeName === 'NEW_PASSWORD_REQUIRED'
           ? 'FORCE_CHANGE_PASSWORD'
           : refusalOf(outcome)
       const wanted = before.status === 'UNCONFIRMED' ? 'UserNotConfirmedException' : before.status
-      if (said !== wanted && !isLockout(outcome)) {
-        journal.violation(`sign-in by ${how} of ${username}, who is ${before.status}, at the primary: ${said}`)
+      if (result !== wanted && !isLockout(outcome)) {
+        journal.violation(`sign-in by ${how} of ${username}, who is ${before.status}, at the primary: ${result}`)
       }
     }
     if (tokens) journal.count('sign-ins')
@@ -157,7 +157,7 @@ function createReader(
     })
   }
 
-  /** Uses a session, and holds what the region says against what must be. */
+  /** Uses a session, and compares the region's response with the model. */
   const use = async <O>(
     session: SessionModel,
     { region, what, send }: { region: Role; what: string; send: () => Promise<Outcome<O>> },
@@ -167,21 +167,23 @@ function createReader(
     const outcome = await send()
     const after = stateOf(session)
     if (isAway(outcome)) return outcome
-    // A secondary may lag behind, and its replica may come and go: there only the end is held to account.
+    // A secondary may lag, and its replica may be recreated: it is fully checked only at the end of the run.
     const steady = region === 'primary'
     if (steady && before.all === 'live' && after === 'live' && outcome.kind === 'refused') {
-      journal.violation(`${what} at the ${region}: ${tellOf(session)} is refused: ${outcome.name} ${outcome.message}`)
+      journal.violation(
+        `${what} at the ${region}: ${describeSession(session)} is refused: ${outcome.name} ${outcome.message}`,
+      )
     }
     const undisturbed = steady || !disturbances.explains('secondary', ['recreate', 'deactivate'], 0, replicaSince)
-    if (undisturbed && before.here === 'ended' && outcome.kind === 'done' && isHeard(session, region)) {
-      journal.violation(`${what} at the ${region}: ${tellOf(session)} was ended here, and is accepted`)
+    if (undisturbed && before.here === 'ended' && outcome.kind === 'done' && isKnownAt(session, region)) {
+      journal.violation(`${what} at the ${region}: ${describeSession(session)} was ended here, but is accepted`)
     }
     journal.count('uses of tokens')
     return outcome
   }
 
-  /** Deletions are heard of at the primary first. */
-  const isHeard = ({ person }: SessionModel, region: Role): boolean => region === 'primary' || person.exists.value
+  /** A deletion reaches the primary first. */
+  const isKnownAt = ({ person }: SessionModel, region: Role): boolean => region === 'primary' || person.exists.value
 
   const fact = (region: Role): Fact => ({ region, began: Date.now(), ended: 0, outcome: 'pending' })
   const close = (fact: Fact, outcome: Outcome<unknown>): boolean => {
@@ -207,7 +209,7 @@ function createReader(
     const took = close(entry, outcome)
     if (!took) person.signOuts.splice(person.signOuts.indexOf(entry), 1)
     const { least, most } = disturbances.ahead(region, entry.began, entry.ended)
-    // The session that asks for it is among those that it ends, whatever the clock of the region says.
+    // It also ends the session that requests it, whatever the clock of the region.
     const origin = by?.origin ?? Number.NEGATIVE_INFINITY
     entry.earliest = entry.outcome === 'done' ? Math.max(entry.began + least, origin) : Number.NEGATIVE_INFINITY
     entry.latest = Math.max(entry.ended + most, origin)
@@ -239,7 +241,7 @@ function createReader(
         send: () => caller.send(region, new GetUserCommand({ AccessToken: session.access })),
       })
       if (outcome.kind === 'done' && outcome.output.Username !== session.person.username) {
-        journal.violation(`GetUser at the ${region}: ${tellOf(session)} shows ${outcome.output.Username}`)
+        journal.violation(`GetUser at the ${region}: ${describeSession(session)} shows ${outcome.output.Username}`)
       }
       return isAway(outcome)
     },
@@ -251,7 +253,7 @@ function createReader(
       const outcome = await use(session, { region, what: 'refresh', send: () => refreshOf(region, session) })
       const access = outcome.kind === 'done' ? outcome.output.AuthenticationResult?.AccessToken : undefined
       if (access && originOf(access) !== session.origin) {
-        journal.violation(`refresh at the ${region}: ${tellOf(session)} turned into another`)
+        journal.violation(`refresh at the ${region}: ${describeSession(session)} turned into another`)
       }
       if (access) session.access = access
       return isAway(outcome)
@@ -292,12 +294,14 @@ function createReader(
       )
       session.busy = false
       close(entry, outcome)
-      // That a used token is refused is what ends the family.
+      // The refusal of a used token also revokes its family.
       const ended = outcome.kind === 'refused' && outcome.name === 'RefreshTokenReuseException'
       entry.outcome = ended ? 'done' : 'unknown'
       if (outcome.kind === 'unsent') session.revocation = undefined
       if (outcome.kind === 'done' && region === 'primary') {
-        journal.violation(`reuse at the primary: ${tellOf(session)} was refreshed with a token that was used up there`)
+        journal.violation(
+          `reuse at the primary: ${describeSession(session)} was refreshed with a token that had been used there`,
+        )
       }
       return isAway(outcome)
     },
@@ -326,7 +330,7 @@ function createReader(
     signOutByAdmin: async () => {
       const person = pickPerson()
       if (!person) return false
-      // By sub: a name may be another person's by the time that a secondary is asked.
+      // By sub: at a secondary, the name may belong to another person by now.
       const Username = person.sub
       return Username === undefined
         ? false

@@ -13,14 +13,14 @@ interface Line {
 }
 
 const WARNING = 40
-/** What Node itself says of features that it calls experimental. */
+/** Warnings of Node about its experimental features. */
 const HARMLESS = /^\(node:\d+\) (?:ExperimentalWarning|Warning: SQLite)|^\(Use `node --trace-warnings/
-/** A follower may notice long after a fault that the log was trimmed meanwhile. */
+/** A follower may notice long after a fault that the log was trimmed during it. */
 const MEMORY_MILLISECONDS = 30_000
 
 /**
- * Reads what the regions logged: nothing may have failed or been thrown, and each copy must have a reason. A gap is explained
- * when a link or a clock was disturbed, and the log trimmed meanwhile, as the small limits of a run ask for.
+ * Checks the logs of the regions: no failures, no exceptions, and a reason for each copy. A gap is explained when a link or a
+ * clock was disturbed and the log was trimmed during that time, which the small limits of a run cause.
  */
 export function judgeLogs({
   arena,
@@ -44,25 +44,27 @@ export function judgeLogs({
         if (!text.startsWith('{')) journal.violation(`log of the ${region}: ${text}`)
         continue
       }
-      const told = (): string => `log of the ${region}: ${text.slice(0, 1_000)}`
+      const described = (): string => `log of the ${region}: ${text.slice(0, 1_000)}`
       const at = Date.parse(line.time)
-      // Time goes on for a process that is stopped: a connection that it waited for is overdue when it wakes.
+      // Timers expire while a process is paused: a connection that it waited for times out when it resumes.
       const overdue = /timeout/.test(line.err?.message ?? '') && disturbances.explains(region, ['pause'], at, at)
-      if (line.level >= WARNING && !overdue) journal.violation(told())
+      if (line.level >= WARNING && !overdue) journal.violation(described())
       if (line.event) journal.count(`${line.event}${line.reason ? ` (${line.reason})` : ''}`)
-      if (line.event === 'log-renewed') journal.violation(told())
+      if (line.event === 'log-renewed') journal.violation(described())
       if (line.event === 'behind') {
         gaps += 1
-        // The first contact of all is no gap, and is not noted as one.
-        if (line.reason !== 'trimmed' || !explained(at)) journal.violation(`a gap that nothing explains: ${told()}`)
+        // The first contact is not a gap and is not logged as one.
+        if (line.reason !== 'trimmed' || !explained(at))
+          journal.violation(`a gap that no fault explains: ${described()}`)
       }
       if (line.event === 'copy-begun') begun += 1
       if (line.event === 'copy-ended') ended += 1
     }
     const reasons = gaps + begun
-    if (ended > reasons) journal.violation(`the ${region} ended ${ended} copies, and has reasons for ${reasons}`)
+    if (ended > reasons)
+      journal.violation(`the ${region} ended ${ended} copies, but there are reasons for only ${reasons}`)
     if (region === 'secondary' && begun > disturbances.replicas + 1) {
-      journal.violation(`the secondary began ${begun} first copies; asked for: ${disturbances.replicas + 1}`)
+      journal.violation(`the secondary began ${begun} first copies; requested: ${disturbances.replicas + 1}`)
     }
   }
 }

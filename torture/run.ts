@@ -13,7 +13,7 @@ import { runReader } from './readers.ts'
 import { judgeLogs } from './region-logs.ts'
 import { planFaults, ROLES } from './schedule.ts'
 import { makeSetting } from './setting.ts'
-import { runWriter } from './writers.ts'
+import { runWriter } from './writers/run.ts'
 
 export interface TortureReport {
   ok: boolean
@@ -21,11 +21,11 @@ export interface TortureReport {
   minutes: number
   store: string
   faults: number
-  /** How often what happened. */
+  /** The number of events of each kind. */
   counts: Readonly<Record<string, number>>
-  /** Milliseconds from the end of the last fault until both regions were equal; null: never. */
+  /** Milliseconds from the end of the last fault until both regions were equal; null if they never were. */
   convergence: number | null
-  /** The most that a region's process held, in MiB. */
+  /** The maximum resident memory of a region's process, in MiB. */
   memory: number
   violations: readonly string[]
 }
@@ -35,11 +35,11 @@ const READERS = 8
 const PROGRESS_MILLISECONDS = 5_000
 const LOOK_MILLISECONDS = 1_000
 const MOST_MEBIBYTES = 400
-const TOLD_EVENTS = 80
+const PRINTED_EVENTS = 80
 
 /**
- * One run: work and faults at once, then rest, then judgement. The schedule and what each worker wants to do follow from the
- * seed; when processes and the network answer does not.
+ * One run: work and faults together, then rest, then the final checks. The seed determines the schedule and the choices of each
+ * worker, but not when processes and the network respond.
  */
 export async function runTorture({
   seed,
@@ -91,14 +91,14 @@ export async function runTorture({
     judgeLogs({ arena, disturbances, journal })
     const memory = await watch
     if (memory > MOST_MEBIBYTES)
-      journal.violation(`a region held ${memory} MiB; more than ${MOST_MEBIBYTES} is too much`)
+      journal.violation(`a region used ${memory} MiB of memory; the limit is ${MOST_MEBIBYTES}`)
 
     const { violations, counts } = journal
     const report = {
       ...{ ok: violations.length === 0, seed, minutes, store, faults: plan.length },
       ...{ counts, convergence, memory, violations },
     }
-    if (!report.ok) tellFailure(arena, { journal, report, print })
+    if (!report.ok) reportFailure(arena, { journal, report, print })
     print(summary(journal))
     return report
   } finally {
@@ -107,12 +107,12 @@ export async function runTorture({
 }
 
 function summary({ counts, violations }: Journal): string {
-  const told = ['acknowledged writes', 'sign-ins', 'uses of tokens', 'sign-outs', 'revocations', 'broken calls']
-  return `${told.map((what) => `${counts[what] ?? 0} ${what}`).join(', ')}; ${violations.length} violations`
+  const kinds = ['acknowledged writes', 'sign-ins', 'uses of tokens', 'sign-outs', 'revocations', 'broken calls']
+  return `${kinds.map((what) => `${counts[what] ?? 0} ${what}`).join(', ')}; ${violations.length} violations`
 }
 
-/** Leaves what one needs to understand it: the newest events, and the logs of the regions. */
-function tellFailure(
+/** Writes what is needed to understand a failure: the newest events, and the logs of the regions. */
+function reportFailure(
   arena: Arena,
   { journal, report, print }: { journal: Journal; report: TortureReport; print: (line: string) => void },
 ): void {
@@ -120,12 +120,12 @@ function tellFailure(
   for (const region of ROLES) writeFileSync(join(directory, `${region}.log`), arena.readLog(region, 0).text)
   writeFileSync(join(directory, 'events.log'), `${journal.tail(Number.POSITIVE_INFINITY).join('\n')}\n`)
   writeFileSync(join(directory, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`)
-  print(`the last ${TOLD_EVENTS} events:`)
-  for (const line of journal.tail(TOLD_EVENTS)) print(`  ${line}`)
+  print(`the last ${PRINTED_EVENTS} events:`)
+  for (const line of journal.tail(PRINTED_EVENTS)) print(`  ${line}`)
   print(`seed ${report.seed}: ${report.violations.length} violations; logs of the regions: ${directory}`)
 }
 
-/** The most memory that a process of a region has held, in MiB; where the system does not tell (no /proc), 0. */
+/** The maximum resident memory of a region's process, in MiB; 0 on systems without /proc. */
 async function watchMemory(arena: Arena, isOver: () => boolean): Promise<number> {
   let most = 0
   while (!isOver()) {

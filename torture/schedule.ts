@@ -4,7 +4,7 @@ export const ROLES = ['primary', 'secondary'] as const
 export type Role = (typeof ROLES)[number]
 export const otherRole = (role: Role): Role => (role === 'primary' ? 'secondary' : 'primary')
 
-/** What can be done to a region; the number of `slow` is a delay, of `clock` how far it is ahead, in milliseconds. */
+/** A fault of a region. `milliseconds` is the delay for `slow`, and how far the clock is ahead for `clock`. */
 export type Fault =
   | { kind: 'kill' | 'restart' | 'pause' | 'cut' | 'cut-one-way'; region: Role }
   | { kind: 'slow' | 'clock'; region: Role; milliseconds: number }
@@ -24,7 +24,7 @@ interface Row {
   most: number
 }
 
-/** How often each comes, and how long it lasts (ms): on both sides of the 3 s after which a silent link is given up. */
+/** Relative frequency and duration (ms) of each fault: both below and above the 3 s after which a silent link is closed. */
 // biome-ignore format: a table
 const table: Readonly<Record<FaultKind, Row>> = {
   kill:          { weight: 5, least: 20,    most: 1_500 },
@@ -41,7 +41,7 @@ const table: Readonly<Record<FaultKind, Row>> = {
 const QUIET_MILLISECONDS = 1_000
 const LONGEST_GAP_MILLISECONDS = 2_600
 const SLOWEST_MILLISECONDS = 300
-/** Both clocks together stay within what sessions of a sign-in (3 min) and signatures (5 min) allow. */
+/** Both clocks together stay within the limits of sign-in sessions (3 min) and signatures (5 min). */
 const FURTHEST_CLOCK_MILLISECONDS = 75_000
 
 /** The faults of a run: a pure function of its arguments. They may overlap. */
@@ -52,7 +52,7 @@ export function planFaults({
 }: {
   seed: number
   milliseconds: number
-  /** Those that the place of the run can do. */
+  /** The faults that the arena supports. */
   kinds: ReadonlySet<FaultKind>
 }): Planned[] {
   const random = createRandom(seed, 'faults')

@@ -2,12 +2,12 @@ import type { Fact, SessionModel } from './directory.ts'
 import type { Role } from './schedule.ts'
 
 /**
- * live: every region accepts the tokens. ended: every region refuses them, once it has heard. open: either is right.
- * clocks: signed out after it began, but by a region whose clock was behind the one that issued it.
+ * live: every region accepts the tokens. ended: every region refuses them, once the change has reached it. open: both are
+ * correct. clocks: signed out after it began, but by a region whose clock was behind the clock of the issuing region.
  */
 export type SessionState = 'live' | 'ended' | 'open' | 'clocks'
 
-/** What must be true of a session, by all that is known. `knownAt`: by what this region itself has acknowledged. */
+/** The state that a session must have by the model; with `knownAt`, by what that region itself has acknowledged. */
 export function stateOf(session: SessionModel, knownAt?: Role): SessionState {
   const { person, revocation, origin } = session
   const here = (fact: Fact): boolean => fact.outcome === 'done' && (knownAt === undefined || fact.region === knownAt)
@@ -19,7 +19,7 @@ export function stateOf(session: SessionModel, knownAt?: Role): SessionState {
   }
   for (const signOut of person.signOuts) {
     const afterwards = session.ended < signOut.began
-    // A region never takes a sign-in for one from before a sign-out that it knows of.
+    // A region never treats a sign-in as older than a sign-out that it already knew.
     const atPrimary = session.region === 'primary' && signOut.region === 'primary'
     if (signOut.outcome === 'done' && atPrimary && session.began > signOut.ended) continue
     if (signOut.outcome === 'done' && afterwards) {

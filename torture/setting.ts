@@ -14,15 +14,15 @@ import { pause } from './pace.ts'
 /** The pool that a run works on. */
 export interface Setting {
   pool: string
-  /** Keeps its refresh tokens. */
+  /** An app client that keeps its refresh tokens. */
   client: string
-  /** Rotates them, without grace. */
+  /** An app client that rotates them, without a grace period. */
   rotatingClient: string
 }
 
 const COPY_PATIENCE_MILLISECONDS = 30_000
 
-/** Makes a pool with an ACTIVE replica, two app clients and the groups. */
+/** Creates a pool with an ACTIVE replica, two app clients and the groups. */
 export async function makeSetting({ clients: { primary, secondary } }: Arena): Promise<Setting> {
   const { KeyMetadata } = await primary.kms.send(new CreateKeyCommand({ MultiRegion: true }))
   await primary.kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: secondary.name }))

@@ -27,7 +27,7 @@ export interface SettleContext {
   setting: Setting
 }
 
-/** What a region says of a user. */
+/** A user as a region returns it. */
 export interface Seen {
   username: string
   sub: string
@@ -56,25 +56,24 @@ export const emailIn = ({ attributes: { email, email_verified } }: Seen): string
   email === undefined ? undefined : emailOf(email, email_verified === 'true')
 
 /**
- * Asks the primary what came of the writes of a person that had no answer, and holds the rest against what was acknowledged.
- * The caller has the person alone. Answers false when the primary could not be asked.
+ * Reads a person at the primary, to find the outcome of writes without a response, and compares the rest with the acknowledged
+ * values. The caller has the person exclusively. Returns false when the primary was unreachable.
  */
 export async function settle({ caller, directory, journal, setting }: SettleContext, person: Person): Promise<boolean> {
   const { pool } = setting
   const found = await caller.send('primary', new AdminGetUserCommand({ UserPoolId: pool, Username: person.username }))
   if (found.kind === 'unknown' || found.kind === 'unsent') return false
-  const who = `user ${person.username} (${person.sub ?? 'of unknown sub'})`
+  const label = `user ${person.username} (${person.sub ?? 'of unknown sub'})`
   const present = found.kind === 'done'
   if (!present && found.name !== 'UserNotFoundException') {
-    journal.violation(`${who}: AdminGetUser at the primary was refused: ${found.name} ${found.message}`)
+    journal.violation(`${label}: AdminGetUser at the primary was refused: ${found.name} ${found.message}`)
     return false
   }
-  // What a person was, the address that a lost write named belongs to nobody else meanwhile.
   const decide = <T>(register: Register<T>, seen: T, what: string): void => {
     if (seen !== register.value && !register.doubt.includes(seen)) {
       const doubt = register.doubt.length > 0 ? ` or ${JSON.stringify(register.doubt)}` : ''
       journal.violation(
-        `${who}: ${what} is ${JSON.stringify(seen)} at the primary; acknowledged: ${JSON.stringify(register.value)}${doubt}`,
+        `${label}: ${what} is ${JSON.stringify(seen)} at the primary; acknowledged: ${JSON.stringify(register.value)}${doubt}`,
       )
     }
     register.value = seen
@@ -84,13 +83,13 @@ export async function settle({ caller, directory, journal, setting }: SettleCont
   decide(person.exists, present, 'existence')
   if (present) {
     const seen = seenOf(found.output)
-    if (person.sub !== undefined && seen.sub !== person.sub) journal.violation(`${who} has another sub: ${seen.sub}`)
+    if (person.sub !== undefined && seen.sub !== person.sub) journal.violation(`${label} has another sub: ${seen.sub}`)
     person.sub = seen.sub
     for (const name of FREE_ATTRIBUTES) decide(person.attributes[name], seen.attributes[name], name)
     decide(person.email, emailIn(seen), 'email')
     const passwordInDoubt = !isSettled(person.password)
     decide(person.status, seen.status as Status, 'status')
-    if (passwordInDoubt && !(await settlePassword({ caller, journal, setting }, person, who))) return false
+    if (passwordInDoubt && !(await settlePassword({ caller, journal, setting }, person, label))) return false
     if (GROUPS.some((group) => !isSettled(person.groups[group]))) {
       const listed = await caller.send(
         'primary',
@@ -111,14 +110,14 @@ export async function settle({ caller, directory, journal, setting }: SettleCont
   return true
 }
 
-/** A person who is no more; the address is free again. */
+/** Records that a person was deleted; the address is free again. */
 export function bury(directory: Directory, person: Person): void {
   for (const address of directory.addresses) if (address.owner === person) address.owner = undefined
   if (directory.people.get(person.username) === person) directory.people.delete(person.username)
   if (person.sub !== undefined) directory.past.push(person)
 }
 
-/** Whether a password was accepted, whatever comes after it. */
+/** Whether the password was accepted, even if the sign-in failed for another reason. */
 export function isRight(outcome: Outcome<unknown>): boolean {
   return outcome.kind === 'done' || (outcome.kind === 'refused' && outcome.name === 'UserNotConfirmedException')
 }
@@ -126,7 +125,7 @@ export function isRight(outcome: Outcome<unknown>): boolean {
 async function settlePassword(
   { caller, journal, setting }: Pick<SettleContext, 'caller' | 'journal' | 'setting'>,
   { username, password }: Person,
-  who: string,
+  label: string,
 ): Promise<boolean> {
   for (const candidate of [...password.doubt, password.value]) {
     const outcome = await caller.send(
@@ -140,7 +139,7 @@ async function settlePassword(
     if (outcome.kind === 'unknown' || outcome.kind === 'unsent') return false
     if (outcome.kind === 'refused' && outcome.message === 'Password attempts exceeded') return false
     if (!isRight(outcome)) {
-      // Not tried again: each wrong one makes the lockout longer.
+      // Not tried again: each wrong password makes the lockout longer.
       password.doubt = password.doubt.filter((other) => other !== candidate)
       continue
     }
@@ -149,11 +148,11 @@ async function settlePassword(
     password.version += 1
     return true
   }
-  journal.violation(`${who}: neither the last password nor the one before it is accepted at the primary`)
+  journal.violation(`${label}: neither the last password nor the one before it is accepted at the primary`)
   password.doubt.length = 0
   return true
 }
 
-/** The address that a value of the email register names, if it is one of those that move. */
+/** The moving address in a value of the email register, if there is one. */
 export const findAddress = ({ addresses }: Directory, email: string | undefined) =>
   addresses.find(({ name }) => name === addressOf(email))

@@ -13,7 +13,7 @@ import {
 import { CreateKeyCommand, KMSClient, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
 import { leanFlags } from 'twinpool/internal/lean'
-import { startPostgres } from 'twinpool/internal/postgres'
+import { startPostgres } from 'twinpool/internal/postgres/start'
 import { fillPool } from '../people.ts'
 import { freePort, mainOf, type Running, start } from '../processes.ts'
 import { credentials, REGION } from '../signed.ts'

@@ -16,7 +16,7 @@ import {
 import { engines, freePorts, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import pg from 'pg'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres'
+import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 
 const STATEMENT_SECONDS = 1
 const KILL = `select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name ~ '^twinpool'`

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { createAdmission } from './admission/admission.ts'
@@ -21,16 +21,14 @@ import { createLockout } from './identity/credentials/lockout.ts'
 import { keepSweepingPools } from './identity/pools/deletion.ts'
 import { keepSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
-import { type AwsKms, openAwsKms } from './keys/aws-kms.ts'
-import { type KeyExchange, KeyExchangeError } from './keys/key-exchange.ts'
-import { createLocalKeyRing, type LocalKeyRing } from './keys/local-key-ring.ts'
+import { exchangeOver } from './keys/local/key-exchange.ts'
+import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
-import type { KeyProvider } from './keys/provider.ts'
 import { createKmsFace } from './kms/face.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
-import { createPeers, createReplication, type Peers } from './replication/replication.ts'
+import { createPeers, createReplication } from './replication/replication.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
@@ -48,7 +46,6 @@ export interface Region {
   stop(): Promise<void>
 }
 
-const KEY_SWEEP_MILLISECONDS = 30_000
 /** Drain deadline; keep it below the supervisor's kill timeout. */
 const DRAIN_MILLISECONDS = 5_000
 
@@ -84,8 +81,10 @@ async function composeRegion(
     brakes,
     signal: stopping.signal,
   })
-  const exchange = offerThrough(peers)
-  const { keyProvider, serviceKeyArn, keyRing, awsKms } = await openKeys(config, { store, clock, events, exchange })
+  const clusterSecret = config.cluster.secret
+  const exchange = exchangeOver((name) => peers.all.get(name))
+  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
+  const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock })
 
   const scheme = config.tls ? 'https' : 'http'
@@ -125,8 +124,8 @@ async function composeRegion(
       changes: config.replication.retentionChanges,
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
-    acceptKey: (message) => acceptKey(keyRing, message),
-    offerKeys: async (peer) => keyRing?.offerAgain(peer),
+    acceptKey: regionKeys.accept,
+    offerKeys: regionKeys.offerAgain,
   })
 
   const overload = createOverload({ clock, events })
@@ -173,14 +172,10 @@ async function composeRegion(
       server.once('error', reject)
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
-      awsKms?.start()
+      regionKeys.start()
       await replication.start()
       const { signal } = stopping
-      sweeping = Promise.all([
-        keyRing && sweepKeys(keyRing, { clock, events, signal }),
-        keepSweepingPools(context, signal),
-        keepSealing(context, signal),
-      ])
+      sweeping = Promise.all([keepSweepingPools(context, signal), keepSealing(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
@@ -194,85 +189,11 @@ async function composeRegion(
         // The call of a disconnected client may still be running.
         await Promise.race([admission.idle(), deadline])
         clearTimeout(timer)
-        await awsKms?.stop()
+        await regionKeys.stop()
         await store.close()
       })()
       await stopped
     },
-  }
-}
-
-interface OpenKeys {
-  keyProvider: KeyProvider
-  serviceKeyArn: string
-  keyRing?: LocalKeyRing
-  awsKms?: AwsKms
-}
-
-async function openKeys(
-  { keys, region, accountId, cluster }: RegionConfig,
-  { store, clock, events, exchange }: Pick<Context, 'store' | 'clock' | 'events'> & { exchange: KeyExchange },
-): Promise<OpenKeys> {
-  if (keys.provider === 'aws-kms') {
-    const { endpoint, serviceKeyArn, unwrappedForMinutes } = keys
-    const awsKms = await openAwsKms({
-      endpoint,
-      serviceKeyArn,
-      unwrappedForMinutes,
-      region: keys.region ?? region,
-      clock,
-      events,
-    })
-    return { keyProvider: awsKms, serviceKeyArn, awsKms }
-  }
-  const masterKey = keys.masterKey ?? readFileSync(keys.masterKeyFile as string, 'utf8').trim()
-  const keyRing = createLocalKeyRing({
-    store,
-    clock,
-    region,
-    accountId,
-    masterKey: Buffer.from(masterKey, 'base64'),
-    exchange,
-    clusterSecret: cluster.secret,
-  })
-  return { keyProvider: keyRing, serviceKeyArn: await keyRing.ensureServiceKey(), keyRing }
-}
-
-/** Key rings speak to each other over the replication link. */
-function offerThrough(peers: Peers): KeyExchange {
-  return {
-    offer: async (region, message) => {
-      const peer = peers.all.get(region)
-      if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
-      const answer = await peer.offerKey(message).catch((cause: unknown) => {
-        throw new KeyExchangeError('unreachable', `${region} cannot be reached`, { cause })
-      })
-      if (answer) throw new KeyExchangeError('refused', answer.refused)
-    },
-  }
-}
-
-/** Answers why the message is not taken. */
-async function acceptKey(keyRing: LocalKeyRing | undefined, message: unknown): Promise<string | undefined> {
-  if (!keyRing) return 'this region has no key ring of its own'
-  try {
-    await keyRing.accept(message)
-    return undefined
-  } catch (error) {
-    if (error instanceof KeyExchangeError) return error.message
-    throw error
-  }
-}
-
-async function sweepKeys(
-  keyRing: LocalKeyRing,
-  { clock, events, signal }: { clock: Clock; events: Events; signal: AbortSignal },
-): Promise<void> {
-  while (!signal.aborted) {
-    await keyRing
-      .sweep()
-      .catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() }))
-    await clock.wait(KEY_SWEEP_MILLISECONDS, signal).catch(() => {})
   }
 }
 

@@ -6,7 +6,8 @@ import type { RegionConfigInput } from '@twinpool/server'
 import pg from 'pg'
 import { CommandError } from '../command.ts'
 import { type LinkProxy, startLinkProxy } from '../link-proxy.ts'
-import { PostgresError, startPostgres } from '../postgres.ts'
+import { PostgresError } from '../postgres/postgres-error.ts'
+import { startPostgres } from '../postgres/start.ts'
 import { createRegionProcess, type RegionProcess } from './region-process.ts'
 
 export interface PlaneOptions {

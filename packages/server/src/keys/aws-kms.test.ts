@@ -39,7 +39,7 @@ const HOUR = 60 * MINUTE
 const Password = 'Passw0rd!'
 const context = { 'twinpool:user-pool': 'us-west-2_abc' }
 
-/** A clock whose monotonic time can be put ahead. */
+/** A clock whose monotonic time can be advanced. */
 const aheadClock = () => {
   const clock = { ...systemClock, ahead: 0, monotonic: () => systemClock.monotonic() + clock.ahead }
   return clock
@@ -47,7 +47,7 @@ const aheadClock = () => {
 
 type Behaviour = 'well' | 'gone' | 'silent' | 'throttling' | 'broken' | 'nonsense'
 
-/** A region with a key ring of its own, in the part of AWS KMS, behind a door that can be shut in several ways. */
+/** A region with a local key ring that plays AWS KMS, behind a proxy that can fail in several ways. */
 async function startKms() {
   const plane = await startRegions({ regions: [REGION] })
   const serve = getRequestListener((request: Request) => plane.primary.region.fetch(request), {
@@ -71,7 +71,7 @@ async function startKms() {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const door = {
     is: 'well' as Behaviour,
-    /** Names of the operations that were asked for, newest last. */
+    /** Names of the operations that were called, newest last. */
     asked: [] as string[],
     endpoint,
     admin: plane.primary.kms,
@@ -91,7 +91,7 @@ async function startKms() {
 }
 
 for (const engine of engines) {
-  describe(`a region whose keys AWS KMS keeps, on ${engine}`, () => {
+  describe(`a region whose keys AWS KMS holds, on ${engine}`, () => {
     const clock = aheadClock()
     const ofProcess = { id: process.env.AWS_ACCESS_KEY_ID, secret: process.env.AWS_SECRET_ACCESS_KEY }
     let kms: Awaited<ReturnType<typeof startKms>>
@@ -174,7 +174,7 @@ for (const engine of engines) {
       assert.deepEqual(await health(), { status: 200, keys: { ok: true } })
     })
 
-    test('a pool cannot be given a key that is not there, or is disabled', async () => {
+    test('a pool cannot be given a key that does not exist or is disabled', async () => {
       const make = (KmsKeyArn: string) =>
         cognito().send(
           new CreateUserPoolCommand({
@@ -192,7 +192,7 @@ for (const engine of engines) {
       })
     })
 
-    test('no request asks KMS once a pool is in use, not even after all that was cached is forgotten', async () => {
+    test('requests do not call KMS once a pool is in use, not even after the caches were cleared', async () => {
       const { signIn, look } = await makePool(await kms.createKey())
       await signIn()
       const asked = kms.asked.length
@@ -209,7 +209,7 @@ for (const engine of engines) {
       assert.equal(kms.asked.length, before)
     })
 
-    test('a disabled key stops its pool at the next recheck, and no other; enabled, the pool works again', async () => {
+    test('a disabled key stops its own pool only, at the next recheck; enabled again, the pool works', async () => {
       const arn = await kms.createKey()
       const [pool, other] = [await makePool(arn), await makePool()]
       const refused = await events('key-refused')
@@ -225,7 +225,7 @@ for (const engine of engines) {
       assert.equal((await pool.signIn()).Username, 'ann')
     })
 
-    test('requests to a pool whose key is disabled do not each ask KMS', async () => {
+    test('requests to a pool whose key is disabled do not call KMS each time', async () => {
       const arn = await kms.createKey()
       const { look } = await makePool(arn)
       await kms.disable(arn)
@@ -236,7 +236,7 @@ for (const engine of engines) {
       assert.equal(kms.asked.length, asked)
     })
 
-    test('a key that is to be deleted stops its pool', async () => {
+    test('a key pending deletion stops its pool', async () => {
       const arn = await kms.createKey()
       const { look } = await makePool(arn)
       await look()
@@ -245,7 +245,7 @@ for (const engine of engines) {
       await assert.rejects(look(), stands)
     })
 
-    test('a disabled service key shows in the health', async () => {
+    test('the health check reports a disabled service key', async () => {
       await kms.disable(serviceKeyArn)
       try {
         await provider().recheck()
@@ -261,7 +261,7 @@ for (const engine of engines) {
       assert.deepEqual(await health(), { status: 200, keys: { ok: true } })
     })
 
-    test('in an outage open pools work for 12 hours under an alarm, then stop, and go on when KMS is back', async () => {
+    test('in an outage, pools in use work for 12 hours with an alarm, then stop, and work again when KMS is back', async () => {
       const [own, service] = [await makePool(await kms.createKey()), await makePool()]
       await own.signIn()
       await service.signIn()
@@ -314,7 +314,7 @@ for (const engine of engines) {
       await assert.rejects(look(), stands)
     })
 
-    test('a region that starts in an outage says so, and works as soon as KMS is back', async () => {
+    test('a region that starts in an outage reports it, and works as soon as KMS is back', async () => {
       const { signIn } = await makePool(await kms.createKey())
       kms.is = 'gone'
       await plane.primary.restart()
@@ -326,7 +326,7 @@ for (const engine of engines) {
       assert.equal((await signIn()).Username, 'ann')
     })
 
-    test('its KMS face says who keeps the keys', async () => {
+    test('its KMS API reports that AWS KMS holds the keys', async () => {
       await assert.rejects(plane.primary.kms.send(new ListKeysCommand({})), {
         name: 'NotImplementedException',
         message: 'AWS KMS keeps the keys of this region: ask it.',
@@ -349,36 +349,36 @@ describe('keys of AWS KMS', () => {
     for (const one of running.splice(0)) await one.stop()
   })
 
-  interface Told {
+  interface Reported {
     event: string
     [detail: string]: unknown
   }
 
   const open = (settings: Partial<AwsKmsConfig> = {}) => {
     const clock = aheadClock()
-    const told: Told[] = []
+    const reported: Reported[] = []
     const changed: string[] = []
     const provider = createAwsKms({
       client: new KMS({ region: REGION, endpoint: kms.endpoint, credentials: { ...credentials }, maxAttempts: 1 }),
       clock,
       events: {
-        keyRefused: (of) => void told.push({ event: 'refused', ...of }),
-        keyServiceLost: (of) => void told.push({ event: 'lost', ...of }),
-        keyServiceBack: (of) => void told.push({ event: 'back', ...of }),
+        keyRefused: (of) => void reported.push({ event: 'refused', ...of }),
+        keyServiceLost: (of) => void reported.push({ event: 'lost', ...of }),
+        keyServiceBack: (of) => void reported.push({ event: 'back', ...of }),
         keyServiceOutage: () => {},
-        noted: (event) => void told.push({ event }),
+        noted: (event) => void reported.push({ event }),
       },
       region: REGION,
       serviceKeyArn: arn,
       unwrappedForMinutes: 10,
       ...settings,
     })
-    provider.onChange((heard) => void changed.push(heard))
+    provider.onChange((arn) => void changed.push(arn))
     running.push(provider)
-    return { provider, clock, told, changed }
+    return { provider, clock, reported, changed }
   }
 
-  /** A client whose calls fail as they are told to. */
+  /** A client whose calls fail on demand. */
   const clientThat = (fails: (command: string | undefined, arn: string | undefined) => Error | undefined) => {
     const client = new KMS({ region: REGION, endpoint: kms.endpoint, credentials: { ...credentials }, maxAttempts: 1 })
     client.middlewareStack.add(
@@ -393,7 +393,7 @@ describe('keys of AWS KMS', () => {
   }
   const error = (name: string) => Object.assign(new Error(name), { name })
 
-  test('what one process wraps another opens, with its context and with no other', async () => {
+  test('a data key that one process wrapped unwraps in another, with the same context only', async () => {
     const [one, other] = [open().provider, open().provider]
     const { plain, wrapped } = await one.generateDataKey(arn, { a: '1', b: '2' })
     assert.equal(plain.length, 32)
@@ -404,17 +404,17 @@ describe('keys of AWS KMS', () => {
     assert.deepEqual(await one.unwrap(arn, wrapped, { a: '1', b: '2' }), plain)
   })
 
-  test('what does not open says nothing of the key', async () => {
-    const { provider, told, changed } = open()
+  test('a wrapped data key that does not open is no refusal of the key', async () => {
+    const { provider, reported, changed } = open()
     const { plain, wrapped } = await provider.generateDataKey(arn, context)
     const altered = Buffer.from(wrapped)
     altered[altered.length - 1] = (altered.at(-1) as number) ^ 1
-    await assert.rejects(provider.unwrap(arn, altered, context), /does not open what is said to be wrapped under it/)
+    await assert.rejects(provider.unwrap(arn, altered, context), /wrapped data key does not open with the key/)
     assert.deepEqual(await provider.unwrap(arn, wrapped, context), plain)
-    assert.deepEqual([told, changed, provider.outage?.()], [[], [], undefined])
+    assert.deepEqual([reported, changed, provider.outage?.()], [[], [], undefined])
   })
 
-  test('a key is found by its ARN in this region; a multi-Region key tells its regions', async () => {
+  test('a key is found by its ARN in this region; a multi-Region key lists its regions', async () => {
     const { provider } = open()
     assert.deepEqual(await provider.find(arn), { arn, enabled: true, multiRegion: false, regions: [REGION] })
     const multiRegion = await kms.createKey({ MultiRegion: true })
@@ -457,11 +457,11 @@ describe('keys of AWS KMS', () => {
   for (const name of ['AccessDeniedException', 'DisabledException', 'KMSInvalidStateException', 'NotFoundException']) {
     test(`${name} is a refusal: what is open is let go at once`, async () => {
       const client = clientThat((command) => (command === 'DecryptCommand' ? error(name) : undefined))
-      const { provider, told, changed } = open({ client })
+      const { provider, reported, changed } = open({ client })
       const { wrapped } = await provider.generateDataKey(arn, context)
       await provider.recheck()
       assert.deepEqual(changed, [arn])
-      assert.deepEqual(told, [{ event: 'refused', arn, reason: name }])
+      assert.deepEqual(reported, [{ event: 'refused', arn, reason: name }])
       await assert.rejects(provider.unwrap(arn, wrapped, context), KeyUnavailableError)
       assert.equal(provider.outage?.(), undefined)
     })
@@ -476,16 +476,16 @@ describe('keys of AWS KMS', () => {
   ]
   for (const [behaviour, cause] of outages) {
     test(`a KMS that is ${behaviour} is an outage: what is open stays open until the bound`, async () => {
-      const { provider, clock, told, changed } = open()
+      const { provider, clock, reported, changed } = open()
       const { plain, wrapped } = await provider.generateDataKey(arn, context)
-      // Who waits for a silent KMS has soon waited long enough.
+      // The deadline of a call to a silent KMS.
       if (behaviour === 'silent') clock.wait = (_, signal) => systemClock.wait(20, signal)
 
       kms.is = behaviour
       await provider.recheck()
       assert.equal(provider.outage?.()?.cause, cause)
       assert.deepEqual(
-        told.map(({ event }) => event),
+        reported.map(({ event }) => event),
         ['lost'],
       )
       clock.ahead += 9 * MINUTE
@@ -500,7 +500,7 @@ describe('keys of AWS KMS', () => {
     })
   }
 
-  test('the bound holds even when no recheck comes', async () => {
+  test('the bound holds even without rechecks', async () => {
     const { provider, clock } = open()
     const { wrapped } = await provider.generateDataKey(arn, context)
     kms.is = 'gone'
@@ -508,7 +508,7 @@ describe('keys of AWS KMS', () => {
     await assert.rejects(provider.unwrap(arn, wrapped, context), KeyUnavailableError)
   })
 
-  test('in an outage a request does not wait for KMS more than once in five seconds', async () => {
+  test('in an outage, at most one request in five seconds waits for KMS', async () => {
     const { provider, clock } = open()
     const { wrapped } = await open().provider.generateDataKey(arn, context)
     kms.is = 'gone'
@@ -521,31 +521,31 @@ describe('keys of AWS KMS', () => {
     assert.equal(kms.asked.length, asked + 2)
   })
 
-  test('a key whose store is away rests alone; other keys go on, and the alarm lasts until it is back', async () => {
+  test('an outage of one key store concerns its key only, and the alarm lasts until the store is back', async () => {
     const other = await kms.createKey()
     const away = { is: true }
     const client = clientThat((command, asked) =>
       away.is && command === 'DecryptCommand' && asked === other ? error('KeyUnavailableException') : undefined,
     )
-    const { provider, told } = open({ client })
+    const { provider, reported } = open({ client })
     const { wrapped } = await provider.generateDataKey(other, context)
     await provider.recheck()
     await provider.generateDataKey(arn, context)
     await provider.recheck()
     await provider.unwrap(other, wrapped, context)
     assert.deepEqual(
-      told.map(({ event }) => event),
+      reported.map(({ event }) => event),
       ['lost'],
     )
     away.is = false
     await provider.recheck()
     assert.deepEqual(
-      told.map(({ event }) => event),
+      reported.map(({ event }) => event),
       ['lost', 'back'],
     )
   })
 
-  test('rechecks that KMS throttles halfway give every key its turn', async () => {
+  test('when KMS throttles rechecks halfway, every key still gets its turn', async () => {
     const answered = new Set<string>()
     const budget = { left: Number.POSITIVE_INFINITY }
     const client = clientThat((command, asked) => {
@@ -569,7 +569,7 @@ describe('keys of AWS KMS', () => {
     assert.equal(provider.outage?.(), undefined)
   })
 
-  test('it rechecks each minute from the start until it is stopped', async () => {
+  test('it rechecks each minute from its start to its stop', async () => {
     const waits: (() => void)[] = []
     const clock = {
       ...systemClock,
@@ -597,8 +597,8 @@ describe('keys of AWS KMS', () => {
     assert.equal(waits.length, 4)
   })
 
-  test('stopped in the middle of a recheck, it waits for nothing and raises no alarm', async () => {
-    const { provider, told } = open()
+  test('a stop during a recheck does not wait for it and raises no alarm', async () => {
+    const { provider, reported } = open()
     kms.is = 'silent'
     const asked = kms.asked.length
     provider.start()
@@ -606,10 +606,10 @@ describe('keys of AWS KMS', () => {
     const began = performance.now()
     await provider.stop()
     assert.ok(performance.now() - began < 1_000)
-    assert.deepEqual(told, [])
+    assert.deepEqual(reported, [])
   })
 
-  test('without the AWS SDK a region with local keys starts, and one with AWS KMS says what is missing', async () => {
+  test('without the AWS SDK a region with local keys starts, and one with AWS KMS names the missing package', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
     const source = `
       import { registerHooks } from 'node:module'

@@ -4,16 +4,16 @@ import type { Events } from '../events/events.ts'
 import { type KeyDescription, type KeyOutage, type KeyProvider, KeyUnavailableError } from './provider.ts'
 
 /**
- * Keys kept by AWS KMS. What KMS has opened stays open in memory, so that requests do not wait for it; each minute it is asked
- * again to open something under every key in use. A refusal counts at once. While there is no answer, what is open stays
- * open for a bounded time.
+ * Keys held by AWS KMS. Data keys that KMS has unwrapped stay in memory, so that requests do not wait for KMS. Each minute, KMS
+ * is asked again to unwrap one data key of every key in use. A refusal takes effect at once. While KMS does not respond, the
+ * data keys in memory stay usable for a bounded time.
  */
 export interface AwsKms extends KeyProvider {
-  /** Asks about every key in use, and lets go of what KMS refuses or has not answered for, for too long. Never throws. */
+  /** Checks every key in use, and drops the data keys that KMS refuses or has not confirmed for too long. Never throws. */
   recheck(): Promise<void>
   /** Rechecks now, and each minute from now on. */
   start(): void
-  /** Ends the rechecks and the client's connections. */
+  /** Ends the rechecks and closes the client's connections. */
   stop(): Promise<void>
 }
 
@@ -21,26 +21,26 @@ export interface AwsKmsConfig {
   client: Pick<KMS, 'decrypt' | 'describeKey' | 'destroy' | 'encrypt' | 'generateDataKey'>
   clock: Pick<Clock, 'monotonic' | 'wait'>
   events: Pick<Events, 'keyRefused' | 'keyServiceBack' | 'keyServiceLost' | 'keyServiceOutage' | 'noted'>
-  /** The region whose KMS the client asks. */
+  /** The region whose KMS the client calls. */
   region: string
-  /** Always watched, so that an outage is seen even before any pool is used. */
+  /** Always checked, so that an outage is noticed before any pool is used. */
   serviceKeyArn: string
-  /** How long data keys stay open while KMS does not answer. */
+  /** How long data keys stay usable while KMS does not respond. */
   unwrappedForMinutes: number
 }
 
 type Context = Record<string, string>
 
-/** What is known of one key. Times are those of the monotonic clock. */
+/** The state of one key in this process. Times are readings of the monotonic clock. */
 interface Holding {
-  /** Open data keys, by what wraps them. */
+  /** Unwrapped data keys, by the name of their wrapped form (`nameOf`). */
   opened: Map<string, Buffer>
-  /** What a recheck asks KMS to open. */
+  /** The wrapped data key that a recheck asks KMS to unwrap. */
   probe?: { wrapped: Buffer; context: Context }
-  /** When KMS was last asked to use the key, and did. */
+  /** When KMS was called for the last successful use of the key. */
   usedAt: number
   failing?: { since: number; cause: string }
-  /** Until then a request is not worth another call. */
+  /** After a failure, requests fail without another call until this time. */
   rest?: Rest
 }
 
@@ -55,17 +55,17 @@ const RECHECKS_AT_ONCE = 8
 const OPENED_PER_KEY = 10_000
 const DESCRIBED_MILLISECONDS = 10_000
 
-/** From the call to the last of its retries. */
+/** From the call to the end of its last retry. */
 const DEADLINE_MILLISECONDS = 5_000
-/** The same for a look at a key that is known already: less than a health check waits. */
+/** The same for the description of a known key: shorter than the timeout of a health check. */
 const LOOK_MILLISECONDS = 1_000
 const CONNECTION_MILLISECONDS = 1_000
 const REQUEST_MILLISECONDS = 2_000
 const ATTEMPTS = 3
 
 /**
- * KMS has answered, and does not let us use the key. Whatever else goes wrong (no connection, throttling, 5xx, credentials
- * that cannot be had) says nothing of the key, and is an outage.
+ * KMS has responded, and does not allow the use of the key. Any other failure (no connection, throttling, 5xx, missing
+ * credentials) says nothing about the key, and is an outage.
  * https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors
  */
 const REFUSALS = new Set([
@@ -78,12 +78,12 @@ const REFUSALS = new Set([
   'UnsupportedOperationException',
   'ValidationException',
 ])
-/** The key is well; what it was to open is not. */
-const NOT_ITS_OWN = new Set(['IncorrectKeyException', 'InvalidCiphertextException'])
-/** An outage of one key (its key store, say), while others may be well. */
-const OF_ONE_KEY = new Set(['KeyUnavailableException'])
+/** The key works; the ciphertext is invalid. */
+const CIPHERTEXT_ERRORS = new Set(['IncorrectKeyException', 'InvalidCiphertextException'])
+/** An outage of one key (of its key store, for instance) that need not concern other keys. */
+const SINGLE_KEY_OUTAGES = new Set(['KeyUnavailableException'])
 
-/** Crypto operations work on a key that is being updated. https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
+/** A key that is being updated can be used. https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
 const USABLE_STATES = new Set(['Enabled', 'Updating'])
 
 export function createAwsKms(config: AwsKmsConfig): AwsKms {
@@ -93,7 +93,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
   const described = new Map<string, { at: number; key: KeyDescription | undefined }>()
   const listeners: ((arn: string) => void)[] = []
   const stopped = new AbortController()
-  /** KMS as a whole does not answer. */
+  /** Set while KMS as a whole does not respond. */
   let rest: Rest | undefined
   let lostSince: number | undefined
   let watching: Promise<void> | undefined
@@ -107,8 +107,8 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
 
   const isWithinBound = (at: number): boolean => clock.monotonic() - at <= boundMilliseconds
   const isNow = (one: Rest | undefined): one is Rest => one !== undefined && clock.monotonic() < one.until
-  const tell = (arn: string): void => {
-    for (const heard of listeners) heard(arn)
+  const notify = (arn: string): void => {
+    for (const listener of listeners) listener(arn)
   }
 
   const outage = (): KeyOutage | undefined => {
@@ -138,21 +138,21 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
   }
 
   const ask = async <T>(call: Call<T>, deadlineMilliseconds = DEADLINE_MILLISECONDS): Promise<T> => {
-    const answered = new AbortController()
+    const settled = new AbortController()
     const late = new AbortController()
     const tooLate = async (): Promise<never> => {
-      await clock.wait(deadlineMilliseconds, answered.signal)
+      await clock.wait(deadlineMilliseconds, settled.signal)
       late.abort()
       throw new NoAnswerError()
     }
     try {
       return await Promise.race([call({ abortSignal: AbortSignal.any([late.signal, stopped.signal]) }), tooLate()])
     } finally {
-      answered.abort()
+      settled.abort()
     }
   }
 
-  const answered = (arn: string): void => {
+  const recordResponse = (arn: string): void => {
     const holding = hold(arn)
     delete holding.failing
     delete holding.rest
@@ -170,7 +170,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
     })
     described.delete(arn)
     if (news) events.keyRefused({ arn, reason })
-    if (opened.size > 0) tell(arn)
+    if (opened.size > 0) notify(arn)
     report(arn)
     return message
   }
@@ -182,26 +182,26 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
     if (stopped.signal.aborted) return message
     holding.failing ??= { since: clock.monotonic(), cause }
     const pause = { until: clock.monotonic() + REST_MILLISECONDS, message }
-    if (OF_ONE_KEY.has(cause)) holding.rest = pause
+    if (SINGLE_KEY_OUTAGES.has(cause)) holding.rest = pause
     else rest = pause
     report(arn)
     return message
   }
 
-  /** Has KMS use a key, and keeps what the answer says of the key. Throws KeyUnavailableError. */
+  /** Calls KMS to use a key, and records what the response says about the key. Throws KeyUnavailableError. */
   const use = async <T>(arn: string, call: Call<T>): Promise<T> => {
     const asked = clock.monotonic()
     try {
       const answer = await ask(call)
-      answered(arn)
+      recordResponse(arn)
       hold(arn).usedAt = asked
       return answer
     } catch (error) {
       const name = (error as Error).name
       if (REFUSALS.has(name)) throw new KeyUnavailableError(refuse(arn, name), { cause: error })
-      if (NOT_ITS_OWN.has(name)) {
-        answered(arn)
-        const message = `the key ${arn} does not open what is said to be wrapped under it`
+      if (CIPHERTEXT_ERRORS.has(name)) {
+        recordResponse(arn)
+        const message = `the wrapped data key does not open with the key ${arn}`
         throw new KeyUnavailableError(message, { cause: error })
       }
       throw new KeyUnavailableError(fail(arn, error), { cause: error })
@@ -237,7 +237,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       const { KeyMetadata } = await ask((options) => client.describeKey({ KeyId: arn }, options), deadlineMilliseconds)
       key = descriptionOf(arn, region, KeyMetadata)
     } catch (error) {
-      // To whom may not see a key, KMS does not tell whether there is one.
+      // KMS does not reveal whether a key exists to a caller who may not use it.
       if (!REFUSALS.has((error as Error).name)) throw error
     }
     described.set(arn, { at, key })
@@ -250,10 +250,10 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       if (probe) await decrypt(arn, probe.wrapped, probe.context)
       else {
         await describe(arn)
-        answered(arn)
+        recordResponse(arn)
       }
     } catch (error) {
-      // What KMS said of the key is kept already; a look that failed is told here.
+      // `use` has recorded the failure of a decryption; the failure of a description is recorded here.
       if (!(error instanceof KeyUnavailableError)) fail(arn, error)
     }
   }
@@ -263,7 +263,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       if (opened.size === 0 || isWithinBound(usedAt)) continue
       opened.clear()
       events.noted('key-let-go', { arn })
-      tell(arn)
+      notify(arn)
     }
   }
 
@@ -277,7 +277,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
 
   const recheck = async (): Promise<void> => {
     letGo()
-    // Longest unanswered first: where KMS throttles, or is lost halfway, every key has its turn.
+    // Longest unconfirmed first: when KMS throttles, or fails halfway, every key still gets its turn.
     const due = [...holdings].sort(([, a], [, b]) => compare(a.usedAt, b.usedAt)).map(([arn]) => arn)
     rest = undefined
     const work = async (): Promise<void> => {
@@ -312,15 +312,15 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       client.destroy()
       await watching
     },
-    onChange: (heard) => {
-      listeners.push(heard)
+    onChange: (listener) => {
+      listeners.push(listener)
     },
 
     find: async (arn) => {
       if (arn.split(':')[3] !== region) return undefined
       const known = described.get(arn)
       if (known && clock.monotonic() - known.at < DESCRIBED_MILLISECONDS) return known.key
-      // What was known goes on being told in an outage, for as long as what was opened stays open.
+      // During an outage, the last known description remains valid for as long as data keys do.
       const stale = known && isWithinBound(known.at) ? known : undefined
       if (stale && isNow(rest)) return stale.key
       checkWorthAsking(arn)
@@ -372,7 +372,7 @@ type Call<T> = (options: { abortSignal: AbortSignal }) => Promise<T>
 
 class NoAnswerError extends Error {
   constructor() {
-    super('no answer in time')
+    super('AWS KMS did not respond in time')
     this.name = 'NoAnswerError'
   }
 }
@@ -389,9 +389,9 @@ export class AwsSdkMissingError extends Error {
 }
 
 /**
- * Keys of AWS KMS, through the AWS SDK and the credentials that it finds. Nothing is asked yet. Throws AwsSdkMissingError.
+ * Uses AWS KMS through the AWS SDK and the credentials that the SDK finds. Makes no call yet. Throws AwsSdkMissingError.
  *
- * @param endpoint of KMS, where it is not the region's public one
+ * @param endpoint of KMS, if it is not the public endpoint of the region
  */
 export async function openAwsKms({
   endpoint,
@@ -414,14 +414,14 @@ export async function openAwsKms({
 }
 
 function descriptionOf(arn: string, region: string, metadata: KeyMetadata | undefined): KeyDescription {
-  if (!metadata) throw new Error('AWS KMS answered without the metadata of the key')
+  if (!metadata) throw new Error('AWS KMS returned no metadata of the key')
   const { KeySpec, KeyState, KeyUsage, MultiRegion, MultiRegionConfiguration } = metadata
   const symmetric = KeySpec === 'SYMMETRIC_DEFAULT' && KeyUsage === 'ENCRYPT_DECRYPT'
   const { PrimaryKey, ReplicaKeys = [] } = MultiRegionConfiguration ?? {}
   const regions = [PrimaryKey, ...ReplicaKeys].flatMap((key) => key?.Region ?? [])
   return {
     arn,
-    // Another sort of key is of no use to a pool, whatever its state.
+    // A pool cannot use any other type of key, whatever its state.
     enabled: symmetric && KeyState !== undefined && USABLE_STATES.has(KeyState),
     multiRegion: MultiRegion === true,
     regions: regions.length === 0 ? [region] : regions,
@@ -429,11 +429,11 @@ function descriptionOf(arn: string, region: string, metadata: KeyMetadata | unde
 }
 
 function bytesOf(bytes: Uint8Array | undefined): Buffer {
-  if (!bytes) throw new Error('AWS KMS answered without what it was asked for')
+  if (!bytes) throw new Error('AWS KMS returned neither plaintext nor ciphertext')
   return Buffer.from(bytes)
 }
 
-/** The order of the pairs of a context means nothing. */
+/** Names a wrapped data key with its context. The order of the pairs of a context has no meaning. */
 function nameOf(wrapped: Buffer, context: Context): string {
   const pairs = Object.entries(context).sort(([a], [b]) => compare(a, b))
   return `${wrapped.toString('base64')}${JSON.stringify(pairs)}`

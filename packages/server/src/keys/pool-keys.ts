@@ -7,16 +7,16 @@ import type { Transaction } from '../store/write.ts'
 import { type KeyProvider, KeyUnavailableError } from './provider.ts'
 
 /**
- * Seals and opens under the data key of one pool (AES-256-GCM, one subkey per purpose by HKDF, RFC 5869). What was sealed
- * for one purpose and one binding opens only with both: a value moved to another row or another use is refused.
+ * Seals and opens under the data key of one pool (AES-256-GCM, one subkey per purpose by HKDF, RFC 5869). A value opens
+ * only with the purpose and the binding that it was sealed with: one that was moved to another row or use is refused.
  */
 export interface PoolCipher {
   seal(purpose: Purpose, plain: Buffer, binding?: string): Buffer
-  /** Throws SealBrokenError when the value is not ours, was altered, or is used for something else. */
+  /** Throws SealBrokenError when the value was sealed elsewhere, altered, or sealed for another purpose or binding. */
   open(purpose: Purpose, sealed: Buffer, binding?: string): Buffer
-  /** A keyed hash of a value, for index columns: equal values give equal hashes, and that is all they tell. */
+  /** A keyed hash of a value, for index columns: it reveals nothing but whether two values are equal. */
   index(field: string, value: string): string
-  /** A keyed pseudo-random value, stable for the pool: for what must look real of users who do not exist. */
+  /** A keyed pseudo-random value, stable for the pool: plausible data for users who do not exist. */
   derive(label: string, size: number): Buffer
 }
 
@@ -29,20 +29,20 @@ export class SealBrokenError extends Error {
   }
 }
 
-/** Body of a `data-key` row. The same text opens in every region that holds the material of the wrapping key. */
+/** Body of a `data-key` row. It unwraps in every region that holds the material of the wrapping key. */
 export interface DataKey {
   keyArn: string
   wrapped: string
 }
 
 export interface PoolKeys {
-  /** Throws KeyUnavailableError when the pool's KMS key is disabled or gone: the pool stops, as in Cognito. */
+  /** Throws KeyUnavailableError when the pool's KMS key is disabled or deleted: the pool stops, as in Cognito. */
   get(pool: string): Promise<PoolCipher>
-  /** Makes the data key of a new pool: `write` it in the transaction that makes the pool, whose first rows the cipher seals. */
+  /** Creates the data key of a new pool. Call `write` in the transaction that creates the pool; the cipher seals its first rows. */
   create(pool: string, keyArn: string): Promise<{ cipher: PoolCipher; write(tx: Transaction): Promise<void> }>
   /**
-   * Wraps the data key of the pool under another KMS key; what was sealed stays as it is. `write` answers false, with nothing done, when the
-   * data key was wrapped anew meanwhile. A transaction never waits for a key service: on SQLite all other writes would wait with it.
+   * Wraps the data key of the pool under another KMS key; sealed values stay as they are. `write` returns false and writes nothing when
+   * the data key has been wrapped again since. A transaction never waits for a key service: on SQLite all other writes would wait too.
    */
   rewrap(pool: string, keyArn: string): Promise<{ write(tx: Transaction): Promise<boolean> }>
 }
@@ -107,7 +107,7 @@ export function createPoolKeys({
 const contextOf = (pool: string): Record<string, string> => ({ 'twinpool:user-pool': pool })
 
 /**
- * A replica key has the id and the material of its primary key and the ARN of its own region.
+ * The ARN of a key in another region: a replica key has the id and material of its primary key, and an ARN of its own region.
  * https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html
  */
 export function localArn(keyArn: string, region: string): string {
@@ -117,7 +117,7 @@ export function localArn(keyArn: string, region: string): string {
 }
 
 function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCipher {
-  // Key objects: node:crypto takes four times as long over a key that is given as bytes.
+  // Key objects, because node:crypto needs four times as long with a key given as bytes.
   const subkeys = new Map<string, KeyObject>()
   const subkey = (label: string): KeyObject => {
     let key = subkeys.get(label)
@@ -145,7 +145,7 @@ function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCiphe
       decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
       try {
         const plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
-        // GCM gives all of the text before it checks the tag, which is what this does: nothing may be used of it before.
+        // GCM returns the plaintext before it has verified the tag; `final` verifies it, and throws.
         decipher.final()
         return plain
       } catch {

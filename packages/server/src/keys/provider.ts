@@ -1,7 +1,7 @@
 /**
- * A key management service, as a pool needs it. The local key ring and AWS KMS both have this form.
+ * The key management service that pools use. The local key ring and AWS KMS both implement it.
  *
- * `context` is the encryption context (additional authenticated data): what was wrapped with one opens only with the same.
+ * `context` is the encryption context (additional authenticated data): a data key that was wrapped with one context unwraps only with the same.
  * https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
  */
 export interface KeyProvider {
@@ -9,23 +9,23 @@ export interface KeyProvider {
   readonly region: string
   /** Looks up a key by its full ARN. Undefined when this region has no such key. */
   find(arn: string): Promise<KeyDescription | undefined>
-  /** Makes a 256-bit data key, in the clear and wrapped under the key. Throws KeyUnavailableError. */
+  /** Creates a 256-bit data key and returns it in the clear and wrapped under the key. Throws KeyUnavailableError. */
   generateDataKey(arn: string, context: Record<string, string>): Promise<{ plain: Buffer; wrapped: Buffer }>
   wrap(arn: string, plain: Buffer, context: Record<string, string>): Promise<Buffer>
-  /** Opens a wrapped data key. Throws KeyUnavailableError when the key is disabled, pending deletion or gone. */
+  /** Unwraps a data key. Throws KeyUnavailableError when the key is disabled, pending deletion or deleted. */
   unwrap(arn: string, wrapped: Buffer, context: Record<string, string>): Promise<Buffer>
-  /** Calls back when a key of this region was enabled, disabled or deleted. */
-  onChange(heard: (arn: string) => void): void
-  /** What is wrong while the service cannot be asked about some key; a provider that is always there has none. */
+  /** Calls the listener with the ARN when a key of this region was enabled, disabled or deleted. */
+  onChange(listener: (arn: string) => void): void
+  /** The present outage of the key service, if any. A provider within this process has none. */
   outage?(): KeyOutage | undefined
 }
 
-/** The key service does not answer: what is open stays open, for a while. */
+/** The key service does not respond: data keys in memory stay usable for a bounded time. */
 export interface KeyOutage {
-  /** A short word for the operator, never a message of somebody else's. */
+  /** A short code for the operator, never the text of a foreign message. */
   cause: string
   seconds: number
-  /** How long what is open stays so; 0 when that time is over, or when nothing was open. */
+  /** How long the data keys in memory stay usable; 0 when there are none, or no longer. */
   secondsLeft: number
 }
 
@@ -33,11 +33,11 @@ export interface KeyDescription {
   arn: string
   enabled: boolean
   multiRegion: boolean
-  /** Regions that hold the key's material, this one included. */
+  /** Regions that hold the key's material, including this one. */
   regions: string[]
 }
 
-/** The key cannot be used now: what is sealed under it stays sealed. */
+/** The key cannot be used now, so nothing that is sealed under it can be opened. */
 export class KeyUnavailableError extends Error {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })

@@ -1,4 +1,4 @@
-import type { EncryptionContext } from '../keys/ciphertext-blob.ts'
+import type { EncryptionContext } from '../keys/local/ciphertext-blob.ts'
 import { KmsError } from './errors.ts'
 
 /** The members that the cryptographic operations share. */

@@ -1,5 +1,5 @@
 import { AwsError } from '../errors.ts'
-import type { KeyRefusal, KeyRefusedError } from '../keys/key-record.ts'
+import type { KeyRefusal, KeyRefusedError } from '../keys/local/key-record.ts'
 
 /**
  * The errors of the KMS API that can be met here, and the HTTP status that each has on the wire: 400, whatever the SDK's

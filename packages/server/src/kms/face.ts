@@ -1,6 +1,6 @@
 import type { Face } from '../aws/face.ts'
 import { AwsError } from '../errors.ts'
-import { KeyRefusedError } from '../keys/key-record.ts'
+import { KeyRefusedError } from '../keys/local/key-record.ts'
 import { inKmsTerms, KmsError } from './errors.ts'
 import { notImplemented, operations } from './operations.ts'
 import type { OperationName } from './shapes.generated.ts'

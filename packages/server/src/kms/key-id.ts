@@ -1,4 +1,4 @@
-import type { LocalKeyRing } from '../keys/local-key-ring.ts'
+import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { KmsError } from './errors.ts'
 
 /** Which key is meant: by its id or its ARN. Throws NotFoundException and InvalidArnException. */

@@ -1,6 +1,6 @@
 import type { KeyMetadata } from '@aws-sdk/client-kms'
-import { holders, type KeyRecord } from '../keys/key-record.ts'
-import type { LocalKeyRing } from '../keys/local-key-ring.ts'
+import { holders, type KeyRecord } from '../keys/local/key-record.ts'
+import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { localArn } from '../keys/pool-keys.ts'
 
 /** A key as DescribeKey shows it in `region`. */

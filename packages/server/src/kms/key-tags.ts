@@ -1,4 +1,4 @@
-import type { KeyTag } from '../keys/key-record.ts'
+import type { KeyTag } from '../keys/local/key-record.ts'
 import { KmsError } from './errors.ts'
 
 const MAXIMUM_TAGS = 50

@@ -1,6 +1,6 @@
 import type { InputOf, OutputOf } from '../aws/shapes.ts'
 import type { Clock } from '../clock.ts'
-import type { LocalKeyRing } from '../keys/local-key-ring.ts'
+import type { LocalKeyRing } from '../keys/local/ring.ts'
 import type { OperationName } from './shapes.generated.ts'
 
 export interface KmsContext {

@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 /**
- * What Encrypt and GenerateDataKey hand out. It names its key and the version of the key's material, so that Decrypt needs
- * neither; it does not name a region, so that every region which holds a multi-Region key opens it.
+ * The ciphertext that Encrypt and GenerateDataKey return. It names its key and the version of the key's material, so that
+ * Decrypt needs neither. It names no region, so that every region with a multi-Region key can decrypt it.
  *
  *   byte 0       format, 1
  *   byte 1       form of the key id: 0 a UUID, 1 `mrk-` and 32 hex digits
  *   bytes 2-17   key id
  *   byte 18      version of the material
- *   bytes 19-50  salt: each blob has a key and a nonce of its own (HKDF), so random nonces of 96 bits never meet
+ *   bytes 19-50  salt: each blob has its own key and nonce (HKDF), so that no nonce is used twice with one key
  *   rest         AES-256-GCM ciphertext and its tag
  *
  * The bytes before the ciphertext and the encryption context are authenticated.
@@ -48,7 +48,7 @@ export function sealBlob(
   return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
-/** Reads which key sealed a blob; undefined when it is not a blob of ours. */
+/** The key that sealed a blob; undefined for bytes that are no such blob. */
 export function addressOf(blob: Buffer): BlobAddress | undefined {
   if (blob.length < BODY_AT + TAG_BYTES || blob[0] !== FORMAT) return undefined
   const hex = blob.toString('hex', ID_AT, VERSION_AT)
@@ -59,7 +59,7 @@ export function addressOf(blob: Buffer): BlobAddress | undefined {
   return { keyId, version }
 }
 
-/** Answers undefined when the blob was altered, or sealed under other material or with another context. */
+/** Returns undefined when the blob was altered, or sealed under other material or with another context. */
 export function openBlob(material: Buffer, blob: Buffer, context: EncryptionContext): Buffer | undefined {
   const head = blob.subarray(0, BODY_AT)
   const { key, iv } = keyOf(material, head)
@@ -78,7 +78,7 @@ function keyOf(material: Buffer, head: Buffer): { key: Buffer; iv: Buffer } {
   return { key: derived.subarray(0, 32), iv: derived.subarray(32) }
 }
 
-/** The order of the pairs means nothing. https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html */
+/** The order of the pairs has no meaning. https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html */
 function canonical(context: EncryptionContext): Buffer {
   const pairs = Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))
   return Buffer.from(JSON.stringify(pairs))

@@ -6,6 +6,20 @@ export interface KeyTag {
   TagValue: string
 }
 
+/** What a customer chooses for a key, in each region that has it. */
+export interface KeyDraft {
+  description: string
+  /** Null: the default policy. */
+  policy: string | null
+  tags: KeyTag[]
+}
+
+/** Material of a key: sealed under the region's master key, bound to the key's ARN and the version, base64. */
+export interface SealedMaterial {
+  version: number
+  sealed: string
+}
+
 /** Body of a `kms-key` row. Times are milliseconds since the epoch. */
 export interface KeyRecord {
   id: string
@@ -14,14 +28,14 @@ export interface KeyRecord {
   state: KeyState
   created: number
   description: string
-  /** The policy as it was put; null: the default one. */
+  /** The policy text as it was put; null: the default policy. */
   policy: string | null
   tags: KeyTag[]
-  /** `at` is null as long as replicas hold the deletion back. */
+  /** `at` is null while the deletion waits for the removal of replicas. */
   deletion: { days: number; at: number | null } | null
   multiRegion: MultiRegion | null
-  /** Newest last; sealed under the region's master key, bound to the key's ARN, base64. */
-  materials: { version: number; sealed: string }[]
+  /** Newest last. */
+  materials: SealedMaterial[]
 }
 
 export interface MultiRegion {
@@ -29,25 +43,25 @@ export interface MultiRegion {
   replicas: Replica[]
   /** Rises with each change of the list, so that an old list never replaces a newer one. */
   revision: number
-  /** Replicas that the primary has yet to tell of the list. */
+  /** Regions whose replica has not accepted the current list yet. */
   untold: string[]
 }
 
-/** `grant` tells one replica from a later one in the same region. */
+/** `grant` distinguishes a replica from a later one in the same region. */
 export interface Replica {
   region: string
   grant: string
   /** Milliseconds since the epoch; present until the other region has accepted the key. */
   creatingSince?: number
-  /** The region has lost its store: the primary offers it the key until it has it again. */
+  /** The region has lost its store: the primary offers it the key until the region has accepted it. */
   lost?: true
 }
 
-/** The replicas that are there. */
+/** The replicas whose region has accepted the key. */
 export const holders = ({ replicas }: MultiRegion): Replica[] =>
   replicas.filter(({ creatingSince }) => creatingSince === undefined)
 
-/** What is left of a replica whose time came, until its primary has heard of it. */
+/** What remains of a removed replica until its primary has accepted the report of the removal. */
 export interface RemovedKey {
   id: string
   state: 'Removed'
@@ -69,7 +83,7 @@ export interface Alias extends AliasRecord {
   name: string
 }
 
-/** Why the ring does not do what was asked. */
+/** Why the ring refuses a call. */
 export type KeyRefusal =
   | 'key-not-found'
   | 'key-disabled'
@@ -90,7 +104,7 @@ export type KeyRefusal =
 
 export class KeyRefusedError extends Error {
   readonly refusal: KeyRefusal
-  /** The key, alias or region that it is about. */
+  /** The ARN of the key or alias, or the name of the region, that the refusal concerns. */
   readonly subject: string
 
   constructor(refusal: KeyRefusal, subject: string, options: { cause?: unknown } = {}) {

@@ -1,22 +1,42 @@
 import { hkdfSync } from 'node:crypto'
-import type { Clock } from '../clock.ts'
-import type { KeyTag, Replica } from './key-record.ts'
+import type { Clock } from '../../clock.ts'
+import type { KeyDraft, Replica } from './key-record.ts'
 import { openBox, sealBox } from './sealed-box.ts'
 
-/** How what one region's key ring has to say reaches another's. The carrier cannot read it. */
+/** Carries messages from one region's key ring to another's. The carrier cannot read them. */
 export interface KeyExchange {
   /**
    * Resolves when the other region's ring has accepted the message (`LocalKeyRing.accept`). Throws KeyExchangeError. A
-   * message may be delivered twice.
+   * message may arrive twice.
    */
   offer(region: string, message: SealedKeyMessage): Promise<void>
 }
 
-/** What goes over the wire, as JSON. `sealed` is base64. */
+/** A message as it is sent, in JSON. `sealed` is base64. */
 export interface SealedKeyMessage {
   from: string
   to: string
   sealed: string
+}
+
+/** A peer region, reduced to its key ring. */
+export interface KeyPeer {
+  /** Returns the reason of a refusal, or undefined when the peer accepted the message. Rejects when it is unreachable. */
+  offerKey(message: SealedKeyMessage): Promise<{ refused: string } | undefined>
+}
+
+/** An exchange over the links to the peer regions. */
+export function exchangeOver(peerOf: (region: string) => KeyPeer | undefined): KeyExchange {
+  return {
+    offer: async (region, message) => {
+      const peer = peerOf(region)
+      if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
+      const refusal = await peer.offerKey(message).catch((cause: unknown) => {
+        throw new KeyExchangeError('unreachable', `${region} is unreachable`, { cause })
+      })
+      if (refusal) throw new KeyExchangeError('refused', refusal.refused)
+    },
+  }
 }
 
 export class KeyExchangeError extends Error {
@@ -30,32 +50,29 @@ export class KeyExchangeError extends Error {
 }
 
 export type KeyMessage =
-  /** From the primary: hold this key too. */
-  | {
+  /** From the primary: the receiver gets a replica of this key. */
+  | (KeyDraft & {
       type: 'replica'
       id: string
       grant: string
       created: number
-      description: string
-      policy: string | null
-      tags: KeyTag[]
       primary: string
       replicas: Replica[]
       revision: number
       /** base64, in the clear inside the seal. */
       materials: { version: number; plain: string }[]
-    }
-  /** From the primary: these regions hold the key now. */
+    })
+  /** From the primary: the current list of replicas. */
   | { type: 'replicas'; id: string; primary: string; replicas: Replica[]; revision: number }
-  /** From a replica: it is gone. */
+  /** From a replica: it has been removed. */
   | { type: 'removed'; id: string; region: string; grant: string }
 
-/** A message that was recorded and is sent again later is refused: it could bring back a key that has been deleted. */
+/** An older message is refused: somebody may have recorded it, and it could bring back a deleted key. */
 const LIFETIME_MILLISECONDS = 15 * 60_000
 
 export interface KeyMessageSeal {
   seal(to: string, message: KeyMessage): SealedKeyMessage
-  /** Throws KeyExchangeError `refused` for what was not sealed by a region of this cluster for this one, or is too old. */
+  /** Throws KeyExchangeError `refused` unless a region of this cluster sealed the message, for this region and recently. */
   open(message: unknown): KeyMessage
 }
 

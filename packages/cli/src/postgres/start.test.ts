@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, it } from 'node:test'
 import pg from 'pg'
-import { type Postgres, type PostgresOptions, startPostgres, systemBinaries } from './postgres.ts'
+import { systemBinaries } from './installation.ts'
+import { type Postgres, type PostgresOptions, startPostgres } from './start.ts'
 
 const asRoot = process.getuid?.() === 0
 const scratch = await mkdtemp(join(tmpdir(), 'twinpool-postgres-test-'))
@@ -44,7 +45,7 @@ async function ask(url: string, ...statements: string[]): Promise<Record<string,
 /** Another process that starts PostgreSQL on the directory, prints its URL and lives until it is killed. */
 async function startElsewhere(directory: string): Promise<{ holder: ChildProcess; url: string }> {
   const source = `
-    import { startPostgres } from ${JSON.stringify(new URL('./postgres.ts', import.meta.url).href)}
+    import { startPostgres } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)}
     const { url } = await startPostgres({ directory: ${JSON.stringify(directory)} })
     console.log(url)
     setInterval(() => undefined, 60_000)`
@@ -68,7 +69,7 @@ const refusesConnections = (url: string) =>
   )
 
 describe('a PostgreSQL of our own', () => {
-  it('is durable, speaks UTF-8, listens on loopback alone and asks for the password', async () => {
+  it('is durable, uses UTF-8, listens on loopback only and requires the password', async () => {
     await using({}, async ({ url }) => {
       const [settings] = await ask(
         url,
@@ -93,13 +94,13 @@ describe('a PostgreSQL of our own', () => {
     })
   })
 
-  it('gives up durability when asked to', async () => {
+  it('runs without durability on request', async () => {
     await using({ durable: false }, async ({ url }) => {
       assert.deepEqual(await ask(url, 'SHOW fsync'), [{ fsync: 'off' }])
     })
   })
 
-  it('creates databases of any name, and one that is there already', async () => {
+  it('creates databases of any name, and accepts one that exists', async () => {
     await using({ durable: false }, async (postgres) => {
       for (const name of ['us-west-2', 'odd "name" %', 'us-west-2']) {
         const url = await postgres.createDatabase(name)
@@ -108,7 +109,7 @@ describe('a PostgreSQL of our own', () => {
     })
   })
 
-  it('leaves nothing behind of a temporary directory, and stops twice', async () => {
+  it('removes a temporary directory, and can be stopped twice', async () => {
     const listed = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('twinpool-pg-'))
     const before = await listed()
     const postgres = await startPostgres({ durable: false })
@@ -156,7 +157,7 @@ describe('a PostgreSQL of our own', () => {
     })
   })
 
-  it('starts over the lock file of a killed run whose process id belongs to somebody else now', async () => {
+  it('starts despite the lock file of a killed run whose process id belongs to another process now', async () => {
     const directory = freshDirectory()
     await using({ directory }, async () => undefined)
     await writeFile(join(directory, 'data', 'postmaster.pid'), `${process.pid}\n${join(directory, 'data')}\n`)
@@ -165,7 +166,7 @@ describe('a PostgreSQL of our own', () => {
     })
   })
 
-  it('says so when a given port is taken', async () => {
+  it('reports that a given port is taken', async () => {
     const holder = createServer().listen(0, '127.0.0.1')
     await once(holder, 'listening')
     const { port } = holder.address() as { port: number }
@@ -176,7 +177,7 @@ describe('a PostgreSQL of our own', () => {
     holder.close()
   })
 
-  it('says what initdb said when it fails, and leaves the directory as it was', async () => {
+  it('reports the output of a failed initdb, and leaves the directory as it was', async () => {
     const binaries = join(freshDirectory(), 'bin')
     await mkdir(binaries, { recursive: true })
     const script =
@@ -220,7 +221,7 @@ describe('a PostgreSQL of our own', () => {
     })
   })
 
-  it('keeps data in reach of its user, and finds it again', {
+  it('keeps data where its user can reach it, and finds it again', {
     skip: !asRoot && 'only root has two users',
   }, async () => {
     const hidden = freshDirectory()

@@ -1,0 +1,73 @@
+import { AdminDeleteUserAttributesCommand } from '@aws-sdk/client-cognito-identity-provider'
+import type { Outcome } from '../calls.ts'
+import { type Address, change, emailOf, isSettled, type Person } from '../directory.ts'
+import { findAddress } from '../settle.ts'
+import { updateAttributes } from './users.ts'
+import { isAway, isFree, isPresent, type Write, type Writer } from './writer.ts'
+
+/** Gives a person an address that nobody has. */
+export const giveAddress: Write = async (writer) => {
+  const address = writer.random.pick(writer.directory.addresses)
+  const person = writer.pickPerson((one) => isPresent(one) && isSettled(one.email))
+  if (!person || !isFree(address) || address.owner !== undefined) return false
+  return moveAddress(writer, person, address)
+}
+
+export const dropAddress: Write = async (writer) => {
+  const person = writer.pickPerson((one) => isPresent(one) && isSettled(one.email) && one.email.value !== undefined)
+  return person ? moveAddress(writer, person, undefined) : false
+}
+
+/** Tries to give a person an address that another person has, which must be refused. */
+export const contestAddress: Write = async (writer) => {
+  const { directory, journal, random } = writer
+  const address = random.pick(directory.addresses)
+  const { owner } = address
+  const person = writer.pickPerson((one) => one !== owner && isPresent(one) && isSettled(one.email))
+  if (!person || !owner || owner.taken || !isPresent(owner) || !isFree(address)) return false
+  address.busy = true
+  person.sharers += 1
+  owner.sharers += 1
+  person.email.busy = true
+  const outcome = await updateAttributes(writer, person, { email: address.name, email_verified: 'true' })
+  if (outcome.kind === 'done' || (outcome.kind === 'refused' && outcome.name !== 'AliasExistsException')) {
+    const result = outcome.kind === 'done' ? 'done' : `${outcome.name} ${outcome.message}`
+    journal.violation(`${address.name} belongs to ${owner.username}; giving it to ${person.username}: ${result}`)
+  }
+  person.email.busy = false
+  owner.sharers -= 1
+  person.sharers -= 1
+  address.busy = false
+  return isAway(outcome)
+}
+
+/** Moves a person to another address, or to none; the previous address is free afterwards. */
+async function moveAddress(writer: Writer, person: Person, to: Address | undefined): Promise<boolean> {
+  const present = findAddress(writer.directory, person.email.value)
+  const from = present?.owner === person ? present : undefined
+  if (from && !isFree(from)) return false
+  const held = [from, to].filter((address) => address !== undefined)
+  for (const address of held) address.busy = true
+  const input = {
+    UserPoolId: writer.setting.pool,
+    Username: person.username,
+    UserAttributeNames: ['email', 'email_verified'],
+  }
+  const outcome = await writer.writeShared(person, {
+    changes: [change(person.email, to && emailOf(to.name, true))],
+    what: to ? `moving ${to.name} to the user` : 'removal of the address',
+    send: (): Promise<Outcome<unknown>> =>
+      to
+        ? updateAttributes(writer, person, { email: to.name, email_verified: 'true' })
+        : writer.send(new AdminDeleteUserAttributesCommand(input)),
+  })
+  for (const address of held) {
+    address.busy = false
+    if (outcome.kind === 'unknown') address.waitsFor = person
+  }
+  if (outcome.kind === 'done') {
+    if (from) from.owner = undefined
+    if (to) to.owner = person
+  }
+  return isAway(outcome)
+}
