@@ -7,7 +7,7 @@ import { findUserBySub, getSub, type User } from '../directory/user.ts'
 import { invalidParameter } from '../errors.ts'
 import { checkAccessToken } from '../identity/sessions/access.ts'
 import { checkUsable, invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
-import { readAccessToken } from '../tokens/access.ts'
+import { verifyAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 
 /** Who may call, and what of the call is known before the handler runs. */
@@ -87,7 +87,7 @@ const aboutUser: Reader = async (context, input) => {
 }
 
 const withToken: Reader = async (context, input) => {
-  const { claims, pool: id } = await readAccessToken(context, given(input, 'AccessToken'))
+  const { claims, pool: id } = await verifyAccessToken(context, given(input, 'AccessToken'))
   const pool = await context.pools.get(id)
   return {
     pool,

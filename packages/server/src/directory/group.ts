@@ -38,12 +38,12 @@ export interface Member {
 type Reading = Pick<Store, 'find' | 'list' | 'count'>
 
 /** One page of a list. `next` is where the following page begins, if there is one. */
-export interface PageOf<T> {
+export interface Page<T> {
   entries: T[]
   next: string | undefined
 }
 
-export interface PageWanted {
+export interface PageRequest {
   /** `next` of the page before. */
   after: string | undefined
   size: number
@@ -84,7 +84,7 @@ export async function countGroups(db: Pick<Reading, 'count'>, { pool }: OpenPool
   return sealed + (hasPlain(form) ? await db.count('group', { pool: pool.id }) : 0)
 }
 
-export function listGroups(db: Pick<Reading, 'list'>, openPool: OpenPool, wanted: PageWanted): Promise<PageOf<Group>> {
+export function listGroups(db: Pick<Reading, 'list'>, openPool: OpenPool, wanted: PageRequest): Promise<Page<Group>> {
   const pool = openPool.pool.id
   return pageOver(formOf(openPool), wanted, {
     sealed: async (query) =>
@@ -166,8 +166,8 @@ export async function listGroupsOf(
   db: Pick<Reading, 'find' | 'list'>,
   openPool: OpenPool,
   sub: string,
-  wanted: PageWanted,
-): Promise<PageOf<Group>> {
+  wanted: PageRequest,
+): Promise<Page<Group>> {
   const pool = openPool.pool.id
   const { entries, next } = await pageOver<string | undefined>(formOf(openPool), wanted, {
     sealed: async (query) =>
@@ -191,8 +191,8 @@ export async function listMembers(
   db: Pick<Reading, 'list'>,
   openPool: OpenPool,
   group: string,
-  wanted: PageWanted,
-): Promise<PageOf<string>> {
+  wanted: PageRequest,
+): Promise<Page<string>> {
   const pool = openPool.pool.id
   const hash = hashOf(openPool, group)
   const { entries, next } = await pageOver<string | undefined>(formOf(openPool), wanted, {
@@ -211,7 +211,7 @@ export async function listMembers(
 }
 
 /** Moves up to `limit` rows of the old kinds to the sealed ones; returns how many there were. */
-export async function sealSome(tx: Transaction, openPool: OpenPool, limit: number): Promise<number> {
+export async function sealBatch(tx: Transaction, openPool: OpenPool, limit: number): Promise<number> {
   const pool = openPool.pool.id
   const groups = await tx.list('group', { pool, limit })
   for (const { key } of groups) {
@@ -273,9 +273,9 @@ const PLAIN = 'plain\n'
 /** A page over the sealed rows and then, where there can be any, over those of the old kinds, in the order of the keys. */
 async function pageOver<T>(
   form: Form,
-  { after, size }: PageWanted,
+  { after, size }: PageRequest,
   { sealed, plain }: { sealed: ReadRows<T>; plain: ReadRows<T> },
-): Promise<PageOf<T>> {
+): Promise<Page<T>> {
   const inPlain = after?.startsWith(PLAIN) ?? false
   // One row more than the page has room for shows whether there is a next one.
   const limit = size + 1

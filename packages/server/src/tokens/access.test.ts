@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { createVerifiedTokens, readAccessToken } from './access.ts'
+import { createVerifiedTokens, verifyAccessToken } from './access.ts'
 import { createJwtSigner } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -28,7 +28,7 @@ function openRegion() {
   const claims = { iss: `${endpoint}/${pool}`, sub: 'ada', token_use: 'access', scope: 'aws.cognito.signin.user.admin' }
   return {
     state,
-    read: (token: string) => readAccessToken(context, token),
+    read: (token: string) => verifyAccessToken(context, token),
     issue: async (more: object = {}) => {
       const unsigned = { signer: { kid: 'a', key: state.privateKey }, claims: { ...claims, exp: 60, ...more } }
       return (await createJwtSigner().signPair(unsigned, unsigned))[0]

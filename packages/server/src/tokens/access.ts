@@ -18,7 +18,7 @@ export interface AccessContext extends IssuerAddresses {
  * Throws NotAuthorizedException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
  */
-export async function readAccessToken(
+export async function verifyAccessToken(
   context: AccessContext,
   token: string,
 ): Promise<{ claims: AccessTokenClaims; pool: string }> {

@@ -8,7 +8,7 @@ const HOUR = 3_600
 const REFRESH_DEFAULT = 30 * 86_400
 
 /** The longest that an access or ID token lives. */
-export const LONGEST_ACCESS_SECONDS = 86_400
+export const MAX_ACCESS_SECONDS = 86_400
 
 /**
  * How long the tokens of a client live.

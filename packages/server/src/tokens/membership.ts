@@ -22,7 +22,7 @@ const GROUPS_OF_A_USER = 1_000
  * Reads in which groups a user is. Lower precedence comes first, a group without one last.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
  */
-export async function readMembership(
+export async function getMembership(
   store: Pick<Store, 'find' | 'list'>,
   openPool: OpenPool,
   sub: string,

@@ -5,7 +5,7 @@ import type { Revocation, SignOut } from '../store/merge.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { LONGEST_ACCESS_SECONDS } from './lifetimes.ts'
+import { MAX_ACCESS_SECONDS } from './lifetimes.ts'
 
 /**
  * All tokens that come from one sign-in. `origin` is a UUID of version 7, made when the sign-in was complete, so that it tells that moment
@@ -17,10 +17,10 @@ export interface Family {
 }
 
 /**
- * The facts that end a family, by their keys; `isEnded` reads their bodies. A sign-out is kept under a keyed hash of the sub; the
+ * The facts that end a family, by their keys; `isRevoked` reads their bodies. A sign-out is kept under a keyed hash of the sub; the
  * first release kept it under the sub, and a region that does not know better yet still does, so both are read.
  */
-export const endingsOf = ({ sub, origin }: Family, hash: string) =>
+export const revocationsOf = ({ sub, origin }: Family, hash: string) =>
   [{ kind: 'revocation', key: origin } as const, ...signOutsOf(sub, hash)] as const
 
 const signOutsOf = (sub: string, hash: string) =>
@@ -35,7 +35,7 @@ export const signOutHash = ({ cipher }: Pick<OpenPool, 'cipher'>, sub: string): 
 type Bodies = readonly (string | undefined)[]
 
 /** Whether the tokens of a family have been ended, by a revocation or by a sign-out in any region. */
-export function isEnded({ origin }: Pick<Family, 'origin'>, [revocation, ...signOuts]: Bodies): boolean {
+export function isRevoked({ origin }: Pick<Family, 'origin'>, [revocation, ...signOuts]: Bodies): boolean {
   return revocation !== undefined || timeOfUuid(origin) <= latest(signOuts)
 }
 
@@ -52,12 +52,12 @@ export function revokeFamily(
   pool: string,
   { origin, expires }: { origin: string; expires: number },
 ): Promise<void> {
-  const fact: Revocation = { expires: expires + LONGEST_ACCESS_SECONDS * 1000 }
+  const fact: Revocation = { expires: expires + MAX_ACCESS_SECONDS * 1000 }
   return tx.share('revocation', { pool, key: origin, body: JSON.stringify(fact) })
 }
 
 /** Ends all tokens that a user has got up to the moment `before` (ms since the epoch). */
-export function endAllTokens(
+export function revokeAllTokens(
   tx: Transaction,
   openPool: OpenPool,
   { sub, before }: { sub: string; before: number },

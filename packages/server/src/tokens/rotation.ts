@@ -2,7 +2,7 @@ import { parseDocument } from '../directory/document.ts'
 import type { Rotation } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { LONGEST_ACCESS_SECONDS } from './lifetimes.ts'
+import { MAX_ACCESS_SECONDS } from './lifetimes.ts'
 import type { RefreshToken } from './refresh-token.ts'
 import { revokeFamily } from './revocation.ts'
 
@@ -12,7 +12,7 @@ import { revokeFamily } from './revocation.ts'
  * older generation, is theft or a broken client: it ends the family.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
  */
-export async function useGeneration(
+export async function redeemGeneration(
   tx: Transaction,
   pool: string,
   { origin, generation = 0, expires }: Pick<RefreshToken, 'origin' | 'generation' | 'expires'>,
@@ -22,7 +22,7 @@ export async function useGeneration(
   const newest = row && parseDocument('rotation', row)
   // A region that has not heard of the generations in between takes the newer one for what it is.
   if (!newest || generation > newest.generation) {
-    const fact: Rotation = { generation, at: now, expires: expires + LONGEST_ACCESS_SECONDS * 1000 }
+    const fact: Rotation = { generation, at: now, expires: expires + MAX_ACCESS_SECONDS * 1000 }
     await tx.share('rotation', { pool, key: origin, body: JSON.stringify(fact) })
     return 'good'
   }

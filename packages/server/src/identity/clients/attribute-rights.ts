@@ -1,11 +1,11 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Pool } from '../../directory/pool.ts'
 import { type CognitoError, invalidParameter } from '../../errors.ts'
-import { isFoundOut } from '../users/attributes.ts'
+import { isVerifiedFlag } from '../users/attributes.ts'
 
 /** Never written by a client: the identifier, what verification finds out, and what is for administrators. */
 const isReadOnly = ({ Name = '', DeveloperOnlyAttribute }: SchemaAttributeType): boolean =>
-  DeveloperOnlyAttribute === true || Name === 'sub' || isFoundOut(Name)
+  DeveloperOnlyAttribute === true || Name === 'sub' || isVerifiedFlag(Name)
 
 /**
  * Checks which attributes a client is to read and to write: all in the schema, those that users must have among the writable.

@@ -35,7 +35,7 @@ export interface ClientSettingsContext {
  * FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
  */
-export function readClientSettings(
+export function parseClientSettings(
   input: ClientInput & { ClientName: string },
   context: ClientSettingsContext,
 ): ClientSettings {
@@ -50,7 +50,7 @@ export function readClientSettings(
   }
   return {
     ClientName: input.ClientName,
-    ...readValidity(input),
+    ...parseValidity(input),
     ReadAttributes: distinct('ReadAttributes', input.ReadAttributes),
     WriteAttributes: distinct('WriteAttributes', input.WriteAttributes),
     ExplicitAuthFlows: input.ExplicitAuthFlows,
@@ -99,7 +99,7 @@ const REFRESH_SECONDS = { least: 3_600, most: 315_360_000 }
 const REFRESH_DEFAULT_SECONDS = 30 * 86_400
 
 /** A refresh token of no given life, or of 0, lives 30 days; the number is shown in the unit that was asked for. */
-function readValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput) {
+function parseValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput) {
   const refreshUnit = SECONDS[units.RefreshToken ?? 'days']
   const RefreshTokenValidity = input.RefreshTokenValidity || REFRESH_DEFAULT_SECONDS / refreshUnit
   checkLife(RefreshTokenValidity * refreshUnit, REFRESH_SECONDS)

@@ -14,9 +14,9 @@ import { openPageToken, sealPageToken } from '../page-token.ts'
 import {
   type CodePurpose,
   checkHourlyLimit,
-  countingWrongAnswers,
+  limitWrongCodes,
   findCodeTarget,
-  forgetWrongAnswers,
+  clearWrongCodes,
   issueCode,
   redeemCode,
 } from './codes.ts'
@@ -110,11 +110,11 @@ for (const engine of engines) {
       const purpose = 'sign-up'
       const code = await issue(purpose)
       const answer = (given: string) =>
-        countingWrongAnswers({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
+        limitWrongCodes({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
       for (let at = 0; at < 25; at += 1) await assert.rejects(answer('wrong'), MISMATCH)
       await assert.rejects(answer(code), { name: 'TooManyFailedAttemptsException' })
       const fresh = await issue(purpose)
-      await forgetWrongAnswers({ brakes }, openPool, { sub, purpose })
+      await clearWrongCodes({ brakes }, openPool, { sub, purpose })
       await answer(fresh)
     })
 

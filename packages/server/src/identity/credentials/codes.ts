@@ -74,7 +74,7 @@ export async function findCodeTarget(
  * Runs work that redeems a code, and counts the wrong answers: after many of them the code is good for nothing until a new
  * one is asked for. Throws TooManyFailedAttemptsException, or what the work throws.
  */
-export async function countingWrongAnswers<T>(
+export async function limitWrongCodes<T>(
   { brakes }: Pick<Context, 'brakes'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
@@ -95,7 +95,7 @@ export async function countingWrongAnswers<T>(
 }
 
 /** A new code is out: wrong answers count from the beginning. Called after the transaction that issued it. */
-export async function forgetWrongAnswers(
+export async function clearWrongCodes(
   { brakes }: Pick<Context, 'brakes'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },

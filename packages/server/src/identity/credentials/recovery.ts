@@ -9,14 +9,14 @@ import { findUser, lockUser, putUser, type User, type UserDocument } from '../..
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
 import { deliveryDetails, sendCode } from '../users/delivery.ts'
-import { hidesExistence, inventTarget, noSuchUser } from '../users/existence.ts'
+import { hidesExistence, decoyTarget, noSuchUser } from '../users/existence.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
   codeMismatch,
-  countingWrongAnswers,
+  limitWrongCodes,
   expiredCode,
-  forgetWrongAnswers,
+  clearWrongCodes,
   issueCode,
   redeemCode,
 } from './codes.ts'
@@ -43,7 +43,7 @@ export async function startRecovery(
   if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
     const [first, ...more] = channels
     if (!first) throw administratorOnly()
-    return deliveryDetails(inventTarget(openPool, name, [first, ...more]))
+    return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
   }
   if (!found) throw noSuchUser()
   const { sub } = found
@@ -53,7 +53,7 @@ export async function startRecovery(
     const target = targetOf(user, channels)
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
-  await forgetWrongAnswers(context, openPool, { sub, purpose: 'reset' })
+  await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
   return sendCode(context, openPool, user, { ...target, code })
 }
 
@@ -74,7 +74,7 @@ export async function finishRecovery(
   if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
   if (!found) throw noSuchUser()
   const { sub } = found
-  await countingWrongAnswers(context, openPool, { sub, purpose: 'reset' }, () =>
+  await limitWrongCodes(context, openPool, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
       const user = await lockUser(tx, openPool, sub)
       if (!user.enabled) throw notAuthorized('User is disabled.')
@@ -103,7 +103,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
     await putUser(tx, openPool, { ...user, status: 'RESET_REQUIRED', modified: context.clock.now() })
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
-  await forgetWrongAnswers(context, openPool, { sub, purpose: 'reset' })
+  await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
   await sendCode(context, openPool, user, { ...target, code })
 }
 

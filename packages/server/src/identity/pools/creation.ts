@@ -7,9 +7,9 @@ import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
 import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys.ts'
 import { checkKey } from './kms-key.ts'
-import { readRegionalSettings } from './regional-settings.ts'
+import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
-import { checkPlan, readGlobalSettings } from './settings.ts'
+import { checkPlan, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 9
@@ -35,8 +35,8 @@ export async function createPool(
   if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
     throw invalidParameter('Only one of the aliasAttributes or usernameAttributes can be set in a user pool.')
   }
-  const global = readGlobalSettings(input)
-  const regional = readRegionalSettings(input, { tier: global.UserPoolTier ?? 'ESSENTIALS', region })
+  const global = parseGlobalSettings(input)
+  const regional = parseRegionalSettings(input, { tier: global.UserPoolTier ?? 'ESSENTIALS', region })
   if (global.MfaConfiguration !== 'OFF' && !regional.SmsConfiguration) {
     throw invalidParameter(
       'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',

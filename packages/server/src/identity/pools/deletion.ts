@@ -44,7 +44,7 @@ export async function deletePool({ store }: Pick<Context, 'store'>, openPool: Op
     }
     await removePool(tx, pool)
   })
-  for (let step = 0; step < STEPS_AT_ONCE && (await eraseSome({ store }, pool)) > 0; step += 1);
+  for (let step = 0; step < STEPS_AT_ONCE && (await eraseBatch({ store }, pool)) > 0; step += 1);
 }
 
 /**
@@ -57,14 +57,14 @@ export async function sweepDeletedPools({ store, region }: Pick<Context, 'store'
     const { pool } = row
     // In other regions a pool may lack its document because it is still being copied.
     if (parseDocument('topology', row).primary !== region) continue
-    let left = await eraseSome({ store }, pool)
+    let left = await eraseBatch({ store }, pool)
     if (left === 0) {
       await store.transaction(async (connection, touched) => {
         await eraseRows(connection, 'topology', { pool, limit: 1 })
         touched.push({ kind: 'topology', pool, key: ONLY })
       })
     }
-    while (left > 0) left = await eraseSome({ store }, pool)
+    while (left > 0) left = await eraseBatch({ store }, pool)
   }
 }
 
@@ -87,7 +87,7 @@ export async function keepSweepingPools(
  * Removes some rows of a deleted pool in one bounded transaction; answers how many. They leave no trace in the log: no other
  * region has the pool.
  */
-async function eraseSome({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
+async function eraseBatch({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
   return store.transaction((connection, touched) =>
     erasePool(connection, touched, { pool, keep: KEPT, limit: STEP_ROWS }),
   )

@@ -17,7 +17,7 @@ import {
   type RegionalSettings,
 } from '../../directory/pool.ts'
 import { invalidParameter } from '../../errors.ts'
-import { readSmsConfiguration } from './regional-settings.ts'
+import { parseSmsConfiguration } from './regional-settings.ts'
 import { checkTier } from './settings.ts'
 import { globalDiffers } from './update.ts'
 
@@ -70,8 +70,8 @@ export async function setMfa(
     const present = role === 'PRIMARY' ? await lockPool(tx, openPool) : pool.document
     const settings = await lockSettings(tx, pool)
     const given = input.SmsMfaConfiguration?.SmsConfiguration
-    const SmsConfiguration = given ? readSmsConfiguration(given, region) : settings.SmsConfiguration
-    const mfa = readMfa(present, input)
+    const SmsConfiguration = given ? parseSmsConfiguration(given, region) : settings.SmsConfiguration
+    const mfa = parseMfa(present, input)
     if (role === 'PRIMARY') {
       checkMfa(mfa, { ...settings, SmsConfiguration }, present)
       await putPool(tx, openPool, { ...present, ...mfa, modified: tx.now })
@@ -83,7 +83,7 @@ export async function setMfa(
   })
 }
 
-function readMfa(present: PoolDocument, input: SetUserPoolMfaConfigCommandInput): MfaSettings {
+function parseMfa(present: PoolDocument, input: SetUserPoolMfaConfigCommandInput): MfaSettings {
   const { MfaConfiguration, SmsMfaConfiguration, SoftwareTokenMfaConfiguration, EmailMfaConfiguration } = input
   const kept = MfaConfiguration === undefined ? present : undefined
   if (MfaConfiguration === 'OFF' && (SmsMfaConfiguration || SoftwareTokenMfaConfiguration?.Enabled)) {

@@ -14,19 +14,19 @@ import { checkPoolTags } from './tags.ts'
  * Reads the settings that belong to one region of a pool, as they are kept and shown there.
  * Throws InvalidParameterException, UserPoolTaggingException, FeatureUnavailableInTierException.
  */
-export function readRegionalSettings(
+export function parseRegionalSettings(
   input: Pick<UpdateUserPoolCommandInput, RegionalSetting>,
   { tier, region }: { tier: UserPoolTierType; region: string },
 ): Required<Pick<RegionalSettings, 'EmailConfiguration' | 'LambdaConfig' | 'UserPoolTags'>> & RegionalSettings {
   return {
-    EmailConfiguration: readEmailConfiguration(input.EmailConfiguration),
-    SmsConfiguration: readSmsConfiguration(input.SmsConfiguration, region),
-    LambdaConfig: readLambdaConfig(input.LambdaConfig, tier),
+    EmailConfiguration: parseEmailConfiguration(input.EmailConfiguration),
+    SmsConfiguration: parseSmsConfiguration(input.SmsConfiguration, region),
+    LambdaConfig: parseLambdaConfig(input.LambdaConfig, tier),
     UserPoolTags: checkPoolTags(input.UserPoolTags),
   }
 }
 
-function readEmailConfiguration(given: EmailConfigurationType = {}): EmailConfigurationType {
+function parseEmailConfiguration(given: EmailConfigurationType = {}): EmailConfigurationType {
   const { EmailSendingAccount = 'COGNITO_DEFAULT', SourceArn } = given
   if (EmailSendingAccount === 'DEVELOPER' && SourceArn === undefined) {
     throw invalidParameter('SourceArn is required when EmailSendingAccount is DEVELOPER.')
@@ -37,7 +37,7 @@ function readEmailConfiguration(given: EmailConfigurationType = {}): EmailConfig
 const ROLE = /^arn:aws[\w-]*:iam::\d{12}:role\/.+$/
 
 /** Either through SNS or through End User Messaging, with a role that may send. */
-export function readSmsConfiguration(
+export function parseSmsConfiguration(
   given: SmsConfigurationType | undefined,
   region: string,
 ): SmsConfigurationType | undefined {
@@ -55,7 +55,7 @@ export function readSmsConfiguration(
 }
 
 /** The pre-token trigger has two names; both are given back, with the version of its event. */
-function readLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType): LambdaConfigType {
+function parseLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType): LambdaConfigType {
   const { PreTokenGeneration, PreTokenGenerationConfig, KMSKeyID, CustomEmailSender, CustomSMSSender } = given
   const arn = PreTokenGenerationConfig?.LambdaArn ?? PreTokenGeneration
   if (arn !== (PreTokenGeneration ?? arn)) {

@@ -67,7 +67,7 @@ export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAt
     }
     if (seen.has(name)) throw taken(name)
     seen.add(name)
-    schema.set(name, { ...standard, ...readStandard(standard, attribute) })
+    schema.set(name, { ...standard, ...parseStandard(standard, attribute) })
   }
   return addToSchema([...schema.values()], own)
 }
@@ -80,7 +80,7 @@ export function addToSchema(
   const result = [...schema]
   const names = new Set(schema.map(({ Name }) => Name))
   for (const attribute of attributes) {
-    const own = readOwn(attribute)
+    const own = parseCustom(attribute)
     if (names.has(own.Name)) throw taken(own.Name as string)
     names.add(own.Name)
     result.push(own)
@@ -92,7 +92,7 @@ export function addToSchema(
 }
 
 /** What a pool may decide about a standard attribute: whether it is required and can be changed, and how long it may be. */
-function readStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType): SchemaAttributeType {
+function parseStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType): SchemaAttributeType {
   const name = standard.Name as string
   const { AttributeDataType = standard.AttributeDataType, DeveloperOnlyAttribute, Required, Mutable } = wanted
   if (AttributeDataType !== standard.AttributeDataType || DeveloperOnlyAttribute) {
@@ -106,11 +106,11 @@ function readStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType
   return {
     ...(Required !== undefined && { Required }),
     ...(Mutable !== undefined && { Mutable }),
-    ...readConstraints(name, { ...wanted, AttributeDataType: standard.AttributeDataType }),
+    ...parseConstraints(name, { ...wanted, AttributeDataType: standard.AttributeDataType }),
   }
 }
 
-function readOwn(wanted: SchemaAttributeType): SchemaAttributeType {
+function parseCustom(wanted: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, DeveloperOnlyAttribute = false, Mutable = true, Required = false } = wanted
   const Name = `${DeveloperOnlyAttribute ? 'dev' : 'custom'}:${nameOf(wanted)}`
   if (AttributeDataType === undefined) throw invalidParameter(`Type for attribute {${Name}} could not be determined`)
@@ -123,14 +123,14 @@ function readOwn(wanted: SchemaAttributeType): SchemaAttributeType {
     Required,
     ...(AttributeDataType === 'String' && { StringAttributeConstraints: {} }),
     ...(AttributeDataType === 'Number' && { NumberAttributeConstraints: {} }),
-    ...readConstraints(Name, wanted),
+    ...parseConstraints(Name, wanted),
   }
 }
 
 const INTEGER = /^-?\d{1,15}$/
 const LONGEST_VALUE = 2048
 
-function readConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
+function parseConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
   if (length && AttributeDataType !== 'String')
     throw invalidParameter(`${name}: StringAttributeConstraints are for the data type String.`)

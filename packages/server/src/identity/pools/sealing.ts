@@ -1,5 +1,5 @@
 import type { Context } from '../../context.ts'
-import { sealSome } from '../../directory/group.ts'
+import { sealBatch } from '../../directory/group.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, openPool, type Pool, putPool } from '../../directory/pool.ts'
 import { KeyUnavailableError } from '../../keys/provider.ts'
@@ -80,7 +80,7 @@ async function sealPool(context: SealingContext, opened: OpenPool): Promise<void
     return
   }
   for (let moved = STEP_ROWS; moved === STEP_ROWS; ) {
-    moved = await store.write((tx) => sealSome(tx, opened, STEP_ROWS))
+    moved = await store.write((tx) => sealBatch(tx, opened, STEP_ROWS))
   }
   await setForm(context, opened, 'sealed')
 }
@@ -97,7 +97,7 @@ async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool):
 async function setForm({ store, events }: SealingContext, opened: OpenPool, form: 'sealing' | 'sealed'): Promise<void> {
   const set = await store.write(async (tx) => {
     const document = await lockPool(tx, opened)
-    if (form === 'sealed' && (await sealSome(tx, opened, STEP_ROWS)) > 0) return false
+    if (form === 'sealed' && (await sealBatch(tx, opened, STEP_ROWS)) > 0) return false
     await putPool(tx, opened, { ...document, form })
     return true
   })

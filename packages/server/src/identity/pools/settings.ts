@@ -50,11 +50,11 @@ const DEFAULT_ACR = { Level1: 1, Level2: 2, Level3: 3, Level4: 4 }
  * everything. DcrConfiguration alone has none: an update without it leaves it as it is. Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
  */
-export function readGlobalSettings(input: PoolInput): GlobalSettings {
-  const template = readVerificationTemplate(input)
-  const passwordPolicy = readPasswordPolicy(input)
+export function parseGlobalSettings(input: PoolInput): GlobalSettings {
+  const template = parseVerificationTemplate(input)
+  const passwordPolicy = parsePasswordPolicy(input)
   return {
-    Policies: { PasswordPolicy: passwordPolicy, SignInPolicy: readSignInPolicy(input.Policies?.SignInPolicy) },
+    Policies: { PasswordPolicy: passwordPolicy, SignInPolicy: parseSignInPolicy(input.Policies?.SignInPolicy) },
     DeletionProtection: input.DeletionProtection ?? 'INACTIVE',
     AutoVerifiedAttributes: unlessEmpty(distinct('AutoVerifiedAttributes', input.AutoVerifiedAttributes)),
     SmsVerificationMessage: template.SmsMessage,
@@ -63,21 +63,21 @@ export function readGlobalSettings(input: PoolInput): GlobalSettings {
     VerificationMessageTemplate: template,
     SmsAuthenticationMessage: input.SmsAuthenticationMessage,
     UserAttributeUpdateSettings: {
-      AttributesRequireVerificationBeforeUpdate: readVerifiedBeforeUpdate(input),
+      AttributesRequireVerificationBeforeUpdate: parseVerifiedBeforeUpdate(input),
     },
     MfaConfiguration: input.MfaConfiguration ?? 'OFF',
     DeviceConfiguration: input.DeviceConfiguration && {
       ChallengeRequiredOnNewDevice: input.DeviceConfiguration.ChallengeRequiredOnNewDevice ?? false,
       DeviceOnlyRememberedOnUserPrompt: input.DeviceConfiguration.DeviceOnlyRememberedOnUserPrompt ?? false,
     },
-    AdminCreateUserConfig: readAdminCreateUserConfig(input, passwordPolicy),
+    AdminCreateUserConfig: parseAdminCreateUserConfig(input, passwordPolicy),
     UserPoolAddOns: input.UserPoolAddOns,
-    DcrConfiguration: input.DcrConfiguration && readDcrConfiguration(input.DcrConfiguration),
-    AccountRecoverySetting: readAccountRecovery(input.AccountRecoverySetting),
+    DcrConfiguration: input.DcrConfiguration && parseDcrConfiguration(input.DcrConfiguration),
+    AccountRecoverySetting: parseAccountRecovery(input.AccountRecoverySetting),
     UserPoolTier: input.UserPoolTier ?? 'ESSENTIALS',
-    KeyConfiguration: readKeyConfiguration(input.KeyConfiguration),
+    KeyConfiguration: parseKeyConfiguration(input.KeyConfiguration),
     IssuerConfiguration: { Type: input.IssuerConfiguration?.Type ?? 'ORIGINAL' },
-    AcrConfiguration: readAcrConfiguration(input.AcrConfiguration),
+    AcrConfiguration: parseAcrConfiguration(input.AcrConfiguration),
   }
 }
 
@@ -90,7 +90,7 @@ export function checkPlan(settings: GlobalSettings): void {
     ['ESSENTIALS', factors.some((factor) => factor !== 'PASSWORD'), 'Choice-based sign-in'],
     ['ESSENTIALS', remembered > 0, 'Password history'],
     ['ESSENTIALS', DcrConfiguration?.EnableStatus === 'Enabled', 'Dynamic client registration'],
-    ['ESSENTIALS', !isDeepStrictEqual(AcrConfiguration, readAcrConfiguration({})), 'Naming of ACR levels'],
+    ['ESSENTIALS', !isDeepStrictEqual(AcrConfiguration, parseAcrConfiguration({})), 'Naming of ACR levels'],
     ['PLUS', (UserPoolAddOns?.AdvancedSecurityMode ?? 'OFF') !== 'OFF', 'Threat protection'],
   ])
 }
@@ -110,7 +110,7 @@ export function checkTier(
 }
 
 /** Left out altogether, every character class is required; left out of a policy that is given, none of them. */
-function readPasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): PasswordPolicyType {
+function parsePasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): PasswordPolicyType {
   const given = Policies?.PasswordPolicy
   const legacyDays = AdminCreateUserConfig?.UnusedAccountValidityDays || undefined
   const days = given?.TemporaryPasswordValidityDays || undefined
@@ -130,7 +130,7 @@ function readPasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): Pas
   }
 }
 
-function readSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyType {
+function parseSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyType {
   const factors = distinct('AllowedFirstAuthFactors', given?.AllowedFirstAuthFactors) ?? ['PASSWORD']
   if (!factors.includes('PASSWORD')) throw invalidParameter('AllowedFirstAuthFactors must include PASSWORD.')
   if (factors.includes('SOFTWARE_TOKEN'))
@@ -139,7 +139,7 @@ function readSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyType
 }
 
 /** The template and the three older members are one thing under two names; both are given back. */
-function readVerificationTemplate(input: PoolInput): VerificationMessageTemplateType {
+function parseVerificationTemplate(input: PoolInput): VerificationMessageTemplateType {
   const given = input.VerificationMessageTemplate ?? {}
   const template: VerificationMessageTemplateType = {
     SmsMessage: same('SmsVerificationMessage', input.SmsVerificationMessage, given.SmsMessage),
@@ -162,7 +162,7 @@ function same(member: string, legacy: string | undefined, given: string | undefi
   return given ?? legacy
 }
 
-function readVerifiedBeforeUpdate({ UserAttributeUpdateSettings, AutoVerifiedAttributes }: PoolInput) {
+function parseVerifiedBeforeUpdate({ UserAttributeUpdateSettings, AutoVerifiedAttributes }: PoolInput) {
   const wanted =
     distinct(
       'AttributesRequireVerificationBeforeUpdate',
@@ -174,7 +174,7 @@ function readVerifiedBeforeUpdate({ UserAttributeUpdateSettings, AutoVerifiedAtt
   return wanted
 }
 
-function readAdminCreateUserConfig(
+function parseAdminCreateUserConfig(
   { AdminCreateUserConfig: given }: PoolInput,
   { TemporaryPasswordValidityDays }: PasswordPolicyType,
 ): AdminCreateUserConfigType {
@@ -185,7 +185,7 @@ function readAdminCreateUserConfig(
   }
 }
 
-function readDcrConfiguration(given: DcrConfigurationType): DcrConfigurationType {
+function parseDcrConfiguration(given: DcrConfigurationType): DcrConfigurationType {
   return {
     EnableStatus: given.EnableStatus ?? 'Enabled',
     OpenDcrEnabled: given.OpenDcrEnabled ?? false,
@@ -198,7 +198,7 @@ function readDcrConfiguration(given: DcrConfigurationType): DcrConfigurationType
   }
 }
 
-function readAccountRecovery(given: AccountRecoverySettingType | undefined): AccountRecoverySettingType | undefined {
+function parseAccountRecovery(given: AccountRecoverySettingType | undefined): AccountRecoverySettingType | undefined {
   const mechanisms = given?.RecoveryMechanisms
   if (!mechanisms) return undefined
   distinct(
@@ -216,7 +216,7 @@ function readAccountRecovery(given: AccountRecoverySettingType | undefined): Acc
 }
 
 /** Undefined for the key that AWS owns: that is how the service describes it, too. */
-function readKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfigurationType | undefined {
+function parseKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfigurationType | undefined {
   if (!given) return undefined
   const { KmsKeyArn, KeyType = KmsKeyArn === undefined ? 'AWS_OWNED_KEY' : 'CUSTOMER_MANAGED_KEY' } = given
   if (KeyType === 'AWS_OWNED_KEY') {
@@ -228,7 +228,7 @@ function readKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfi
 }
 
 /** All four levels, with the default names of those that are not given. */
-function readAcrConfiguration(given: Record<string, AcrLevelConfigType> = {}): Record<string, AcrLevelConfigType> {
+function parseAcrConfiguration(given: Record<string, AcrLevelConfigType> = {}): Record<string, AcrLevelConfigType> {
   const levels = Object.entries(DEFAULT_ACR).map(
     ([level, number]) => [level, { AcrValue: given[level]?.AcrValue ?? `urn:cognito:loa:${number}` }] as const,
   )

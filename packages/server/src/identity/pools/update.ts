@@ -8,8 +8,8 @@ import { CognitoError, invalidParameter } from '../../errors.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import type { Transaction } from '../../store/write.ts'
 import { checkKey } from './kms-key.ts'
-import { readRegionalSettings } from './regional-settings.ts'
-import { checkPlan, GLOBAL_SETTINGS, type GlobalSettings, readGlobalSettings } from './settings.ts'
+import { parseRegionalSettings } from './regional-settings.ts'
+import { checkPlan, GLOBAL_SETTINGS, type GlobalSettings, parseGlobalSettings } from './settings.ts'
 
 type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
 
@@ -31,8 +31,8 @@ async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateU
   const { store, keys, serviceKeyArn, region } = context
   const { pool } = openPool
   const { id } = pool
-  const replaced = readGlobalSettings(input)
-  const regional = readRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
+  const replaced = parseGlobalSettings(input)
+  const regional = parseRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
   const key = replaced.KeyConfiguration?.KmsKeyArn
   await checkKey(context, replaced.KeyConfiguration)
   const isUnderAnother = ({ KeyConfiguration }: PoolDocument): boolean => {
@@ -99,12 +99,12 @@ const isRegistering = ({ DcrConfiguration }: PoolDocument): boolean => DcrConfig
 async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
   const { store, region } = context
   const { document } = pool
-  const global = readGlobalSettings(input)
+  const global = parseGlobalSettings(input)
   const DcrConfiguration = global.DcrConfiguration ?? document.DcrConfiguration
   const differing = differences(context, document, { ...global, DcrConfiguration })
   if (input.PoolName !== undefined && input.PoolName !== document.Name) differing.unshift('PoolName')
   if (differing.length > 0) throw globalDiffers(differing)
-  const regional = readRegionalSettings(input, { tier: document.UserPoolTier ?? 'ESSENTIALS', region })
+  const regional = parseRegionalSettings(input, { tier: document.UserPoolTier ?? 'ESSENTIALS', region })
   await store.write(async (tx) => {
     await lockSettings(tx, pool)
     await putSettings(tx, pool.id, { ...regional, modified: tx.now })

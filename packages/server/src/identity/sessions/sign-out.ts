@@ -1,7 +1,7 @@
 import { timeOfUuid } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { endAllTokens } from '../../tokens/revocation.ts'
+import { revokeAllTokens } from '../../tokens/revocation.ts'
 
 /**
  * Signs a user out everywhere: whatever tokens the user has got up to now are refused by this service, in every region as soon as it
@@ -14,6 +14,6 @@ export async function signOutEverywhere(
 ): Promise<void> {
   // The family that asks for it may have begun in a region whose clock is ahead, or before this one's was set back.
   const before = Math.max(clock.now(), origin === undefined ? 0 : timeOfUuid(origin))
-  await store.write((tx) => endAllTokens(tx, openPool, { sub, before }))
+  await store.write((tx) => revokeAllTokens(tx, openPool, { sub, before }))
   events.signedOut({ pool: openPool.pool.id, sub, how })
 }

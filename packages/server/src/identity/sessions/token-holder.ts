@@ -3,7 +3,7 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
 import { Memory } from '../../memory.ts'
-import { endingsOf, type Family, isEnded, signOutHash } from '../../tokens/revocation.ts'
+import { revocationsOf, type Family, isRevoked, signOutHash } from '../../tokens/revocation.ts'
 
 /**
  * Whose tokens they are, and whether those have been ended; one question to the store, for every call with a token asks it. The user is
@@ -18,14 +18,14 @@ export async function findTokenHolder(
   const known = openUsers.get(sub)
   const remembered = known?.cipher === openPool.cipher ? known : undefined
   const signOuts = remembered?.signOuts ?? signOutHash(openPool, sub)
-  const wanted = [{ kind: 'user', key: sub } as const, ...endingsOf(family, signOuts)]
+  const wanted = [{ kind: 'user', key: sub } as const, ...revocationsOf(family, signOuts)]
   const [body, ...endings] = await store.bodies(openPool.pool.id, wanted)
   let user = body === remembered?.body ? remembered?.user : undefined
   if (!user && body !== undefined) {
     user = frozen(openUser(openPool, { key: sub, body }))
     openUsers.set(sub, { cipher: openPool.cipher, body, user, signOuts })
   }
-  return { user, ended: isEnded(family, endings) }
+  return { user, ended: isRevoked(family, endings) }
 }
 
 /**

@@ -54,7 +54,7 @@ export async function beginSignIn(
   if (!allowsFlow(openClient.client, row.right)) throw invalidParameter(row.refusal)
   const { begin } = row
   if (!begin) throw new CognitoError('NotImplementedException', `${flow} is not implemented yet.`)
-  return tellingFailure(context, openClient, () => begin(context, openClient, { flow, parameters }))
+  return reportFailure(context, openClient, () => begin(context, openClient, { flow, parameters }))
 }
 
 /** GetTokensFromRefreshToken, which a client with rotation may always use and another only with the flow switched on. */
@@ -65,11 +65,11 @@ export async function beginRefresh(
 ): Promise<TokensStep> {
   if (!rotates(openClient.client) && !allowsFlow(openClient.client, 'ALLOW_REFRESH_TOKEN_AUTH'))
     throw invalidParameter(REFUSAL)
-  return tellingFailure(context, openClient, () => refreshByToken(context, openClient, call))
+  return reportFailure(context, openClient, () => refreshByToken(context, openClient, call))
 }
 
 /** Tells the operator of a refused sign-in. */
-export async function tellingFailure<T>(
+export async function reportFailure<T>(
   { events }: Pick<Context, 'events'>,
   { pool, client }: OpenClient,
   work: () => Promise<T>,

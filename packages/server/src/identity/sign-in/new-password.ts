@@ -8,14 +8,14 @@ import { aliasExists, moveAliases, withAliasError } from '../users/aliases.ts'
 import {
   type Attributes,
   checkRequired,
-  readChanges,
-  readNewAttributes,
+  parseChanges,
+  parseNewAttributes,
   requiredAttributes,
   withChanges,
 } from '../users/attributes.ts'
 import { checkMaySignIn, nextStep } from './next-step.ts'
-import { readUsername, requireParameter } from './parameters.ts'
-import { isNameOf } from './person.ts'
+import { requireUsername, requireParameter } from './parameters.ts'
+import { isNameOf } from './subject.ts'
 import { checkUsable, invalidSession, openSession, spendSession } from './session.ts'
 import type { Parameters, Step } from './step.ts'
 
@@ -26,13 +26,13 @@ const PREFIX = 'userAttributes.'
  * that are not there yet. It writes, so it works in the pool's primary region only, wherever the sign-in began.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
  */
-export async function answerNewPassword(
+export async function respondToNewPassword(
   context: Context,
   openClient: OpenClient,
   { session: text, responses }: { session: string | undefined; responses: Parameters },
 ): Promise<Step> {
   if (openClient.pool.role !== 'PRIMARY') throw new NotPrimaryError(openClient.pool.id)
-  const name = readUsername(openClient, responses)
+  const name = requireUsername(openClient, responses)
   const password = requireParameter(responses, 'NEW_PASSWORD')
   if (text === undefined) throw invalidSession()
   const session = openSession(openClient, text)
@@ -41,7 +41,7 @@ export async function answerNewPassword(
     findUserBySub(context.store, openClient, session.sub),
     checkUsable(context, openClient, session),
   ])
-  if (!known || !(await isNameOf(context, openClient, { name, person: { ...known, user: known } })))
+  if (!known || !(await isNameOf(context, openClient, { name, subject: { ...known, user: known } })))
     throw invalidSession()
   checkPasswordPolicy(openClient.pool, password)
 
@@ -56,7 +56,7 @@ export async function answerNewPassword(
       const { temporarySince: _, ...lasting } = before
       const after: User = {
         ...lasting,
-        attributes: readAttributes(openClient, before, responses),
+        attributes: mergeAttributes(openClient, before, responses),
         status: 'CONFIRMED',
         modified: context.clock.now(),
       }
@@ -71,7 +71,7 @@ export async function answerNewPassword(
 }
 
 /** The user's attributes with those of the answer: required ones that are there already stay as they are. */
-function readAttributes({ pool, client }: OpenClient, user: User, responses: Parameters): Attributes {
+function mergeAttributes({ pool, client }: OpenClient, user: User, responses: Parameters): Attributes {
   const given = Object.entries(responses).flatMap(([key, Value]) =>
     key.startsWith(PREFIX) && Value !== undefined ? [{ Name: key.slice(PREFIX.length), Value }] : [],
   )
@@ -84,12 +84,12 @@ function readAttributes({ pool, client }: OpenClient, user: User, responses: Par
   }
   // A client may send back what it was shown, also what it could not write.
   const changed = given.filter(({ Name, Value }) => user.attributes[Name] !== Value)
-  const added = readNewAttributes(
+  const added = parseNewAttributes(
     pool,
     changed.filter(({ Name }) => !isThere(Name)),
     client,
   )
-  const changes = readChanges(
+  const changes = parseChanges(
     pool,
     user.attributes,
     changed.filter(({ Name }) => isThere(Name)),

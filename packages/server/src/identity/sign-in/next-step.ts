@@ -4,7 +4,7 @@ import type { Pool } from '../../directory/pool.ts'
 import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { type IssueContext, issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
-import { type Membership, readMembership } from '../../tokens/membership.ts'
+import { type Membership, getMembership } from '../../tokens/membership.ts'
 import type { Grant } from '../../tokens/refresh-token.ts'
 import { lastSignOut } from '../../tokens/revocation.ts'
 import { listAttributes, requiredAttributes } from '../users/attributes.ts'
@@ -12,7 +12,7 @@ import { newSession, sealSession } from './session.ts'
 import type { Step } from './step.ts'
 
 /**
- * THE dispatcher: whatever a person has just proved, here it is decided what comes next. Every flow returns here and none
+ * THE dispatcher: whatever a subject has just proved, here it is decided what comes next. Every flow returns here and none
  * issues tokens by itself, so that none can skip the state of the user, the new password or MFA.
  *
  * @param user as the store has it now, after the proof
@@ -29,7 +29,7 @@ export async function nextStep(
   const { pool, client } = openClient
   const [signedOut, membership] = await Promise.all([
     lastSignOut(context.store, openClient, user.sub),
-    readMembership(context.store, openClient, user.sub),
+    getMembership(context.store, openClient, user.sub),
   ])
   const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOut })
   const tokens = await tokensFor(context, openClient, { user, membership, grant })

@@ -11,7 +11,7 @@ export function requireParameter(parameters: Parameters, name: string): string {
 }
 
 /** Reads USERNAME, and the proof of the client's secret over it. Throws InvalidParameterException, NotAuthorizedException. */
-export function readUsername(openClient: OpenClient, parameters: Parameters): string {
+export function requireUsername(openClient: OpenClient, parameters: Parameters): string {
   const username = requireParameter(parameters, 'USERNAME')
   checkSecretHash(openClient, openClient.client, username, parameters.SECRET_HASH)
   return username

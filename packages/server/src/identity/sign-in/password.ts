@@ -2,8 +2,8 @@ import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { checkPassword } from '../credentials/passwords.ts'
 import { nextStep } from './next-step.ts'
-import { readUsername, requireParameter } from './parameters.ts'
-import { findPerson, wrongPassword } from './person.ts'
+import { requireUsername, requireParameter } from './parameters.ts'
+import { getSubject, wrongPassword } from './subject.ts'
 import type { Parameters, Step } from './step.ts'
 
 /** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, checked at once. */
@@ -12,9 +12,9 @@ export async function signInByPassword(
   openClient: OpenClient,
   { flow, parameters }: { flow: string; parameters: Parameters },
 ): Promise<Step> {
-  const name = readUsername(openClient, parameters)
+  const name = requireUsername(openClient, parameters)
   const password = requireParameter(parameters, 'PASSWORD')
-  const { user, sub } = await findPerson(context, openClient, name)
+  const { user, sub } = await getSubject(context, openClient, name)
   const right = await context.lockout.check(openClient, sub, () => checkPassword(context, openClient, user, password))
   if (!right || !user) throw wrongPassword()
   return nextStep(context, openClient, { user, flow })

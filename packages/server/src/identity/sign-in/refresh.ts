@@ -4,9 +4,9 @@ import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
-import { type Membership, readMembership } from '../../tokens/membership.ts'
+import { type Membership, getMembership } from '../../tokens/membership.ts'
 import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.ts'
-import { isRotatedOut, useGeneration } from '../../tokens/rotation.ts'
+import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
 import { findTokenHolder } from '../sessions/token-holder.ts'
@@ -31,7 +31,7 @@ export async function refreshByFlow(
   const text = requireParameter(parameters, 'REFRESH_TOKEN')
   // Before anything is told of the token; over which name the hash is made is known only afterwards.
   if (parameters.SECRET_HASH === undefined) checkSecretHash(openClient, openClient.client, '', undefined)
-  const refreshing = await readRefreshToken(context, openClient, text)
+  const refreshing = await checkRefreshToken(context, openClient, text)
   const { token } = refreshing
   checkHashOf(openClient, refreshing.user, parameters.SECRET_HASH)
   if (await isRotatedOut(context.store, openClient.pool.id, token))
@@ -47,7 +47,7 @@ export async function refreshByToken(
 ): Promise<TokensStep> {
   const { pool, client } = openClient
   checkClientSecret(openClient, clientSecret)
-  const refreshing = await readRefreshToken(context, openClient, text)
+  const refreshing = await checkRefreshToken(context, openClient, text)
   const { token } = refreshing
   if (!rotates(client)) {
     if (await isRotatedOut(context.store, pool.id, token)) throw notAuthorized('Refresh Token has been revoked')
@@ -55,7 +55,7 @@ export async function refreshByToken(
   }
   const graceSeconds = client.document.RefreshTokenRotation?.RetryGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS
   const outcome = await context.store.write((tx) =>
-    useGeneration(tx, pool.id, token, { now: context.clock.now(), graceSeconds }),
+    redeemGeneration(tx, pool.id, token, { now: context.clock.now(), graceSeconds }),
   )
   if (outcome === 'reused') {
     context.events.signedOut({ pool: pool.id, sub: token.sub, how: 'revocation' })
@@ -72,13 +72,13 @@ interface Refreshing {
 }
 
 /** A refresh token of this client that is good now, and its user. Throws NotAuthorizedException. */
-async function readRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
+async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
   const [{ user, ended }, membership] = await Promise.all([
     findTokenHolder(context, openClient, token),
-    readMembership(context.store, openClient, token.sub),
+    getMembership(context.store, openClient, token.sub),
   ])
   if (ended || !user) throw notAuthorized('Refresh Token has been revoked')
   if (!user.enabled) throw userIsDisabled()

@@ -6,8 +6,8 @@ import { invalidParameter, notAuthorized } from '../../errors.ts'
 import { decodeVerifier, srpIdentityOf } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
-import { readUsername, requireParameter } from './parameters.ts'
-import { findPerson, isNameOf, wrongPassword } from './person.ts'
+import { requireUsername, requireParameter } from './parameters.ts'
+import { getSubject, isNameOf, wrongPassword } from './subject.ts'
 import {
   checkUsable,
   invalidSession,
@@ -29,22 +29,22 @@ export async function beginSrpSignIn(
   openClient: OpenClient,
   { flow, parameters }: { flow: string; parameters: Parameters },
 ): Promise<Step> {
-  const name = readUsername(openClient, parameters)
+  const name = requireUsername(openClient, parameters)
   const A = parsePublicValue(requireParameter(parameters, 'SRP_A'))
   if (!A) throw invalidParameter('SRP_A is not a valid public value.')
-  const person = await findPerson(context, openClient, name)
+  const subject = await getSubject(context, openClient, name)
   const { salt, verifier } = verifierOrDecoy(
     openClient,
-    person.sub,
-    await findPassword(context.store, openClient, person.sub),
+    subject.sub,
+    await findPassword(context.store, openClient, subject.sub),
   )
   const { B, state } = beginSrp(verifier, A, context.clock.randomBytes)
   const challenge = 'PASSWORD_VERIFIER'
-  const session = newSession(context, openClient, { sub: person.sub, challenge, flow })
+  const session = newSession(context, openClient, { sub: subject.sub, challenge, flow })
   return {
     kind: 'challenge',
     challenge,
-    username: person.username,
+    username: subject.username,
     salt,
     B,
     secretBlock: sealSecretBlock(openClient, { ...session, srp: state }),
@@ -53,12 +53,12 @@ export async function beginSrpSignIn(
 }
 
 /** PASSWORD_VERIFIER: the second half. All that it needs is in SECRET_BLOCK; `Session` may be left out. */
-export async function answerPasswordVerifier(
+export async function respondToPasswordVerifier(
   context: Context,
   openClient: OpenClient,
   { session: text, responses }: { session: string | undefined; responses: Parameters },
 ): Promise<Step> {
-  const name = readUsername(openClient, responses)
+  const name = requireUsername(openClient, responses)
   const block = Buffer.from(requireParameter(responses, 'PASSWORD_CLAIM_SECRET_BLOCK'), 'base64')
   const claimed = Buffer.from(requireParameter(responses, 'PASSWORD_CLAIM_SIGNATURE'), 'base64')
   const timestamp = requireParameter(responses, 'TIMESTAMP')
@@ -73,8 +73,8 @@ export async function answerPasswordVerifier(
     checkUsable(context, openClient, session),
   ])
   const username = user?.username ?? session.sub
-  const person = { user, sub: session.sub, username }
-  if (!(await isNameOf(context, openClient, { name, person }))) throw invalidSession()
+  const subject = { user, sub: session.sub, username }
+  if (!(await isNameOf(context, openClient, { name, subject }))) throw invalidSession()
   const { verifier } = verifierOrDecoy(openClient, session.sub, password)
   const right = await context.lockout.check(openClient, session.sub, () => {
     const expected = claimSignature(sessionKeyOf(verifier, srp), srpIdentityOf(openClient.pool, username), {

@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts'
 import { removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockUser, putUser, removeUser, type User } from '../../directory/user.ts'
-import { endAllTokens } from '../../tokens/revocation.ts'
+import { revokeAllTokens } from '../../tokens/revocation.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 
@@ -10,7 +10,7 @@ import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
  * Sets a user's password: for good, and the user is CONFIRMED; or until the first sign-in, and the user must change it then.
  * Throws InvalidPasswordException, PasswordHistoryPolicyViolationException, UserNotFoundException.
  */
-export async function setPasswordOf(
+export async function setPasswordByAdministrator(
   context: Pick<Context, 'store' | 'clock'>,
   openPool: OpenPool,
   { sub, password, permanent }: { sub: string; password: string; permanent: boolean },
@@ -42,7 +42,7 @@ export async function setEnabled(
   await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: now })
-    if (!enabled) await endAllTokens(tx, openPool, { sub, before: now })
+    if (!enabled) await revokeAllTokens(tx, openPool, { sub, before: now })
   })
   if (!enabled) context.events.signedOut({ pool: openPool.pool.id, sub, how: 'admin' })
 }

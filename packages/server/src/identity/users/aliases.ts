@@ -27,7 +27,7 @@ type AttributeAlias = Exclude<AliasType, 'username'>
  * What the name that somebody signs up with means: the username to keep, and the attributes that come of it. Throws
  * InvalidParameterException when the pool does not take such a name.
  */
-export function readUsername(
+export function parseUsername(
   pool: Pool,
   name: string,
   { sub, attributes }: { sub: string; attributes: Readonly<Attributes> },

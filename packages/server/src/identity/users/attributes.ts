@@ -19,7 +19,7 @@ export type Writer = Client | 'administrator'
  * who sign up themselves, complete. A blank value is as good as none. Throws InvalidParameterException, NotAuthorizedException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
  */
-export function readNewAttributes(pool: Pool, list: readonly AttributeType[] | undefined, writer: Writer): Attributes {
+export function parseNewAttributes(pool: Pool, list: readonly AttributeType[] | undefined, writer: Writer): Attributes {
   const schema = schemaOf(pool)
   const attributes = collect(list)
   checkWritable(writer, Object.keys(attributes))
@@ -53,7 +53,7 @@ export function requiredAttributes(pool: Pool): string[] {
  * Reads changes of a user's attributes; what is not changed by them is left out. Throws InvalidParameterException,
  * NotAuthorizedException.
  */
-export function readChanges(
+export function parseChanges(
   pool: Pool,
   present: Readonly<Attributes>,
   list: readonly AttributeType[] | undefined,
@@ -68,7 +68,7 @@ export function readChanges(
     if (!rule) throw invalidParameter(`Type for attribute {${name}} could not be determined`)
     if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
     // A flag counts together with its address: "the new one is verified" is said again although the old one was, too.
-    if ((present[name] ?? '') === value && !isFoundOut(name)) delete changes[name]
+    if ((present[name] ?? '') === value && !isVerifiedFlag(name)) delete changes[name]
     else if (rule.Mutable === false) throw invalidParameter(`user.${name}: Attribute cannot be updated.`)
     else if (value !== '') mistakes.push(...mistakesIn(rule, name, value))
     else if (rule.Required) mistakes.push(`${name}: The attribute is required`)
@@ -141,14 +141,14 @@ function checkWritable(writer: Writer, names: readonly string[]): void {
   const { WriteAttributes } = writer.document
   for (const name of names) {
     const allowed = WriteAttributes?.includes(name) ?? isStandard(name)
-    if (!allowed || isFoundOut(name) || name.startsWith('dev:')) {
+    if (!allowed || isVerifiedFlag(name) || name.startsWith('dev:')) {
       throw notAuthorized('A client attempted to write unauthorized attribute')
     }
   }
 }
 
 /** What verification finds out of an address; an attribute of the pool's own may be called the same. */
-export const isFoundOut = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
+export const isVerifiedFlag = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
 
 const isStandard = (name: string): boolean => !name.includes(':')
 

@@ -20,7 +20,7 @@ export const noSuchUser = (): CognitoError =>
  * name has, else the one that the pool verifies by itself. It is the name itself where that is an address, as it would be of a real
  * user, and else one that is made up, always the same for the name and the pool.
  */
-export function inventTarget(
+export function decoyTarget(
   { pool, cipher }: OpenPool,
   name: string,
   channels: readonly [Verifiable, ...Verifiable[]],

@@ -1,6 +1,6 @@
 import type { GroupType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import type { Group, GroupDocument, Member, PageOf } from '../../directory/group.ts'
+import type { Group, GroupDocument, Member, Page } from '../../directory/group.ts'
 import * as directory from '../../directory/group.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, type User } from '../../directory/user.ts'
@@ -109,7 +109,7 @@ export async function removeMember(
   })
 }
 
-interface Page {
+interface PageInput {
   limit?: number | undefined
   token?: string | undefined
 }
@@ -118,9 +118,9 @@ interface Page {
 export async function listGroups(
   context: Pick<Context, 'store' | 'clock'>,
   openPool: OpenPool,
-  page: Page,
+  page: PageInput,
 ): Promise<{ groups: GroupType[]; token: string | undefined }> {
-  const { entries, token } = await readPage(context, openPool, ['ListGroups'], page, (wanted) =>
+  const { entries, token } = await listPage(context, openPool, ['ListGroups'], page, (wanted) =>
     directory.listGroups(context.store, openPool, wanted),
   )
   return { groups: entries.map((group) => describeGroup(openPool, group)), token }
@@ -131,9 +131,9 @@ export async function listGroupsOf(
   context: Pick<Context, 'store' | 'clock'>,
   openPool: OpenPool,
   sub: string,
-  page: Page,
+  page: PageInput,
 ): Promise<{ groups: GroupType[]; token: string | undefined }> {
-  const { entries, token } = await readPage(context, openPool, ['AdminListGroupsForUser', sub], page, (wanted) =>
+  const { entries, token } = await listPage(context, openPool, ['AdminListGroupsForUser', sub], page, (wanted) =>
     directory.listGroupsOf(context.store, openPool, sub, wanted),
   )
   return { groups: entries.map((group) => describeGroup(openPool, group)), token }
@@ -144,11 +144,11 @@ export async function listMembers(
   context: Pick<Context, 'store' | 'clock'>,
   openPool: OpenPool,
   group: string,
-  page: Page,
+  page: PageInput,
 ): Promise<{ users: User[]; token: string | undefined }> {
   const { store } = context
   if (!(await directory.findGroup(store, openPool, group))) throw noSuchGroup()
-  const { entries, token } = await readPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
+  const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
     directory.listMembers(store, openPool, group, wanted),
   )
   const users = await Promise.all(entries.map((sub) => findUserBySub(store, openPool, sub)))
@@ -156,12 +156,12 @@ export async function listMembers(
 }
 
 /** One page of a list, and the token of the next one if there is one. */
-async function readPage<T>(
+async function listPage<T>(
   context: Pick<Context, 'clock'>,
   openPool: OpenPool,
   list: readonly string[],
-  { limit, token }: Page,
-  read: (wanted: { after: string | undefined; size: number }) => Promise<PageOf<T>>,
+  { limit, token }: PageInput,
+  read: (wanted: { after: string | undefined; size: number }) => Promise<Page<T>>,
 ): Promise<{ entries: T[]; token: string | undefined }> {
   const after = openPageToken(context, openPool, { list, token })
   const { entries, next } = await read({ after, size: pageSize(limit) })

@@ -7,8 +7,8 @@ import { getUser, insertUser, lockUser, putUser, type User, type UserDocument } 
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import type { CodeTarget } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
-import { accountExists, aliasExists, moveAliases, readUsername, withAliasError } from './aliases.ts'
-import { checkVerifiedFlags, readNewAttributes, VERIFIABLE, type Verifiable, withChanges } from './attributes.ts'
+import { accountExists, aliasExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
+import { checkVerifiedFlags, parseNewAttributes, VERIFIABLE, type Verifiable, withChanges } from './attributes.ts'
 import { sendInvitation } from './delivery.ts'
 import { checkFirstFactor, isPasswordless } from './sign-up.ts'
 
@@ -38,9 +38,9 @@ export async function invite(
 ): Promise<UserDocument> {
   const { pool } = openPool
   const sub = context.clock.uuid()
-  const { username, attributes: read } = readUsername(pool, name, {
+  const { username, attributes: read } = parseUsername(pool, name, {
     sub,
-    attributes: readNewAttributes(pool, list, 'administrator'),
+    attributes: parseNewAttributes(pool, list, 'administrator'),
   })
   checkVerifiedFlags(read)
   const password = given || (isPasswordless(pool) ? '' : temporaryPassword(context.clock, pool))
@@ -74,7 +74,7 @@ export async function invite(
  * Invites a user again, with a new temporary password whose time begins anew. Throws UserNotFoundException,
  * UnsupportedUserStateException, InvalidPasswordException, InvalidParameterException, CodeDeliveryFailedError.
  */
-export async function inviteAgain(
+export async function resendInvitation(
   context: InvitationContext,
   openPool: OpenPool,
   { name, password: given, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,

@@ -9,17 +9,17 @@ import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
-  countingWrongAnswers,
+  limitWrongCodes,
   expiredCode,
-  forgetWrongAnswers,
+  clearWrongCodes,
   issueCode,
   redeemCode,
 } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
-import { accountExists, moveAliases, readUsername, withAliasError } from './aliases.ts'
-import { type Attributes, checkRequired, readNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
+import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
+import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
 import { deliveryDetails, sendCode } from './delivery.ts'
-import { hidesExistence, inventTarget, noSuchUser } from './existence.ts'
+import { hidesExistence, decoyTarget, noSuchUser } from './existence.ts'
 
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
 
@@ -39,7 +39,7 @@ export async function signUp(
     throw notAuthorized('SignUp is not permitted for this user pool')
   }
   const sub = context.clock.uuid()
-  const { username, attributes } = readUsername(pool, name, { sub, attributes: readNewAttributes(pool, list, client) })
+  const { username, attributes } = parseUsername(pool, name, { sub, attributes: parseNewAttributes(pool, list, client) })
   checkRequired(pool, attributes)
   checkFirstFactor(pool, { password, attributes })
   // PreSignUp_SignUp has its place here: it may confirm the user, or verify an address.
@@ -82,7 +82,7 @@ export async function confirmSignUp(
   await checkHourlyLimit(context, openPool, 'ConfirmSignUp', found?.sub ?? name)
   if (!found) throw hidesExistence(client) ? expiredCode() : noSuchUser()
   const { sub } = found
-  await countingWrongAnswers(context, openPool, { sub, purpose: 'sign-up' }, () =>
+  await limitWrongCodes(context, openPool, { sub, purpose: 'sign-up' }, () =>
     withAliasError(
       (type) => new CognitoError('AliasExistsException', `An account with the ${type} already exists.`),
       () =>
@@ -143,7 +143,7 @@ export async function resendCode(
   if (!found?.enabled && hidesExistence(client)) {
     const [first, ...more] = autoVerified(pool)
     if (!first) throw notVerifying()
-    return deliveryDetails(inventTarget(openPool, name, [first, ...more]))
+    return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
   }
   if (!found) throw noSuchUser()
   const { sub } = found
@@ -155,7 +155,7 @@ export async function resendCode(
     if (!target) throw notVerifying()
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }) }
   })
-  await forgetWrongAnswers(context, openPool, { sub, purpose: 'sign-up' })
+  await clearWrongCodes(context, openPool, { sub, purpose: 'sign-up' })
   return sendCode(context, openPool, user, { ...target, code })
 }
 

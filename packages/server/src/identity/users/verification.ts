@@ -8,14 +8,14 @@ import type { Transaction } from '../../store/write.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
-  countingWrongAnswers,
+  limitWrongCodes,
   findCodeTarget,
-  forgetWrongAnswers,
+  clearWrongCodes,
   issueCode,
   redeemCode,
 } from '../credentials/codes.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
-import { checkVerifiedFlags, readChanges, VERIFIABLE, type Verifiable, type Writer, withChanges } from './attributes.ts'
+import { checkVerifiedFlags, parseChanges, VERIFIABLE, type Verifiable, type Writer, withChanges } from './attributes.ts'
 import { sendCode } from './delivery.ts'
 
 type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
@@ -34,7 +34,7 @@ export async function updateAttributes(
   const { user, codes } = await withAliasError(aliasExists, () =>
     context.store.write(async (tx) => {
       const before = await lockUser(tx, openPool, sub)
-      const changes = readChanges(openPool.pool, before.attributes, list, writer)
+      const changes = parseChanges(openPool.pool, before.attributes, list, writer)
       const codes: (CodeTarget & { code: string })[] = []
       for (const attribute of VERIFIABLE) {
         const value = changes[attribute]
@@ -68,7 +68,7 @@ export async function updateAttributes(
   )
   const sent: CodeDeliveryDetailsType[] = []
   for (const code of codes) {
-    await forgetWrongAnswers(context, openPool, { sub, purpose: `verify-${code.attribute}` })
+    await clearWrongCodes(context, openPool, { sub, purpose: `verify-${code.attribute}` })
     sent.push(await sendCode(context, openPool, user, code))
   }
   return sent
@@ -96,7 +96,7 @@ export async function startVerification(
     const target: CodeTarget = { attribute, value }
     return { target, code: await issueCode(tx, context, openPool, { sub, purpose, ...target }) }
   })
-  await forgetWrongAnswers(context, openPool, { sub, purpose })
+  await clearWrongCodes(context, openPool, { sub, purpose })
   return sendCode(context, openPool, user, { ...target, code })
 }
 
@@ -114,7 +114,7 @@ export async function finishVerification(
   const purpose = `verify-${attribute}` as const
   const { sub } = user
   await checkHourlyLimit(context, openPool, 'VerifyUserAttribute', sub)
-  await countingWrongAnswers(context, openPool, { sub, purpose }, () =>
+  await limitWrongCodes(context, openPool, { sub, purpose }, () =>
     withAliasError(aliasExists, () =>
       context.store.write(async (tx) => {
         const before = await lockUser(tx, openPool, sub)

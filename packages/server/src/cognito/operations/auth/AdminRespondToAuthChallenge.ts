@@ -1,4 +1,4 @@
-import { answerChallenge } from '../../../identity/sign-in/respond.ts'
+import { respondToChallenge } from '../../../identity/sign-in/respond.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 import { stepOutput, withClient } from './step-output.ts'
@@ -10,7 +10,7 @@ export const AdminRespondToAuthChallenge: Handler<'AdminRespondToAuthChallenge',
 ) => {
   const openPool = await withClient(context, call, ClientId)
   return stepOutput(
-    await answerChallenge(context, openPool, {
+    await respondToChallenge(context, openPool, {
       challenge: ChallengeName,
       session: Session,
       responses: ChallengeResponses,

@@ -1,4 +1,4 @@
-import { answerChallenge } from '../../../identity/sign-in/respond.ts'
+import { respondToChallenge } from '../../../identity/sign-in/respond.ts'
 import type { ClientCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 import { stepOutput } from './step-output.ts'
@@ -9,5 +9,5 @@ export const RespondToAuthChallenge: Handler<'RespondToAuthChallenge', ClientCal
   { ChallengeName, Session, ChallengeResponses = {} },
 ) =>
   stepOutput(
-    await answerChallenge(context, call, { challenge: ChallengeName, session: Session, responses: ChallengeResponses }),
+    await respondToChallenge(context, call, { challenge: ChallengeName, session: Session, responses: ChallengeResponses }),
   )

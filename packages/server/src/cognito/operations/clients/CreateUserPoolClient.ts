@@ -2,7 +2,7 @@ import { insertClient } from '../../../directory/client.ts'
 import { invalidParameter } from '../../../errors.ts'
 import { newClientId, newClientSecret, newSecretEntry } from '../../../identity/clients/creation.ts'
 import { describeClient } from '../../../identity/clients/description.ts'
-import { readClientSettings } from '../../../identity/clients/settings.ts'
+import { parseClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -17,7 +17,7 @@ export const CreateUserPoolClient: Handler<'CreateUserPoolClient', PoolCall> = a
   const { pool } = call
   const secret = GenerateSecret ? newClientSecret(clock) : ClientSecret
   const hasSecret = secret !== undefined
-  const settings = readClientSettings(input, { pool, hasSecret, providers: [], scopes: [], operation: 'creating' })
+  const settings = parseClientSettings(input, { pool, hasSecret, providers: [], scopes: [], operation: 'creating' })
   const id = newClientId(clock)
   const now = clock.now()
   const document = {

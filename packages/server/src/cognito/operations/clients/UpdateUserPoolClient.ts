@@ -1,6 +1,6 @@
 import { lockClient, putClient } from '../../../directory/client.ts'
 import { describeClient } from '../../../identity/clients/description.ts'
-import { readClientSettings } from '../../../identity/clients/settings.ts'
+import { parseClientSettings } from '../../../identity/clients/settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -14,7 +14,7 @@ export const UpdateUserPoolClient: Handler<'UpdateUserPoolClient', PoolCall> = a
     const present = await lockClient(tx, pool, id)
     const { created, secrets, ClientType } = present
     const ClientName = input.ClientName ?? present.ClientName ?? ''
-    const settings = readClientSettings(
+    const settings = parseClientSettings(
       { ...input, ClientName },
       { pool, hasSecret: secrets.length > 0, providers: [], scopes: [], operation: 'updating' },
     )

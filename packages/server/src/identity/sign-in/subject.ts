@@ -10,7 +10,7 @@ import { passwordResetRequired, userIsDisabled } from './next-step.ts'
  * Whoever wants to sign in. Without a user, `sub` and `username` are invented, always the same for the name and the pool,
  * and every step takes its course up to the point where a wrong password fails.
  */
-export interface Person {
+export interface Subject {
   user: User | undefined
   sub: string
   username: string
@@ -23,14 +23,14 @@ export interface Person {
  *
  * @throws UserNotFoundException, NotAuthorizedException, PasswordResetRequiredException
  */
-export async function findPerson(
+export async function getSubject(
   { store }: Pick<Context, 'store'>,
   openClient: OpenClient,
   name: string,
-): Promise<Person> {
+): Promise<Subject> {
   const user = await findUser(store, openClient, name)
   if (hidesExistence(openClient.client)) {
-    const { sub, username } = user ?? inventUser(openClient, name)
+    const { sub, username } = user ?? decoyUser(openClient, name)
     return { user, sub, username }
   }
   if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
@@ -40,22 +40,22 @@ export async function findPerson(
 }
 
 /**
- * Whether the USERNAME of an answer means the person of the session: the username (USER_ID_FOR_SRP), the sub, or an alias. Those who
+ * Whether the USERNAME of an answer means the subject of the session: the username (USER_ID_FOR_SRP), the sub, or an alias. Those who
  * do not exist are told apart in the same way.
  */
 export async function isNameOf(
   { store }: Pick<Context, 'store'>,
   openClient: OpenClient,
-  { name, person }: { name: string; person: Person },
+  { name, subject }: { name: string; subject: Subject },
 ): Promise<boolean> {
-  if (name === person.username || name === person.sub) return true
-  return ((await findUser(store, openClient, name)) ?? inventUser(openClient, name)).sub === person.sub
+  if (name === subject.username || name === subject.sub) return true
+  return ((await findUser(store, openClient, name)) ?? decoyUser(openClient, name)).sub === subject.sub
 }
 
 export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
 /** A UUID of version 4 by its looks, as `sub` and USER_ID_FOR_SRP have it. */
-function inventUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {
+function decoyUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {
   const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
