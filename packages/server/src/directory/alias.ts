@@ -3,7 +3,7 @@ import type { OpenPool } from './open-pool.ts'
 import type { Pool } from './pool.ts'
 
 export const ALIAS_TYPES = ['username', 'email', 'phone_number', 'preferred_username'] as const
-/** A name under which a user is found; only one user of a pool has it. The username is one of them. */
+/** A type of name that finds a user. Within a pool, each name belongs to one user. The username is such a name. */
 export type AliasType = (typeof ALIAS_TYPES)[number]
 
 export interface Alias {
@@ -11,18 +11,18 @@ export interface Alias {
   value: string
 }
 
-/** Which attributes name a user in this pool, beside the username. */
+/** The attributes that identify a user in this pool, besides the username. */
 export function aliasTypesOf(pool: Pool): readonly Exclude<AliasType, 'username'>[] {
   return (pool.document.UsernameAttributes ?? pool.document.AliasAttributes ?? []) as Exclude<AliasType, 'username'>[]
 }
 
-/** As usernames and aliases are compared: exactly, or without regard to case where the pool says so. */
+/** The form in which usernames and aliases are compared: case-insensitive if the pool is configured so. */
 export function normalize(pool: Pool, type: AliasType, value: string): string {
   if (type === 'phone_number' || pool.document.UsernameConfiguration?.CaseSensitive !== false) return value
   return value.toLowerCase()
 }
 
-/** The keyed hash under which a value of an indexed attribute is found. */
+/** The keyed hash that an index column holds for a value. */
 export function indexOf({ pool, cipher }: OpenPool, field: string, value: string): string {
   return cipher.index(
     field,
@@ -30,7 +30,7 @@ export function indexOf({ pool, cipher }: OpenPool, field: string, value: string
   )
 }
 
-/** The sub of the user who has this alias. */
+/** Finds the sub of the user who has this alias. */
 export async function findAlias(
   db: Pick<Transaction, 'find'>,
   openPool: OpenPool,
@@ -40,18 +40,18 @@ export async function findAlias(
   return row?.fields.sub ?? undefined
 }
 
-/** The same, in order to change whose it is. */
+/** Like findAlias, and locks the alias so that the transaction can reassign it. */
 export async function lockAlias(tx: Transaction, openPool: OpenPool, alias: Alias): Promise<string | undefined> {
   const row = await tx.lock('alias', addressOf(openPool, alias))
   return row?.fields.sub ?? undefined
 }
 
-/** Gives an alias that nobody has. Throws RowExistsError. */
+/** Assigns an unused alias to a user. Throws RowExistsError. */
 export async function insertAlias(tx: Transaction, openPool: OpenPool, alias: Alias, sub: string): Promise<void> {
   await tx.insert('alias', { ...addressOf(openPool, alias), body: '{}', fields: { sub } })
 }
 
-/** Gives an alias, whoever has it. */
+/** Assigns an alias to a user, even if another user has it. */
 export async function putAlias(tx: Transaction, openPool: OpenPool, alias: Alias, sub: string): Promise<void> {
   await tx.put('alias', { ...addressOf(openPool, alias), body: '{}', fields: { sub } })
 }

@@ -11,7 +11,7 @@ import { lockPool, type Pool } from './pool.ts'
 /** https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html */
 const LIMIT = 1_000
 
-/** Body of a `client` row. Secrets are sealed, newest last, base64. Times are ms since the epoch. */
+/** Body of a `client` row. Each secret is sealed, then base64; the newest is last. Times are ms since the epoch. */
 export interface ClientDocument
   extends Omit<UserPoolClientType, 'ClientSecret' | 'CreationDate' | 'LastModifiedDate' | 'UserPoolId' | 'ClientId'> {
   created: number
@@ -25,13 +25,13 @@ export interface Client {
   document: ClientDocument
 }
 
-/** Finds a client of any pool. */
+/** Finds a client by id, whichever pool it belongs to. */
 export async function findClient({ db }: Pick<Store, 'db'>, id: string): Promise<Client | undefined> {
   const [row] = await findRowsByKey(db, 'client', id)
   return row && { id, pool: row.pool, document: parseDocument('client', row) }
 }
 
-/** One page of a pool's clients by id, and one more where there are more. */
+/** Lists the clients of a pool in the order of their ids. */
 export async function listClients(
   db: Pick<Transaction, 'list'>,
   pool: Pick<Pool, 'id'>,
@@ -41,7 +41,7 @@ export async function listClients(
   return rows.map((row) => ({ id: row.key, pool: row.pool, document: parseDocument('client', row) }))
 }
 
-/** Reads a client that is to be written. Throws ResourceNotFoundException. */
+/** Throws ResourceNotFoundException. */
 export async function lockClient(tx: Transaction, pool: Pick<Pool, 'id'>, id: string): Promise<ClientDocument> {
   const row = await tx.lock('client', { pool: pool.id, key: id })
   if (!row) throw noClient(id)
@@ -75,7 +75,6 @@ const draftOf = (pool: Pool, { id, document }: Omit<Client, 'pool'>) => ({
   fields: { name: document.ClientName ?? null },
 })
 
-/** Seals a client's secret for its row. */
 export const sealClientSecret = ({ cipher }: Pick<OpenPool, 'cipher'>, clientId: string, secret: string): string =>
   cipher.seal('row', Buffer.from(secret), `client/${clientId}`).toString('base64')
 

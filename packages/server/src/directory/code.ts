@@ -7,13 +7,13 @@ export interface CodeDocument {
   attribute: 'email' | 'phone_number'
   /** The address that the code was sent to. */
   value: string
-  /** HMAC-SHA256 of the code under the salt, base64: a row that was opened still does not show the code at a glance. */
+  /** HMAC-SHA256 of the code, keyed with the salt, base64: an opened row does not show the code itself. */
   hash: string
   salt: string
   expires: number
 }
 
-/** Names a code: a user has at most one for each purpose. */
+/** Identifies a code: a user has at most one per purpose. */
 export interface CodeAddress {
   sub: string
   purpose: string
@@ -50,7 +50,6 @@ export async function putCode(
   await tx.put('code', { ...address, body, fields: { sub: code.sub } })
 }
 
-/** Removes a code, if there is one. */
 export async function removeCode(tx: Transaction, openPool: OpenPool, code: CodeAddress): Promise<void> {
   await tx.remove('code', addressOf(openPool, code))
 }

@@ -4,7 +4,7 @@ import { openDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
 import { openUser, type User } from './user.ts'
 
-/** A password as it is kept: base64 of the salt and of the SRP-6a verifier. */
+/** The stored form of a password: salt and SRP-6a verifier, base64. */
 export interface Verifier {
   salt: string
   verifier: string
@@ -47,7 +47,7 @@ export async function putPassword(
   await tx.put('credential', { ...address, body, fields: { sub } })
 }
 
-/** A user and the user's password, read at once. */
+/** Reads a user and the user's password in one query. */
 export async function findUserAndPassword(
   store: Pick<Store, 'bodies'>,
   openPool: OpenPool,

@@ -11,7 +11,7 @@ import type { PoolDocument, RegionalSettings } from './pool.ts'
 import type { SigningKeyDocument } from './signing-key.ts'
 import type { UserDocument } from './user.ts'
 
-/** Kinds whose rows anybody who has the store can read. */
+/** Kinds whose bodies are plain JSON, readable without the key. */
 interface PlainDocuments {
   topology: Topology
   replica: Replica
@@ -27,7 +27,7 @@ interface PlainDocuments {
   'sign-out': SignOut
 }
 
-/** Kinds whose rows are sealed under the key of their pool. */
+/** Kinds whose bodies are sealed under the data key of their pool. */
 interface SealedDocuments {
   user: UserDocument
   credential: PasswordDocument
@@ -38,11 +38,10 @@ interface SealedDocuments {
 
 type Body = Pick<Row, 'body'>
 
-/** Reads the document of a plain row. */
 export const parseDocument = <K extends keyof PlainDocuments>(_kind: K, { body }: Body): PlainDocuments[K] =>
   JSON.parse(body) as PlainDocuments[K]
 
-/** Seals a document for a row of this pool; it opens only in the row that it was sealed for. */
+/** Seals a document for one row: pool, kind and key are authenticated, so the text opens in no other row. */
 export function sealDocument<K extends keyof SealedDocuments>(
   { pool, cipher }: PoolSeal,
   kind: K,

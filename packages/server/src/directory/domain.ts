@@ -17,7 +17,7 @@ export interface DomainDocument {
   modified: number
 }
 
-/** Finds a domain of any pool by its name: a prefix alone, or a full host name. */
+/** Finds a domain by its name (a prefix, or a full host name), whichever pool it belongs to. */
 export async function findDomain(
   { db }: Pick<Store, 'db'>,
   name: string,
@@ -29,8 +29,8 @@ export async function findDomain(
   return undefined
 }
 
-/** The names of a pool's domain of each kind. */
-export async function domainNames(
+/** A pool has at most one domain of each kind; returns their names. */
+export async function findDomainNames(
   db: Pick<Transaction, 'list'>,
   pool: string,
 ): Promise<Record<DomainKind, string | undefined>> {
@@ -41,7 +41,6 @@ export async function domainNames(
   return { domain: custom?.key, 'prefix-domain': prefix?.key }
 }
 
-/** Reads a domain of the pool that is to be written. */
 export async function lockDomain(
   tx: Transaction,
   pool: string,
@@ -54,7 +53,7 @@ export async function lockDomain(
   return undefined
 }
 
-/** Locks a name for all pools; returns whether some pool has it. */
+/** Locks a domain name across all pools; returns whether a pool has it already. */
 export async function lockDomainName(tx: Transaction, kind: DomainKind, name: string): Promise<boolean> {
   await tx.lock(kind, { pool: '', key: name })
   return (await findRowsByKey(tx.connection, kind, name)).length > 0

@@ -7,16 +7,16 @@ import { openDocument, parseDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
 
 /**
- * Groups of a pool, and who is in them.
+ * Groups of a pool and their members.
  *
  *   sealed-group   key: keyed hash of the name            body: Group, sealed
  *   sealed-member  key: `<hash of the name>/<sub>`        body: sealed; index: group (the hash), sub
  *
- * The first release kept both in the clear, under the kinds `group` (key: the name) and `member` (key: `<name>/<sub>`, index:
- * group_name, sub). The `form` of the pool says where rows are: absent, in the old kinds; `sealing`, in either, and writes go to
- * the sealed ones; `sealed`, in the sealed ones alone (sealing.ts, docs/decisions/sealing.md).
+ * The first release stored both in plain text, as kinds `group` (key: the name) and `member` (key: `<name>/<sub>`, index:
+ * group_name, sub). The `form` of the pool says which kinds hold rows: absent, the plain kinds; `sealing`, both, and writes go to
+ * the sealed kinds; `sealed`, the sealed kinds only (identity/pools/sealing.ts, docs/decisions/sealing.md).
  *
- * A membership counts only if its sealed body opens for its key: index columns are looked up by, never believed.
+ * A membership counts only if its sealed body opens for its key: an index column finds candidates and proves nothing.
  */
 export interface GroupDocument {
   Description?: string | undefined
@@ -35,27 +35,27 @@ export interface Member {
   sub: string
 }
 
-type Reading = Pick<Store, 'find' | 'list' | 'count'>
+type Reader = Pick<Store, 'find' | 'list' | 'count'>
 
-/** One page of a list. `next` is where the following page begins, if there is one. */
+/** One page of a list. `next` is the `after` of the next page; undefined on the last page. */
 export interface Page<T> {
   entries: T[]
   next: string | undefined
 }
 
 export interface PageRequest {
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   after: string | undefined
   size: number
 }
 
 type Form = OpenPool['pool']['document']['form']
 const formOf = ({ pool }: OpenPool): Form => pool.document.form
-const hasPlain = (form: Form): boolean => form !== 'sealed'
-const hasSealed = (form: Form): boolean => form !== undefined
+const mayHavePlain = (form: Form): boolean => form !== 'sealed'
+const mayHaveSealed = (form: Form): boolean => form !== undefined
 
-/** The form as it is when the transaction ends: `sealed` is for good, before that the pool is locked. */
-async function formIn(tx: Transaction, openPool: OpenPool): Promise<Form> {
+/** The form that holds until the transaction ends: `sealed` never changes; otherwise the pool is locked. */
+async function lockForm(tx: Transaction, openPool: OpenPool): Promise<Form> {
   if (formOf(openPool) === 'sealed') return 'sealed'
   const row = await tx.lock('pool', { pool: openPool.pool.id, key: ONLY })
   return row && parseDocument('pool', row).form
@@ -63,37 +63,36 @@ async function formIn(tx: Transaction, openPool: OpenPool): Promise<Form> {
 
 export async function findGroup(db: Pick<Store, 'find'>, openPool: OpenPool, name: string): Promise<Group | undefined> {
   const form = formOf(openPool)
-  const sealed = hasSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
+  const sealed = mayHaveSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
   if (sealed) return openGroup(openPool, sealed)
-  const plain = hasPlain(form) ? await db.find('group', plainAddress(openPool, name)) : undefined
+  const plain = mayHavePlain(form) ? await db.find('group', plainAddress(openPool, name)) : undefined
   return plain && toGroup(plain)
 }
 
-/** Reads a group that is to be written. */
 export async function lockGroup(tx: Transaction, openPool: OpenPool, name: string): Promise<Group | undefined> {
-  const form = await formIn(tx, openPool)
-  const sealed = hasSealed(form) ? await tx.lock('sealed-group', sealedAddress(openPool, name)) : undefined
+  const form = await lockForm(tx, openPool)
+  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-group', sealedAddress(openPool, name)) : undefined
   if (sealed) return openGroup(openPool, sealed)
-  const plain = hasPlain(form) ? await tx.lock('group', plainAddress(openPool, name)) : undefined
+  const plain = mayHavePlain(form) ? await tx.lock('group', plainAddress(openPool, name)) : undefined
   return plain && toGroup(plain)
 }
 
-export async function countGroups(db: Pick<Reading, 'count'>, { pool }: OpenPool): Promise<number> {
+export async function countGroups(db: Pick<Reader, 'count'>, { pool }: OpenPool): Promise<number> {
   const { form } = pool.document
-  const sealed = hasSealed(form) ? await db.count('sealed-group', { pool: pool.id }) : 0
-  return sealed + (hasPlain(form) ? await db.count('group', { pool: pool.id }) : 0)
+  const sealed = mayHaveSealed(form) ? await db.count('sealed-group', { pool: pool.id }) : 0
+  return sealed + (mayHavePlain(form) ? await db.count('group', { pool: pool.id }) : 0)
 }
 
-export function listGroups(db: Pick<Reading, 'list'>, openPool: OpenPool, wanted: PageRequest): Promise<Page<Group>> {
+export function listGroups(db: Pick<Reader, 'list'>, openPool: OpenPool, request: PageRequest): Promise<Page<Group>> {
   const pool = openPool.pool.id
-  return pageOver(formOf(openPool), wanted, {
+  return pageOver(formOf(openPool), request, {
     sealed: async (query) =>
       (await db.list('sealed-group', { pool, ...query })).map((row) => [row.key, openGroup(openPool, row)]),
     plain: async (query) => (await db.list('group', { pool, ...query })).map((row) => [row.key, toGroup(row)]),
   })
 }
 
-/** Writes a new group. Throws RowExistsError. */
+/** Throws RowExistsError. */
 export async function insertGroup(tx: Transaction, openPool: OpenPool, group: Group): Promise<void> {
   if (await lockGroup(tx, openPool, group.name)) throw new RowExistsError('sealed-group')
   await putGroup(tx, openPool, group)
@@ -101,7 +100,7 @@ export async function insertGroup(tx: Transaction, openPool: OpenPool, group: Gr
 
 export async function putGroup(tx: Transaction, openPool: OpenPool, group: Group): Promise<void> {
   const { name, ...document } = group
-  if ((await formIn(tx, openPool)) === undefined) {
+  if ((await lockForm(tx, openPool)) === undefined) {
     await tx.put('group', { ...plainAddress(openPool, name), body: JSON.stringify(document satisfies GroupDocument) })
     return
   }
@@ -115,16 +114,16 @@ export async function removeGroup(tx: Transaction, openPool: OpenPool, name: str
   await removePlain(tx, openPool, 'group', plainAddress(openPool, name))
 }
 
-/** Reads whether a user is in a group, in order to change it. */
+/** Locks a membership; returns whether it exists. */
 export async function lockMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<boolean> {
-  const form = await formIn(tx, openPool)
-  if (hasSealed(form) && (await tx.lock('sealed-member', sealedMember(openPool, member)))) return true
-  return hasPlain(form) && (await tx.lock('member', plainMember(openPool, member))) !== undefined
+  const form = await lockForm(tx, openPool)
+  if (mayHaveSealed(form) && (await tx.lock('sealed-member', sealedMember(openPool, member)))) return true
+  return mayHavePlain(form) && (await tx.lock('member', plainMember(openPool, member))) !== undefined
 }
 
 export async function putMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<void> {
   const { group, sub } = member
-  if ((await formIn(tx, openPool)) === undefined) {
+  if ((await lockForm(tx, openPool)) === undefined) {
     await tx.put('member', { ...plainMember(openPool, member), body: '{}', fields: { group_name: group, sub } })
     return
   }
@@ -139,7 +138,7 @@ export async function removeMember(tx: Transaction, openPool: OpenPool, member: 
   await removePlain(tx, openPool, 'member', plainMember(openPool, member))
 }
 
-/** Removes up to `limit` members of a group; returns how many there were. */
+/** Removes up to `limit` members of a group; returns how many it removed. */
 export async function removeMembers(
   tx: Transaction,
   openPool: OpenPool,
@@ -148,28 +147,28 @@ export async function removeMembers(
   const pool = openPool.pool.id
   const sealed = await tx.list('sealed-member', { pool, where: { group: hashOf(openPool, group) }, limit })
   for (const { key } of sealed) await tx.remove('sealed-member', { pool, key })
-  if (!hasPlain(formOf(openPool)) || sealed.length === limit) return sealed.length
+  if (!mayHavePlain(formOf(openPool)) || sealed.length === limit) return sealed.length
   const plain = await tx.list('member', { pool, where: { group_name: group }, limit: limit - sealed.length })
   for (const { key } of plain) await tx.remove('member', { pool, key })
   return sealed.length + plain.length
 }
 
-/** In how many groups a user is. */
-export async function countGroupsOf(db: Pick<Reading, 'count'>, { pool }: OpenPool, sub: string): Promise<number> {
+/** Counts the groups of a user. */
+export async function countGroupsOf(db: Pick<Reader, 'count'>, { pool }: OpenPool, sub: string): Promise<number> {
   const { form } = pool.document
-  const sealed = hasSealed(form) ? await db.count('sealed-member', { pool: pool.id, where: { sub } }) : 0
-  return sealed + (hasPlain(form) ? await db.count('member', { pool: pool.id, where: { sub } }) : 0)
+  const sealed = mayHaveSealed(form) ? await db.count('sealed-member', { pool: pool.id, where: { sub } }) : 0
+  return sealed + (mayHavePlain(form) ? await db.count('member', { pool: pool.id, where: { sub } }) : 0)
 }
 
-/** The groups that a user is in. */
+/** Lists the groups of a user. */
 export async function listGroupsOf(
-  db: Pick<Reading, 'find' | 'list'>,
+  db: Pick<Reader, 'find' | 'list'>,
   openPool: OpenPool,
   sub: string,
-  wanted: PageRequest,
+  request: PageRequest,
 ): Promise<Page<Group>> {
   const pool = openPool.pool.id
-  const { entries, next } = await pageOver<string | undefined>(formOf(openPool), wanted, {
+  const { entries, next } = await pageOver<string | undefined>(formOf(openPool), request, {
     sealed: async (query) =>
       (await db.list('sealed-member', { pool, where: { sub }, ...query })).map((row) => [
         row.key,
@@ -186,16 +185,16 @@ export async function listGroupsOf(
   return { entries: groups.filter((group) => group !== undefined), next }
 }
 
-/** The subs of the users in a group. */
+/** Lists the subs of the users in a group. */
 export async function listMembers(
-  db: Pick<Reading, 'list'>,
+  db: Pick<Reader, 'list'>,
   openPool: OpenPool,
   group: string,
-  wanted: PageRequest,
+  request: PageRequest,
 ): Promise<Page<string>> {
   const pool = openPool.pool.id
   const hash = hashOf(openPool, group)
-  const { entries, next } = await pageOver<string | undefined>(formOf(openPool), wanted, {
+  const { entries, next } = await pageOver<string | undefined>(formOf(openPool), request, {
     sealed: async (query) =>
       (await db.list('sealed-member', { pool, where: { group: hash }, ...query })).map((row) => [
         row.key,
@@ -210,7 +209,7 @@ export async function listMembers(
   return { entries: entries.filter((sub) => sub !== undefined), next }
 }
 
-/** Moves up to `limit` rows of the old kinds to the sealed ones; returns how many there were. */
+/** Moves up to `limit` rows from the plain kinds to the sealed kinds; returns how many it moved. */
 export async function sealBatch(tx: Transaction, openPool: OpenPool, limit: number): Promise<number> {
   const pool = openPool.pool.id
   const groups = await tx.list('group', { pool, limit })
@@ -227,19 +226,19 @@ export async function sealBatch(tx: Transaction, openPool: OpenPool, limit: numb
   return groups.length + members.length
 }
 
-/** Rows of the old kinds are looked for only where there can be some. */
+/** Skips the statement where no plain row can exist. */
 async function removePlain(
   tx: Transaction,
   openPool: OpenPool,
   kind: 'group' | 'member',
   address: { pool: string; key: string },
 ): Promise<void> {
-  if (hasPlain(formOf(openPool))) await tx.remove(kind, address)
+  if (mayHavePlain(formOf(openPool))) await tx.remove(kind, address)
 }
 
 const SUB_CHARACTERS = 36
 
-/** Undefined for a row that the pool's key did not seal for this key, or that is about another user or group than was asked for. */
+/** Returns undefined for a row that the pool's key did not seal for this key, or that belongs to another user or group than requested. */
 function openMember(openPool: OpenPool, row: Row<'sealed-member'>, wanted: Partial<Member>): Member | undefined {
   try {
     const { group } = openDocument(openPool, 'sealed-member', row)
@@ -265,22 +264,22 @@ const sealedMember = (openPool: OpenPool, { group, sub }: Member) => ({
   key: memberKey(hashOf(openPool, group), sub),
 })
 
-type ReadRows<T> = (query: { after: string | undefined; limit: number }) => Promise<[key: string, entry: T][]>
+type ListRows<T> = (query: { after: string | undefined; limit: number }) => Promise<[key: string, entry: T][]>
 
-/** Before a key of the old kinds, in the token of a page. */
+/** Prefix of `next` when it is a key of a plain kind. */
 const PLAIN = 'plain\n'
 
-/** A page over the sealed rows and then, where there can be any, over those of the old kinds, in the order of the keys. */
+/** One page over the sealed rows, then over the plain rows if the form allows any; each part in key order. */
 async function pageOver<T>(
   form: Form,
   { after, size }: PageRequest,
-  { sealed, plain }: { sealed: ReadRows<T>; plain: ReadRows<T> },
+  { sealed, plain }: { sealed: ListRows<T>; plain: ListRows<T> },
 ): Promise<Page<T>> {
   const inPlain = after?.startsWith(PLAIN) ?? false
-  // One row more than the page has room for shows whether there is a next one.
+  // One extra row shows whether there is a next page.
   const limit = size + 1
-  const rows = hasSealed(form) && !inPlain ? await sealed({ after, limit }) : []
-  if (hasPlain(form) && rows.length < limit) {
+  const rows = mayHaveSealed(form) && !inPlain ? await sealed({ after, limit }) : []
+  if (mayHavePlain(form) && rows.length < limit) {
     const from = inPlain ? after?.slice(PLAIN.length) : undefined
     const more = await plain({ after: from, limit: limit - rows.length })
     rows.push(...more.map(([key, entry]): [string, T] => [PLAIN + key, entry]))

@@ -2,13 +2,13 @@ import type { PoolCipher } from '../keys/pool-keys.ts'
 import type { Client } from './client.ts'
 import type { Pool } from './pool.ts'
 
-/** A pool together with the cipher that seals and opens its rows and tokens. */
+/** A pool with the cipher that seals and opens its rows and tokens. */
 export interface OpenPool {
   pool: Pool
   cipher: PoolCipher
 }
 
-/** The same, as far as sealing and opening need it: also of a pool that is only about to exist. */
+/** The part of OpenPool that sealing and opening need; createPool has one before the pool exists. */
 export interface PoolSeal extends Pick<OpenPool, 'cipher'> {
   pool: Pick<Pool, 'id'>
 }

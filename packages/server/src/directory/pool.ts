@@ -15,11 +15,11 @@ import { type Client, findClient, noClient } from './client.ts'
 import { parseDocument } from './document.ts'
 import type { OpenPool, PoolSeal } from './open-pool.ts'
 
-/** Settings that each region keeps for itself, and that a replica starts without. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
+/** Settings that each region stores for itself; a replica starts without them. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
 export type RegionalSetting = (typeof REGIONAL_SETTINGS)[number]
 
-/** Times are ms since the epoch wherever a document of ours carries one. */
+/** Body of a `pool` row. Times are ms since the epoch. */
 export interface PoolDocument
   extends Omit<
     UserPoolType,
@@ -27,18 +27,19 @@ export interface PoolDocument
   > {
   created: number
   modified: number
-  /** What SetUserPoolMfaConfig keeps beside MfaConfiguration. `smsMfa`: whether text messages are one of the factors. */
+  // The next four are set by SetUserPoolMfaConfig, besides MfaConfiguration.
+  /** Whether text messages are a second factor. */
   smsMfa?: boolean
   softwareTokenMfa?: SoftwareTokenMfaConfigType
   emailMfa?: EmailMfaConfigType
   webAuthn?: WebAuthnConfigurationType
-  /** How the pool keeps what the first release kept in the clear; absent: as the first release did (sealing.ts). */
+  /** How the pool stores groups, memberships, sign-outs and templates; absent: in plain text, as the first release did (sealing.ts). */
   form?: 'sealing' | 'sealed'
-  /** The members of TEMPLATES, sealed, base64. They are absent then; openPool puts them back. */
+  /** The members of TEMPLATES, sealed, base64. They are absent from the stored document; openPool restores them. */
   sealedTemplates?: string
 }
 
-/** Texts of messages, which a customer managed key protects. */
+/** Members with message texts, which a customer managed key protects. */
 const TEMPLATES = [
   'SmsVerificationMessage',
   'EmailVerificationMessage',
@@ -49,7 +50,7 @@ const TEMPLATES = [
   'emailMfa',
 ] as const satisfies (keyof PoolDocument)[]
 
-/** Body of the `settings` row: only in this region. */
+/** Body of the `settings` row, which stays in this region. */
 export type RegionalSettings = Pick<UserPoolType, RegionalSetting> & { modified?: number }
 
 /** A pool as this region sees it. */
@@ -58,32 +59,32 @@ export interface Pool {
   document: PoolDocument
   settings: RegionalSettings
   topology: Topology
-  /** All regions of the pool but the primary, in the order of their names; those that are gone left out. */
+  /** All regions of the pool except the primary, in the order of their names, without deleted replicas. */
   replicas: Replica[]
   role: 'PRIMARY' | 'SECONDARY'
-  /** How this region stands to the pool; a primary is always ACTIVE. */
+  /** The status of this region's replica; a primary is always ACTIVE. */
   status: ReplicaStatus
-  /** The same with its templates opened, once somebody needed them. */
+  /** The same pool with opened templates; set by the first openPool. */
   opened?: Pool
 }
 
-/** Pools and clients, kept in memory and dropped when they change. */
+/** Pools and clients, cached; a change of their rows invalidates the entry. */
 export interface Pools {
-  /** Undefined when this region does not hold the pool. */
+  /** Returns undefined when this region does not hold the pool. */
   find(id: string): Promise<Pool | undefined>
   /** Throws ResourceNotFoundException. */
   get(id: string): Promise<Pool>
   findClient(id: string): Promise<Client | undefined>
-  /** The client of any pool. Throws ResourceNotFoundException. */
+  /** Throws ResourceNotFoundException. */
   getClient(id: string): Promise<Client>
-  /** A client of this pool. Throws ResourceNotFoundException, also for a client of another pool. */
+  /** Throws ResourceNotFoundException, also for a client of another pool. */
   getClientOf(pool: Pick<Pool, 'id'>, id: string): Promise<Client>
 }
 
 export function createPools({ store }: { store: Store }): Pools {
   const pools: Cache<Pool | undefined> = createCache(
     { store },
-    (id) => readPool(store, id),
+    (id) => loadPool(store, id),
     ({ kind, pool }) => (POOL_KINDS.has(kind) ? pool : undefined),
   )
   const clients: Cache<Client | undefined> = createCache(
@@ -115,7 +116,7 @@ export function createPools({ store }: { store: Store }): Pools {
 
 const POOL_KINDS = new Set(['pool', 'settings', 'topology', 'replica'])
 
-async function readPool(store: Store, id: string): Promise<Pool | undefined> {
+async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
   const [document, settings, topologyRow, replicaRows] = await Promise.all([
     store.find('pool', { pool: id, key: ONLY }),
     store.find('settings', { pool: id, key: ONLY }),
@@ -140,7 +141,7 @@ async function readPool(store: Store, id: string): Promise<Pool | undefined> {
   }
 }
 
-/** A pool with its cipher, its templates opened. Throws SealBrokenError. */
+/** Opens the templates of a pool. Throws SealBrokenError. */
 export function openPool(pool: Pool, cipher: PoolCipher): OpenPool {
   if (pool.document.sealedTemplates === undefined) return { pool, cipher }
   pool.opened ??= { ...pool, document: openTemplates({ pool, cipher }, pool.document) }
@@ -154,7 +155,7 @@ export const getOpenPool = async (
 ): Promise<OpenPool> => openPool(await pools.get(id), await keys.get(id))
 
 /**
- * Reads the document of a pool that is to be written, or on whose existence the transaction depends. Throws
+ * Locks the document of a pool: the transaction writes it, or requires that the pool exists. Throws
  * ResourceNotFoundException.
  */
 export async function lockPool(tx: Transaction, openPool: PoolSeal): Promise<PoolDocument> {
@@ -164,7 +165,6 @@ export async function lockPool(tx: Transaction, openPool: PoolSeal): Promise<Poo
   return openTemplates(openPool, parseDocument('pool', row))
 }
 
-/** Writes the document of a pool. */
 export async function putPool(tx: Transaction, openPool: PoolSeal, document: PoolDocument): Promise<void> {
   const sealed = document.form === 'sealed' && document.KeyConfiguration?.KmsKeyArn !== undefined
   const body = JSON.stringify(sealed ? sealTemplates(openPool, document) : document)
@@ -192,7 +192,7 @@ const templateBinding = (pool: string): string => `${pool}\npool\ntemplates`
 
 export const removePool = (tx: Transaction, id: string): Promise<void> => tx.remove('pool', { pool: id, key: ONLY })
 
-/** Reads the settings of this region that are to be written; those of the pool as it was read where there are none yet. */
+/** Locks the settings of this region. Without a row yet, returns the settings of the pool as it was read. */
 export async function lockSettings(
   tx: Transaction,
   { id, settings }: Pick<Pool, 'id' | 'settings'>,
@@ -201,7 +201,6 @@ export async function lockSettings(
   return row ? parseDocument('settings', row) : settings
 }
 
-/** Writes the settings of this region. */
 export const putSettings = (tx: Transaction, id: string, settings: RegionalSettings): Promise<void> =>
   tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify(settings) })
 

@@ -3,11 +3,11 @@ import type { Transaction } from '../store/write.ts'
 import { parseDocument } from './document.ts'
 import type { PoolSeal } from './open-pool.ts'
 
-/** A pool has two keys: one signs ID tokens, the other access tokens. These are also the keys of their rows. */
+/** A pool has two signing keys: one for ID tokens, one for access tokens. The uses are also the keys of the rows. */
 export const SIGNING_USES = ['id', 'access'] as const
 export type SigningUse = (typeof SIGNING_USES)[number]
 
-/** Body of a `signing-key` row: the public part is open, the private one (PKCS #8) sealed. */
+/** Body of a `signing-key` row: public part in plain text, private part (PKCS #8) sealed. */
 export interface SigningKeyDocument {
   kid: string
   n: string
@@ -15,7 +15,7 @@ export interface SigningKeyDocument {
   sealed: string
 }
 
-/** The signing keys of a pool; undefined when this region does not hold the pool. */
+/** Returns undefined when this region does not hold the pool. */
 export async function findSigningKeys(
   store: Pick<Store, 'list'>,
   pool: string,
@@ -35,11 +35,10 @@ export async function insertSigningKey(
   await tx.insert('signing-key', { pool: pool.id, key: use, body: JSON.stringify(document) })
 }
 
-/** Seals the private part of a signing key. */
 export const sealPrivateKey = ({ pool, cipher }: PoolSeal, use: SigningUse, pkcs8: Buffer): string =>
   cipher.seal('row', pkcs8, bindingOf(pool.id, use)).toString('base64')
 
-/** Opens the private part of a signing key. Throws SealBrokenError when it is not the pool's. */
+/** Throws SealBrokenError when the pool's key did not seal it. */
 export const openPrivateKey = ({ pool, cipher }: PoolSeal, use: SigningUse, sealed: string): Buffer =>
   cipher.open('row', Buffer.from(sealed, 'base64'), bindingOf(pool.id, use))
 

@@ -11,14 +11,14 @@ import type { OpenPool } from './open-pool.ts'
 /** Body of a `user` row, sealed. Times are ms since the epoch; attribute values are strings, as on the wire. */
 export interface UserDocument {
   sub: string
-  /** The real username, as it was given; with UsernameAttributes it is the sub. */
+  /** The username as given at creation; in pools with UsernameAttributes, the sub. */
   username: string
   attributes: Record<string, string>
   status: UserStatusType
   enabled: boolean
   created: number
   modified: number
-  /** When a temporary password was set, for TemporaryPasswordValidityDays. */
+  /** When the temporary password was set; TemporaryPasswordValidityDays counts from here. */
   temporarySince?: number
   mfa?: { preferred?: string; enabled?: string[] }
 }
@@ -27,36 +27,35 @@ export interface User extends UserDocument {
   pool: string
 }
 
-/** The attributes that have an index column of their own; others cannot be searched. */
+/** The attributes that have an index column; no other can be searched. */
 const INDEXED = ['email', 'phone_number', 'name', 'given_name', 'family_name', 'preferred_username'] as const
 
-type Reading = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
+type Reader = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
 
-/** Finds a user by sub. */
-export async function findUserBySub(db: Reading, openPool: OpenPool, sub: string): Promise<User | undefined> {
+export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string): Promise<User | undefined> {
   const row = await db.find('user', { pool: openPool.pool.id, key: sub })
   return row && openUser(openPool, row)
 }
 
 /**
- * Finds a user by what a person types: the username, the sub, or an active alias (an e-mail address or a phone number
- * counts as an alias once verified; with UsernameAttributes from the start).
+ * Finds a user by a name as typed: the username, the sub, or an active alias (an e-mail address or a phone number becomes
+ * active when it is verified; with UsernameAttributes, at once).
  */
-export async function findUser(db: Reading, openPool: OpenPool, name: string): Promise<User | undefined> {
-  const found = await locate(db, openPool, name)
+export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
+  const found = await locateUser(db, openPool, name)
   if (found === undefined) return undefined
   return typeof found === 'string' ? findUserBySub(db, openPool, found) : openUser(openPool, found)
 }
 
-/** Finds the sub of a user by what a person types, without opening the user's row. Throws UserNotFoundException. */
-export async function getSub(db: Reading, openPool: OpenPool, name: string): Promise<string> {
-  const found = await locate(db, openPool, name)
+/** Like getUser, but returns the sub without opening the user's row. Throws UserNotFoundException. */
+export async function getSub(db: Reader, openPool: OpenPool, name: string): Promise<string> {
+  const found = await locateUser(db, openPool, name)
   if (found === undefined) throw noUser()
   return typeof found === 'string' ? found : found.key
 }
 
-/** The row of the user whom a name means, or, found by an alias, the sub. */
-async function locate(db: Reading, openPool: OpenPool, name: string): Promise<Row<'user'> | string | undefined> {
+/** Returns the user's row, or only the sub if the name is an alias. */
+async function locateUser(db: Reader, openPool: OpenPool, name: string): Promise<Row<'user'> | string | undefined> {
   const { pool } = openPool
   const [row] = await db.list('user', {
     pool: pool.id,
@@ -76,13 +75,13 @@ async function locate(db: Reading, openPool: OpenPool, name: string): Promise<Ro
 }
 
 /** Throws UserNotFoundException. */
-export async function getUser(db: Reading, openPool: OpenPool, name: string): Promise<User> {
+export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
   const user = await findUser(db, openPool, name)
   if (!user) throw noUser()
   return user
 }
 
-/** Reads a user who is to be written. Throws UserNotFoundException. */
+/** Throws UserNotFoundException. */
 export async function lockUser(tx: Transaction, openPool: OpenPool, sub: string): Promise<User> {
   const row = await tx.lock('user', { pool: openPool.pool.id, key: sub })
   if (!row) throw noUser()
@@ -90,8 +89,8 @@ export async function lockUser(tx: Transaction, openPool: OpenPool, sub: string)
 }
 
 /**
- * Writes a new user and takes the username: no other user's username, preferred username (where people sign in with it) or
- * sub, for a name must find one user only. Throws UsernameExistsException.
+ * Writes a new user and claims the username. A name must find one user only, so the username must not be another user's
+ * username, sub, or preferred username (in pools where that is an alias). Throws UsernameExistsException.
  */
 export async function insertUser(tx: Transaction, openPool: OpenPool, user: UserDocument): Promise<void> {
   const { username, sub } = user
@@ -125,7 +124,6 @@ export async function removeUser(tx: Transaction, { pool }: OpenPool, sub: strin
   await tx.remove('user', { pool: pool.id, key: sub })
 }
 
-/** Opens a `user` row. */
 export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'body'>): User {
   return { ...openDocument(openPool, 'user', row), pool: openPool.pool.id }
 }

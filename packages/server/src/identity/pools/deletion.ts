@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import { parseDocument } from '../../directory/document.ts'
-import { domainNames } from '../../directory/domain.ts'
+import { findDomainNames } from '../../directory/domain.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, removePool } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
@@ -39,7 +39,7 @@ export async function deletePool({ store }: Pick<Context, 'store'>, openPool: Op
     if ((await listReplicas(tx, pool)).length > 0) {
       throw invalidParameter('User pool cannot be deleted. It has a replica that should be deleted first.')
     }
-    if (Object.values(await domainNames(tx, pool)).some((name) => name !== undefined)) {
+    if (Object.values(await findDomainNames(tx, pool)).some((name) => name !== undefined)) {
       throw invalidParameter('User pool cannot be deleted. It has a domain configured that should be deleted first.')
     }
     await removePool(tx, pool)

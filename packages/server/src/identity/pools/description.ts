@@ -1,6 +1,6 @@
 import type { UserPoolType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { domainNames } from '../../directory/domain.ts'
+import { findDomainNames } from '../../directory/domain.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { countFirstRows } from '../../store/rows.ts'
@@ -17,7 +17,7 @@ export async function describePool(
   const { store, region } = context
   const { created, modified, smsMfa, softwareTokenMfa, emailMfa, webAuthn, form, ...global } = document
   const { modified: settingsModified = 0, ...regional } = settings
-  const [users, domains] = await Promise.all([estimateUsers({ store }, id), domainNames(store, id)])
+  const [users, domains] = await Promise.all([estimateUsers({ store }, id), findDomainNames(store, id)])
   const key = global.KeyConfiguration
   return {
     Id: id,

@@ -8,7 +8,7 @@ import {
   countCustomDomains,
   type DomainDocument,
   type DomainKind,
-  domainNames,
+  findDomainNames,
   lockDomain,
   lockDomainName,
   putDomain,
@@ -54,7 +54,7 @@ export async function createDomain(
     if (await lockDomainName(tx, kind, input.Domain)) {
       throw invalidParameter('Domain already associated with another user pool.')
     }
-    if ((await domainNames(tx, pool.id))[kind] !== undefined) {
+    if ((await findDomainNames(tx, pool.id))[kind] !== undefined) {
       throw invalidParameter('User pool already has a domain configured.')
     }
     if (kind === 'domain' && (await countCustomDomains(tx)) >= CUSTOM_LIMIT) {
