@@ -10,7 +10,7 @@ const pool = 'us-west-2_Access000'
 const makePair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
 const refusedAs = (message: string) => ({ name: 'NotAuthorizedException', message })
 
-/** A region with one key, which can be replaced, and a time, which can go by. */
+/** A region with one replaceable key and an adjustable clock. */
 function openRegion() {
   const state = { now: 0, ...makePair() }
   const signingKeys = {
@@ -36,8 +36,8 @@ function openRegion() {
   }
 }
 
-describe('an access token that comes again', () => {
-  it('says the same again, in claims of its own', async () => {
+describe('an access token that is presented twice', () => {
+  it('has equal claims, in a new object each time', async () => {
     const { read, issue } = openRegion()
     const token = await issue()
     const first = await read(token)
@@ -47,16 +47,16 @@ describe('an access token that comes again', () => {
     assert.notEqual(first.claims, second.claims)
   })
 
-  it('is refused when anything of it is different', async () => {
+  it('is refused when any part of it is changed', async () => {
     const { read, issue } = openRegion()
     const token = await issue()
     await read(token)
     const [header, , signature] = token.split('.')
     const [, payload] = (await issue({ sub: 'grace' })).split('.')
     const forged = [`${header}.${payload}.${signature}`, `${token.slice(0, -8)}AAAAAAAA`, `${token}A`]
-    for (const one of forged) {
-      // Twice: what was refused is not remembered as good.
-      for (let time = 0; time < 2; time += 1) await assert.rejects(read(one), { name: 'NotAuthorizedException' })
+    for (const text of forged) {
+      // Twice: a refused token must not be cached as verified.
+      for (let time = 0; time < 2; time += 1) await assert.rejects(read(text), { name: 'NotAuthorizedException' })
     }
   })
 
@@ -68,7 +68,7 @@ describe('an access token that comes again', () => {
     await assert.rejects(read(token), refusedAs('Access Token has expired'))
   })
 
-  it('is refused once its key has been replaced, though the new one has the same name', async () => {
+  it('is refused once its key has been replaced, even by a key with the same kid', async () => {
     const { state, read, issue } = openRegion()
     const token = await issue()
     await read(token)

@@ -14,7 +14,7 @@ export interface AccessContext extends IssuerAddresses {
 }
 
 /**
- * Reads an access token for the self-service API as far as it goes without the store: signature, issuer, use, life, scope.
+ * Verifies an access token for the self-service API as far as possible without the store: signature, issuer, use, expiry, scope.
  * Throws NotAuthorizedException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
  */
@@ -27,10 +27,10 @@ export async function verifyAccessToken(
   if (!jwt || typeof issuer !== 'string') throw notAuthorized('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
   const known = pool && (await context.signingKeys.verifying(pool, jwt.kid))
-  if (!known || !isVerified(context, known.key, token, jwt))
+  if (!known || !isSigned(context, known.key, token, jwt))
     throw notAuthorized('Could not verify signature for Access Token')
 
-  // The signature is ours: from here on the claims are what we wrote.
+  // The signature is valid, so the claims have the shape that accessClaims wrote.
   const claims = jwt.claims as unknown as AccessTokenClaims
   if (known.use !== 'access' || claims.token_use !== 'access' || !isIssuerOf(context, pool, issuer)) {
     throw notAuthorized('Invalid Access Token')
@@ -43,15 +43,15 @@ export async function verifyAccessToken(
 }
 
 /**
- * Tokens whose signature was verified, and the key that it was verified with: a token is presented many times in its life. A
- * key that is replaced is another object, so that no entry outlives its key.
+ * Tokens with a verified signature, and the key that verified it: a token is presented many times. A replaced key is another
+ * object, so no entry outlives its key.
  */
 export type VerifiedTokens = Memory<KeyObject>
 
 /** About 10 MB. */
 export const createVerifiedTokens = (): VerifiedTokens => new Memory(10_000)
 
-function isVerified(
+function isSigned(
   { verifiedTokens }: Pick<AccessContext, 'verifiedTokens'>,
   key: KeyObject,
   token: string,

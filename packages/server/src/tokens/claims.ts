@@ -1,6 +1,6 @@
 import type { Membership } from './membership.ts'
 
-/** Claims of an access token that a user got. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
+/** Claims of a user's access token. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
 export interface AccessTokenClaims {
   sub: string
   iss: string
@@ -38,10 +38,10 @@ export interface IdTokenClaims {
   [attribute: string]: unknown
 }
 
-/** The scope that lets a token call the self-service API; the only one that a sign-in through the API gives. */
+/** The scope that the self-service API requires; a sign-in through the API grants this scope only. */
 export const SELF_SERVICE_SCOPE = 'aws.cognito.signin.user.admin'
 
-/** What both tokens of one answer say. Times are seconds since the epoch. */
+/** The values that the access token and the ID token share. Times are seconds since the epoch. */
 export interface CommonClaims {
   sub: string
   username: string
@@ -50,7 +50,7 @@ export interface CommonClaims {
   authTime: number
   issuedAt: number
   eventId: string
-  /** Absent where the client's tokens cannot be revoked. */
+  /** Absent if the client's tokens cannot be revoked. */
   originJti: string | undefined
   membership: Membership
 }
@@ -76,7 +76,7 @@ export function accessClaims(
   }
 }
 
-/** `attributes` are those that the client may read, as strings. */
+/** `attributes`: the attributes that the client may read. */
 export function idClaims(
   common: CommonClaims,
   {
@@ -108,8 +108,8 @@ export function idClaims(
 const groupsOf = ({ membership }: CommonClaims) =>
   membership.groups.length > 0 && { 'cognito:groups': [...membership.groups] }
 
-// In a token every attribute is a string, whatever its type in the schema, but these.
-const FORMS: ReadonlyMap<string, (value: string) => unknown> = new Map([
+// In a token, every other attribute is a string, whatever its type in the schema.
+const CONVERSIONS: ReadonlyMap<string, (value: string) => unknown> = new Map([
   ['email_verified', (value: string): unknown => value === 'true'],
   ['phone_number_verified', (value: string): unknown => value === 'true'],
   ['updated_at', (value: string): unknown => Number(value)],
@@ -119,6 +119,6 @@ const FORMS: ReadonlyMap<string, (value: string) => unknown> = new Map([
 
 function attributeClaims(attributes: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [name, FORMS.get(name)?.(value) ?? value]),
+    Object.entries(attributes).map(([name, value]) => [name, CONVERSIONS.get(name)?.(value) ?? value]),
   )
 }

@@ -14,10 +14,9 @@ export interface IssueContext extends IssuerAddresses {
   signer: JwtSigner
 }
 
-/** For whom tokens are issued. */
 export interface IssueRequest {
   user: { username: string }
-  /** The attributes that the client may read. */
+  /** Only attributes that the client may read. */
   attributes: Readonly<Record<string, string>>
   membership: Membership
   grant: Grant
@@ -31,15 +30,15 @@ export interface IssuedTokens {
 }
 
 /**
- * The grant of a sign-in that is complete now. `signedOut`: the moment of the user's last sign-out (ms since the epoch), which may
- * have been made by a clock that was ahead; the sign-in comes after it all the same.
+ * The grant of a sign-in that has just completed. `signedOut`: time of the user's last sign-out (ms since the epoch). Another region's
+ * clock may have been ahead when it wrote the sign-out; this grant must count as later in any case.
  */
 export function newGrant(
   clock: Pick<Clock, 'now' | 'randomBytes'>,
   { sub, client, signedOut }: Pick<Grant, 'sub' | 'client'> & { signedOut: number },
 ): Grant {
   const complete = Math.max(clock.now(), signedOut + 1)
-  // Where tokens cannot be revoked, the event stands for the family.
+  // Both ids carry the time: tokens that cannot be revoked have no origin_jti, and event_id identifies their family.
   const newId = (): string => timedUuid({ now: () => complete, randomBytes: clock.randomBytes })
   return {
     sub,
@@ -51,7 +50,7 @@ export function newGrant(
   }
 }
 
-/** Issues an access and an ID token. Nothing is written. */
+/** Issues an access and an ID token. Writes nothing. */
 export async function issueTokens(
   context: IssueContext,
   openClient: OpenClient,
@@ -101,7 +100,7 @@ export function issueRefreshToken(
   })
 }
 
-/** Issues the refresh token that takes the place of another; it ends when that one would have. */
+/** Issues the refresh token that replaces `token`; it expires at the same time. */
 export function issueSuccessor(
   { clock }: Pick<IssueContext, 'clock'>,
   openPool: OpenPool,

@@ -1,4 +1,4 @@
-/** Where tokens can say that they come from. */
+/** The base URLs of issuers; see Context. */
 export interface IssuerAddresses {
   endpoint: string
   endpoints: Readonly<Record<string, string>>
@@ -8,8 +8,8 @@ export interface IssuerAddresses {
 export type IssuerType = 'ORIGINAL' | 'UPDATED'
 
 /**
- * The `iss` of a pool's tokens, the same in all its regions. ORIGINAL names the region that the pool's id names, UPDATED an
- * address that is answered as long as one region lives.
+ * The `iss` of a pool's tokens, the same in all its regions. ORIGINAL: the endpoint of the region in the pool's id. UPDATED: an
+ * address that works as long as one region is up.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  */
 export function issuerOf(
@@ -21,16 +21,16 @@ export function issuerOf(
   return `${type === 'UPDATED' ? issuerBase : (endpoints[home] ?? endpoint)}/${pool}`
 }
 
-/** Whether tokens of this pool may say so: what was issued before the pool's issuer was switched stays good for its life. */
+/** Whether this is an issuer of the pool. Both types are: tokens issued before the pool switched its type stay valid. */
 export function isIssuerOf(addresses: IssuerAddresses, pool: string, issuer: string): boolean {
   return issuer === issuerOf(addresses, pool, 'ORIGINAL') || issuer === issuerOf(addresses, pool, 'UPDATED')
 }
 
-/** The pool that an issuer names, if it names one. */
+/** The pool id in an issuer, if it ends with one. */
 export function poolOfIssuer(issuer: string): string | undefined {
   const pool = issuer.slice(issuer.lastIndexOf('/') + 1)
   return isPoolId(pool) ? pool : undefined
 }
 
-/** Whether a text out of an unchecked place has the form of a pool id. */
+/** Whether an untrusted text has the format of a pool id. */
 export const isPoolId = (text: string): boolean => /^[\w-]{1,45}_[0-9a-zA-Z]{1,55}$/.test(text)

@@ -19,22 +19,22 @@ function check(tokens: readonly string[], turn: number): void {
 }
 
 describe('two tokens that are signed at the same time', () => {
-  it('are good, each by its key, one pair after the other', async () => {
+  it('verify, each under its own key, pair after pair', async () => {
     for (let turn = 0; turn < 20; turn += 1) check(await pair(turn), turn)
   })
 
-  it('are good with many pairs at a time', async () => {
+  it('verify with many concurrent pairs', async () => {
     const pairs = await Promise.all(Array.from({ length: 20 }, (_, turn) => pair(turn)))
     for (const [turn, tokens] of pairs.entries()) check(tokens, turn)
   })
 })
 
-describe('a text that is to be a JWT', () => {
+describe('a JWT', () => {
   const [head, claims] = [{ kid: 'a', alg: 'RS256' }, { sub: 'ada' }].map((part) =>
     Buffer.from(JSON.stringify(part)).toString('base64url'),
   )
 
-  it('has three parts, each of which is there', () => {
+  it('has three parts, none of them empty', () => {
     assert.equal(parseJwt(`${head}.${claims}.sig`)?.kid, 'a')
     for (const text of ['', '.', '..', '...', head, `${head}.`, `${head}.${claims}`, `${head}.${claims}.`]) {
       assert.equal(parseJwt(text as string), undefined)
@@ -44,7 +44,7 @@ describe('a text that is to be a JWT', () => {
     }
   })
 
-  it('says in its header that RS256 signed it, and by which key', () => {
+  it('needs a header with alg RS256 and a kid', () => {
     for (const header of [{ kid: 'a', alg: 'none' }, { kid: 'a', alg: 'HS256' }, { alg: 'RS256' }, [], 'RS256', null]) {
       const text = Buffer.from(JSON.stringify(header)).toString('base64url')
       assert.equal(parseJwt(`${text}.${claims}.sig`), undefined)

@@ -1,6 +1,6 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
 
-/** A JWT taken apart (RFC 7519); nothing of it is believed yet. */
+/** The parts of a JWT (RFC 7519), not verified. */
 export interface ParsedJwt {
   kid: string
   claims: Record<string, unknown>
@@ -8,7 +8,7 @@ export interface ParsedJwt {
   signature: Buffer
 }
 
-/** A private key, and the name by which others know its public one. */
+/** A private key, and the id of its public key. */
 export interface SigningKey {
   kid: string
   key: KeyObject
@@ -22,7 +22,7 @@ export interface Unsigned {
 
 const ALGORITHM = 'RSA-SHA256'
 
-/** So many pairs of tokens in a row, each with nothing else to be signed beside it: the region counts as idle. */
+/** Uncontended pairs of signatures after which the region counts as idle. */
 const IDLE_PAIRS = 8
 
 /** Signs the tokens of one region. */
@@ -32,8 +32,8 @@ export interface JwtSigner {
 }
 
 /**
- * A signer uses the thread pool; in an idle region it makes the second of two signatures in the main thread, which would do
- * nothing else and is ready sooner than a second thread (docs/decisions/speed.md).
+ * The signer uses the thread pool. In an idle region it computes the second of two signatures in the main thread, which has
+ * nothing else to do and finishes sooner than a second thread (docs/decisions/speed.md).
  */
 export function createJwtSigner(): JwtSigner {
   let inThreads = 0
@@ -61,13 +61,13 @@ export function createJwtSigner(): JwtSigner {
   }
 }
 
-/** The header has `kid` and `alg` and nothing else, as Cognito's. */
+/** As in Cognito's tokens, the header has `kid` and `alg` only. */
 const textOf = ({ kid }: SigningKey, claims: object): string => `${encode({ kid, alg: 'RS256' })}.${encode(claims)}`
 const withSignature = (text: string, signature: Buffer): string => `${text}.${signature.toString('base64url')}`
 
-/** Undefined when it is no JWT that RS256 signed. */
+/** Returns undefined for a text that is not a JWT with `alg` RS256. */
 export function parseJwt(token: string): ParsedJwt | undefined {
-  // Not by `split`: copies of the parts are a twentieth of a GetUser.
+  // No `split`: copies of the parts cost 5 % of a GetUser.
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1))

@@ -2,16 +2,16 @@ import type { Client } from '../directory/client.ts'
 
 type TokenClient = Pick<Client, 'document'>
 
-const SECONDS = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 }
+export const UNIT_SECONDS = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 }
 
-const HOUR = 3_600
-const REFRESH_DEFAULT = 30 * 86_400
+const DEFAULT_ACCESS_SECONDS = 3_600
+export const DEFAULT_REFRESH_SECONDS = 30 * 86_400
 
-/** The longest that an access or ID token lives. */
+/** Maximum lifetime of an access or ID token. */
 export const MAX_ACCESS_SECONDS = 86_400
 
 /**
- * How long the tokens of a client live.
+ * The lifetimes of a client's tokens.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
  */
 export function lifetimesOf({ document }: TokenClient): {
@@ -21,14 +21,16 @@ export function lifetimesOf({ document }: TokenClient): {
 } {
   const units = document.TokenValidityUnits
   return {
-    accessSeconds: (document.AccessTokenValidity ?? 0) * SECONDS[units?.AccessToken ?? 'hours'] || HOUR,
-    idSeconds: (document.IdTokenValidity ?? 0) * SECONDS[units?.IdToken ?? 'hours'] || HOUR,
-    refreshSeconds: (document.RefreshTokenValidity ?? 0) * SECONDS[units?.RefreshToken ?? 'days'] || REFRESH_DEFAULT,
+    accessSeconds:
+      (document.AccessTokenValidity ?? 0) * UNIT_SECONDS[units?.AccessToken ?? 'hours'] || DEFAULT_ACCESS_SECONDS,
+    idSeconds: (document.IdTokenValidity ?? 0) * UNIT_SECONDS[units?.IdToken ?? 'hours'] || DEFAULT_ACCESS_SECONDS,
+    refreshSeconds:
+      (document.RefreshTokenValidity ?? 0) * UNIT_SECONDS[units?.RefreshToken ?? 'days'] || DEFAULT_REFRESH_SECONDS,
   }
 }
 
-/** Whether single tokens of the client can be revoked. */
+/** Whether token revocation is enabled for the client. */
 export const canRevoke = ({ document }: TokenClient): boolean => document.EnableTokenRevocation !== false
 
-/** Whether each refresh of the client gives a new refresh token in place of the old one. */
+/** Whether refresh token rotation is enabled for the client: each refresh replaces the refresh token. */
 export const rotates = ({ document }: TokenClient): boolean => document.RefreshTokenRotation?.Feature === 'ENABLED'

@@ -2,7 +2,7 @@ import { listGroupsOf } from '../directory/group.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
 import type { Store } from '../store/store.ts'
 
-/** The groups of a user as tokens name them, in order of precedence, and the roles that they give. */
+/** The groups of a user in order of precedence, and their roles, as tokens contain them. */
 export interface Membership {
   groups: readonly string[]
   roles: readonly string[]
@@ -15,11 +15,11 @@ interface RankedGroup {
   precedence: number
 }
 
-/** No user is in more groups. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html */
+/** Quota of groups per user. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html */
 const GROUPS_OF_A_USER = 1_000
 
 /**
- * Reads in which groups a user is. Lower precedence comes first, a group without one last.
+ * Reads the groups of a user. Lower precedence comes first; a group without precedence comes last.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
  */
 export async function getMembership(
@@ -37,7 +37,7 @@ export async function getMembership(
   )
 }
 
-/** Groups of equal precedence have no order among them: they give a preferred role only if it is the same. */
+/** Groups of equal precedence have no order: they define a preferred role only if their roles are equal. */
 export function membershipOf(unordered: readonly RankedGroup[]): Membership {
   const groups = [...unordered].sort(
     (a, b) => (a.precedence === b.precedence ? 0 : a.precedence - b.precedence) || (a.name < b.name ? -1 : 1),

@@ -1,7 +1,7 @@
 import type { PoolSeal } from '../directory/open-pool.ts'
 import { SealBrokenError } from '../keys/pool-keys.ts'
 
-/** What a sign-in has proved; it stays the same through all refreshes. */
+/** The result of a sign-in; refreshes do not change it. */
 export interface Grant {
   sub: string
   client: string
@@ -13,15 +13,15 @@ export interface Grant {
   scopes: readonly string[]
 }
 
-/** What a refresh token says. Times are ms since the epoch; `expires` is the end of the family, whatever happens in between. */
+/** The content of a refresh token. Times are ms since the epoch. `expires` ends the whole family; rotation does not extend it. */
 export interface RefreshToken extends Grant {
   issued: number
   expires: number
-  /** How many tokens of the family were before this one; counted only where refresh tokens are rotated. */
+  /** The number of earlier refresh tokens of the family; absent without rotation. */
   generation?: number
 }
 
-/** As in Cognito's refresh tokens, which are JWEs (RFC 7516) that nobody but the service can open. */
+/** The header of Cognito's refresh tokens, which are JWEs (RFC 7516) that only the service can open. */
 const HEADER = Buffer.from('{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').toString('base64url')
 const IV_AT = 1
 const BODY_AT = 13
@@ -39,7 +39,7 @@ export function sealRefreshToken({ pool, cipher }: PoolSeal, token: RefreshToken
   return [HEADER, ...parts.map((part) => part.toString('base64url'))].join('.')
 }
 
-/** Undefined when it is no refresh token of this pool. It may have expired, or have been revoked. */
+/** Returns undefined for a text that is not a refresh token of this pool. Does not check expiry or revocation. */
 export function openRefreshToken({ pool, cipher }: PoolSeal, text: string): RefreshToken | undefined {
   const [header, ...parts] = text.split('.')
   if (header !== HEADER || parts.length !== 4) return undefined

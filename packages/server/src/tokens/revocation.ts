@@ -8,8 +8,8 @@ import type { Transaction } from '../store/write.ts'
 import { MAX_ACCESS_SECONDS } from './lifetimes.ts'
 
 /**
- * All tokens that come from one sign-in. `origin` is a UUID of version 7, made when the sign-in was complete, so that it tells that moment
- * to the millisecond: a sign-out ends what was there before it, and nothing after.
+ * All tokens of one sign-in. `origin` is a UUID of version 7, created when the sign-in completed, so it contains that time in
+ * milliseconds: a sign-out revokes the families that began before it, and none that began later.
  */
 export interface Family {
   sub: string
@@ -17,8 +17,8 @@ export interface Family {
 }
 
 /**
- * The facts that end a family, by their keys; `isRevoked` reads their bodies. A sign-out is kept under a keyed hash of the sub; the
- * first release kept it under the sub, and a region that does not know better yet still does, so both are read.
+ * The addresses of the facts that revoke a family; `isRevoked` takes their bodies. The key of a sign-out is a keyed hash of the sub.
+ * In the first release, and in regions that still run it, the key is the sub itself, so both are read.
  */
 export const revocationsOf = ({ sub, origin }: Family, hash: string) =>
   [{ kind: 'revocation', key: origin } as const, ...signOutsOf(sub, hash)] as const
@@ -29,12 +29,12 @@ const signOutsOf = (sub: string, hash: string) =>
     { kind: 'sign-out', key: sub },
   ] as const
 
-/** The keyed hash of a sub under which sign-outs of the user are kept. */
+/** The key of a user's sign-out row: a keyed hash of the sub. */
 export const signOutHash = ({ cipher }: Pick<OpenPool, 'cipher'>, sub: string): string => cipher.index('sign-out', sub)
 
 type Bodies = readonly (string | undefined)[]
 
-/** Whether the tokens of a family have been ended, by a revocation or by a sign-out in any region. */
+/** Whether a revocation or a sign-out in any region has ended the family. */
 export function isRevoked({ origin }: Pick<Family, 'origin'>, [revocation, ...signOuts]: Bodies): boolean {
   return revocation !== undefined || timeOfUuid(origin) <= latest(signOuts)
 }
@@ -42,11 +42,11 @@ export function isRevoked({ origin }: Pick<Family, 'origin'>, [revocation, ...si
 const latest = (signOuts: Bodies): number =>
   Math.max(0, ...signOuts.map((body) => (body === undefined ? 0 : parseDocument('sign-out', { body }).before)))
 
-/** The moment of the newest sign-out that this region knows of (ms since the epoch); 0 when there was none. */
+/** The time of the newest sign-out that this region has received (ms since the epoch); 0 if none. */
 export const lastSignOut = async (store: Pick<Store, 'bodies'>, openPool: OpenPool, sub: string): Promise<number> =>
   latest(await store.bodies(openPool.pool.id, signOutsOf(sub, signOutHash(openPool, sub))))
 
-/** Ends the tokens of one family. `expires`: when its refresh token ends by itself, in ms since the epoch. */
+/** Revokes one family. `expires`: expiry of its refresh token (ms since the epoch), after which the fact is no longer needed. */
 export function revokeFamily(
   tx: Transaction,
   pool: string,
@@ -56,7 +56,7 @@ export function revokeFamily(
   return tx.share('revocation', { pool, key: origin, body: JSON.stringify(fact) })
 }
 
-/** Ends all tokens that a user has got up to the moment `before` (ms since the epoch). */
+/** Revokes all tokens that a user received up to `before` (ms since the epoch). */
 export function revokeAllTokens(
   tx: Transaction,
   openPool: OpenPool,
@@ -67,7 +67,7 @@ export function revokeAllTokens(
   return tx.share('sign-out', { pool: id, key, body: JSON.stringify({ before } satisfies SignOut) })
 }
 
-/** Keeps sign-outs that stand under a sub under its keyed hash. Returns the rows that are not needed any more. */
+/** Copies sign-outs keyed by sub to the keyed hash. Returns the old rows, which the caller removes. */
 export async function sealSignOuts<R extends Pick<Row, 'key' | 'body'>>(
   tx: Transaction,
   openPool: OpenPool,

@@ -7,32 +7,33 @@ import type { RefreshToken } from './refresh-token.ts'
 import { revokeFamily } from './revocation.ts'
 
 /**
- * Uses a refresh token of a client that rotates them, in any region, and answers whether it was good. The first use of a generation is
- * written down; the token stays good for `graceSeconds` after it, so that a client whose answer was lost can ask again. A later use, or one of an
- * older generation, is theft or a broken client: it ends the family.
+ * Uses a refresh token under rotation, in any region. The first use of a generation is recorded; the token stays valid for
+ * `graceSeconds` after it, so that a client can retry after a lost response. A later use, or a use of an older generation, means
+ * theft or a broken client: it revokes the family.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
  */
 export async function redeemGeneration(
   tx: Transaction,
   pool: string,
   { origin, generation = 0, expires }: Pick<RefreshToken, 'origin' | 'generation' | 'expires'>,
-  { now, graceSeconds }: { now: number; graceSeconds: number },
-): Promise<'good' | 'reused'> {
+  { graceSeconds }: { graceSeconds: number },
+): Promise<'valid' | 'reused'> {
+  const { now } = tx
   const row = await tx.lock('rotation', { pool, key: origin })
   const newest = row && parseDocument('rotation', row)
-  // A region that has not heard of the generations in between takes the newer one for what it is.
+  // This region may not have received the generations in between; the newer one is valid all the same.
   if (!newest || generation > newest.generation) {
     const fact: Rotation = { generation, at: now, expires: expires + MAX_ACCESS_SECONDS * 1000 }
     await tx.share('rotation', { pool, key: origin, body: JSON.stringify(fact) })
-    return 'good'
+    return 'valid'
   }
-  // The first use may have been told by a clock that was ahead: that makes the grace no longer.
-  if (generation === newest.generation && Math.abs(now - newest.at) < graceSeconds * 1000) return 'good'
+  // Math.abs: another region's clock may have been ahead at the first use; that must not extend the grace period.
+  if (generation === newest.generation && Math.abs(now - newest.at) < graceSeconds * 1000) return 'valid'
   await revokeFamily(tx, pool, { origin, expires })
   return 'reused'
 }
 
-/** Whether a token was used up while its client still rotated them; what was good only for a retry does not come back. */
+/** Whether a token was used while its client still had rotation; turning rotation off does not make it valid again. */
 export async function isRotatedOut(
   store: Pick<Store, 'find'>,
   pool: string,

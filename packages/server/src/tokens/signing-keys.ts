@@ -22,7 +22,7 @@ export interface SigningKeyPair {
   privateKey: KeyObject
 }
 
-/** A public key as `/.well-known/jwks.json` shows it (RFC 7517). */
+/** A public key in `/.well-known/jwks.json` (RFC 7517). */
 export interface PublishedKey {
   alg: 'RS256'
   e: string
@@ -38,13 +38,13 @@ interface PoolSigningKeys {
   signing: Record<SigningUse, { kid: string; sealed: string; opened?: KeyObject }>
 }
 
-/** The signing keys of the pools that this region holds, decoded once. */
+/** The signing keys of the pools that this region holds, decoded and cached. */
 export interface SigningKeys {
-  /** The keys as the world may see them; undefined when this region does not hold the pool. */
+  /** The public keys; undefined when this region does not hold the pool. */
   published(pool: string): Promise<PublishedKey[] | undefined>
-  /** The key that checks what the key named `kid` signed, and what that one signs. */
+  /** The public key with this `kid`, and what the pair signs. */
   verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
-  /** The key to sign with. Throws SealBrokenError when it is not the pool's. */
+  /** The private key to sign with. Throws SealBrokenError when the pool's key did not seal it. */
   signing(openPool: PoolSeal, use: SigningUse): Promise<SigningKey>
 }
 
@@ -53,7 +53,7 @@ const KID_BYTES = 32
 
 const generate = promisify(generateKeyPair)
 
-/** Makes the keys of a new pool. It takes a good part of a second in the thread pool, so it comes before the transaction. */
+/** Generates the keys of a new pool. Takes a good part of a second in the thread pool, so call it before the transaction. */
 export async function generateSigningKeys(
   clock: Pick<Clock, 'randomBytes'>,
 ): Promise<Record<SigningUse, SigningKeyPair>> {
@@ -66,7 +66,7 @@ export async function generateSigningKeys(
   return { id, access } as Record<SigningUse, SigningKeyPair>
 }
 
-/** Writes the keys of a new pool, in the transaction that makes the pool. */
+/** Writes the keys of a new pool in the transaction that creates it. */
 export async function writeSigningKeys(
   tx: Transaction,
   openPool: PoolSeal,

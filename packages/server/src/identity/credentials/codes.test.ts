@@ -14,10 +14,10 @@ import { openPageToken, sealPageToken } from '../page-token.ts'
 import {
   type CodePurpose,
   checkHourlyLimit,
-  limitWrongCodes,
-  findCodeTarget,
   clearWrongCodes,
+  findCodeTarget,
   issueCode,
+  limitWrongCodes,
   redeemCode,
 } from './codes.ts'
 

@@ -9,15 +9,15 @@ import { findUser, lockUser, putUser, type User, type UserDocument } from '../..
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
 import { deliveryDetails, sendCode } from '../users/delivery.ts'
-import { hidesExistence, decoyTarget, noSuchUser } from '../users/existence.ts'
+import { decoyTarget, hidesExistence, noSuchUser } from '../users/existence.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
-  codeMismatch,
-  limitWrongCodes,
-  expiredCode,
   clearWrongCodes,
+  codeMismatch,
+  expiredCode,
   issueCode,
+  limitWrongCodes,
   redeemCode,
 } from './codes.ts'
 import { checkPassword, checkPasswordPolicy, setPassword } from './passwords.ts'

@@ -3,7 +3,7 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
 import { Memory } from '../../memory.ts'
-import { revocationsOf, type Family, isRevoked, signOutHash } from '../../tokens/revocation.ts'
+import { type Family, isRevoked, revocationsOf, signOutHash } from '../../tokens/revocation.ts'
 
 /**
  * Whose tokens they are, and whether those have been ended; one question to the store, for every call with a token asks it. The user is

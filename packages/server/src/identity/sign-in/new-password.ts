@@ -14,10 +14,10 @@ import {
   withChanges,
 } from '../users/attributes.ts'
 import { checkMaySignIn, nextStep } from './next-step.ts'
-import { requireUsername, requireParameter } from './parameters.ts'
-import { isNameOf } from './subject.ts'
+import { requireParameter, requireUsername } from './parameters.ts'
 import { checkUsable, invalidSession, openSession, spendSession } from './session.ts'
 import type { Parameters, Step } from './step.ts'
+import { isNameOf } from './subject.ts'
 
 const PREFIX = 'userAttributes.'
 

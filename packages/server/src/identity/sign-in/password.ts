@@ -2,9 +2,9 @@ import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { checkPassword } from '../credentials/passwords.ts'
 import { nextStep } from './next-step.ts'
-import { requireUsername, requireParameter } from './parameters.ts'
-import { getSubject, wrongPassword } from './subject.ts'
+import { requireParameter, requireUsername } from './parameters.ts'
 import type { Parameters, Step } from './step.ts'
+import { getSubject, wrongPassword } from './subject.ts'
 
 /** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, checked at once. */
 export async function signInByPassword(

@@ -4,7 +4,7 @@ import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
-import { type Membership, getMembership } from '../../tokens/membership.ts'
+import { getMembership, type Membership } from '../../tokens/membership.ts'
 import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.ts'
 import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
@@ -54,9 +54,7 @@ export async function refreshByToken(
     return refreshed(context, openClient, refreshing)
   }
   const graceSeconds = client.document.RefreshTokenRotation?.RetryGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS
-  const outcome = await context.store.write((tx) =>
-    redeemGeneration(tx, pool.id, token, { now: context.clock.now(), graceSeconds }),
-  )
+  const outcome = await context.store.write((tx) => redeemGeneration(tx, pool.id, token, { graceSeconds }))
   if (outcome === 'reused') {
     context.events.signedOut({ pool: pool.id, sub: token.sub, how: 'revocation' })
     throw new CognitoError('RefreshTokenReuseException', 'Refresh token has been used already.')

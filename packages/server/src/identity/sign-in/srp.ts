@@ -6,8 +6,7 @@ import { invalidParameter, notAuthorized } from '../../errors.ts'
 import { decodeVerifier, srpIdentityOf } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
-import { requireUsername, requireParameter } from './parameters.ts'
-import { getSubject, isNameOf, wrongPassword } from './subject.ts'
+import { requireParameter, requireUsername } from './parameters.ts'
 import {
   checkUsable,
   invalidSession,
@@ -19,6 +18,7 @@ import {
   spendSession,
 } from './session.ts'
 import type { Parameters, Step } from './step.ts'
+import { getSubject, isNameOf, wrongPassword } from './subject.ts'
 
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000

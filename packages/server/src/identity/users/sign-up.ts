@@ -9,17 +9,17 @@ import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
-  limitWrongCodes,
-  expiredCode,
   clearWrongCodes,
+  expiredCode,
   issueCode,
+  limitWrongCodes,
   redeemCode,
 } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
 import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
 import { deliveryDetails, sendCode } from './delivery.ts'
-import { hidesExistence, decoyTarget, noSuchUser } from './existence.ts'
+import { decoyTarget, hidesExistence, noSuchUser } from './existence.ts'
 
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
 
@@ -39,7 +39,10 @@ export async function signUp(
     throw notAuthorized('SignUp is not permitted for this user pool')
   }
   const sub = context.clock.uuid()
-  const { username, attributes } = parseUsername(pool, name, { sub, attributes: parseNewAttributes(pool, list, client) })
+  const { username, attributes } = parseUsername(pool, name, {
+    sub,
+    attributes: parseNewAttributes(pool, list, client),
+  })
   checkRequired(pool, attributes)
   checkFirstFactor(pool, { password, attributes })
   // PreSignUp_SignUp has its place here: it may confirm the user, or verify an address.

@@ -8,14 +8,21 @@ import type { Transaction } from '../../store/write.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
-  limitWrongCodes,
-  findCodeTarget,
   clearWrongCodes,
+  findCodeTarget,
   issueCode,
+  limitWrongCodes,
   redeemCode,
 } from '../credentials/codes.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
-import { checkVerifiedFlags, parseChanges, VERIFIABLE, type Verifiable, type Writer, withChanges } from './attributes.ts'
+import {
+  checkVerifiedFlags,
+  parseChanges,
+  VERIFIABLE,
+  type Verifiable,
+  type Writer,
+  withChanges,
+} from './attributes.ts'
 import { sendCode } from './delivery.ts'
 
 type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>

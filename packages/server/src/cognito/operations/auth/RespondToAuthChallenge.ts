@@ -9,5 +9,9 @@ export const RespondToAuthChallenge: Handler<'RespondToAuthChallenge', ClientCal
   { ChallengeName, Session, ChallengeResponses = {} },
 ) =>
   stepOutput(
-    await respondToChallenge(context, call, { challenge: ChallengeName, session: Session, responses: ChallengeResponses }),
+    await respondToChallenge(context, call, {
+      challenge: ChallengeName,
+      session: Session,
+      responses: ChallengeResponses,
+    }),
   )
