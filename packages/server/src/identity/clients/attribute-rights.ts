@@ -3,13 +3,13 @@ import type { Pool } from '../../directory/pool.ts'
 import { type CognitoError, invalidParameter } from '../../errors.ts'
 import { isVerifiedFlag } from '../users/attributes.ts'
 
-/** Never written by a client: the identifier, what verification finds out, and what is for administrators. */
+/** A client never writes the identifier, the `_verified` flags, and developer-only attributes. */
 const isReadOnly = ({ Name = '', DeveloperOnlyAttribute }: SchemaAttributeType): boolean =>
   DeveloperOnlyAttribute === true || Name === 'sub' || isVerifiedFlag(Name)
 
 /**
- * Checks which attributes a client is to read and to write: all in the schema, those that users must have among the writable.
- * Throws InvalidParameterException.
+ * Checks the attributes that a client may read and write: each must be in the schema, and the writable ones must include every
+ * required attribute. Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-attribute-permissions-and-scopes
  */
 export function checkAttributeRights(

@@ -3,8 +3,8 @@ import { type Client, openClientSecrets } from '../../directory/client.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 
 /**
- * Whether the caller knows a secret of the client; either of two live ones is good. A client without a secret must be
- * called without one.
+ * Whether the caller knows a secret of the client. A client may have two secrets, both valid; for a client without a secret,
+ * the call must have none.
  */
 export function hasClientSecret(
   openPool: Pick<OpenPool, 'cipher'>,
@@ -14,9 +14,9 @@ export function hasClientSecret(
   const { secrets } = client.document
   if (secret === undefined || secrets.length === 0) return secret === undefined && secrets.length === 0
   const given = Buffer.from(secret)
-  // Every secret is compared, whichever fits: how long it takes tells nothing.
-  const fits = openClientSecrets(openPool, client).map(
+  // Compare every secret, so that the time does not depend on which secret matches.
+  const matches = openClientSecrets(openPool, client).map(
     (expected) => expected.length === given.length && timingSafeEqual(expected, given),
   )
-  return fits.includes(true)
+  return matches.includes(true)
 }

@@ -9,7 +9,7 @@ const SECRET_LENGTH = 51
 export const newClientId = (clock: Clock): string => randomText(clock, ALPHABET, ID_LENGTH)
 export const newClientSecret = (clock: Clock): string => randomText(clock, ALPHABET, SECRET_LENGTH)
 
-/** A secret as its client's row keeps it. */
+/** A new entry for `secrets` of a client document. */
 export function newSecretEntry(
   clock: Clock,
   openPool: Pick<OpenPool, 'cipher'>,

@@ -2,7 +2,7 @@ import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provid
 import { type Client, openClientSecrets } from '../../directory/client.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 
-/** The client as the API describes it, its newest secret in the clear. */
+/** Renders a client for the API, with its newest secret in plain text. */
 export function describeClient(openPool: OpenPool, client: Omit<Client, 'pool'>): UserPoolClientType {
   const { created, modified, secrets: _, ...settings } = client.document
   return {

@@ -1,8 +1,8 @@
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
- * Whether people may be sent to this URL after sign-in or sign-out: absolute, without a fragment, encrypted unless it is this
- * machine's own; schemes of apps are fine, schemes that run as script are not. RFC 6749 §3.1.2, RFC 8252 §7.
+ * Whether users may be redirected to this URL after sign-in or sign-out: absolute, without a fragment, HTTPS except on
+ * loopback. Private-use schemes of apps are allowed; schemes that run scripts are not. RFC 6749 §3.1.2, RFC 8252 §7.
  */
 export function isRedirectUrl(text: string): boolean {
   if (!/^[a-z][a-z0-9+.-]*:/i.test(text) || text.includes('#') || !URL.canParse(text)) return false

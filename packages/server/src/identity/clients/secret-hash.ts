@@ -4,8 +4,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { notAuthorized } from '../../errors.ts'
 
 /**
- * Checks the proof that a caller knows the client's secret: `Base64(HMAC-SHA256(secret, username || client id))`, over the
- * username as the call spells it. Either of a client's live secrets is good; a client without one must get no hash.
+ * Checks SECRET_HASH, the proof that a caller knows the client's secret: `Base64(HMAC-SHA256(secret, username || client id))`, over
+ * the username as the call spells it. A client may have two secrets, both valid; for a client without a secret, a hash is an error.
  * Throws NotAuthorizedException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
  */
@@ -22,8 +22,8 @@ export function checkSecretHash(
   }
   if (secrets.length === 0) throw notAuthorized(`Unable to verify secret hash for client ${client.id}`)
   const given = Buffer.from(hash)
-  // Every secret is tried, whichever fits: how long it takes tells nothing.
-  const fits = openClientSecrets(openPool, client).map((secret) => {
+  // Compare every secret, so that the time does not depend on which secret matches.
+  const matches = openClientSecrets(openPool, client).map((secret) => {
     const expected = Buffer.from(
       createHmac('sha256', secret)
         .update(username + client.id)
@@ -31,5 +31,5 @@ export function checkSecretHash(
     )
     return expected.length === given.length && timingSafeEqual(expected, given)
   })
-  if (!fits.includes(true)) throw notAuthorized(`SecretHash does not match for the client: ${client.id}`)
+  if (!matches.includes(true)) throw notAuthorized(`SecretHash does not match for the client: ${client.id}`)
 }

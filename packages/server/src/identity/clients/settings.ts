@@ -1,16 +1,16 @@
 import type {
   CreateUserPoolClientCommandInput,
-  TimeUnitsType,
   UpdateUserPoolClientCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { ClientDocument } from '../../directory/client.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
-import { checkTier, distinct } from '../pools/settings.ts'
+import { DEFAULT_REFRESH_SECONDS, MAX_ACCESS_SECONDS, UNIT_SECONDS } from '../../tokens/lifetimes.ts'
+import { allowsRegistration, checkTier, distinct } from '../pools/settings.ts'
 import { checkAttributeRights } from './attribute-rights.ts'
 import { isRedirectUrl } from './redirect-url.ts'
 
-/** The settings that CreateUserPoolClient and UpdateUserPoolClient decide. */
+/** The settings that CreateUserPoolClient and UpdateUserPoolClient replace. */
 export type ClientSettings = Omit<ClientDocument, 'created' | 'modified' | 'secrets' | 'ClientType'>
 
 type ClientInput = Omit<
@@ -21,17 +21,17 @@ type ClientInput = Omit<
 export interface ClientSettingsContext {
   pool: Pool
   hasSecret: boolean
-  /** Names of the identity providers that the pool has, `COGNITO` left out. */
+  /** Names of the pool's identity providers, without `COGNITO`. */
   providers: readonly string[]
-  /** The custom scopes that the pool's resource servers have, each as `<server>/<scope>`. */
+  /** The custom scopes of the pool's resource servers, each as `<server>/<scope>`. */
   scopes: readonly string[]
-  /** For the messages. */
+  /** A word in error messages. */
   operation: 'creating' | 'updating'
 }
 
 /**
- * Reads the settings of an app client as they are kept and shown: what is left out gets its default, for an update replaces
- * everything. Throws InvalidParameterException, InvalidOAuthFlowException, ScopeDoesNotExistException,
+ * Parses and checks the settings of an app client. Absent members get their defaults, because an update replaces all
+ * settings. Throws InvalidParameterException, InvalidOAuthFlowException, ScopeDoesNotExistException,
  * FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
  */
@@ -93,21 +93,19 @@ function checkAuthFlows(
   ])
 }
 
-const SECONDS: Record<TimeUnitsType, number> = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 }
-const ACCESS_SECONDS = { least: 300, most: 86_400 }
-const REFRESH_SECONDS = { least: 3_600, most: 315_360_000 }
-const REFRESH_DEFAULT_SECONDS = 30 * 86_400
+const ACCESS_RANGE = { min: 300, max: MAX_ACCESS_SECONDS }
+const REFRESH_RANGE = { min: 3_600, max: 315_360_000 }
 
-/** A refresh token of no given life, or of 0, lives 30 days; the number is shown in the unit that was asked for. */
+/** RefreshTokenValidity defaults to 30 days, also for 0; the default is rendered in the requested unit. */
 function parseValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput) {
-  const refreshUnit = SECONDS[units.RefreshToken ?? 'days']
-  const RefreshTokenValidity = input.RefreshTokenValidity || REFRESH_DEFAULT_SECONDS / refreshUnit
-  checkLife(RefreshTokenValidity * refreshUnit, REFRESH_SECONDS)
+  const refreshUnit = UNIT_SECONDS[units.RefreshToken ?? 'days']
+  const RefreshTokenValidity = input.RefreshTokenValidity || DEFAULT_REFRESH_SECONDS / refreshUnit
+  checkLifetime(RefreshTokenValidity * refreshUnit, REFRESH_RANGE)
   for (const [validity, unit] of [
     [input.AccessTokenValidity, units.AccessToken],
     [input.IdTokenValidity, units.IdToken],
   ] as const) {
-    if (validity !== undefined) checkLife(validity * SECONDS[unit ?? 'hours'], ACCESS_SECONDS)
+    if (validity !== undefined) checkLifetime(validity * UNIT_SECONDS[unit ?? 'hours'], ACCESS_RANGE)
   }
   return {
     RefreshTokenValidity,
@@ -117,8 +115,8 @@ function parseValidity({ TokenValidityUnits: units = {}, ...input }: ClientInput
   }
 }
 
-function checkLife(seconds: number, { least, most }: { least: number; most: number }): void {
-  if (seconds < least || seconds > most) throw invalidParameter('Invalid range for token validity.')
+function checkLifetime(seconds: number, { min, max }: { min: number; max: number }): void {
+  if (seconds < min || seconds > max) throw invalidParameter('Invalid range for token validity.')
 }
 
 function checkProviders(
@@ -143,10 +141,8 @@ function checkRedirects({ CallbackURLs = [], LogoutURLs = [], DefaultRedirectURI
   }
 }
 
-/** With it an app may register clients. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DcrConfigurationType.html */
+/** The scope for dynamic client registration. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DcrConfigurationType.html */
 const REGISTRATION_SCOPE = 'aws.cognito/dcr/register'
-const hasRegistration = ({ document }: Pick<Pool, 'document'>): boolean =>
-  document.DcrConfiguration?.EnableStatus === 'Enabled'
 
 const STANDARD_SCOPES = ['openid', 'email', 'phone', 'profile', 'aws.cognito.signin.user.admin']
 
@@ -164,7 +160,7 @@ function checkOAuth(
       'AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth flows.',
     )
   }
-  const own = hasRegistration(context.pool) ? [...context.scopes, REGISTRATION_SCOPE] : context.scopes
+  const own = allowsRegistration(context.pool.document) ? [...context.scopes, REGISTRATION_SCOPE] : context.scopes
   const unknown = scopes.find((scope) => !STANDARD_SCOPES.includes(scope) && !own.includes(scope))
   if (unknown !== undefined) throw new CognitoError('ScopeDoesNotExistException', `Invalid scope: ${unknown}`)
   if (flows.includes('client_credentials')) {

@@ -27,7 +27,7 @@ const MISMATCH = { name: 'CodeMismatchException', message: 'Invalid verification
 const sub = '00000000-0000-4000-8000-000000000001'
 const target = { attribute: 'email', value: 'ann@example.com' } as const
 
-/** Wraps nothing: what is tested here is not the key management. */
+/** Does not wrap: key management is tested elsewhere. */
 const provider = {
   generateDataKey: async () => {
     const plain = randomBytes(32)
@@ -61,9 +61,11 @@ for (const engine of engines) {
     const issue = (purpose: CodePurpose) =>
       opened.store.write((tx) => issueCode(tx, { clock }, openPool, { sub, purpose, ...target }))
     const redeem = (purpose: CodePurpose, code: string) =>
-      opened.store.write((tx) => redeemCode(tx, { clock }, openPool, { sub, purpose, code }))
+      opened.store.write((tx) => redeemCode(tx, openPool, { sub, purpose, code }))
+    const findTarget = (purpose: CodePurpose) =>
+      opened.store.write((tx) => findCodeTarget(tx, openPool, { sub, purpose }))
 
-    test('a code is six digits, says where it went, and is taken once', async () => {
+    test('a code is six digits, returns its address, and works once', async () => {
       const code = await issue('sign-up')
       assert.match(code, /^\d{6}$/)
       assert.deepEqual(await redeem('sign-up', code), target)
@@ -78,9 +80,9 @@ for (const engine of engines) {
       test(`a code for ${purpose} lives ${hours} h`, async () => {
         const code = await issue(purpose)
         now += hours * HOUR - 1
-        assert.deepEqual(await findCodeTarget(opened.store, { clock }, openPool, { sub, purpose }), target)
+        assert.deepEqual(await findTarget(purpose), target)
         now += 1
-        assert.equal(await findCodeTarget(opened.store, { clock }, openPool, { sub, purpose }), undefined)
+        assert.equal(await findTarget(purpose), undefined)
         await assert.rejects(redeem(purpose, code), EXPIRED)
         const fresh = await issue(purpose)
         now += hours * HOUR - 1
@@ -88,49 +90,49 @@ for (const engine of engines) {
       })
     }
 
-    test('a code is good for its own purpose only', async () => {
+    test('a code is valid for its own purpose only', async () => {
       const code = await issue('verify-email')
       await assert.rejects(redeem('verify-phone_number', code), EXPIRED)
       await redeem('verify-email', code)
     })
 
-    test('answers of any length are compared', async () => {
+    test('a wrong code of any length is a mismatch', async () => {
       await issue('reset')
       for (const wrong of ['', '1', 'x'.repeat(2_048)]) await assert.rejects(redeem('reset', wrong), MISMATCH)
     })
 
-    test('the store does not show the code, nor where it went', async () => {
+    test('the stored row reveals neither the code nor its address', async () => {
       const code = await issue('reset')
       const row = await opened.store.find('code', { pool: openPool.pool.id, key: `${sub}/reset` })
       const sealed = Buffer.from(row?.body ?? '', 'base64').toString('latin1')
       for (const secret of [code, target.value]) assert.ok(!sealed.includes(secret))
     })
 
-    test('after 25 wrong answers only a new code helps', async () => {
+    test('after 25 wrong codes, only a new code works', async () => {
       const purpose = 'sign-up'
       const code = await issue(purpose)
-      const answer = (given: string) =>
+      const attempt = (given: string) =>
         limitWrongCodes({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
-      for (let at = 0; at < 25; at += 1) await assert.rejects(answer('wrong'), MISMATCH)
-      await assert.rejects(answer(code), { name: 'TooManyFailedAttemptsException' })
+      for (let at = 0; at < 25; at += 1) await assert.rejects(attempt('wrong'), MISMATCH)
+      await assert.rejects(attempt(code), { name: 'TooManyFailedAttemptsException' })
       const fresh = await issue(purpose)
       await clearWrongCodes({ brakes }, openPool, { sub, purpose })
-      await answer(fresh)
+      await attempt(fresh)
     })
 
-    test('an hourly limit is over when the hour is, and holds for each name by itself', async () => {
-      const ask = (who: string) => checkHourlyLimit({ brakes }, openPool, 'ResendConfirmationCode', who)
-      for (let at = 0; at < 5; at += 1) await ask('one')
-      await assert.rejects(ask('one'), {
+    test('an hourly limit resets after the hour, and counts each name separately', async () => {
+      const call = (name: string) => checkHourlyLimit({ brakes }, openPool, 'ResendConfirmationCode', name)
+      for (let at = 0; at < 5; at += 1) await call('ann')
+      await assert.rejects(call('ann'), {
         name: 'LimitExceededException',
         message: 'Attempt limit exceeded, please try after some time.',
       })
-      await ask('two')
+      await call('bob')
       now += HOUR
-      await ask('one')
+      await call('ann')
     })
 
-    test('a token for the next page is good for an hour', () => {
+    test('a page token is valid for an hour', () => {
       const list = ['ListUsers', '']
       const token = sealPageToken({ clock }, openPool, { list, after: 'key' })
       now += HOUR - 1

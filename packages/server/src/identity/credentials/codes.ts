@@ -8,10 +8,10 @@ import { CognitoError } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import type { Verifiable } from '../users/attributes.ts'
 
-/** What a code proves. A user has at most one live code for each: a new one takes the place of the old. */
+/** The purpose of a code. A user has at most one code per purpose: a new code replaces the old one. */
 export type CodePurpose = 'sign-up' | 'reset' | `verify-${Verifiable}`
 
-/** Where a code went, and with it what it proves: that the user reads this address. */
+/** The address that a code was sent to. The code proves that the user can read it. */
 export interface CodeTarget {
   attribute: Verifiable
   value: string
@@ -21,58 +21,53 @@ const HOUR = 3_600_000
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html: "Code validity".
 const LIFETIME_MILLISECONDS = { 'sign-up': 24 * HOUR, reset: HOUR, verify: 24 * HOUR }
 const DIGITS = 6
-/** Wrong answers to one code; with fewer tries per hour than this, it takes a slow guesser to meet it. */
-const WRONG_ANSWERS = 25
+/** Maximum wrong attempts per code. Hourly limits are lower, so only slow guessing reaches it. */
+const MAX_WRONG_CODES = 25
 
-/** Makes a code, and ends the life of the one before. Answers the code itself, to be sent once the transaction is durable. */
+/** Creates a code, which replaces the previous one. Returns it; send it after the transaction has committed. */
 export async function issueCode(
   tx: Transaction,
-  { clock }: Pick<Context, 'clock'>,
+  { clock }: { clock: Pick<Clock, 'randomBytes'> },
   openPool: OpenPool,
   { sub, purpose, attribute, value }: { sub: string; purpose: CodePurpose } & CodeTarget,
 ): Promise<string> {
   const code = newCode(clock)
   const salt = clock.randomBytes(16).toString('base64')
   const lifetime = LIFETIME_MILLISECONDS[purpose === 'sign-up' || purpose === 'reset' ? purpose : 'verify']
-  const document = { attribute, value, salt, hash: hashOf(salt, code), expires: clock.now() + lifetime }
+  const document = { attribute, value, salt, hash: hashOf(salt, code), expires: tx.now + lifetime }
   await putCode(tx, openPool, { sub, purpose }, document)
   return code
 }
 
-/**
- * Takes a code: it is gone when the transaction is durable. Throws ExpiredCodeException (none, or too old) and
- * CodeMismatchException.
- */
+/** Checks a code and removes it. Throws ExpiredCodeException (also for a missing code), CodeMismatchException. */
 export async function redeemCode(
   tx: Transaction,
-  { clock }: Pick<Context, 'clock'>,
   openPool: OpenPool,
   { sub, purpose, code }: { sub: string; purpose: CodePurpose; code: string },
 ): Promise<CodeTarget> {
   const present = await lockCode(tx, openPool, { sub, purpose })
   if (!present) throw expiredCode()
   const { attribute, value, salt, hash, expires } = present
-  if (expires <= clock.now()) throw expiredCode()
+  if (expires <= tx.now) throw expiredCode()
   if (!timingSafeEqual(Buffer.from(hashOf(salt, code)), Buffer.from(hash))) throw codeMismatch()
   await removeCode(tx, openPool, { sub, purpose })
   return { attribute, value }
 }
 
-/** The address that waits for its verification, if a code for it is out and alive. */
+/** Finds the address of a code that has not expired. */
 export async function findCodeTarget(
-  db: Pick<Transaction, 'find'>,
-  { clock }: Pick<Context, 'clock'>,
+  tx: Pick<Transaction, 'find' | 'now'>,
   openPool: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<CodeTarget | undefined> {
-  const present = await findCode(db, openPool, { sub, purpose })
-  if (!present || present.expires <= clock.now()) return undefined
+  const present = await findCode(tx, openPool, { sub, purpose })
+  if (!present || present.expires <= tx.now) return undefined
   return { attribute: present.attribute, value: present.value }
 }
 
 /**
- * Runs work that redeems a code, and counts the wrong answers: after many of them the code is good for nothing until a new
- * one is asked for. Throws TooManyFailedAttemptsException, or what the work throws.
+ * Runs work that redeems a code, and counts wrong codes. After too many of them it refuses every code until a new one is
+ * issued. Throws TooManyFailedAttemptsException or LimitExceededException, and the errors of the work.
  */
 export async function limitWrongCodes<T>(
   { brakes }: Pick<Context, 'brakes'>,
@@ -80,8 +75,8 @@ export async function limitWrongCodes<T>(
   { sub, purpose }: { sub: string; purpose: CodePurpose },
   work: () => Promise<T>,
 ): Promise<T> {
-  const name = wrongAnswers(pool.id, sub, purpose)
-  if (((await brakes.read<number>(name)) ?? 0) >= WRONG_ANSWERS) {
+  const name = counterOf(pool.id, sub, purpose)
+  if (((await brakes.read<number>(name)) ?? 0) >= MAX_WRONG_CODES) {
     throw purpose === 'sign-up' || purpose === 'reset'
       ? new CognitoError('TooManyFailedAttemptsException', 'Too many failed attempts. Request a new code.')
       : limitExceeded()
@@ -94,18 +89,18 @@ export async function limitWrongCodes<T>(
   }
 }
 
-/** A new code is out: wrong answers count from the beginning. Called after the transaction that issued it. */
+/** Resets the count of wrong codes. Call it after the transaction that issued a new code. */
 export async function clearWrongCodes(
   { brakes }: Pick<Context, 'brakes'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<void> {
-  await brakes.release(wrongAnswers(pool.id, sub, purpose))
+  await brakes.release(counterOf(pool.id, sub, purpose))
 }
 
 /**
- * Calls per user and hour. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html gives 5 to 20 for the two
- * calls of a reset together, by the risk that is seen; without a risk engine it is the upper figure.
+ * Calls per user and hour. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html allows 5 to 20 for both
+ * calls of a reset together, depending on the risk of the request; without a risk engine, we use the upper figure.
  */
 const HOURLY = {
   reset: 20,
@@ -117,18 +112,18 @@ const HOURLY = {
 } as const
 
 /**
- * Counts a call against its hourly limit. `who` is a sub, or the name that was given for somebody who is not there, who must
- * meet the same limits, in whatever spelling the pool takes for the same name. Throws LimitExceededException.
+ * Counts a call against its hourly limit. `subject`: the sub of the user, or the given name if no user has it: an unknown name
+ * must meet the same limits, in every spelling that the pool treats as equal. Throws LimitExceededException.
  */
 export async function checkHourlyLimit(
   { brakes }: Pick<Context, 'brakes'>,
   { pool, cipher }: OpenPool,
-  what: keyof typeof HOURLY,
-  who: string,
+  call: keyof typeof HOURLY,
+  subject: string,
 ): Promise<void> {
-  const whom = cipher.index('hourly', normalize(pool, 'username', who))
-  const count = await brakes.count(`hourly/${what}/${pool.id}/${whom}`, HOUR)
-  if (count > HOURLY[what]) throw limitExceeded()
+  const hash = cipher.index('hourly', normalize(pool, 'username', subject))
+  const count = await brakes.count(`hourly/${call}/${pool.id}/${hash}`, HOUR)
+  if (count > HOURLY[call]) throw limitExceeded()
 }
 
 export const expiredCode = (): CognitoError =>
@@ -143,7 +138,7 @@ const limitExceeded = (): CognitoError =>
 /** A one-time code of six digits. */
 export const newCode = (clock: Pick<Clock, 'randomBytes'>): string => randomText(clock, '0123456789', DIGITS)
 
-const wrongAnswers = (pool: string, sub: string, purpose: CodePurpose): string => `wrong-code/${pool}/${sub}/${purpose}`
+const counterOf = (pool: string, sub: string, purpose: CodePurpose): string => `wrong-code/${pool}/${sub}/${purpose}`
 
 const hashOf = (salt: string, code: string): string =>
   createHmac('sha256', Buffer.from(salt, 'base64')).update(code).digest('base64')

@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { type CognitoError, notAuthorized } from '../../errors.ts'
 
-/** Wrong passwords in a row, and until when (ms since the epoch) the next try has to wait. */
+/** Consecutive wrong passwords, and the time (ms since the epoch) before which attempts are refused. */
 interface Failures {
   count: number
   until: number
@@ -10,31 +10,31 @@ interface Failures {
 
 const FREE_FAILURES = 5
 const FIRST_WAIT_MILLISECONDS = 1_000
-const LONGEST_WAIT_MILLISECONDS = 15 * 60_000
-/** Failures are forgotten after so long without another. */
+const MAX_WAIT_MILLISECONDS = 15 * 60_000
+/** The count resets after this time without a failure. */
 const QUIET_MILLISECONDS = 15 * 60_000
 
 /** The lockout of one region's process. */
 export interface Lockout {
   /**
-   * Checks a password under the lockout: five failures are free, then each one doubles the wait, from 1 s to 15 min. Tries
-   * during the wait are refused unread, and neither count nor extend it. Failures count in this region only.
+   * Checks a password under the lockout: five failures are free, then each failure doubles the wait, from 1 s to 15 min. Attempts
+   * during the wait are refused without a check; they neither count nor extend the wait. Failures count in this region only.
    * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html
    *
-   * @param sub the user; for a name that no user has, the sub that stands for it
+   * @param sub of the user, or of the decoy for a name that no user has
    * @throws NotAuthorizedException `Password attempts exceeded`
    */
-  check(openPool: OpenPool, sub: string, isRight: () => boolean | Promise<boolean>): Promise<boolean>
-  /** Forgets the failures of a user. */
+  check(openPool: OpenPool, sub: string, isCorrect: () => boolean | Promise<boolean>): Promise<boolean>
+  /** Resets the failures of a user. */
   clear(openPool: OpenPool, sub: string): Promise<void>
 }
 
 export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock'>): Lockout {
   const turns = new Map<string, Promise<unknown>>()
-  /** Guesses at one password are checked one after another: at the same time, all of them would find no failure yet. */
+  /** Guesses at one password are checked one after another: concurrent checks would all read a count without the others. */
   const inTurn = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    const before = turns.get(name)
-    const turn = before ? before.then(work, work) : work()
+    const previous = turns.get(name)
+    const turn = previous ? previous.then(work, work) : work()
     turns.set(name, turn)
     try {
       return await turn
@@ -43,12 +43,12 @@ export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock
     }
   }
   return {
-    check: ({ pool }, sub, isRight) => {
+    check: ({ pool }, sub, isCorrect) => {
       const name = nameOf(pool.id, sub)
       return inTurn(name, async () => {
         const failures = await brakes.read<Failures>(name)
         if (isWaiting(failures, clock.now())) throw exceeded()
-        if (await isRight()) {
+        if (await isCorrect()) {
           if (failures) await brakes.release(name)
           return true
         }
@@ -60,7 +60,7 @@ export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock
           const count = (present?.count ?? 0) + 1
           return { value: { count, until: now + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
         })
-        // Another process of the region has counted enough guesses in the meantime: this one is refused like them.
+        // While this check ran, another process of the region reached the limit: refuse this guess too.
         if (overtaken) throw exceeded()
         return false
       })
@@ -76,7 +76,7 @@ const exceeded = (): CognitoError => notAuthorized('Password attempts exceeded')
 
 function waitAfter(count: number): number {
   if (count < FREE_FAILURES) return 0
-  return Math.min(FIRST_WAIT_MILLISECONDS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MILLISECONDS)
+  return Math.min(FIRST_WAIT_MILLISECONDS * 2 ** (count - FREE_FAILURES), MAX_WAIT_MILLISECONDS)
 }
 
 const nameOf = (pool: string, sub: string): string => `lockout\n${pool}\n${sub}`

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { PasswordPolicyType } from '@aws-sdk/client-cognito-identity-provider'
+import type { Clock } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import {
   findPassword,
@@ -15,7 +16,7 @@ import { CognitoError } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import { SALT_BYTES, type SrpIdentity, verifierOf } from './srp.ts'
 
-/** The name and the sub that a password is bound to; neither ever changes. */
+/** The username and sub that a password is bound to; neither ever changes. */
 export type PasswordOwner = Pick<UserDocument, 'sub' | 'username'>
 
 const DEFAULT_POLICY: PasswordPolicyType & { MinimumLength: number } = {
@@ -26,26 +27,26 @@ const DEFAULT_POLICY: PasswordPolicyType & { MinimumLength: number } = {
   RequireSymbols: true,
 }
 /** https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ChangePassword.html */
-const MOST_CHARACTERS = 256
+const MAX_CHARACTERS = 256
 const SYMBOLS = /[\^$*.[\]{}()?"!@#%&/\\,><':;|_~`=+\- ]/
 
-/** For whom a password is proved by SRP: the pool's name is the part of its id after the first `_`. */
+/** The SRP identity of a user; `group` is the part of the pool id after the first `_`. */
 export function srpIdentityOf(pool: Pick<Pool, 'id'>, username: string): SrpIdentity {
   return { group: pool.id.slice(pool.id.indexOf('_') + 1), name: username }
 }
 
-/** The policy of a pool. https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html */
+/** https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html */
 function policyOf({ document }: Pick<Pool, 'document'>): PasswordPolicyType {
   return document.Policies?.PasswordPolicy ?? DEFAULT_POLICY
 }
 
-/** Throws InvalidPasswordException with the first rule of the pool that the password breaks. */
+/** Throws InvalidPasswordException, naming the first rule of the pool that the password breaks. */
 export function checkPasswordPolicy(pool: Pick<Pool, 'document'>, password: string): void {
   const policy = policyOf(pool)
   const rules: [boolean | undefined, boolean, string][] = [
     [true, [...password].length >= (policy.MinimumLength ?? DEFAULT_POLICY.MinimumLength), 'Password not long enough'],
-    // What the other members for passwords are held to before they come here.
-    [true, password.length <= MOST_CHARACTERS, 'Password too long'],
+    // The API model limits most password members to 256 already, but not all of them.
+    [true, password.length <= MAX_CHARACTERS, 'Password too long'],
     [policy.RequireUppercase, /[A-Z]/.test(password), 'Password must have uppercase characters'],
     [policy.RequireLowercase, /[a-z]/.test(password), 'Password must have lowercase characters'],
     [policy.RequireNumbers, /\d/.test(password), 'Password must have numeric characters'],
@@ -56,12 +57,12 @@ export function checkPasswordPolicy(pool: Pick<Pool, 'document'>, password: stri
 }
 
 /**
- * Writes the password of a user. The user's own row (status, temporarySince) is the caller's to write. Throws
- * PasswordHistoryPolicyViolationException when the pool remembers passwords and this is one of them.
+ * Writes the password of a user. The caller writes the user's row (status, temporarySince). Throws
+ * PasswordHistoryPolicyViolationException when the pool keeps a password history that contains this password.
  */
 export async function setPassword(
   tx: Transaction,
-  { clock }: Pick<Context, 'clock'>,
+  { clock }: { clock: Pick<Clock, 'randomBytes'> },
   openPool: OpenPool,
   user: PasswordOwner,
   password: string,
@@ -77,26 +78,25 @@ export async function setPassword(
   const document: PasswordDocument = {
     salt: salt.toString('base64'),
     verifier: verifierOf(identity, password, salt).toString('base64'),
-    set: clock.now(),
+    set: tx.now,
     ...(remembered > 0 && { history: past.slice(0, remembered) }),
   }
   await putPassword(tx, openPool, user.sub, document)
 }
 
-/** Whether it is the user's password. Takes as long for a user who does not exist, or has none. */
+/** Whether it is the user's password. Takes the same time for a missing user, and for a user without a password. */
 export async function checkPassword(
   { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
   user: PasswordOwner | undefined,
   password: string,
 ): Promise<boolean> {
-  const owner = user ?? nobody(openPool)
-  const known = await findPassword(store, openPool, owner.sub)
-  const right = matches(known ?? emptyPassword(openPool), srpIdentityOf(openPool.pool, owner.username), password)
-  return right && user !== undefined && known !== undefined
+  const owner = user ?? decoyOwner(openPool)
+  const stored = await findPassword(store, openPool, owner.sub)
+  const correct = matches(stored ?? decoyPassword(openPool), srpIdentityOf(openPool.pool, owner.username), password)
+  return correct && user !== undefined && stored !== undefined
 }
 
-/** The bytes of what is kept of a password, as SRP needs them. */
 export const decodeVerifier = ({ salt, verifier }: Verifier): { salt: Buffer; verifier: Buffer } => ({
   salt: Buffer.from(salt, 'base64'),
   verifier: Buffer.from(verifier, 'base64'),
@@ -106,13 +106,13 @@ function matches({ salt, verifier }: Verifier, identity: SrpIdentity, password: 
   return timingSafeEqual(verifierOf(identity, password, Buffer.from(salt, 'base64')), Buffer.from(verifier, 'base64'))
 }
 
-const nobody = ({ cipher }: OpenPool): PasswordOwner => ({
+const decoyOwner = ({ cipher }: OpenPool): PasswordOwner => ({
   sub: cipher.derive('nobody', 16).toString('hex'),
   username: 'nobody',
 })
 
-/** No password is its own: nobody knows its verifier's exponent. */
-const emptyPassword = ({ cipher }: OpenPool): Verifier => ({
+/** No password matches: the exponent of this verifier is unknown. */
+const decoyPassword = ({ cipher }: OpenPool): Verifier => ({
   salt: cipher.derive('nobody salt', SALT_BYTES).toString('base64'),
   verifier: cipher.derive('nobody verifier', 384).toString('base64'),
 })

@@ -25,8 +25,8 @@ import { checkPassword, checkPasswordPolicy, setPassword } from './passwords.ts'
 type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
 
 /**
- * Sends a code with which a user may choose a new password. Throws UserNotFoundException (or invents where it was sent, for
- * clients that hide who exists), NotAuthorizedException, InvalidParameterException, LimitExceededException,
+ * Sends a code for a password reset. For an unknown name, throws UserNotFoundException, or returns a decoy address for
+ * clients that hide whether a user exists. Throws NotAuthorizedException, InvalidParameterException, LimitExceededException,
  * CodeDeliveryFailedError.
  */
 export async function startRecovery(
@@ -37,9 +37,9 @@ export async function startRecovery(
 ): Promise<CodeDeliveryDetailsType> {
   const found = await findUser(context.store, openPool, name)
   await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
-  // UserMigration_ForgotPassword has its place here.
+  // The trigger UserMigration_ForgotPassword belongs here.
   const channels = channelsOf(openPool.pool)
-  // Clients that hide who exists hide who is disabled, or cannot be reached, as well.
+  // Clients that hide whether a user exists also hide that the user is disabled or has no usable address.
   if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
     const [first, ...more] = channels
     if (!first) throw administratorOnly()
@@ -58,7 +58,7 @@ export async function startRecovery(
 }
 
 /**
- * Sets a new password with the code of a recovery; the user is CONFIRMED then. Throws InvalidPasswordException,
+ * Sets a new password with the code of a recovery, and makes the user CONFIRMED. Throws InvalidPasswordException,
  * ExpiredCodeException, CodeMismatchException, UserNotFoundException, UserNotConfirmedException, NotAuthorizedException,
  * PasswordHistoryPolicyViolationException, LimitExceededException, TooManyFailedAttemptsException.
  */
@@ -79,28 +79,28 @@ export async function finishRecovery(
       const user = await lockUser(tx, openPool, sub)
       if (!user.enabled) throw notAuthorized('User is disabled.')
       if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-      const { attribute, value } = await redeemCode(tx, context, openPool, { sub, purpose: 'reset', code })
-      // Who reads an address that is no longer the user's sets no password.
+      const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'reset', code })
+      // A code sent to an address that the user no longer has proves nothing.
       if (user.attributes[attribute] !== value) throw expiredCode()
       await setPassword(tx, context, openPool, user, password)
       const { temporarySince: _, ...rest } = user
-      await putUser(tx, openPool, { ...rest, status: 'CONFIRMED', modified: context.clock.now() })
+      await putUser(tx, openPool, { ...rest, status: 'CONFIRMED', modified: tx.now })
     }),
   )
-  // PostConfirmation_ConfirmForgotPassword has its place here.
+  // The trigger PostConfirmation_ConfirmForgotPassword belongs here.
 }
 
 /**
- * Takes a user's password out of use, and sends a code for a new one. Throws UserNotFoundException, NotAuthorizedException,
- * InvalidParameterException, CodeDeliveryFailedError.
+ * Makes a user RESET_REQUIRED, so that the password no longer works, and sends a code for a new one. Throws
+ * UserNotFoundException, NotAuthorizedException, InvalidParameterException, CodeDeliveryFailedError.
  */
 export async function resetByAdministrator(context: RecoveryContext, openPool: OpenPool, sub: string): Promise<void> {
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
     const channels = channelsOf(openPool.pool)
-    const target = targetOf(user, channels.length > 0 ? channels : USUAL_CHANNELS)
-    await putUser(tx, openPool, { ...user, status: 'RESET_REQUIRED', modified: context.clock.now() })
+    const target = targetOf(user, channels.length > 0 ? channels : DEFAULT_CHANNELS)
+    await putUser(tx, openPool, { ...user, status: 'RESET_REQUIRED', modified: tx.now })
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
@@ -108,7 +108,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
 }
 
 /**
- * Changes the password of a user who is signed in. Who has no password yet may leave out the previous one. Throws
+ * Changes the password of a signed-in user. A user without a password may omit the previous one. Throws
  * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
  */
 export async function changePassword(
@@ -127,17 +127,17 @@ export async function changePassword(
     const present = await lockUser(tx, openPool, user.sub)
     await setPassword(tx, context, openPool, present, proposed)
     await removeCode(tx, openPool, { sub: user.sub, purpose: 'reset' })
-    await putUser(tx, openPool, { ...present, modified: context.clock.now() })
+    await putUser(tx, openPool, { ...present, modified: tx.now })
   })
 }
 
 /**
- * By which addresses users of the pool may recover, the preferred one first; none where only administrators reset passwords.
+ * The address types for recovery in this pool, the preferred one first; empty if only administrators may reset passwords.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
  */
 function channelsOf({ document }: Pool): readonly Verifiable[] {
   const mechanisms = document.AccountRecoverySetting?.RecoveryMechanisms ?? []
-  if (mechanisms.length === 0) return USUAL_CHANNELS
+  if (mechanisms.length === 0) return DEFAULT_CHANNELS
   return mechanisms
     .toSorted((a, b) => (a.Priority ?? 0) - (b.Priority ?? 0))
     .flatMap(({ Name }) =>
@@ -145,9 +145,9 @@ function channelsOf({ document }: Pool): readonly Verifiable[] {
     )
 }
 
-const USUAL_CHANNELS: readonly Verifiable[] = ['phone_number', 'email']
+const DEFAULT_CHANNELS: readonly Verifiable[] = ['phone_number', 'email']
 
-/** An address that is the user's second factor cannot also stand in for the first. */
+/** An address that is the user's second factor cannot also replace the first factor. */
 const FACTOR_OF: Record<Verifiable, string> = { phone_number: 'SMS_MFA', email: 'EMAIL_OTP' }
 
 function findTarget({ attributes, mfa }: UserDocument, channels: readonly Verifiable[]): CodeTarget | undefined {

@@ -8,17 +8,17 @@ import {
 } from 'node:crypto'
 
 /**
- * SRP-6a as Cognito's clients speak it (RFC 2945, RFC 5054, with Cognito's own padding and key derivation). Numbers are
+ * SRP-6a as Cognito's clients implement it (RFC 2945, RFC 5054, with Cognito's own padding and key derivation). Numbers are
  * big-endian Buffers. N is the 3072-bit prime of RFC 3526 group 15, g is 2, H is SHA-256.
  */
 
-/** Who proves a password: for users the pool's name (its id after the `_`) and the real username; for devices their group and key. */
+/** The identity in a proof. Users: the pool id after the `_`, and the real username. Devices: device group and device key. */
 export interface SrpIdentity {
   group: string
   name: string
 }
 
-/** What the server keeps between its two answers. It is secret. */
+/** The server's state between the two steps. It is secret. */
 export interface SrpState {
   A: Buffer
   b: Buffer
@@ -38,8 +38,8 @@ const k = hash(pad(PRIME), pad(GENERATOR))
 const diffieHellman = openGroup()
 
 /**
- * DiffieHellman is the one constant-time modular exponentiation that node:crypto offers. A named group's object lacks only
- * the setter, which it can borrow; an object over the prime itself would be the same after a primality test of 1.5 s.
+ * DiffieHellman is the only constant-time modular exponentiation in node:crypto. The object of a named group lacks
+ * setPrivateKey, so we borrow the method; createDiffieHellman(PRIME) gives the same, after a primality test of 1.5 s.
  */
 function openGroup(): DiffieHellman {
   const group = createDiffieHellmanGroup('modp15') as DiffieHellman
@@ -58,20 +58,20 @@ function power(base: Buffer, exponent: Buffer): Buffer {
   return diffieHellman.computeSecret(base)
 }
 
-/** v = g^x mod N, what the server keeps instead of the password. */
+/** v = g^x mod N, which the server stores instead of the password. */
 export function verifierOf({ group, name }: SrpIdentity, password: string, salt: Buffer): Buffer {
   const inner = createHash('sha256').update(`${group}${name}:${password}`, 'utf8').digest()
   return power(GENERATOR, hash(pad(salt), inner))
 }
 
-/** Reads the client's public value from hex. Undefined when it is no number between 1 and N - 1, these two left out. */
+/** Parses the client's public value from hex. Returns undefined unless 1 < A < N - 1. */
 export function parsePublicValue(hex: string): Buffer | undefined {
   if (!/^[0-9a-f]{1,1024}$/i.test(hex)) return undefined
   const value = BigInt(`0x${hex}`)
   return value > 1n && value < N - 1n ? toBuffer(value) : undefined
 }
 
-/** The server's first answer: B, and what it must remember. */
+/** The server's first step: B, and the state for the second step. */
 export function beginSrp(
   verifier: Buffer,
   A: Buffer,
@@ -81,18 +81,18 @@ export function beginSrp(
     const b = random(SECRET_BYTES)
     const B = toBuffer((toBigInt(k) * toBigInt(verifier) + toBigInt(power(GENERATOR, b))) % N)
     const u = hash(pad(A), pad(B))
-    // B = 0 or u = 0 would make the client give up (RFC 5054 §2.5.3, §2.6); neither is ever seen.
+    // A client aborts on B = 0 or u = 0 (RFC 5054 §2.5.3, §2.6); both are practically impossible.
     if (!isZero(B) && !isZero(u)) return { B, state: { A, b, u } }
   }
 }
 
-/** K, the key that both sides have if the client knows the password. */
+/** K, the session key that both sides compute if the client knows the password. */
 export function sessionKeyOf(verifier: Buffer, { A, b, u }: SrpState): Buffer {
   const S = power(toBuffer((toBigInt(A) * toBigInt(power(verifier, u))) % N), b)
   return Buffer.from(hkdfSync('sha256', pad(S), pad(u), INFO, SESSION_KEY_BYTES))
 }
 
-/** The proof of K that the client sends, over the server's block and the time. */
+/** The client's proof of K, over SECRET_BLOCK and the timestamp. */
 export function claimSignature(
   key: Buffer,
   { group, name }: SrpIdentity,
@@ -101,10 +101,10 @@ export function claimSignature(
   return createHmac('sha256', key).update(group).update(name).update(secretBlock).update(timestamp).digest()
 }
 
-/** As clients read and write numbers: hex without padding. */
+/** The hex format of clients, without padding. */
 export const toHex = (value: Buffer): string => toBigInt(value).toString(16)
 
-/** The shortest form, with a zero byte in front where the top bit is set: Java's BigInteger.toByteArray. */
+/** The shortest form, prefixed with a zero byte if the top bit is set: Java's BigInteger.toByteArray. */
 function pad(value: Buffer): Buffer {
   const short = shorten(value)
   return ((short[0] as number) & 0x80) === 0 ? short : Buffer.concat([Buffer.of(0), short])

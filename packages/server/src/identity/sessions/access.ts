@@ -6,7 +6,7 @@ import type { AccessTokenClaims } from '../../tokens/claims.ts'
 import { findTokenHolder } from './token-holder.ts'
 
 /**
- * Checks what only the store can tell of an access token: revocation, sign-out, and a user who is there and enabled. Throws
+ * Checks an access token against the store: no revocation, no sign-out, and an existing, enabled user. Throws
  * NotAuthorizedException, UserNotFoundException.
  */
 export async function checkAccessToken(
@@ -17,9 +17,9 @@ export async function checkAccessToken(
   const origin = origin_jti ?? event_id
   // Tokens without a user (client_credentials) have neither.
   if (origin === undefined || username === undefined) throw notAuthorized('Invalid Access Token')
-  const { user, ended } = await findTokenHolder(context, openPool, { sub, origin })
+  const { user, revoked } = await findTokenHolder(context, openPool, { sub, origin })
   if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
-  if (ended) throw notAuthorized('Access Token has been revoked')
+  if (revoked) throw notAuthorized('Access Token has been revoked')
   if (!user.enabled) throw notAuthorized('User is disabled.')
   return user
 }

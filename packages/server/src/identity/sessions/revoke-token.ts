@@ -8,8 +8,8 @@ import { revokeFamily } from '../../tokens/revocation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 
 /**
- * Revokes a refresh token with all tokens that came of the same sign-in. A token that is unknown, expired or revoked already is
- * a success, as in RFC 7009 §2.2. Works in any region of the pool.
+ * Revokes a refresh token and all tokens of the same sign-in. Succeeds for a token that is unknown, expired or already revoked,
+ * as in RFC 7009 §2.2. Works in any region of the pool.
  *
  * @throws UnauthorizedException, UnsupportedOperationException, UnsupportedTokenTypeException
  */

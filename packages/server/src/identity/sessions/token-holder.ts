@@ -6,39 +6,39 @@ import { Memory } from '../../memory.ts'
 import { type Family, isRevoked, revocationsOf, signOutHash } from '../../tokens/revocation.ts'
 
 /**
- * Whose tokens they are, and whether those have been ended; one question to the store, for every call with a token asks it. The user is
- * frozen.
+ * Finds the user of a token family, and whether the family has been revoked. It is one query, because every call with a token makes it.
+ * The user is frozen.
  */
 export async function findTokenHolder(
   { store, openUsers }: Pick<Context, 'store' | 'openUsers'>,
   openPool: OpenPool,
   family: Family,
-): Promise<{ user: User | undefined; ended: boolean }> {
+): Promise<{ user: User | undefined; revoked: boolean }> {
   const { sub } = family
-  const known = openUsers.get(sub)
-  const remembered = known?.cipher === openPool.cipher ? known : undefined
-  const signOuts = remembered?.signOuts ?? signOutHash(openPool, sub)
+  const entry = openUsers.get(sub)
+  const cached = entry?.cipher === openPool.cipher ? entry : undefined
+  const signOuts = cached?.signOuts ?? signOutHash(openPool, sub)
   const wanted = [{ kind: 'user', key: sub } as const, ...revocationsOf(family, signOuts)]
-  const [body, ...endings] = await store.bodies(openPool.pool.id, wanted)
-  let user = body === remembered?.body ? remembered?.user : undefined
+  const [body, ...revocations] = await store.bodies(openPool.pool.id, wanted)
+  let user = body === cached?.body ? cached?.user : undefined
   if (!user && body !== undefined) {
-    user = frozen(openUser(openPool, { key: sub, body }))
+    user = deepFreeze(openUser(openPool, { key: sub, body }))
     openUsers.set(sub, { cipher: openPool.cipher, body, user, signOuts })
   }
-  return { user, ended: isRevoked(family, endings) }
+  return { user, revoked: isRevoked(family, revocations) }
 }
 
 /**
- * Users who were opened recently, each with the sealed text and the cipher: while the row, which is read each time, has the same
- * text and its pool the same key, the user is the same. `signOuts`: the hash that the user's sign-outs are kept under.
+ * Recently opened users, each with its sealed body and the cipher. The row is read on every call; while its body and the pool's
+ * cipher are the same, the opened user is still valid. `signOuts`: the key of the user's sign-out row.
  */
 export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User; signOuts: string }>
 
 /** About 8 MB. */
 export const createOpenUsers = (): OpenUsers => new Memory(4_000)
 
-function frozen<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
-  for (const part of Object.values(value)) frozen(part)
+  for (const part of Object.values(value)) deepFreeze(part)
   return Object.freeze(value)
 }

@@ -7,7 +7,7 @@ import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 
 /**
- * Sets a user's password: for good, and the user is CONFIRMED; or until the first sign-in, and the user must change it then.
+ * Sets a permanent password, which makes the user CONFIRMED, or a temporary one, which the user must change at the next sign-in.
  * Throws InvalidPasswordException, PasswordHistoryPolicyViolationException, UserNotFoundException.
  */
 export async function setPasswordByAdministrator(
@@ -20,10 +20,9 @@ export async function setPasswordByAdministrator(
     context.store.write(async (tx) => {
       const before = await lockUser(tx, openPool, sub)
       const { temporarySince: _, ...rest } = before
-      const now = context.clock.now()
       const after: User = permanent
-        ? { ...rest, status: 'CONFIRMED', modified: now }
-        : { ...rest, status: 'FORCE_CHANGE_PASSWORD', temporarySince: now, modified: now }
+        ? { ...rest, status: 'CONFIRMED', modified: tx.now }
+        : { ...rest, status: 'FORCE_CHANGE_PASSWORD', temporarySince: tx.now, modified: tx.now }
       await setPassword(tx, context, openPool, after, password)
       await removeCode(tx, openPool, { sub, purpose: 'reset' })
       await moveAliases(tx, openPool, { before, after })
@@ -32,22 +31,21 @@ export async function setPasswordByAdministrator(
   )
 }
 
-/** Lets a user sign in, or no longer; who is disabled is signed out everywhere. Throws UserNotFoundException. */
+/** Enables or disables a user. Disabling also revokes all tokens of the user. Throws UserNotFoundException. */
 export async function setEnabled(
-  context: Pick<Context, 'store' | 'clock' | 'events'>,
+  context: Pick<Context, 'store' | 'events'>,
   openPool: OpenPool,
   { sub, enabled }: { sub: string; enabled: boolean },
 ): Promise<void> {
-  const now = context.clock.now()
   await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
-    if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: now })
-    if (!enabled) await revokeAllTokens(tx, openPool, { sub, before: now })
+    if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: tx.now })
+    if (!enabled) await revokeAllTokens(tx, openPool, { sub, before: tx.now })
   })
   if (!enabled) context.events.signedOut({ pool: openPool.pool.id, sub, how: 'admin' })
 }
 
-/** Removes a user with everything that is the user's. Throws UserNotFoundException. */
+/** Removes a user and everything that the user owns. Throws UserNotFoundException. */
 export async function deleteUser({ store }: Pick<Context, 'store'>, openPool: OpenPool, sub: string): Promise<void> {
   await store.write(async (tx) => {
     await lockUser(tx, openPool, sub)

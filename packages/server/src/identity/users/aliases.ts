@@ -15,17 +15,17 @@ import type { Transaction } from '../../store/write.ts'
 import { type Attributes, isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
 
 /**
- * By which names a user can be found. Two forms of pool, fixed when a pool is made:
- *   AliasAttributes     people have a username; an address counts as another name once it is verified, a preferred
- *                       username once the user is confirmed
- *   UsernameAttributes  people sign up with an address; the username is the sub, and an address counts from the start
+ * The names that find a user. A pool has one of two modes, fixed at its creation:
+ *   AliasAttributes     users have a username; an address becomes an alias when it is verified, a preferred username when
+ *                       the user is confirmed
+ *   UsernameAttributes  users sign up with an address, which is an alias at once; the username is the sub
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
  */
 type AttributeAlias = Exclude<AliasType, 'username'>
 
 /**
- * What the name that somebody signs up with means: the username to keep, and the attributes that come of it. Throws
- * InvalidParameterException when the pool does not take such a name.
+ * Parses the name given at sign-up: returns the username to store, and the attributes with the address, if the name is one.
+ * Throws InvalidParameterException when the pool does not accept such a name.
  */
 export function parseUsername(
   pool: Pool,
@@ -34,7 +34,7 @@ export function parseUsername(
 ): { username: string; attributes: Attributes } {
   const types = pool.document.UsernameAttributes ?? []
   if (types.length === 0) {
-    for (const type of aliasTypesOf(pool)) checkIsNot(type, name)
+    for (const type of aliasTypesOf(pool)) checkIsNotAddress(type, name)
     return { username: name, attributes }
   }
   const type =
@@ -57,7 +57,7 @@ const NOT_AN_ADDRESS: Record<string, string> = {
   'email,phone_number': 'Username should be either an email or a phone number.',
 }
 
-function checkIsNot(type: AttributeAlias, name: string): void {
+function checkIsNotAddress(type: AttributeAlias, name: string): void {
   if (type === 'email' && isEmail(name)) {
     throw invalidParameter('Username cannot be of email format, since user pool is configured for email alias.')
   }
@@ -68,27 +68,27 @@ function checkIsNot(type: AttributeAlias, name: string): void {
   }
 }
 
-/** The aliases by which the user is found, besides the username. */
+/** The active aliases of a user, without the username. */
 export function activeAliases(
   pool: Pool,
   user: Pick<UserDocument, 'attributes' | 'status'>,
 ): Partial<Record<AttributeAlias, string>> {
-  const fromTheStart = (pool.document.UsernameAttributes?.length ?? 0) > 0
+  const activeAtOnce = (pool.document.UsernameAttributes?.length ?? 0) > 0
   const active: Partial<Record<AttributeAlias, string>> = {}
   for (const type of aliasTypesOf(pool)) {
     const value = user.attributes[type]
     if (value === undefined) continue
-    const counts =
-      fromTheStart ||
+    const isActive =
+      activeAtOnce ||
       (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
-    if (counts) active[type] = value
+    if (isActive) active[type] = value
   }
   return active
 }
 
 /**
- * Makes the aliases of a user what they must be after a change: gives back those that ended, takes those that began; those of
- * the types in `force` from whoever has them. Throws AliasTakenError, InvalidParameterException.
+ * Updates the aliases of a user after a change: releases aliases that are no longer active, and claims new ones. Types in `force`
+ * are taken over from another user. Throws AliasTakenError, InvalidParameterException.
  */
 export async function moveAliases(
   tx: Transaction,
@@ -113,8 +113,8 @@ export async function moveAliases(
 }
 
 /**
- * Gives an alias to a user. When another user has it: throws AliasTakenError, or moves it (`force`); moving it marks the
- * attribute of the user who lost it as unverified. A preferred username that is another user's username is never given.
+ * Assigns an alias to a user. If another user has it, throws AliasTakenError, or with `force` takes it over and marks the attribute of
+ * the previous holder as unverified. A preferred username that is another user's username is always refused.
  */
 async function claimAlias(
   tx: Transaction,
@@ -132,13 +132,13 @@ async function claimAlias(
   }
   if (holder === undefined) return insertAlias(tx, openPool, alias, sub)
   if (!force) throw new AliasTakenError(type)
-  const loser = await lockUser(tx, openPool, holder)
-  if (type !== 'preferred_username') loser.attributes[`${type}_verified`] = 'false'
-  await putUser(tx, openPool, loser)
+  const previous = await lockUser(tx, openPool, holder)
+  if (type !== 'preferred_username') previous.attributes[`${type}_verified`] = 'false'
+  await putUser(tx, openPool, previous)
   await putAlias(tx, openPool, alias, sub)
 }
 
-/** Takes an alias from a user, if it is that user's. */
+/** Removes an alias if this user has it. */
 async function releaseAlias(
   tx: Transaction,
   openPool: OpenPool,
@@ -148,7 +148,7 @@ async function releaseAlias(
   if ((await lockAlias(tx, openPool, alias)) === sub) await removeAlias(tx, openPool, alias)
 }
 
-/** People are looked for by one name after another: a preferred one of the form of an address could stand before its owner's. */
+/** A preferred username in the format of an address could shadow that address of another user in findUser. */
 function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }: UserDocument): void {
   const types = aliasTypesOf(pool)
   if (name === undefined || !types.includes('preferred_username')) return
@@ -157,7 +157,7 @@ function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }
   }
 }
 
-/** Another user is found by this address or name; each operation says so in its own words. */
+/** Another user has this alias. Each operation converts it to its own API error. */
 export class AliasTakenError extends Error {
   readonly type: AttributeAlias
 
@@ -168,7 +168,7 @@ export class AliasTakenError extends Error {
   }
 }
 
-/** Runs the work, and tells a taken alias in the terms of the API. */
+/** Runs the work, and converts an AliasTakenError to an API error. */
 export async function withAliasError<T>(
   refusal: (type: AttributeAlias) => CognitoError,
   work: () => Promise<T>,

@@ -4,45 +4,45 @@ import type { Pool } from '../../directory/pool.ts'
 import type { UserDocument } from '../../directory/user.ts'
 import { type CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 
-/** Values of attributes by name; in a set of changes, `''` means that the attribute is to be removed. */
+/** Attribute values by name; in a set of changes, `''` removes the attribute. */
 export type Attributes = Record<string, string>
 
-/** The attributes that a code can be sent to; each has a `<name>_verified` beside it. */
+/** The addresses that a code can be sent to; each has a flag `<name>_verified`. */
 export const VERIFIABLE = ['email', 'phone_number'] as const
 export type Verifiable = (typeof VERIFIABLE)[number]
 
-/** Whose rights count: an app client's, or an administrator's (signed calls). */
+/** The holder of the write permission: an app client, or an administrator (signed calls). */
 export type Writer = Client | 'administrator'
 
 /**
- * Reads the attributes of a new user: known to the schema, of the right type, within the client's rights, and, for those
- * who sign up themselves, complete. A blank value is as good as none. Throws InvalidParameterException, NotAuthorizedException.
+ * Parses the attributes of a new user: each must be in the schema, valid for its type, and writable by the client. An empty
+ * value counts as absent. Throws InvalidParameterException, NotAuthorizedException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
  */
 export function parseNewAttributes(pool: Pool, list: readonly AttributeType[] | undefined, writer: Writer): Attributes {
   const schema = schemaOf(pool)
   const attributes = collect(list)
   checkWritable(writer, Object.keys(attributes))
-  const mistakes: string[] = []
+  const violations: string[] = []
   for (const [name, value] of Object.entries(attributes)) {
     const rule = schema.get(name)
-    if (!rule) mistakes.push(`${name}: Attribute does not exist in the schema.`)
+    if (!rule) violations.push(`${name}: Attribute does not exist in the schema.`)
     else if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
     else if (value === '') delete attributes[name]
-    else mistakes.push(...mistakesIn(rule, name, value))
+    else violations.push(...violationsOf(rule, name, value))
   }
-  if (mistakes.length > 0) throw nonconforming(mistakes)
-  for (const [name, value] of Object.entries(attributes)) checkForm(name, value)
+  if (violations.length > 0) throw nonconforming(violations)
+  for (const [name, value] of Object.entries(attributes)) checkFormat(name, value)
   return attributes
 }
 
-/** Checks that nothing which the pool requires is missing. Throws InvalidParameterException. */
+/** Checks that all required attributes have values. Throws InvalidParameterException. */
 export function checkRequired(pool: Pool, attributes: Readonly<Attributes>): void {
   const missing = requiredAttributes(pool).filter((name) => attributes[name] === undefined)
   if (missing.length > 0) throw nonconforming(missing.map((name) => `${name}: The attribute is required`))
 }
 
-/** The names of the attributes that every user of the pool must have, `sub` left out, which is given by us. */
+/** The names of the required attributes, without `sub`, which the service assigns. */
 export function requiredAttributes(pool: Pool): string[] {
   return [...schemaOf(pool).values()].flatMap(({ Required, Name }) =>
     Required && Name && Name !== 'sub' ? [Name] : [],
@@ -50,7 +50,7 @@ export function requiredAttributes(pool: Pool): string[] {
 }
 
 /**
- * Reads changes of a user's attributes; what is not changed by them is left out. Throws InvalidParameterException,
+ * Parses changes of a user's attributes, and drops values that are already present. Throws InvalidParameterException,
  * NotAuthorizedException.
  */
 export function parseChanges(
@@ -62,26 +62,26 @@ export function parseChanges(
   const schema = schemaOf(pool)
   const changes = collect(list)
   checkWritable(writer, Object.keys(changes))
-  const mistakes: string[] = []
+  const violations: string[] = []
   for (const [name, value] of Object.entries(changes)) {
     const rule = schema.get(name)
     if (!rule) throw invalidParameter(`Type for attribute {${name}} could not be determined`)
     if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
-    // A flag counts together with its address: "the new one is verified" is said again although the old one was, too.
+    // Keep an unchanged flag: it belongs to the address in the same call, and withChanges resets it otherwise.
     if ((present[name] ?? '') === value && !isVerifiedFlag(name)) delete changes[name]
     else if (rule.Mutable === false) throw invalidParameter(`user.${name}: Attribute cannot be updated.`)
-    else if (value !== '') mistakes.push(...mistakesIn(rule, name, value))
-    else if (rule.Required) mistakes.push(`${name}: The attribute is required`)
+    else if (value !== '') violations.push(...violationsOf(rule, name, value))
+    else if (rule.Required) violations.push(`${name}: The attribute is required`)
   }
-  if (mistakes.length > 0) throw nonconforming(mistakes)
-  for (const [name, value] of Object.entries(changes)) checkForm(name, value)
+  if (violations.length > 0) throw nonconforming(violations)
+  for (const [name, value] of Object.entries(changes)) checkFormat(name, value)
   return changes
 }
 
-/** Changes that remove attributes by their names. */
+/** The changes that remove the named attributes. */
 export const removalOf = (names: readonly string[]): AttributeType[] => names.map((Name) => ({ Name, Value: '' }))
 
-/** The attributes with the changes made; those of an address that is gone or new lose their `_verified`. */
+/** Applies changes. Resets the `_verified` flag of a new address, and removes the flag of a removed address. */
 export function withChanges(present: Readonly<Attributes>, changes: Readonly<Attributes>): Attributes {
   const attributes = { ...present, ...changes }
   for (const name of VERIFIABLE) {
@@ -93,7 +93,7 @@ export function withChanges(present: Readonly<Attributes>, changes: Readonly<Att
   return attributes
 }
 
-/** Checks that an address which is said to be verified is there. Throws InvalidParameterException. */
+/** Checks that no `_verified` flag is true without its address. Throws InvalidParameterException. */
 export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
   for (const name of VERIFIABLE) {
     if (attributes[`${name}_verified`] === 'true' && !attributes[name]) {
@@ -102,7 +102,7 @@ export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
   }
 }
 
-/** A user's attributes as the API lists them, `sub` first; with a client, those only which it may read. */
+/** A user's attributes in API format, `sub` first. `client`: include only attributes that it may read. */
 export function listAttributes(user: UserDocument, client?: Client): AttributeType[] {
   const all: AttributeType[] = Object.entries(user.attributes).map(([Name, Value]) => ({ Name, Value }))
   const readable = client?.document.ReadAttributes
@@ -110,14 +110,14 @@ export function listAttributes(user: UserDocument, client?: Client): AttributeTy
   return [{ Name: 'sub', Value: user.sub }, ...visible]
 }
 
-/** Throws InvalidParameterException when an attribute that is asked for is none of the pool's. */
+/** Checks that all requested attributes are in the pool's schema. Throws InvalidParameterException. */
 export function checkKnown(pool: Pool, names: readonly string[]): void {
   const schema = schemaOf(pool)
   if (!names.every((name) => schema.has(name)))
     throw invalidParameter('One or more requested attributes do not exist in user pool.')
 }
 
-/** The schema of the pool by the full names of the attributes (`custom:`, `dev:`). */
+/** The schema of the pool, by full attribute name (with `custom:`, `dev:`). */
 export function schemaOf(pool: Pool): ReadonlyMap<string, SchemaAttributeType> {
   return new Map((pool.document.SchemaAttributes ?? []).map((rule) => [rule.Name ?? '', rule]))
 }
@@ -128,14 +128,14 @@ export const isEmail = (value: string): boolean =>
   /^[^\s\p{C}@<>()[\],;:\\"]{1,64}@[^\s\p{C}@<>()[\],;:\\"]+$/u.test(value) &&
   !/^\.|\.\.|\.@|@\.|@.*\.$/.test(value)
 
-/** Whether the value is a telephone number as ITU-T E.164 writes it: `+`, then up to 15 digits. */
+/** Whether the value is a phone number in ITU-T E.164 format: `+`, then up to 15 digits. */
 export const isPhoneNumber = (value: string): boolean => /^\+[1-9]\d{1,14}$/.test(value)
 
 function collect(list: readonly AttributeType[] | undefined): Attributes {
   return Object.fromEntries((list ?? []).map(({ Name = '', Value = '' }) => [Name, Value]))
 }
 
-/** Without WriteAttributes a client writes standard attributes; what we ourselves find out (`_verified`) it never writes. */
+/** Without WriteAttributes, a client may write all standard attributes. It never writes the `_verified` flags. */
 function checkWritable(writer: Writer, names: readonly string[]): void {
   if (writer === 'administrator') return
   const { WriteAttributes } = writer.document
@@ -147,13 +147,13 @@ function checkWritable(writer: Writer, names: readonly string[]): void {
   }
 }
 
-/** What verification finds out of an address; an attribute of the pool's own may be called the same. */
+/** Exact names only: a custom attribute may also end with `_verified`. */
 export const isVerifiedFlag = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
 
 const isStandard = (name: string): boolean => !name.includes(':')
 
-/** What is wrong with a value by the schema; one line per mistake. */
-function mistakesIn(rule: SchemaAttributeType, name: string, value: string): string[] {
+/** The violations of a schema rule, one line each. */
+function violationsOf(rule: SchemaAttributeType, name: string, value: string): string[] {
   switch (rule.AttributeDataType) {
     case 'Boolean':
       return /^(true|false)$/.test(value) ? [] : [`${name}: Boolean must be true or false`]
@@ -179,11 +179,11 @@ function mistakesIn(rule: SchemaAttributeType, name: string, value: string): str
   }
 }
 
-function checkForm(name: string, value: string): void {
+function checkFormat(name: string, value: string): void {
   if (value === '') return
   if (name === 'email' && !isEmail(value)) throw invalidParameter('Invalid email address format.')
   if (name === 'phone_number' && !isPhoneNumber(value)) throw invalidParameter('Invalid phone number format')
 }
 
-const nonconforming = (mistakes: readonly string[]): CognitoError =>
-  invalidParameter(`Attributes did not conform to the schema: ${mistakes.join('\n')}`)
+const nonconforming = (violations: readonly string[]): CognitoError =>
+  invalidParameter(`Attributes did not conform to the schema: ${violations.join('\n')}`)

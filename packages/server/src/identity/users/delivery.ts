@@ -8,29 +8,29 @@ import { invitationMessage, verificationMessage } from '../../messages/templates
 import type { CodeTarget } from '../credentials/codes.ts'
 import type { Verifiable } from './attributes.ts'
 
-/** By which channel an address is reached. */
+/** The channel that delivers to an address. */
 export const channelOf = (attribute: Verifiable): Message['channel'] => (attribute === 'email' ? 'EMAIL' : 'SMS')
 
-/** What the caller is told about a code that went out. */
+/** The CodeDeliveryDetails of a sent code, with a masked address. */
 export function deliveryDetails({ attribute, value }: CodeTarget): CodeDeliveryDetailsType {
   return { Destination: maskDestination(value), DeliveryMedium: channelOf(attribute), AttributeName: attribute }
 }
 
-/** Sends a code, after the transaction that issued it. Throws CodeDeliveryFailedError; what was written stays. */
+/** Sends a code; call it after the transaction that issued the code. Throws CodeDeliveryFailedError; the written rows stay. */
 export async function sendCode(
   { messenger, region }: Pick<Context, 'messenger' | 'region'>,
   { pool }: OpenPool,
   user: Pick<UserDocument, 'username'>,
   { attribute, value, code }: CodeTarget & { code: string },
 ): Promise<CodeDeliveryDetailsType> {
-  // CustomMessage and the custom senders have their place here.
+  // The triggers CustomMessage, CustomEmailSender and CustomSMSSender belong here.
   const channel = channelOf(attribute)
   const words = verificationMessage(pool.document, { channel, code, username: user.username })
   await messenger({ to: value, channel, ...words, code, pool: pool.id, region })
   return deliveryDetails({ attribute, value })
 }
 
-/** Sends an invitation to each of the addresses. Throws CodeDeliveryFailedError. */
+/** Throws CodeDeliveryFailedError. */
 export async function sendInvitation(
   { messenger, region }: Pick<Context, 'messenger' | 'region'>,
   { pool }: OpenPool,

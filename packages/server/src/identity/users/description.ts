@@ -2,7 +2,7 @@ import type { UserType } from '@aws-sdk/client-cognito-identity-provider'
 import type { UserDocument } from '../../directory/user.ts'
 import { listAttributes } from './attributes.ts'
 
-/** A user as lists and AdminCreateUser show them; with `names`, those attributes only. */
+/** Renders a user for lists and AdminCreateUser. `names`: the attributes to include; all if undefined. */
 export function describeUser(user: UserDocument, names?: readonly string[]): UserType {
   const attributes = listAttributes(user)
   return {
@@ -15,7 +15,7 @@ export function describeUser(user: UserDocument, names?: readonly string[]): Use
   }
 }
 
-/** What AdminGetUser and GetUser tell of a user's second factors. */
+/** Renders a user's second factors for AdminGetUser and GetUser. */
 export function describeMfa({ mfa }: UserDocument): { PreferredMfaSetting?: string; UserMFASettingList?: string[] } {
   return {
     ...(mfa?.preferred && { PreferredMfaSetting: mfa.preferred }),

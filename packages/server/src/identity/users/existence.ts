@@ -6,19 +6,19 @@ import type { CodeTarget } from '../credentials/codes.ts'
 import { isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
 
 /**
- * Whether the client's calls must not tell if a user exists.
+ * Whether the client's calls must not reveal if a user exists.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
  */
 export const hidesExistence = (client: Client): boolean => client.document.PreventUserExistenceErrors === 'ENABLED'
 
-/** What calls about codes say of a user who is not there, by clients that may tell it. */
+/** The error of calls about codes for an unknown user, for clients that may reveal it. */
 export const noSuchUser = (): CognitoError =>
   new CognitoError('UserNotFoundException', 'Username/client id combination not found.')
 
 /**
- * An address for a user who is not there, on one of the channels that a real user would be reached by: the one whose form the
- * name has, else the one that the pool verifies by itself. It is the name itself where that is an address, as it would be of a real
- * user, and else one that is made up, always the same for the name and the pool.
+ * A decoy address for an unknown user. The channel is the one whose format the name has, else one that the pool verifies
+ * automatically, else the first. If the name is an address, it is the result, as for a real user; otherwise the address is derived from
+ * the name and the pool, so it never changes.
  */
 export function decoyTarget(
   { pool, cipher }: OpenPool,

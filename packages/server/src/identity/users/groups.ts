@@ -48,7 +48,7 @@ export async function getGroup(
   return describeGroup(openPool, group)
 }
 
-/** Changes the settings that are given, and leaves the rest. Throws ResourceNotFoundException. */
+/** Changes the given settings only. Throws ResourceNotFoundException. */
 export async function updateGroup(
   { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
@@ -66,8 +66,8 @@ export async function updateGroup(
 }
 
 /**
- * Removes a group with its memberships: most of them in transactions of bounded size, the last ones together with the group,
- * so that a group of the same name that is created later starts without members. Throws ResourceNotFoundException.
+ * Removes a group and its memberships, in transactions of bounded size. The last batch and the group go in one transaction, so
+ * that a later group with the same name starts without members. Throws ResourceNotFoundException.
  */
 export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: OpenPool, name: string): Promise<void> {
   for (let removed = false; !removed; ) {
@@ -82,7 +82,7 @@ export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: O
 }
 
 /**
- * Puts a user into a group; does nothing if the user is in it. Throws ResourceNotFoundException, UserNotFoundException,
+ * Adds a user to a group; does nothing if the user is a member. Throws ResourceNotFoundException, UserNotFoundException,
  * LimitExceededException.
  */
 export async function addMember({ store }: Pick<Context, 'store'>, openPool: OpenPool, member: Member): Promise<void> {
@@ -97,7 +97,7 @@ export async function addMember({ store }: Pick<Context, 'store'>, openPool: Ope
   })
 }
 
-/** Takes a user out of a group; does nothing if the user is not in it. Throws ResourceNotFoundException. */
+/** Removes a user from a group; does nothing if the user is not a member. Throws ResourceNotFoundException. */
 export async function removeMember(
   { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
@@ -155,7 +155,7 @@ export async function listMembers(
   return { users: users.filter((user) => user !== undefined), token }
 }
 
-/** One page of a list, and the token of the next one if there is one. */
+/** Opens the page token, lists one page, and seals the token of the next page. */
 async function listPage<T>(
   context: Pick<Context, 'clock'>,
   openPool: OpenPool,

@@ -17,53 +17,54 @@ type InvitationContext = Pick<Context, 'store' | 'clock' | 'messenger' | 'region
 export interface Invitation {
   name: string
   list: readonly AttributeType[] | undefined
-  /** Undefined or '': made here, or none at all where people can sign in without. */
+  /** Undefined or '': generated, or no password in pools with passwordless sign-in. */
   password: string | undefined
-  /** Takes addresses that are said to be verified from whoever has them as an alias. */
+  /** Takes over verified addresses from a user who has them as an alias. */
   force: boolean
-  /** Undefined: by SMS, if there is a telephone. */
+  /** Undefined: by SMS, if the user has a phone number. */
   mediums: readonly ('EMAIL' | 'SMS')[] | undefined
   silent: boolean
 }
 
 /**
- * Creates a user on behalf of an administrator, and invites them. Throws UsernameExistsException, AliasExistsException,
- * InvalidPasswordException, InvalidParameterException; CodeDeliveryFailedError when the user is there and the message was
+ * Creates a user for an administrator and sends the invitation. Throws UsernameExistsException, AliasExistsException,
+ * InvalidPasswordException, InvalidParameterException; CodeDeliveryFailedError when the user was created and the message was
  * not sent. https://docs.aws.amazon.com/cognito/latest/developerguide/how-to-create-user-accounts.html
  */
-export async function invite(
+export async function inviteUser(
   context: InvitationContext,
   openPool: OpenPool,
-  { name, list, password: given, force, mediums, silent }: Invitation,
+  { name, list, password: wanted, force, mediums, silent }: Invitation,
 ): Promise<UserDocument> {
   const { pool } = openPool
   const sub = context.clock.uuid()
-  const { username, attributes: read } = parseUsername(pool, name, {
+  const { username, attributes: given } = parseUsername(pool, name, {
     sub,
     attributes: parseNewAttributes(pool, list, 'administrator'),
   })
-  checkVerifiedFlags(read)
-  const password = given || (isPasswordless(pool) ? '' : temporaryPassword(context.clock, pool))
-  checkFirstFactor(pool, { password, attributes: read })
-  // PreSignUp_AdminCreateUser has its place here.
-  const now = context.clock.now()
-  const user: UserDocument = {
-    sub,
-    username,
-    attributes: withChanges({}, read),
-    status: password ? 'FORCE_CHANGE_PASSWORD' : 'CONFIRMED',
-    enabled: true,
-    created: now,
-    modified: now,
-    ...(password && { temporarySince: now }),
-  }
-  const targets = silent ? [] : targetsOf(user, mediums)
-  const verified = VERIFIABLE.filter((type) => user.attributes[`${type}_verified`] === 'true')
-  await withAliasError(pool.document.UsernameAttributes?.length ? accountExists : aliasExists, () =>
+  checkVerifiedFlags(given)
+  const password = wanted || (isPasswordless(pool) ? '' : temporaryPassword(context.clock, pool))
+  checkFirstFactor(pool, { password, attributes: given })
+  // The trigger PreSignUp_AdminCreateUser belongs here.
+  const attributes = withChanges({}, given)
+  const targets = silent ? [] : targetsOf({ attributes }, mediums)
+  const verified = VERIFIABLE.filter((type) => attributes[`${type}_verified`] === 'true')
+  const user = await withAliasError(pool.document.UsernameAttributes?.length ? accountExists : aliasExists, () =>
     context.store.write(async (tx) => {
+      const user: UserDocument = {
+        sub,
+        username,
+        attributes,
+        status: password ? 'FORCE_CHANGE_PASSWORD' : 'CONFIRMED',
+        enabled: true,
+        created: tx.now,
+        modified: tx.now,
+        ...(password && { temporarySince: tx.now }),
+      }
       await insertUser(tx, openPool, user)
       await moveAliases(tx, openPool, { after: user, force: force ? verified : [] })
       if (password) await setPassword(tx, context, openPool, user, password)
+      return user
     }),
   )
   await sendInvitation(context, openPool, { name, password, targets })
@@ -71,16 +72,16 @@ export async function invite(
 }
 
 /**
- * Invites a user again, with a new temporary password whose time begins anew. Throws UserNotFoundException,
+ * Invites a user again, with a new temporary password and a new validity period. Throws UserNotFoundException,
  * UnsupportedUserStateException, InvalidPasswordException, InvalidParameterException, CodeDeliveryFailedError.
  */
 export async function resendInvitation(
   context: InvitationContext,
   openPool: OpenPool,
-  { name, password: given, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
+  { name, password: wanted, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
 ): Promise<UserDocument> {
   const { sub } = await getUser(context.store, openPool, name)
-  const password = given || temporaryPassword(context.clock, openPool.pool)
+  const password = wanted || temporaryPassword(context.clock, openPool.pool)
   checkPasswordPolicy(openPool.pool, password)
   const { user, targets } = await context.store.write(async (tx) => {
     const before = await lockUser(tx, openPool, sub)
@@ -88,8 +89,7 @@ export async function resendInvitation(
       throw new CognitoError('UnsupportedUserStateException', `Resend not possible. Current status is ${before.status}`)
     }
     const targets = targetsOf(before, mediums)
-    const now = context.clock.now()
-    const user: User = { ...before, temporarySince: now, modified: now }
+    const user: User = { ...before, temporarySince: tx.now, modified: tx.now }
     await setPassword(tx, context, openPool, user, password)
     await putUser(tx, openPool, user)
     return { user, targets }
@@ -98,7 +98,7 @@ export async function resendInvitation(
   return user
 }
 
-/** A temporary password that meets the pool's policy, and then some: twelve characters at least, of all four classes. */
+/** A temporary password, stricter than any policy: at least twelve characters, of all four classes. */
 function temporaryPassword(clock: Pick<Clock, 'randomBytes'>, pool: Pool): string {
   const length = Math.max(12, pool.document.Policies?.PasswordPolicy?.MinimumLength ?? 0)
   for (;;) {
@@ -107,7 +107,7 @@ function temporaryPassword(clock: Pick<Clock, 'randomBytes'>, pool: Pool): strin
   }
 }
 
-// Without characters that look alike, or that have a meaning in HTML or in a shell.
+// Without characters that look alike, or that are special in HTML or in a shell.
 const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789@%^*-_=+.,'
 const CLASSES = [/[A-Z]/, /[a-z]/, /\d/, /[@%^*\-_=+.,]/]
 

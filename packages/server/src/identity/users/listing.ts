@@ -7,7 +7,7 @@ import { invalidParameter } from '../../errors.ts'
 import type { IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
 
-/** A filter as it was read: `attribute = "value"` or `attribute ^= "value"`. */
+/** A parsed filter: `attribute = "value"`, or `attribute ^= "value"` (`prefix`). */
 interface Filter {
   attribute: Attribute
   prefix: boolean
@@ -40,15 +40,14 @@ const STATUSES = [
 ] as const satisfies UserStatusType[]
 
 /**
- * The rows that one call looks at when no index answers its filter (`^=` on an attribute: rows are sealed, an index knows
- * equal values only). A call that meets the bound gives a short page, perhaps an empty one, and a token to go on from, which
- * the API allows: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
+ * The number of rows that one call scans when no index matches its filter (`^=` on an attribute: rows are sealed, and an index
+ * finds equal values only). A call that reaches the bound returns a short page, possibly empty, and a token, which the API
+ * allows: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
  */
 const SCAN = { rows: 2_000, batch: 250 }
 
 /**
- * Lists users in the order of their subs. Throws InvalidParameterException for a filter or a token that is none.
- * @param filter as the caller wrote it
+ * Lists users in the order of their subs. Throws InvalidParameterException for an invalid filter or token.
  */
 export async function listUsers(
   context: Pick<Context, 'store' | 'clock'>,
@@ -66,7 +65,7 @@ export async function listUsers(
   let after = openPageToken(context, openPool, { list, token })
   const query = queryOf(openPool, filter)
   if (!query) return { users: [], token: undefined }
-  // One row more than the page has room for tells whether there is a next one.
+  // One extra row shows whether there is a next page.
   const batch = query.exact ? size + 1 : scan.batch
   const next = (): string => sealPageToken(context, openPool, { list, after: after as string })
   const users: User[] = []
@@ -93,7 +92,7 @@ export async function listUsers(
   return { users, token: next() }
 }
 
-/** Reads a filter; a blank one lets everybody through. Throws InvalidParameterException. */
+/** Returns undefined for a blank filter, which matches every user. Throws InvalidParameterException. */
 export function parseFilter(text: string): Filter | undefined {
   if (text.trim() === '') return undefined
   const match = /^\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
@@ -107,12 +106,12 @@ export function parseFilter(text: string): Filter | undefined {
 interface Query {
   where: Partial<Record<IndexOf<'user'>, string>>
   prefix?: string
-  /** Every row that the store finds matches. */
+  /** Whether every row that the store returns matches. */
   exact: boolean
   matches(user: User): boolean
 }
 
-/** How the store is asked; undefined when nobody can match. */
+/** The store query for a filter; undefined when no user can match. */
 function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefined {
   if (!filter) return { where: {}, exact: true, matches: () => true }
   const { attribute, prefix, value } = filter
@@ -131,7 +130,7 @@ function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefi
         },
       )
     case 'cognito:user_status': {
-      // Documented as without regard to case, and only this one.
+      // Only this attribute is documented as case-insensitive.
       const wanted = value.toUpperCase()
       return oneOf(
         openPool,
@@ -163,7 +162,7 @@ function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefi
   }
 }
 
-/** An index column of few values: one of them is looked up, several are found by looking at the rows. */
+/** A column with few values: the index finds one value; several values need a scan. */
 function oneOf<Word extends string>(
   openPool: OpenPool,
   column: 'enabled' | 'user_status',

@@ -24,9 +24,9 @@ import { decoyTarget, hidesExistence, noSuchUser } from './existence.ts'
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
 
 /**
- * Signs a user up: UNCONFIRMED, with a code under way where the pool verifies an address by itself. Throws
+ * Creates an UNCONFIRMED user, and sends a code if the pool verifies an address automatically. Throws
  * UsernameExistsException, InvalidPasswordException, InvalidParameterException, NotAuthorizedException; and
- * CodeDeliveryFailedError when the user is there and the code could not be sent.
+ * CodeDeliveryFailedError when the user was created and the code could not be sent.
  */
 export async function signUp(
   context: SignUpContext,
@@ -39,30 +39,31 @@ export async function signUp(
     throw notAuthorized('SignUp is not permitted for this user pool')
   }
   const sub = context.clock.uuid()
-  const { username, attributes } = parseUsername(pool, name, {
+  const { username, attributes: given } = parseUsername(pool, name, {
     sub,
     attributes: parseNewAttributes(pool, list, client),
   })
-  checkRequired(pool, attributes)
-  checkFirstFactor(pool, { password, attributes })
-  // PreSignUp_SignUp has its place here: it may confirm the user, or verify an address.
-  const now = context.clock.now()
-  const user: UserDocument = {
-    sub,
-    username,
-    attributes: withChanges({}, attributes),
-    status: 'UNCONFIRMED',
-    enabled: true,
-    created: now,
-    modified: now,
-  }
-  const target = targetOf(pool, user)
-  const code = await withAliasError(accountExists, () =>
+  checkRequired(pool, given)
+  checkFirstFactor(pool, { password, attributes: given })
+  // The trigger PreSignUp_SignUp belongs here: it may confirm the user, or verify an address.
+  const attributes = withChanges({}, given)
+  const target = targetOf(pool, { attributes })
+  const { user, code } = await withAliasError(accountExists, () =>
     context.store.write(async (tx) => {
+      const user: UserDocument = {
+        sub,
+        username,
+        attributes,
+        status: 'UNCONFIRMED',
+        enabled: true,
+        created: tx.now,
+        modified: tx.now,
+      }
       await insertUser(tx, openPool, user)
       await moveAliases(tx, openPool, { after: user })
       if (password) await setPassword(tx, context, openPool, user, password)
-      return target && (await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }))
+      const code = target && (await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }))
+      return { user, code }
     }),
   )
   context.events.signedUp({ pool: pool.id, client: client.id, sub })
@@ -70,8 +71,8 @@ export async function signUp(
 }
 
 /**
- * Confirms a sign-up with the code, which also verifies the address that it was sent to. An alias of another user is taken
- * over with `force`. Throws ExpiredCodeException, CodeMismatchException, AliasExistsException, NotAuthorizedException,
+ * Confirms a sign-up with the code, which also verifies the address that it was sent to. `force` takes over an alias of another
+ * user. Throws ExpiredCodeException, CodeMismatchException, AliasExistsException, NotAuthorizedException,
  * UserNotFoundException, LimitExceededException, TooManyFailedAttemptsException.
  */
 export async function confirmSignUp(
@@ -92,26 +93,26 @@ export async function confirmSignUp(
         context.store.write(async (tx) => {
           const before = await lockUser(tx, openPool, sub)
           checkUnconfirmed(before)
-          const { attribute, value } = await redeemCode(tx, context, openPool, { sub, purpose: 'sign-up', code })
+          const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'sign-up', code })
           const proven = before.attributes[attribute] === value ? { [`${attribute}_verified`]: 'true' } : {}
           const after: User = {
             ...before,
             status: 'CONFIRMED',
             attributes: { ...before.attributes, ...proven },
-            modified: context.clock.now(),
+            modified: tx.now,
           }
-          // Only what was proven is taken from another user: nothing proves a preferred username.
+          // Take over only the proven address from another user: nothing proves a preferred username.
           await moveAliases(tx, openPool, { before, after, force: force ? [attribute] : [] })
           await putUser(tx, openPool, after)
         }),
     ),
   )
-  // PostConfirmation_ConfirmSignUp has its place here.
+  // The trigger PostConfirmation_ConfirmSignUp belongs here.
 }
 
-/** Confirms a sign-up without a code; no address counts as verified by it. Throws UserNotFoundException, NotAuthorizedException. */
+/** Confirms a sign-up without a code; this verifies no address. Throws UserNotFoundException, NotAuthorizedException. */
 export async function confirmByAdministrator(
-  context: Pick<Context, 'store' | 'clock'>,
+  context: Pick<Context, 'store'>,
   openPool: OpenPool,
   sub: string,
 ): Promise<void> {
@@ -121,18 +122,18 @@ export async function confirmByAdministrator(
       context.store.write(async (tx) => {
         const before = await lockUser(tx, openPool, sub)
         checkUnconfirmed(before)
-        const after: User = { ...before, status: 'CONFIRMED', modified: context.clock.now() }
+        const after: User = { ...before, status: 'CONFIRMED', modified: tx.now }
         await moveAliases(tx, openPool, { before, after })
         await removeCode(tx, openPool, { sub, purpose: 'sign-up' })
         await putUser(tx, openPool, after)
       }),
   )
-  // PostConfirmation_ConfirmSignUp has its place here.
+  // The trigger PostConfirmation_ConfirmSignUp belongs here.
 }
 
 /**
- * Sends a new code for a sign-up. Throws UserNotFoundException (or invents where it was sent, for clients that hide who
- * exists), InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
+ * Sends a new code for a sign-up. For an unknown name, throws UserNotFoundException, or returns a decoy address for clients
+ * that hide whether a user exists. Throws InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
  */
 export async function resendCode(
   context: SignUpContext,
@@ -163,8 +164,8 @@ export async function resendCode(
 }
 
 /**
- * Checks the password of a new user, or that the user can do without: in a pool with one-time codes as a first factor, and
- * with an address to send them to. Throws InvalidPasswordException, InvalidParameterException.
+ * Checks the first factor of a new user: a valid password; or no password, in a pool with one-time codes as a first factor, and
+ * an address to send them to. Throws InvalidPasswordException, InvalidParameterException.
  */
 export function checkFirstFactor(
   pool: Pool,
@@ -183,13 +184,13 @@ export function checkFirstFactor(
   }
 }
 
-/** Whether people may sign in without a password, by a code that they are sent. */
+/** Whether the pool allows sign-in by a one-time code instead of a password. */
 export const isPasswordless = (pool: Pool): boolean =>
   (pool.document.Policies?.SignInPolicy?.AllowedFirstAuthFactors ?? []).some(
     (factor) => factor === 'EMAIL_OTP' || factor === 'SMS_OTP',
   )
 
-/** Where a sign-up's code goes: to the telephone before the e-mail address, as documented, and nowhere if it is verified. */
+/** The address for a sign-up's code: an unverified one, the phone number before the e-mail address, as documented. */
 function targetOf(pool: Pool, { attributes }: Pick<UserDocument, 'attributes'>): CodeTarget | undefined {
   for (const attribute of autoVerified(pool)) {
     const value = attributes[attribute]
@@ -198,7 +199,7 @@ function targetOf(pool: Pool, { attributes }: Pick<UserDocument, 'attributes'>):
   return undefined
 }
 
-/** The addresses that the pool verifies by itself, in the order in which they are chosen. */
+/** The address types that the pool verifies automatically, in the order of preference. */
 const autoVerified = (pool: Pool): CodeTarget['attribute'][] =>
   VERIFIABLE.filter((name) => pool.document.AutoVerifiedAttributes?.includes(name)).toReversed()
 

@@ -28,8 +28,8 @@ import { sendCode } from './delivery.ts'
 type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
 
 /**
- * Changes attributes of a user. A new address gets a code where the pool verifies it by itself; where the pool asks for
- * verification before an update, the old one stays until the code comes back. Answers where codes were sent. Throws
+ * Changes attributes of a user. Sends a code to a new address if the pool verifies it automatically; if the pool requires
+ * verification before an update, the old address stays until the code is redeemed. Returns where codes were sent. Throws
  * InvalidParameterException, NotAuthorizedException, AliasExistsException, UserNotFoundException, CodeDeliveryFailedError.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-email-phone-verification.html
  */
@@ -65,7 +65,7 @@ export async function updateAttributes(
       const user: User = {
         ...before,
         attributes: withChanges(before.attributes, changes),
-        modified: context.clock.now(),
+        modified: tx.now,
       }
       checkVerifiedFlags(user.attributes)
       await moveAliases(tx, openPool, { before, after: user })
@@ -82,8 +82,8 @@ export async function updateAttributes(
 }
 
 /**
- * Sends a code for an address of a user who is signed in: for the one that waits for its verification, else for the present
- * one. Throws InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
+ * Sends a code for an address of a signed-in user: the pending address if there is one, else the current address. Throws
+ * InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
  */
 export async function startVerification(
   context: VerificationContext,
@@ -97,8 +97,8 @@ export async function startVerification(
   await checkHourlyLimit(context, openPool, 'GetUserAttributeVerificationCode', sub)
   const { target, code } = await context.store.write(async (tx) => {
     const present = await lockUser(tx, openPool, sub)
-    const waiting = await findCodeTarget(tx, context, openPool, { sub, purpose })
-    const value = waiting?.value ?? present.attributes[attribute]
+    const pending = await findCodeTarget(tx, openPool, { sub, purpose })
+    const value = pending?.value ?? present.attributes[attribute]
     if (value === undefined) throw invalidParameter(`User has no ${attribute} to verify.`)
     const target: CodeTarget = { attribute, value }
     return { target, code: await issueCode(tx, context, openPool, { sub, purpose, ...target }) }
@@ -108,7 +108,7 @@ export async function startVerification(
 }
 
 /**
- * Verifies an address with the code that was sent to it; one that waited for this takes the place of the old one. Throws
+ * Verifies an address with the code that was sent to it; a pending address replaces the old one. Throws
  * ExpiredCodeException, CodeMismatchException, AliasExistsException, InvalidParameterException, LimitExceededException.
  */
 export async function finishVerification(
@@ -125,9 +125,9 @@ export async function finishVerification(
     withAliasError(aliasExists, () =>
       context.store.write(async (tx) => {
         const before = await lockUser(tx, openPool, sub)
-        const { value } = await redeemCode(tx, context, openPool, { sub, purpose, code })
+        const { value } = await redeemCode(tx, openPool, { sub, purpose, code })
         const attributes = { ...before.attributes, [attribute]: value, [`${attribute}_verified`]: 'true' }
-        const after: User = { ...before, attributes, modified: context.clock.now() }
+        const after: User = { ...before, attributes, modified: tx.now }
         await moveAliases(tx, openPool, { before, after })
         await putUser(tx, openPool, after)
       }),
@@ -137,14 +137,14 @@ export async function finishVerification(
 
 const NOTHING = { send: false, hold: false }
 
-/** What the pool does with a new address: whether it sends a code, and whether the old address stays until it comes back. */
+/** The pool's rules for a new address. `send`: send a code; `hold`: keep the old address until the code is redeemed. */
 function rulesOf({ pool }: OpenPool, attribute: Verifiable): { send: boolean; hold: boolean } {
   const hold =
     pool.document.UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate?.includes(attribute) ?? false
   return { hold, send: hold || (pool.document.AutoVerifiedAttributes?.includes(attribute) ?? false) }
 }
 
-/** Where people sign up with an address, one that is held back must be free already now. Throws AliasExistsException. */
+/** With UsernameAttributes, a pending address must be free already. Throws AliasExistsException. */
 async function checkIsFree(
   tx: Transaction,
   openPool: OpenPool,

@@ -1,5 +1,5 @@
 import { describeUser } from '../../../identity/users/description.ts'
-import { type Invitation, invite, resendInvitation } from '../../../identity/users/invitation.ts'
+import { type Invitation, inviteUser, resendInvitation } from '../../../identity/users/invitation.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -13,5 +13,5 @@ export const AdminCreateUser: Handler<'AdminCreateUser', PoolCall> = async (cont
     silent: input.MessageAction === 'SUPPRESS',
   }
   const again = input.MessageAction === 'RESEND'
-  return { User: describeUser(await (again ? resendInvitation : invite)(context, call, invitation)) }
+  return { User: describeUser(await (again ? resendInvitation : inviteUser)(context, call, invitation)) }
 }
