@@ -12,18 +12,18 @@ import type { Parameters, Step, TokensStep } from './step.ts'
 type Begin = (context: Context, openClient: OpenClient, call: { flow: string; parameters: Parameters }) => Promise<Step>
 
 interface FlowRow {
-  /** Whether only a signed call may use it. */
+  /** Whether the flow requires a signed call. */
   signed: boolean
   right: FlowRight
-  /** What a client without the right is told. */
+  /** Error message for a client without the right. */
   refusal: string
-  /** Undefined: not there yet. */
+  /** Undefined: not implemented yet. */
   begin: Begin | undefined
 }
 
 const REFUSAL = 'Auth flow not enabled for this client'
 
-/** The flows, and what turns them on. https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-sdk.html */
+/** The flows, and the right that enables each. https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-sdk.html */
 // biome-ignore format: a table
 const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
   USER_SRP_AUTH:            { signed: false, right: 'ALLOW_USER_SRP_AUTH',            refusal: REFUSAL,                                               begin: beginSrpSignIn },
@@ -37,9 +37,9 @@ const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
 }
 
 /**
- * Begins a sign-in, or refreshes tokens. `signed`: whether the call is an administrator's.
+ * Begins a sign-in, or refreshes tokens. `signed`: whether the call is signed, that is, an administrator's.
  *
- * @throws InvalidParameterException for a flow that the client or the call may not use, and what the flow itself throws
+ * @throws InvalidParameterException for a flow that the client or the call may not use, and the errors of the flow
  */
 export async function beginSignIn(
   context: Context,
@@ -57,7 +57,7 @@ export async function beginSignIn(
   return reportFailure(context, openClient, () => begin(context, openClient, { flow, parameters }))
 }
 
-/** GetTokensFromRefreshToken, which a client with rotation may always use and another only with the flow switched on. */
+/** GetTokensFromRefreshToken: always allowed for clients with rotation; others need ALLOW_REFRESH_TOKEN_AUTH. */
 export async function beginRefresh(
   context: Context,
   openClient: OpenClient,
@@ -68,7 +68,7 @@ export async function beginRefresh(
   return reportFailure(context, openClient, () => refreshByToken(context, openClient, call))
 }
 
-/** Tells the operator of a refused sign-in. */
+/** Runs `work` and reports a refused sign-in to the operator. */
 export async function reportFailure<T>(
   { events }: Pick<Context, 'events'>,
   { pool, client }: OpenClient,

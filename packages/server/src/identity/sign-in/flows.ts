@@ -1,14 +1,14 @@
 import type { ExplicitAuthFlowsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Client } from '../../directory/client.ts'
 
-/** What a client may list in ExplicitAuthFlows, in today's names. */
+/** The values of ExplicitAuthFlows, without the legacy ones. */
 export type FlowRight = Extract<ExplicitAuthFlowsType, `ALLOW_${string}`>
 
 const DEFAULT: readonly FlowRight[] = ['ALLOW_REFRESH_TOKEN_AUTH', 'ALLOW_USER_SRP_AUTH', 'ALLOW_CUSTOM_AUTH']
 
 /**
- * Whether a client has a flow switched on. Clients that list the names of before (no `ALLOW_`) always have SRP, custom
- * authentication and refresh, CUSTOM_AUTH_FLOW_ONLY excepted, which takes SRP away.
+ * Whether a flow is enabled for a client. Clients with legacy values (without `ALLOW_`) always have SRP, custom
+ * authentication and refresh; CUSTOM_AUTH_FLOW_ONLY disables SRP.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html#CognitoUserPools-CreateUserPoolClient-request-ExplicitAuthFlows
  */
 export function allowsFlow({ document }: Pick<Client, 'document'>, right: FlowRight): boolean {

@@ -22,8 +22,8 @@ import { isNameOf } from './subject.ts'
 const PREFIX = 'userAttributes.'
 
 /**
- * NEW_PASSWORD_REQUIRED: who came with a temporary password sets a lasting one, and the attributes that the pool requires and
- * that are not there yet. It writes, so it works in the pool's primary region only, wherever the sign-in began.
+ * NEW_PASSWORD_REQUIRED: a user with a temporary password sets a permanent one, and the required attributes that are still
+ * missing. It writes, so it works in the pool's primary region only, wherever the sign-in began.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
  */
 export async function respondToNewPassword(
@@ -49,16 +49,16 @@ export async function respondToNewPassword(
     context.store.write(async (tx) => {
       const before = await lockUser(tx, openClient, session.sub)
       checkMaySignIn(before)
-      // Whoever came first with the same temporary password has set the new one.
+      // A concurrent response with the same temporary password has set the new one.
       if (before.status !== 'FORCE_CHANGE_PASSWORD') throw invalidSession()
-      // What was proved is a temporary password that another has replaced.
+      // The session proves a temporary password that has been replaced since.
       if (before.temporarySince !== session.temporarySince) throw invalidSession()
-      const { temporarySince: _, ...lasting } = before
+      const { temporarySince: _, ...permanent } = before
       const after: User = {
-        ...lasting,
+        ...permanent,
         attributes: mergeAttributes(openClient, before, responses),
         status: 'CONFIRMED',
-        modified: context.clock.now(),
+        modified: tx.now,
       }
       await moveAliases(tx, openClient, { before, after })
       await putUser(tx, openClient, after)
@@ -70,29 +70,29 @@ export async function respondToNewPassword(
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
-/** The user's attributes with those of the answer: required ones that are there already stay as they are. */
+/** The user's attributes merged with those of the response, which must not change a required attribute that has a value. */
 function mergeAttributes({ pool, client }: OpenClient, user: User, responses: Parameters): Attributes {
   const given = Object.entries(responses).flatMap(([key, Value]) =>
     key.startsWith(PREFIX) && Value !== undefined ? [{ Name: key.slice(PREFIX.length), Value }] : [],
   )
-  const isThere = (name: string): boolean => user.attributes[name] !== undefined
+  const isSet = (name: string): boolean => user.attributes[name] !== undefined
   const required = requiredAttributes(pool)
   for (const { Name, Value } of given) {
-    if (isThere(Name) && required.includes(Name) && user.attributes[Name] !== Value) {
+    if (isSet(Name) && required.includes(Name) && user.attributes[Name] !== Value) {
       throw invalidParameter(`Cannot modify an already provided ${Name}`)
     }
   }
-  // A client may send back what it was shown, also what it could not write.
+  // A client may return the attributes of the challenge unchanged, including ones that it may not write.
   const changed = given.filter(({ Name, Value }) => user.attributes[Name] !== Value)
   const added = parseNewAttributes(
     pool,
-    changed.filter(({ Name }) => !isThere(Name)),
+    changed.filter(({ Name }) => !isSet(Name)),
     client,
   )
   const changes = parseChanges(
     pool,
     user.attributes,
-    changed.filter(({ Name }) => isThere(Name)),
+    changed.filter(({ Name }) => isSet(Name)),
     client,
   )
   const attributes = withChanges(user.attributes, { ...added, ...changes })

@@ -7,15 +7,16 @@ import { type IssueContext, issueRefreshToken, issueTokens, newGrant } from '../
 import { getMembership, type Membership } from '../../tokens/membership.ts'
 import type { Grant } from '../../tokens/refresh-token.ts'
 import { lastSignOut } from '../../tokens/revocation.ts'
+import { DEFAULT_TEMPORARY_DAYS } from '../pools/settings.ts'
 import { listAttributes, requiredAttributes } from '../users/attributes.ts'
 import { newSession, sealSession } from './session.ts'
 import type { Step } from './step.ts'
 
 /**
- * THE dispatcher: whatever a subject has just proved, here it is decided what comes next. Every flow returns here and none
- * issues tokens by itself, so that none can skip the state of the user, the new password or MFA.
+ * The one dispatcher of sign-ins: decides the next step after a successful proof. Every flow returns here and no flow issues
+ * tokens itself, so no flow can skip the checks of the user's state, the new password or MFA.
  *
- * @param user as the store has it now, after the proof
+ * @param user as read from the store after the proof
  * @throws NotAuthorizedException, UserNotConfirmedException, PasswordResetRequiredException, NotImplementedException
  */
 export async function nextStep(
@@ -38,7 +39,7 @@ export async function nextStep(
   return { kind: 'tokens', ...tokens, refreshToken }
 }
 
-/** Access and ID tokens for what a sign-in, now or before, has proved. */
+/** Issues access and ID tokens for the grant of a sign-in, new or refreshed. */
 export function tokensFor(
   context: IssueContext,
   openClient: OpenClient,
@@ -48,7 +49,7 @@ export function tokensFor(
   return issueTokens(context, openClient, { user, attributes, membership, grant })
 }
 
-/** Throws what keeps a user from signing in, whatever was proved. */
+/** Throws if the state of the user forbids any sign-in. */
 export function checkMaySignIn(user: User): void {
   if (!user.enabled) throw userIsDisabled()
   switch (user.status) {
@@ -60,7 +61,7 @@ export function checkMaySignIn(user: User): void {
     case 'FORCE_CHANGE_PASSWORD':
       return
     default:
-      // A user of an identity provider has no password here; the other states of the model are not in use.
+      // EXTERNAL_PROVIDER users have no password here; the other states of the API model are not in use.
       throw notAuthorized('Incorrect username or password.')
   }
 }
@@ -71,7 +72,6 @@ export const passwordResetRequired = (): CognitoError =>
   new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
 
 const DAY_MILLISECONDS = 86_400_000
-const DEFAULT_TEMPORARY_DAYS = 7
 
 function askNewPassword(
   context: Pick<Context, 'clock'>,
@@ -96,7 +96,7 @@ function askNewPassword(
   }
 }
 
-/** The MFA challenges are not there yet; until they are, nobody who has to pass one gets tokens without it. */
+/** MFA challenges are not implemented yet; until then, a user who must pass one gets no tokens. */
 function checkNeedsNoMfa({ document }: Pick<Pool, 'document'>, { mfa }: User): void {
   const needed =
     document.MfaConfiguration === 'ON' ||

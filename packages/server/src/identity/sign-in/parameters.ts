@@ -10,7 +10,7 @@ export function requireParameter(parameters: Parameters, name: string): string {
   return value
 }
 
-/** Reads USERNAME, and the proof of the client's secret over it. Throws InvalidParameterException, NotAuthorizedException. */
+/** Returns USERNAME after checking its SECRET_HASH. Throws InvalidParameterException, NotAuthorizedException. */
 export function requireUsername(openClient: OpenClient, parameters: Parameters): string {
   const username = requireParameter(parameters, 'USERNAME')
   checkSecretHash(openClient, openClient.client, username, parameters.SECRET_HASH)

@@ -6,7 +6,7 @@ import { requireParameter, requireUsername } from './parameters.ts'
 import type { Parameters, Step } from './step.ts'
 import { getSubject, wrongPassword } from './subject.ts'
 
-/** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, checked at once. */
+/** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, in one step. */
 export async function signInByPassword(
   context: Context,
   openClient: OpenClient,
@@ -15,7 +15,7 @@ export async function signInByPassword(
   const name = requireUsername(openClient, parameters)
   const password = requireParameter(parameters, 'PASSWORD')
   const { user, sub } = await getSubject(context, openClient, name)
-  const right = await context.lockout.check(openClient, sub, () => checkPassword(context, openClient, user, password))
-  if (!right || !user) throw wrongPassword()
+  const correct = await context.lockout.check(openClient, sub, () => checkPassword(context, openClient, user, password))
+  if (!correct || !user) throw wrongPassword()
   return nextStep(context, openClient, { user, flow })
 }

@@ -16,7 +16,7 @@ import type { Parameters, TokensStep } from './step.ts'
 
 const DEFAULT_GRACE_SECONDS = 0
 
-/** REFRESH_TOKEN_AUTH: new access and ID tokens; the refresh token stays. Not for clients that rotate theirs. */
+/** REFRESH_TOKEN_AUTH: new access and ID tokens, same refresh token. Not for clients with rotation. */
 export async function refreshByFlow(
   context: Context,
   openClient: OpenClient,
@@ -29,7 +29,7 @@ export async function refreshByFlow(
     )
   }
   const text = requireParameter(parameters, 'REFRESH_TOKEN')
-  // Before anything is told of the token; over which name the hash is made is known only afterwards.
+  // A missing hash is refused before any error about the token; a given hash is over a name that only the token contains.
   if (parameters.SECRET_HASH === undefined) checkSecretHash(openClient, openClient.client, '', undefined)
   const refreshing = await checkRefreshToken(context, openClient, text)
   const { token } = refreshing
@@ -39,7 +39,7 @@ export async function refreshByFlow(
   return refreshed(context, openClient, refreshing)
 }
 
-/** GetTokensFromRefreshToken: as REFRESH_TOKEN_AUTH, and with a new refresh token where the client rotates them. */
+/** GetTokensFromRefreshToken: like REFRESH_TOKEN_AUTH, and with a new refresh token if the client has rotation. */
 export async function refreshByToken(
   context: Context,
   openClient: OpenClient,
@@ -69,16 +69,16 @@ interface Refreshing {
   membership: Membership
 }
 
-/** A refresh token of this client that is good now, and its user. Throws NotAuthorizedException. */
+/** Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException. */
 async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
-  const [{ user, ended }, membership] = await Promise.all([
+  const [{ user, revoked }, membership] = await Promise.all([
     findTokenHolder(context, openClient, token),
     getMembership(context.store, openClient, token.sub),
   ])
-  if (ended || !user) throw notAuthorized('Refresh Token has been revoked')
+  if (revoked || !user) throw notAuthorized('Refresh Token has been revoked')
   if (!user.enabled) throw userIsDisabled()
   return { token, user, membership }
 }
@@ -93,7 +93,7 @@ async function refreshed(
   return { kind: 'tokens', ...tokens }
 }
 
-/** A refresh names no user; its hash is over the real username or the sub. */
+/** A refresh call has no USERNAME; its hash is over the real username or the sub. */
 function checkHashOf(openClient: OpenClient, { username, sub }: User, hash: string | undefined): void {
   try {
     checkSecretHash(openClient, openClient.client, username, hash)

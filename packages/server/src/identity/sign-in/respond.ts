@@ -6,20 +6,20 @@ import { respondToNewPassword } from './new-password.ts'
 import { respondToPasswordVerifier } from './srp.ts'
 import type { ChallengeName, Parameters, Step } from './step.ts'
 
-type Answer = (
+type Respond = (
   context: Context,
   openClient: OpenClient,
-  answer: { session: string | undefined; responses: Parameters },
+  call: { session: string | undefined; responses: Parameters },
 ) => Promise<Step>
 
-const answers: Readonly<Record<ChallengeName, Answer>> = {
+const challenges: Readonly<Record<ChallengeName, Respond>> = {
   PASSWORD_VERIFIER: respondToPasswordVerifier,
   NEW_PASSWORD_REQUIRED: respondToNewPassword,
 }
 
-const isKnown = (challenge: string): challenge is ChallengeName => Object.hasOwn(answers, challenge)
+const isKnown = (challenge: string): challenge is ChallengeName => Object.hasOwn(challenges, challenge)
 
-/** Takes the answer to a challenge, whichever region asked it, and says what comes next. */
+/** Handles the response to a challenge, which any region of the pool may have issued; returns the next step. */
 export async function respondToChallenge(
   context: Context,
   openClient: OpenClient,
@@ -28,5 +28,5 @@ export async function respondToChallenge(
   if (!isKnown(challenge)) {
     throw new CognitoError('NotImplementedException', `The challenge ${challenge} is not implemented yet.`)
   }
-  return reportFailure(context, openClient, () => answers[challenge](context, openClient, { session, responses }))
+  return reportFailure(context, openClient, () => challenges[challenge](context, openClient, { session, responses }))
 }

@@ -6,7 +6,7 @@ import { isPoolId } from '../../tokens/issuer.ts'
 import type { SrpState } from '../credentials/srp.ts'
 import type { ChallengeName } from './step.ts'
 
-/** What the next step of a sign-in must know. `expires` is ms since the epoch. */
+/** The state that the next step of a sign-in needs. `expires` is ms since the epoch. */
 export interface Session {
   id: string
   client: string
@@ -14,11 +14,11 @@ export interface Session {
   challenge: ChallengeName
   flow: string
   expires: number
-  /** Of a sign-in with a temporary password: when that one was set (ms since the epoch). */
+  /** In a sign-in with a temporary password: when the password was set (ms since the epoch). */
   temporarySince?: number | undefined
 }
 
-/** What SECRET_BLOCK says: the session, and the server's side of SRP. */
+/** The content of SECRET_BLOCK: the session, and the server's state of SRP. */
 export interface SrpSession extends Session {
   srp: SrpState
 }
@@ -27,7 +27,7 @@ const DEFAULT_MINUTES = 3
 const BLOCK = 'base64'
 const TEXT = 'base64url'
 
-/** A session that begins now and lasts as long as the client lets it. */
+/** Creates a session that lasts for the client's AuthSessionValidity. */
 export function newSession(
   { clock }: Pick<Context, 'clock'>,
   { client }: OpenClient,
@@ -37,22 +37,20 @@ export function newSession(
   return { id: clock.uuid(), client: client.id, sub, challenge, flow, expires: clock.now() + minutes * 60_000 }
 }
 
-/**
- * The session as its holder carries it: the pool's id in the clear, for calls that name no pool, then the sealed rest.
- */
+/** Renders a session as `Session`: the pool's id in the clear, for calls that name no pool, then the sealed state. */
 export function sealSession(openPool: OpenPool, session: Session): string {
   const pool = Buffer.from(openPool.pool.id)
   return Buffer.concat([Buffer.of(pool.length), pool, seal(openPool, 'session', session)]).toString(TEXT)
 }
 
-/** The pool that a session says it is of, if it has the form of one; nothing of it is believed yet. */
+/** The pool id in a session, if it has the format of a pool id. Unverified: openSession checks it. */
 export function poolOfSession(text: string): string | undefined {
   const bytes = Buffer.from(text, TEXT)
   const pool = bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString()
   return isPoolId(pool) ? pool : undefined
 }
 
-/** Opens a session; checkUsable decides whether it may be used. Throws NotAuthorizedException. */
+/** Opens a session; call checkUsable before use. Throws NotAuthorizedException. */
 export function openSession(openPool: OpenPool, text: string): Session {
   const bytes = Buffer.from(text, TEXT)
   return open<Session>(openPool, 'session', bytes.subarray(1 + (bytes[0] ?? 0)))
@@ -63,14 +61,14 @@ export function sealSecretBlock(openPool: OpenPool, { srp: { A, b, u }, ...sessi
   return seal(openPool, 'srp', { ...session, srp })
 }
 
-/** Opens the state of an SRP sign-in; checkUsable decides whether it may be used. Throws NotAuthorizedException. */
+/** Opens the state of an SRP sign-in; call checkUsable before use. Throws NotAuthorizedException. */
 export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
   const { srp, ...session } = open<Session & { srp: Record<keyof SrpState, string> }>(openPool, 'srp', block)
-  const read = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
-  return { ...session, srp: { A: read('A'), b: read('b'), u: read('u') } }
+  const decode = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
+  return { ...session, srp: { A: decode('A'), b: decode('b'), u: decode('u') } }
 }
 
-/** Checks that a session has neither expired nor been used up. Throws NotAuthorizedException. */
+/** Checks that a session has neither expired nor been used. Throws NotAuthorizedException. */
 export async function checkUsable(
   { brakes, clock }: Using,
   { pool }: OpenPool,
@@ -81,8 +79,8 @@ export async function checkUsable(
 }
 
 /**
- * Uses a session up. The mark is regional: in another region of the pool the session could be used once more until it ends,
- * by somebody who has it and the right answer. Throws NotAuthorizedException.
+ * Marks a session as used. The mark is regional: in another region of the pool, a caller with the session and the correct response
+ * could use it once more until it expires. Throws NotAuthorizedException.
  */
 export async function spendSession(
   { brakes, clock }: Using,

@@ -23,7 +23,7 @@ import { getSubject, isNameOf, wrongPassword } from './subject.ts'
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000
 
-/** USER_SRP_AUTH: the first half of SRP-6a. A user who does not exist, or has no password, is answered alike. */
+/** USER_SRP_AUTH: the first half of SRP-6a. The response for a decoy, or a user without a password, looks the same. */
 export async function beginSrpSignIn(
   context: Context,
   openClient: OpenClient,
@@ -52,7 +52,7 @@ export async function beginSrpSignIn(
   }
 }
 
-/** PASSWORD_VERIFIER: the second half. All that it needs is in SECRET_BLOCK; `Session` may be left out. */
+/** PASSWORD_VERIFIER: the second half. SECRET_BLOCK has all the state that it needs; `Session` is optional. */
 export async function respondToPasswordVerifier(
   context: Context,
   openClient: OpenClient,
@@ -76,19 +76,19 @@ export async function respondToPasswordVerifier(
   const subject = { user, sub: session.sub, username }
   if (!(await isNameOf(context, openClient, { name, subject }))) throw invalidSession()
   const { verifier } = verifierOrDecoy(openClient, session.sub, password)
-  const right = await context.lockout.check(openClient, session.sub, () => {
+  const correct = await context.lockout.check(openClient, session.sub, () => {
     const expected = claimSignature(sessionKeyOf(verifier, srp), srpIdentityOf(openClient.pool, username), {
       secretBlock: block,
       timestamp,
     })
     return claimed.length === expected.length && timingSafeEqual(claimed, expected)
   })
-  if (!right || !user) throw wrongPassword()
+  if (!correct || !user) throw wrongPassword()
   await spendSession(context, openClient, session)
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
-/** The verifier of a password; without one, a decoy whose password nobody knows, always the same for the sub. */
+/** The verifier of a password; without a password, a decoy verifier derived from the sub, whose password is unknown. */
 function verifierOrDecoy(
   { cipher }: OpenPool,
   sub: string,
@@ -103,7 +103,7 @@ function verifierOrDecoy(
 
 const TIMESTAMP = /^[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{2}:\d{2}:\d{2} UTC \d{4}$/
 
-/** The signature is over the time, so that an old answer is worth nothing. */
+/** The signature covers the time, so an old response cannot be replayed later. */
 function checkTimestamp({ clock }: Pick<Context, 'clock'>, timestamp: string): void {
   const at = TIMESTAMP.test(timestamp) ? Date.parse(timestamp) : Number.NaN
   if (Number.isNaN(at)) {

@@ -7,9 +7,9 @@ export type ChallengeStep = PasswordVerifierStep | NewPasswordStep
 
 interface Challenge {
   kind: 'challenge'
-  /** The real username, which the proof is computed over. */
+  /** The real username; the client computes its proof over it. */
   username: string
-  /** The sealed state of the sign-in, to be returned with the response. */
+  /** The sealed state of the sign-in; the client returns it with the response. */
   session: string
 }
 
@@ -22,24 +22,24 @@ export interface PasswordVerifierStep extends Challenge {
 
 export interface NewPasswordStep extends Challenge {
   challenge: 'NEW_PASSWORD_REQUIRED'
-  /** What the client may read of the user, `sub` left out. */
+  /** The attributes that the client may read, without `sub`. */
   attributes: AttributeType[]
   /** Names of required attributes that the user lacks. */
   missing: string[]
 }
 
-/** The challenges that can be asked and responded to here. */
+/** The challenges that are implemented. */
 export type ChallengeName = ChallengeStep['challenge']
 
 export interface TokensStep {
   kind: 'tokens'
   accessToken: string
   idToken: string
-  /** Absent where the one that was presented stays. */
+  /** Absent if the presented refresh token stays valid. */
   refreshToken?: string
   /** Lifetime of the access token. */
   expiresInSeconds: number
 }
 
-/** What the caller sends with a flow or a challenge: names to strings. */
+/** AuthParameters or ChallengeResponses of a call. */
 export type Parameters = Readonly<Record<string, string | undefined>>

@@ -7,8 +7,8 @@ import { hidesExistence } from '../users/existence.ts'
 import { passwordResetRequired, userIsDisabled } from './next-step.ts'
 
 /**
- * Whoever wants to sign in. Without a user, `sub` and `username` are invented, always the same for the name and the pool,
- * and every step takes its course up to the point where a wrong password fails.
+ * The subject of a sign-in: a user, or a decoy for a name that no user has. The `sub` and `username` of a decoy are derived from
+ * the name and the pool, so they never change. A sign-in with a decoy proceeds until it fails as a wrong password does.
  */
 export interface Subject {
   user: User | undefined
@@ -17,8 +17,8 @@ export interface Subject {
 }
 
 /**
- * Finds who is meant by a name. Clients that may tell whether a user exists also tell at once that the user is disabled or
- * has to reset the password; the others only to those who know the password.
+ * Returns the subject for a name. Clients that may reveal whether a user exists also report here that the user is disabled or
+ * must reset the password; other clients report it only after a correct password.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
  *
  * @throws UserNotFoundException, NotAuthorizedException, PasswordResetRequiredException
@@ -40,8 +40,8 @@ export async function getSubject(
 }
 
 /**
- * Whether the USERNAME of an answer means the subject of the session: the username (USER_ID_FOR_SRP), the sub, or an alias. Those who
- * do not exist are told apart in the same way.
+ * Whether the USERNAME of a response is a name of the session's subject: the username (USER_ID_FOR_SRP), the sub, or an alias.
+ * Works for decoys too.
  */
 export async function isNameOf(
   { store }: Pick<Context, 'store'>,
@@ -54,7 +54,7 @@ export async function isNameOf(
 
 export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
-/** A UUID of version 4 by its looks, as `sub` and USER_ID_FOR_SRP have it. */
+/** In the format of a UUID of version 4, like `sub` and USER_ID_FOR_SRP of a real user. */
 function decoyUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {
   const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
