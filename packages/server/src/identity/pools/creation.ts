@@ -9,7 +9,7 @@ import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys
 import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
-import { checkPlan, parseGlobalSettings } from './settings.ts'
+import { checkTierOf, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 9
@@ -17,8 +17,8 @@ const ID_LENGTH = 9
 const LIMIT = 1_000
 
 /**
- * Makes a pool whose primary is this region: topology, data key, signing keys, settings and document in one transaction.
- * Answers its id. Throws InvalidParameterException, LimitExceededException, UserPoolTaggingException,
+ * Creates a pool whose primary is this region: topology, data key, signing keys, settings and document in one transaction.
+ * Returns its id. Throws InvalidParameterException, LimitExceededException, UserPoolTaggingException,
  * FeatureUnavailableInTierException.
  */
 export async function createPool(
@@ -42,28 +42,16 @@ export async function createPool(
       'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
     )
   }
-  checkPlan(global)
+  checkTierOf(global)
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 
-  const now = clock.now()
-  const document: PoolDocument = {
-    Name: input.PoolName,
-    ...global,
-    SchemaAttributes: schema,
-    AliasAttributes: input.AliasAttributes,
-    UsernameAttributes: input.UsernameAttributes,
-    UsernameConfiguration: input.UsernameConfiguration,
-    smsMfa: global.MfaConfiguration !== 'OFF',
-    created: now,
-    modified: now,
-    ...((await store.engine.hasOlderProcesses()) ? {} : { form: 'sealed' as const }),
-  }
+  const form = (await store.engine.hasOlderProcesses()) ? undefined : 'sealed'
   const pairs = await generateSigningKeys(clock)
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
   const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
   await store.write(async (tx) => {
-    // One name for all who make pools, so that no two of them count at once.
+    // One lock for all creations, so that concurrent ones do not both pass the limit.
     await tx.lock('pool', { pool: '', key: ONLY })
     if ((await countRowsOfAllPools(tx.connection, 'pool')) >= LIMIT) {
       throw new CognitoError('LimitExceededException', `Number of user pools exceeds the limit of ${LIMIT}.`)
@@ -73,6 +61,18 @@ export async function createPool(
     await dataKey.write(tx)
     await writeSigningKeys(tx, { pool: { id: pool }, cipher: dataKey.cipher }, pairs)
     await putSettings(tx, pool, regional)
+    const document: PoolDocument = {
+      Name: input.PoolName,
+      ...global,
+      SchemaAttributes: schema,
+      AliasAttributes: input.AliasAttributes,
+      UsernameAttributes: input.UsernameAttributes,
+      UsernameConfiguration: input.UsernameConfiguration,
+      smsMfa: global.MfaConfiguration !== 'OFF',
+      created: tx.now,
+      modified: tx.now,
+      ...(form && { form }),
+    }
     await putPool(tx, { pool: { id: pool }, cipher: dataKey.cipher }, document)
   })
   return pool

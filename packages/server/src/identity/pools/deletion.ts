@@ -10,22 +10,22 @@ import { type Kind, ONLY } from '../../store/kinds.ts'
 import { listRowsWithout } from '../../store/rows.ts'
 
 /*
- * A pool is gone as soon as its `pool` row is: no call finds it any more. What else it has is then removed in steps, its
- * topology row last. So a topology row without a pool is a removal that is not finished, whatever stopped it.
+ * Removing its `pool` row deletes a pool: no call finds it any more. Its other rows are removed in steps, the topology row
+ * last. So a topology row without a pool row marks an unfinished deletion, whatever interrupted it.
  */
 
 const STEP_ROWS = 1_000
-/** What DeleteUserPool itself removes before it answers; for most pools that is all. */
+/** Steps that DeleteUserPool runs before it returns; enough for most pools. */
 const STEPS_AT_ONCE = 10
 const SWEEP_POOLS = 100
 const SWEEP_MILLISECONDS = 30_000
 
-/** What says that the removal is not finished. */
+/** The kinds that mark an unfinished deletion. */
 const KEPT: readonly Kind[] = ['topology', 'pool']
 
 /**
  * Deletes a pool. Throws InvalidParameterException while it is protected, or has replicas or a domain;
- * ResourceNotFoundException when it is gone already.
+ * ResourceNotFoundException when it is already deleted.
  */
 export async function deletePool({ store }: Pick<Context, 'store'>, openPool: OpenPool): Promise<void> {
   const pool = openPool.pool.id
@@ -48,14 +48,14 @@ export async function deletePool({ store }: Pick<Context, 'store'>, openPool: Op
 }
 
 /**
- * Goes on with removals that are not finished. A sweep that finds nothing left of a pool removes its topology row, too:
- * what was being written when the pool went is gone by then.
+ * Continues unfinished deletions. The topology row is removed by a later sweep that finds no other row: by then,
+ * transactions that were running when the pool was deleted have ended, and their rows are removed.
  */
 export async function sweepDeletedPools({ store, region }: Pick<Context, 'store' | 'region'>): Promise<void> {
   const rows = await listRowsWithout(store.db, 'topology', { lacking: 'pool', limit: SWEEP_POOLS })
   for (const row of rows) {
     const { pool } = row
-    // In other regions a pool may lack its document because it is still being copied.
+    // In another region, the pool row may be missing because the pool is still being copied.
     if (parseDocument('topology', row).primary !== region) continue
     let left = await eraseBatch({ store }, pool)
     if (left === 0) {
@@ -68,7 +68,7 @@ export async function sweepDeletedPools({ store, region }: Pick<Context, 'store'
   }
 }
 
-/** Sweeps now and then, until the signal fires. */
+/** Sweeps periodically until the signal aborts. */
 export async function keepSweepingPools(
   context: Pick<Context, 'store' | 'region' | 'clock' | 'events'>,
   signal: AbortSignal,
@@ -84,8 +84,8 @@ export async function keepSweepingPools(
 }
 
 /**
- * Removes some rows of a deleted pool in one bounded transaction; answers how many. They leave no trace in the log: no other
- * region has the pool.
+ * Removes up to STEP_ROWS rows of a deleted pool in one transaction; returns how many it removed. The log does not record this:
+ * no other region has the pool.
  */
 async function eraseBatch({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
   return store.transaction((connection, touched) =>

@@ -5,11 +5,11 @@ import type { Pool } from '../../directory/pool.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { countFirstRows } from '../../store/rows.ts'
 
-/** The ARN of a pool as a region names it; the region field is the one answering, the id stays. */
+/** The ARN of a pool in one region: the region field names that region; the id is the same everywhere. */
 export const poolArn = ({ region, accountId }: Pick<Context, 'region' | 'accountId'>, id: string): string =>
   `arn:aws:cognito-idp:${region}:${accountId}:userpool/${id}`
 
-/** The pool as the API describes it in this region. */
+/** Renders a pool for the API of this region. */
 export async function describePool(
   context: Pick<Context, 'region' | 'accountId' | 'store'>,
   { id, document, settings }: Pool,
@@ -40,8 +40,8 @@ const COUNTED = 10_000
 const PREFIX_DIGITS = 8
 
 /**
- * How many users a pool has: exact up to 10,000. Of more only the first are counted, and the rest told from how close they
- * lie: the keys are random UUIDs, so the error is about one in a hundred, and the cost does not grow with the pool.
+ * The number of users of a pool: exact up to 10,000, an estimate above. It counts the first 10,000 keys and extrapolates from
+ * the last one: keys are random UUIDs, so the error is about 1 %, and the cost does not grow with the pool.
  */
 async function estimateUsers({ store }: Pick<Context, 'store'>, pool: string): Promise<number> {
   const { count, last } = await countFirstRows(store.db, 'user', { pool, limit: COUNTED })

@@ -34,11 +34,11 @@ const HOST = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9
 const CERTIFICATE = /^arn:aws[\w-]*:acm:us-east-1:\d{12}:certificate\/[\w-]+$/
 
 /**
- * Gives a pool a domain: one of its own under a certificate, in the primary region, or a prefix, which holds in this region
+ * Creates a domain: a custom domain with a certificate, in the primary region only, or a prefix, which is valid in this region
  * only. Throws InvalidParameterException, LimitExceededException, FeatureUnavailableInTierException.
  */
 export async function createDomain(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
   input: DomainInput,
 ): Promise<DomainDocument> {
@@ -46,10 +46,15 @@ export async function createDomain(
   const kind: DomainKind = input.CustomDomainConfig ? 'domain' : 'prefix-domain'
   if (kind === 'domain') checkCustom(pool, input)
   else checkPrefix(input)
-  const now = clock.now()
   const { ManagedLoginVersion = 1, CustomDomainConfig, Routing } = input
-  const domain: DomainDocument = { ManagedLoginVersion, CustomDomainConfig, Routing, created: now, modified: now }
-  await store.write(async (tx) => {
+  return store.write(async (tx) => {
+    const domain: DomainDocument = {
+      ManagedLoginVersion,
+      CustomDomainConfig,
+      Routing,
+      created: tx.now,
+      modified: tx.now,
+    }
     await checkSettings(tx, await lockPool(tx, openPool), pool.id, domain)
     if (await lockDomainName(tx, kind, input.Domain)) {
       throw invalidParameter('Domain already associated with another user pool.')
@@ -61,20 +66,20 @@ export async function createDomain(
       throw new CognitoError('LimitExceededException', `Number of custom domains exceeds the limit of ${CUSTOM_LIMIT}.`)
     }
     await putDomain(tx, kind, { pool: pool.id, name: input.Domain, domain })
+    return domain
   })
-  return domain
 }
 
-/** Changes a domain; what is left out stays as it is, `Routing: {}` ends the failover. Throws as createDomain. */
+/** Changes the given members of a domain; `Routing: {}` turns failover off. Throws the errors of createDomain. */
 export async function updateDomain(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
   input: DomainInput,
 ): Promise<DomainDocument> {
   const { pool } = openPool
   return store.write(async (tx) => {
     const document = await lockPool(tx, openPool)
-    const { kind, present } = await getLocked(tx, pool, input.Domain)
+    const { kind, present } = await lockExistingDomain(tx, pool, input.Domain)
     if (input.CustomDomainConfig && kind === 'prefix-domain')
       throw invalidParameter('A prefix domain has no CustomDomainConfig.')
     if (kind === 'domain') checkCustom(pool, input)
@@ -84,7 +89,7 @@ export async function updateDomain(
       CustomDomainConfig: input.CustomDomainConfig ?? present.CustomDomainConfig,
       Routing: input.Routing ?? present.Routing,
       created: present.created,
-      modified: clock.now(),
+      modified: tx.now,
     }
     await checkSettings(tx, document, pool.id, domain)
     await putDomain(tx, kind, { pool: pool.id, name: input.Domain, domain })
@@ -92,15 +97,15 @@ export async function updateDomain(
   })
 }
 
-/** Takes a domain from a pool. Throws InvalidParameterException. */
+/** Throws InvalidParameterException. */
 export async function deleteDomain({ store }: Pick<Context, 'store'>, pool: Pool, name: string): Promise<void> {
   await store.write(async (tx) => {
-    const { kind } = await getLocked(tx, pool, name)
+    const { kind } = await lockExistingDomain(tx, pool, name)
     await removeDomain(tx, kind, { pool: pool.id, key: name })
   })
 }
 
-/** Where a custom domain is to point: a host that answers as long as one region lives. */
+/** The DNS target of a custom domain: a host that works as long as one region is up. */
 export const domainTarget = ({ issuerBase }: Pick<Context, 'issuerBase'>): string => new URL(issuerBase).host
 
 /** The domain as the API describes it. */
@@ -143,7 +148,7 @@ function checkCustom({ role }: Pick<Pool, 'role'>, { Domain, CustomDomainConfig 
   }
 }
 
-/** What depends on the pool: its plan, and the region that failover leads to. */
+/** Checks the settings that depend on the pool: its tier, and the region of the failover. */
 async function checkSettings(
   tx: Transaction,
   { UserPoolTier = 'ESSENTIALS' }: PoolDocument,
@@ -157,7 +162,7 @@ async function checkSettings(
   }
 }
 
-async function getLocked(tx: Transaction, pool: Pool, name: string) {
+async function lockExistingDomain(tx: Transaction, pool: Pool, name: string) {
   const found = await lockDomain(tx, pool.id, name)
   if (!found) throw invalidParameter('No such domain or user pool exists.')
   return found

@@ -6,8 +6,8 @@ import type { KeyDescription } from '../../keys/provider.ts'
 const KEY_ARN = /^arn:aws[\w-]*:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/
 
 /**
- * Checks the customer managed key that a pool is to have: named by its full ARN (an alias will not do), of this region, there
- * and enabled. Throws InvalidParameterException.
+ * Checks a customer managed key for a pool: given by its full ARN (not an alias), in this region, existing and enabled.
+ * Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-encryption-at-rest.html
  */
 export async function checkKey(

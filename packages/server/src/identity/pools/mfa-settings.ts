@@ -18,7 +18,7 @@ import {
 } from '../../directory/pool.ts'
 import { invalidParameter } from '../../errors.ts'
 import { parseSmsConfiguration } from './regional-settings.ts'
-import { checkTier } from './settings.ts'
+import { checkTier, hasSecondFactor, passkeysAreMfa } from './settings.ts'
 import { globalDiffers } from './update.ts'
 
 const MFA_SETTINGS = [
@@ -31,7 +31,7 @@ const MFA_SETTINGS = [
 ] as const
 type MfaSettings = Pick<PoolDocument, (typeof MFA_SETTINGS)[number]>
 
-/** What the API calls the settings of which a difference is found. */
+/** The API's member names, for error messages. */
 const MEMBERS: Record<(typeof MFA_SETTINGS)[number], string> = {
   MfaConfiguration: 'MfaConfiguration',
   smsMfa: 'SmsMfaConfiguration',
@@ -41,7 +41,7 @@ const MEMBERS: Record<(typeof MFA_SETTINGS)[number], string> = {
   webAuthn: 'WebAuthnConfiguration',
 }
 
-/** The second factors of a pool as the API describes them. */
+/** Renders the second factors of a pool for the API. */
 export function mfaType({ document, settings }: Pick<Pool, 'document' | 'settings'>): SetUserPoolMfaConfigResponse {
   const { MfaConfiguration, smsMfa, SmsAuthenticationMessage, softwareTokenMfa, emailMfa, webAuthn } = document
   return {
@@ -54,8 +54,8 @@ export function mfaType({ document, settings }: Pick<Pool, 'document' | 'setting
 }
 
 /**
- * Sets the second factors of a pool. With MfaConfiguration, the factors that are left out are off from then on; without it,
- * and of passkeys always, what is left out stays as it is. In a secondary region only SmsConfiguration may be another one.
+ * Sets the second factors of a pool. With MfaConfiguration, absent factors are turned off; without it, they do not change.
+ * An absent WebAuthnConfiguration never changes. In a secondary region, only SmsConfiguration may differ.
  * Throws InvalidParameterException, FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SetUserPoolMfaConfig.html
  */
@@ -104,16 +104,15 @@ function parseMfa(present: PoolDocument, input: SetUserPoolMfaConfigCommandInput
 }
 
 function checkMfa(mfa: MfaSettings, settings: RegionalSettings, { UserPoolTier = 'ESSENTIALS' }: PoolDocument): void {
-  const { MfaConfiguration, smsMfa, softwareTokenMfa, emailMfa, webAuthn } = mfa
-  const passkeys = webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION'
+  const { MfaConfiguration, smsMfa, emailMfa, webAuthn } = mfa
   checkTier(UserPoolTier, [
     ['ESSENTIALS', emailMfa !== undefined, 'Email MFA'],
-    ['ESSENTIALS', passkeys, 'MFA with passkeys'],
+    ['ESSENTIALS', passkeysAreMfa(mfa), 'MFA with passkeys'],
   ])
   if (smsMfa && !settings.SmsConfiguration) {
     throw invalidParameter('[SmsConfiguration] is a required member of [SmsMfaConfiguration].')
   }
-  if (MfaConfiguration !== 'OFF' && !smsMfa && !softwareTokenMfa?.Enabled && !emailMfa && !passkeys) {
+  if (MfaConfiguration !== 'OFF' && !hasSecondFactor(mfa)) {
     throw invalidParameter('At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.')
   }
   checkEmailMfa(emailMfa, settings)
@@ -129,13 +128,13 @@ function checkEmailMfa(emailMfa: EmailMfaConfigType | undefined, { EmailConfigur
 
 const HOST = /^(?=.{1,127}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
 
-/** A relying party is named by a host name. https://www.w3.org/TR/webauthn-3/#relying-party-identifier */
+/** The id of a relying party is a host name. https://www.w3.org/TR/webauthn-3/#relying-party-identifier */
 function checkRelyingParty(webAuthn: WebAuthnConfigurationType | undefined): void {
   if (webAuthn?.RelyingPartyId !== undefined && !HOST.test(webAuthn.RelyingPartyId)) {
     throw invalidParameter('RelyingPartyId must be a domain name.')
   }
 }
 
-/** As it would be read back from the store; off and absent are one. */
+/** The value as JSON restores it; `false` equals absent. */
 const plain = (value: unknown): unknown =>
   value === undefined || value === false ? undefined : JSON.parse(JSON.stringify(value))

@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 
-/** Where a pool may have its primary or a replica. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
+/** The regions that may have a primary or a replica. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 const ELIGIBLE_REGIONS: ReadonlySet<string> = new Set([
   'us-east-1',
   'us-east-2',
@@ -21,22 +21,19 @@ const ELIGIBLE_REGIONS: ReadonlySet<string> = new Set([
 ])
 
 export interface Parity {
-  /** How many replicas a pool may have beside its primary. */
+  /** Maximum number of replicas of a pool, without the primary. */
   replicas: number
-  /** Whether a region may take part in replication, by its name. */
+  /** Whether a region may have a primary or a replica. */
   isEligible(region: string): boolean
 }
 
-/**
- * Everything in which `extended` goes beyond what Cognito documents (`aws`): one row per difference.
- */
+/** Every difference between `extended` and the documented limits of Cognito (`aws`), one row each. */
 // biome-ignore format: a table
 const DIFFERENCES: { [D in keyof Parity]: Record<Context['parity'], Parity[D]> } = {
   replicas:   { aws: 1,                                          extended: Infinity },
   isEligible: { aws: (region) => ELIGIBLE_REGIONS.has(region),   extended: () => true },
 }
 
-/** What the plane's parity allows. */
 export const parityOf = ({ parity }: Pick<Context, 'parity'>): Parity => ({
   replicas: DIFFERENCES.replicas[parity],
   isEligible: DIFFERENCES.isEligible[parity],

@@ -11,7 +11,7 @@ import { checkTier } from './settings.ts'
 import { checkPoolTags } from './tags.ts'
 
 /**
- * Reads the settings that belong to one region of a pool, as they are kept and shown there.
+ * Parses the settings that each region of a pool stores for itself.
  * Throws InvalidParameterException, UserPoolTaggingException, FeatureUnavailableInTierException.
  */
 export function parseRegionalSettings(
@@ -36,7 +36,7 @@ function parseEmailConfiguration(given: EmailConfigurationType = {}): EmailConfi
 
 const ROLE = /^arn:aws[\w-]*:iam::\d{12}:role\/.+$/
 
-/** Either through SNS or through End User Messaging, with a role that may send. */
+/** Messages go through SNS or through End User Messaging; both need a role. */
 export function parseSmsConfiguration(
   given: SmsConfigurationType | undefined,
   region: string,
@@ -54,7 +54,7 @@ export function parseSmsConfiguration(
   return given
 }
 
-/** The pre-token trigger has two names; both are given back, with the version of its event. */
+/** The pre-token trigger has a legacy member and a newer one with an event version; the API returns both. */
 function parseLambdaConfig(given: LambdaConfigType = {}, tier: UserPoolTierType): LambdaConfigType {
   const { PreTokenGeneration, PreTokenGenerationConfig, KMSKeyID, CustomEmailSender, CustomSMSSender } = given
   const arn = PreTokenGenerationConfig?.LambdaArn ?? PreTokenGeneration

@@ -13,7 +13,7 @@ import { SEALED_KINDS } from './sealing.ts'
 import { checkPoolTags, type Tags } from './tags.ts'
 
 /**
- * Begins a replica of a pool in another region. It is CREATING until that region has copied everything, then INACTIVE.
+ * Creates a replica of a pool in another region. It is CREATING until that region has copied the pool, then INACTIVE.
  * Throws FeatureUnavailableInTierException, LimitExceededException, InvalidParameterException, UserPoolTaggingException.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  */
@@ -55,7 +55,7 @@ export async function createReplica(
   })
 }
 
-/** A region can open the pool's rows only with the material of the key that wraps the pool's data key. */
+/** The replica region needs the material of the KMS key that wraps the pool's data key; without it, it cannot open rows. */
 async function checkReplicaKey(
   { keyProvider, region }: Pick<Context, 'keyProvider' | 'region'>,
   { KeyConfiguration }: PoolDocument,
@@ -71,8 +71,8 @@ async function checkReplicaKey(
 }
 
 /**
- * Turns a replica on or off, from whichever region. Throws ResourceNotFoundException, InvalidParameterException while it is
- * being created or deleted.
+ * Activates or deactivates a replica; works in any region of the pool. Throws ResourceNotFoundException;
+ * InvalidParameterException while the replica is being created or deleted.
  */
 export function setReplicaStatus(
   context: Pick<Context, 'store'>,
@@ -87,7 +87,7 @@ export function setReplicaStatus(
   })
 }
 
-/** Begins the removal of a replica, from whichever region. Throws ResourceNotFoundException, InvalidParameterException. */
+/** Starts the deletion of a replica; works in any region of the pool. Throws ResourceNotFoundException, InvalidParameterException. */
 export function deleteReplica(context: Pick<Context, 'store'>, pool: Pool, region: string): Promise<Replica> {
   return changeReplica(context, pool, region, (replica) => {
     if (replica.status !== 'INACTIVE')
@@ -116,17 +116,17 @@ function changeReplica(
   })
 }
 
-/** A replica as the API describes it. */
+/** Renders a replica for the API. */
 export function replicaType(
   { accountId }: Pick<Context, 'accountId'>,
   pool: string,
   { region, status }: Replica,
 ): UserPoolReplicaType {
-  if (status === 'DELETED') throw new Error('a replica that is gone is not described')
+  if (status === 'DELETED') throw new Error('a deleted replica cannot be described')
   return { RegionName: region, Status: status, Role: 'SECONDARY', UserPoolArn: poolArn({ region, accountId }, pool) }
 }
 
-/** All regions of a pool as the API lists them, the primary first. */
+/** Renders all regions of a pool for the API, the primary first. */
 export function replicaTypes(
   context: Pick<Context, 'accountId'>,
   { id, topology, replicas }: Pool,

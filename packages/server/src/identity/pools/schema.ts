@@ -18,7 +18,7 @@ const flag = (Name: string): SchemaAttributeType => ({
 })
 
 /**
- * The attributes that every pool has (OpenID Connect Core §5.1), in the order in which the service describes them.
+ * The attributes of every pool (OpenID Connect Core §5.1), in the order in which the service returns them.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
  */
 export const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
@@ -53,7 +53,7 @@ export const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
 
 const CUSTOM_LIMIT = 50
 
-/** The schema of a new pool: all standard attributes, as the pool wants them, and its own. Throws InvalidParameterException. */
+/** The schema of a new pool: all standard attributes with the given overrides, and the custom ones. Throws InvalidParameterException. */
 export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAttributeType[] {
   const schema = new Map(STANDARD_ATTRIBUTES.map((attribute) => [attribute.Name as string, attribute]))
   const own: SchemaAttributeType[] = []
@@ -72,7 +72,7 @@ export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAt
   return addToSchema([...schema.values()], own)
 }
 
-/** The schema with more custom (or developer-only) attributes. What is there cannot be changed. Throws InvalidParameterException. */
+/** Adds custom (or developer-only) attributes to a schema; existing ones cannot be changed. Throws InvalidParameterException. */
 export function addToSchema(
   schema: readonly SchemaAttributeType[],
   attributes: readonly SchemaAttributeType[],
@@ -91,7 +91,7 @@ export function addToSchema(
   return result
 }
 
-/** What a pool may decide about a standard attribute: whether it is required and can be changed, and how long it may be. */
+/** The members of a standard attribute that a pool may override: Required, Mutable and the constraints. */
 function parseStandard(standard: SchemaAttributeType, wanted: SchemaAttributeType): SchemaAttributeType {
   const name = standard.Name as string
   const { AttributeDataType = standard.AttributeDataType, DeveloperOnlyAttribute, Required, Mutable } = wanted
@@ -128,7 +128,7 @@ function parseCustom(wanted: SchemaAttributeType): SchemaAttributeType {
 }
 
 const INTEGER = /^-?\d{1,15}$/
-const LONGEST_VALUE = 2048
+const MAX_VALUE_LENGTH = 2048
 
 function parseConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
@@ -136,7 +136,7 @@ function parseConstraints(name: string, attribute: SchemaAttributeType): SchemaA
     throw invalidParameter(`${name}: StringAttributeConstraints are for the data type String.`)
   if (value && AttributeDataType !== 'Number')
     throw invalidParameter(`${name}: NumberAttributeConstraints are for the data type Number.`)
-  if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: LONGEST_VALUE })
+  if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: MAX_VALUE_LENGTH })
   if (value) checkRange(name, [value.MinValue, value.MaxValue], { least: -Infinity, most: Infinity })
   return {
     ...(length && { StringAttributeConstraints: length }),
@@ -160,7 +160,7 @@ function checkRange(
   }
 }
 
-/** A name as the caller gives it has no prefix; the service adds it. */
+/** The caller gives a name without prefix; the service adds it. */
 function nameOf({ Name }: SchemaAttributeType): string {
   if (Name === undefined) throw invalidParameter('Attribute name is required.')
   if (Name.includes(':')) throw invalidParameter(`Invalid attribute name: ${Name}`)

@@ -10,15 +10,15 @@ import { listRowsOfAllPools } from '../../store/rows.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
 
 /*
- * The first release kept group names, memberships, sign-outs by sub and, in pools with a key of their own, message templates in the
- * clear. New pools are sealed from the start. Pools of the first release are rewritten by their primary, with ordinary writes,
- * once every process of the region and every region of the pool can read the new form:
+ * The first release stored group names, memberships, subs of sign-outs and, in pools with a customer managed key, message templates
+ * as plain text. New pools are sealed at their creation. The primary of an older pool rewrites it with ordinary writes, once every process
+ * of the region and every region of the pool reports that it can read the new form:
  *
- *   (absent)  -> `sealing`   writes go to the new form from now on, and reads look at both
- *   `sealing` -> `sealed`    no row of the old form is left; set one sweep later at the earliest, when all caches know `sealing`
+ *   (absent)  -> `sealing`   writes use the new form, reads use both
+ *   `sealing` -> `sealed`    no row of the old form is left; set in a later sweep, when all caches have `sealing`
  *
- * Sign-outs are shared facts, which every region keeps in a log of its own: each region rewrites what it has.
- * What the log, tombstones and freed pages of the database still hold in the clear goes with the log's retention (docs/decisions/sealing.md).
+ * Sign-outs are shared facts, which every region writes to its own log: each region rewrites its own rows.
+ * The log, tombstones and freed pages hold old plain text until the log's retention has passed (docs/decisions/sealing.md).
  */
 
 /** Kinds that a region must know to hold a sealed pool. */
@@ -31,7 +31,7 @@ const PAGE_ROWS = 500
 
 type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events'>
 
-/** Takes every pool that this region holds one step further. `rewritten`: pools whose sign-outs this process has rewritten. */
+/** Moves every pool of this region one step forward. `rewritten`: pools whose sign-outs this process has rewritten. */
 export async function sealPools(context: SealingContext, rewritten: Set<string> = new Set()): Promise<void> {
   const { store, region, pools, keys } = context
   let after: { pool: string; key: string } | undefined
@@ -49,7 +49,7 @@ export async function sealPools(context: SealingContext, rewritten: Set<string> 
           rewritten.add(pool.id)
         }
       } catch (error) {
-        // A pool whose key is disabled stands still; it is sealed when the key is back.
+        // Skip a pool while its key is disabled.
         if (!(error instanceof KeyUnavailableError)) throw error
       }
     }
@@ -57,7 +57,7 @@ export async function sealPools(context: SealingContext, rewritten: Set<string> 
   }
 }
 
-/** Sweeps now and then, until the signal fires. */
+/** Sweeps periodically until the signal aborts. */
 export async function keepSealing(
   context: SealingContext & Pick<Context, 'clock'>,
   signal: AbortSignal,
@@ -85,7 +85,7 @@ async function sealPool(context: SealingContext, opened: OpenPool): Promise<void
   await setForm(context, opened, 'sealed')
 }
 
-/** Whether all processes of the region, and all regions of the pool, can read the new form. */
+/** Whether all processes of the region and all regions of the pool report that they can read the new form. */
 async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool): Promise<boolean> {
   if (await store.engine.hasOlderProcesses()) return false
   for (const { region } of replicas) {

@@ -15,7 +15,7 @@ import type {
 import type { PoolDocument } from '../../directory/pool.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
 
-/** The settings that CreateUserPool and UpdateUserPool decide, and that are the same in every region of the pool. */
+/** The settings that CreateUserPool and UpdateUserPool replace, and that are equal in all regions of the pool. */
 export const GLOBAL_SETTINGS = [
   'Policies',
   'DeletionProtection',
@@ -42,12 +42,12 @@ export type GlobalSettings = Pick<PoolDocument, (typeof GLOBAL_SETTINGS)[number]
 type PoolInput = Pick<CreateUserPoolCommandInput & UpdateUserPoolCommandInput, (typeof GLOBAL_SETTINGS)[number]>
 
 const DEFAULT_MINIMUM_LENGTH = 8
-const DEFAULT_TEMPORARY_DAYS = 7
+export const DEFAULT_TEMPORARY_DAYS = 7
 const DEFAULT_ACR = { Level1: 1, Level2: 2, Level3: 3, Level4: 4 }
 
 /**
- * Reads the settings of a pool as they are kept and shown: what is left out gets its default, for an update replaces
- * everything. DcrConfiguration alone has none: an update without it leaves it as it is. Throws InvalidParameterException.
+ * Parses the global settings of a pool. Absent members get their defaults, because an update replaces all settings; the
+ * exception is DcrConfiguration, which an update without it does not change. Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
  */
 export function parseGlobalSettings(input: PoolInput): GlobalSettings {
@@ -81,8 +81,8 @@ export function parseGlobalSettings(input: PoolInput): GlobalSettings {
   }
 }
 
-/** Checks that the plan of a pool has what its settings ask for. Throws FeatureUnavailableInTierException. */
-export function checkPlan(settings: GlobalSettings): void {
+/** Checks that the tier of a pool includes the features that its settings use. Throws FeatureUnavailableInTierException. */
+export function checkTierOf(settings: GlobalSettings): void {
   const { Policies, DcrConfiguration, AcrConfiguration, UserPoolAddOns, UserPoolTier = 'ESSENTIALS' } = settings
   const factors = Policies?.SignInPolicy?.AllowedFirstAuthFactors ?? []
   const remembered = Policies?.PasswordPolicy?.PasswordHistorySize ?? 0
@@ -95,9 +95,26 @@ export function checkPlan(settings: GlobalSettings): void {
   ])
 }
 
+/** Whether passkeys satisfy MFA requirements. */
+export const passkeysAreMfa = ({ webAuthn }: Pick<PoolDocument, 'webAuthn'>): boolean =>
+  webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION'
+
+/** Whether any second factor is enabled, so that a user can pass MFA at all. */
+export const hasSecondFactor = (
+  settings: Pick<PoolDocument, 'smsMfa' | 'softwareTokenMfa' | 'emailMfa' | 'webAuthn'>,
+): boolean =>
+  settings.smsMfa === true ||
+  settings.softwareTokenMfa?.Enabled === true ||
+  settings.emailMfa !== undefined ||
+  passkeysAreMfa(settings)
+
+/** Whether dynamic client registration is enabled. */
+export const allowsRegistration = ({ DcrConfiguration }: Pick<PoolDocument, 'DcrConfiguration'>): boolean =>
+  DcrConfiguration?.EnableStatus === 'Enabled'
+
 const TIERS: Record<UserPoolTierType, number> = { LITE: 0, ESSENTIALS: 1, PLUS: 2 }
 
-/** Refuses what a plan lacks: rows of (plan that it needs, whether it is wanted, its name). Throws FeatureUnavailableInTierException. */
+/** `features`: rows of (required tier, whether the feature is used, its name). Throws FeatureUnavailableInTierException. */
 export function checkTier(
   tier: UserPoolTierType,
   features: readonly (readonly [UserPoolTierType, boolean, string])[],
@@ -109,7 +126,7 @@ export function checkTier(
   }
 }
 
-/** Left out altogether, every character class is required; left out of a policy that is given, none of them. */
+/** Without a policy, all character classes are required; in a given policy, only the listed ones. */
 function parsePasswordPolicy({ Policies, AdminCreateUserConfig }: PoolInput): PasswordPolicyType {
   const given = Policies?.PasswordPolicy
   const legacyDays = AdminCreateUserConfig?.UnusedAccountValidityDays || undefined
@@ -138,7 +155,7 @@ function parseSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyTyp
   return { AllowedFirstAuthFactors: factors }
 }
 
-/** The template and the three older members are one thing under two names; both are given back. */
+/** The template and the three legacy members have the same meaning; the API returns both. */
 function parseVerificationTemplate(input: PoolInput): VerificationMessageTemplateType {
   const given = input.VerificationMessageTemplate ?? {}
   const template: VerificationMessageTemplateType = {
@@ -215,7 +232,7 @@ function parseAccountRecovery(given: AccountRecoverySettingType | undefined): Ac
   return { RecoveryMechanisms: mechanisms }
 }
 
-/** Undefined for the key that AWS owns: that is how the service describes it, too. */
+/** Returns undefined for AWS_OWNED_KEY, as the service does when it describes a pool. */
 function parseKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfigurationType | undefined {
   if (!given) return undefined
   const { KmsKeyArn, KeyType = KmsKeyArn === undefined ? 'AWS_OWNED_KEY' : 'CUSTOMER_MANAGED_KEY' } = given
@@ -227,7 +244,7 @@ function parseKeyConfiguration(given: KeyConfigurationType | undefined): KeyConf
   return { KeyType, KmsKeyArn }
 }
 
-/** All four levels, with the default names of those that are not given. */
+/** All four levels; absent ones get their default names. */
 function parseAcrConfiguration(given: Record<string, AcrLevelConfigType> = {}): Record<string, AcrLevelConfigType> {
   const levels = Object.entries(DEFAULT_ACR).map(
     ([level, number]) => [level, { AcrValue: given[level]?.AcrValue ?? `urn:cognito:loa:${number}` }] as const,
@@ -241,7 +258,7 @@ function parseAcrConfiguration(given: Record<string, AcrLevelConfigType> = {}): 
 
 const unlessEmpty = <T>(list: T[] | undefined): T[] | undefined => (list?.length === 0 ? undefined : list)
 
-/** The list as it is. Throws InvalidParameterException when it has a value twice. */
+/** Copies the list. Throws InvalidParameterException for duplicate values. */
 export function distinct<T>(member: string, list: readonly T[] | undefined): T[] | undefined {
   if (list && new Set(list).size < list.length) throw invalidParameter(`${member} contains duplicate values.`)
   return list && [...list]

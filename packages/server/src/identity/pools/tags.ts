@@ -8,7 +8,7 @@ const LIMIT = 50
 /** https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html#tag-conventions */
 const CHARACTERS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u
 
-/** What is wrong with a set of tags; undefined when it can be kept. */
+/** Returns a message for invalid tags, undefined for valid ones. */
 function mistakeIn(tags: Tags): string | undefined {
   const entries = Object.entries(tags)
   if (entries.length > LIMIT) return `A user pool can have at most ${LIMIT} tags.`
@@ -20,7 +20,7 @@ function mistakeIn(tags: Tags): string | undefined {
   return undefined
 }
 
-/** Checks the tags that a pool is to have. Throws UserPoolTaggingException, or what the operation has in its place. */
+/** Throws UserPoolTaggingException, or the error `code` of the operation. */
 export function checkPoolTags(tags: Tags = {}, code: CognitoErrorCode = 'UserPoolTaggingException'): Tags {
   const mistake = mistakeIn(tags)
   if (mistake) throw new CognitoError(code, mistake)
@@ -29,7 +29,7 @@ export function checkPoolTags(tags: Tags = {}, code: CognitoErrorCode = 'UserPoo
 
 const POOL_ARN = /^arn:aws[\w-]*:cognito-idp:([a-z0-9-]+):(\d{12}):userpool\/([\w-]+_[0-9a-zA-Z]+)$/
 
-/** The pool that an ARN of this region and account names. Throws InvalidParameterException, ResourceNotFoundException. */
+/** Returns the pool for an ARN of this region and account. Throws InvalidParameterException, ResourceNotFoundException. */
 export async function getPoolByArn(
   { pools, region, accountId }: Pick<Context, 'pools' | 'region' | 'accountId'>,
   arn: string,
@@ -42,7 +42,7 @@ export async function getPoolByArn(
   return pools.get(id)
 }
 
-/** Changes the tags that the pool has in this region. */
+/** Changes the tags of the pool in this region. */
 export async function changeTags(
   { store }: Pick<Context, 'store'>,
   pool: Pick<Pool, 'id' | 'settings'>,

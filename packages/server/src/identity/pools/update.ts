@@ -9,12 +9,20 @@ import { localArn } from '../../keys/pool-keys.ts'
 import type { Transaction } from '../../store/write.ts'
 import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
-import { checkPlan, GLOBAL_SETTINGS, type GlobalSettings, parseGlobalSettings } from './settings.ts'
+import {
+  allowsRegistration,
+  checkTierOf,
+  GLOBAL_SETTINGS,
+  type GlobalSettings,
+  hasSecondFactor,
+  parseGlobalSettings,
+  passkeysAreMfa,
+} from './settings.ts'
 
 type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
 
 /**
- * Replaces the settings of a pool: all of them in its primary region, those that belong to the region in a secondary.
+ * Replaces the settings of a pool: all settings in the primary region, only regional settings in a secondary region.
  * Throws InvalidParameterException, FeatureUnavailableInTierException, TierChangeNotAllowedException,
  * UserPoolTaggingException, ConcurrentModificationException.
  */
@@ -35,11 +43,11 @@ async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateU
   const regional = parseRegionalSettings(input, { tier: replaced.UserPoolTier ?? 'ESSENTIALS', region })
   const key = replaced.KeyConfiguration?.KmsKeyArn
   await checkKey(context, replaced.KeyConfiguration)
-  const isUnderAnother = ({ KeyConfiguration }: PoolDocument): boolean => {
+  const hasOtherKey = ({ KeyConfiguration }: PoolDocument): boolean => {
     const before = KeyConfiguration?.KmsKeyArn
     return (before && localArn(before, region)) !== key
   }
-  const rewrapped = isUnderAnother(pool.document) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
+  const rewrapped = hasOtherKey(pool.document) ? await keys.rewrap(id, key ?? serviceKeyArn) : undefined
   await store.write(async (tx) => {
     const present = await lockPool(tx, openPool)
     const document: PoolDocument = {
@@ -55,8 +63,8 @@ async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateU
         'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
       )
     }
-    await checkPlanChange(tx, id, { present, document })
-    if (isUnderAnother(present)) {
+    await checkTierChange(tx, id, { present, document })
+    if (hasOtherKey(present)) {
       if ((await listReplicas(tx, id)).length > 0) {
         throw invalidParameter('KeyConfiguration cannot be changed while the user pool has a replica.')
       }
@@ -70,13 +78,7 @@ async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateU
   })
 }
 
-/** Whether people could pass MFA at all: UpdateUserPool itself can only bring text messages. */
-function hasSecondFactor({ smsMfa, softwareTokenMfa, emailMfa, webAuthn }: PoolDocument): boolean {
-  const passkeys = webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION'
-  return smsMfa === true || softwareTokenMfa?.Enabled === true || emailMfa !== undefined || passkeys
-}
-
-async function checkPlanChange(
+async function checkTierChange(
   tx: Transaction,
   id: string,
   { present, document }: { present: PoolDocument; document: PoolDocument },
@@ -85,16 +87,12 @@ async function checkPlanChange(
     const refused = (why: string): CognitoError =>
       new CognitoError('TierChangeNotAllowedException', `The tier cannot be changed to LITE while ${why}.`)
     if ((await listReplicas(tx, id)).length > 0) throw refused('the user pool has a replica')
-    if (isRegistering(present) && isRegistering(document)) throw refused('dynamic client registration is on')
+    if (allowsRegistration(present) && allowsRegistration(document)) throw refused('dynamic client registration is on')
     if (document.emailMfa) throw refused('email MFA is configured')
-    if (document.webAuthn?.FactorConfiguration === 'MULTI_FACTOR_WITH_USER_VERIFICATION') {
-      throw refused('passkeys satisfy MFA requirements')
-    }
+    if (passkeysAreMfa(document)) throw refused('passkeys satisfy MFA requirements')
   }
-  checkPlan(document)
+  checkTierOf(document)
 }
-
-const isRegistering = ({ DcrConfiguration }: PoolDocument): boolean => DcrConfiguration?.EnableStatus === 'Enabled'
 
 async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
   const { store, region } = context
@@ -111,7 +109,7 @@ async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoo
   })
 }
 
-/** The global settings whose value is another one; a key is the same under the ARN of either region. */
+/** The names of global settings that differ. The ARNs of one multi-Region key in two regions count as equal. */
 function differences({ region }: Pick<Context, 'region'>, present: GlobalSettings, given: GlobalSettings): string[] {
   const comparable = (settings: GlobalSettings, name: keyof GlobalSettings): unknown => {
     const arn = name === 'KeyConfiguration' ? settings.KeyConfiguration?.KmsKeyArn : undefined
@@ -121,7 +119,7 @@ function differences({ region }: Pick<Context, 'region'>, present: GlobalSetting
   return GLOBAL_SETTINGS.filter((name) => !isDeepStrictEqual(comparable(present, name), comparable(given, name)))
 }
 
-/** A call to a secondary region says something else than what holds in all regions of the pool. */
+/** The error of a call that would change global settings in a secondary region. */
 export const globalDiffers = (members: readonly string[]): CognitoError =>
   invalidParameter(
     `${members.join(', ')} can be changed only in the primary Region of the user pool and must have the current value.`,
