@@ -3,16 +3,16 @@ import type { OpenPool } from '../directory/open-pool.ts'
 import { invalidParameter } from '../errors.ts'
 import { SealBrokenError } from '../keys/pool-keys.ts'
 
-/** As documented for ListUsers; the other lists follow it. */
+/** The documented lifetime of ListUsers tokens, used for all lists. */
 const LIFETIME_MILLISECONDS = 3_600_000
 
-/** The size of a page when none is asked for, and the largest one. */
+/** Default and maximum page size. */
 const PAGE_SIZE = 60
 
-/** How many entries a page is to have: what was asked for, or 60 for 0 and for nothing. */
+/** The requested page size; 60 for 0 and undefined. */
 export const pageSize = (limit: number | undefined): number => limit || PAGE_SIZE
 
-/** A token for the next page of a list, sealed: it is good for this pool, this list with these parameters, and for an hour. */
+/** Seals a token for the next page of a list. It is valid for this pool, this list with these parameters, and one hour. */
 export function sealPageToken(
   { clock }: Pick<Context, 'clock'>,
   openPool: OpenPool,
@@ -22,7 +22,7 @@ export function sealPageToken(
   return openPool.cipher.seal('page', Buffer.from(plain), bindingOf(openPool, list)).toString('base64url')
 }
 
-/** After which key the page begins; undefined for the first page. Throws InvalidParameterException. */
+/** Returns the key that the page begins after; undefined for the first page. Throws InvalidParameterException. */
 export function openPageToken(
   { clock }: Pick<Context, 'clock'>,
   openPool: OpenPool,
@@ -31,7 +31,7 @@ export function openPageToken(
   if (token === undefined) return undefined
   try {
     const sealed = Buffer.from(token, 'base64url')
-    // A token has one spelling.
+    // Refuse other spellings of the same base64url.
     if (sealed.toString('base64url') !== token) throw new SealBrokenError()
     const plain = openPool.cipher.open('page', sealed, bindingOf(openPool, list))
     const { after, expires } = JSON.parse(plain.toString()) as { after: string; expires: number }
