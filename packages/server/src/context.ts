@@ -13,18 +13,18 @@ import type { JwtSigner } from './tokens/jwt.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
 
 /**
- * What one region is made of. A function says in its first line which of these it needs:
+ * The parts of one region. A function declares the parts that it needs in its first parameter:
  * `({ store, clock }: Pick<Context, 'store' | 'clock'>, ...)`.
  */
 export interface Context {
   region: string
   accountId: string
   parity: 'aws' | 'extended'
-  /** Base URL of this region's API, without a slash at the end. */
+  /** Base URL of this region's API, without a trailing slash. */
   endpoint: string
-  /** Base URL of each region's API, this one's included: ORIGINAL issuers name the primary's. */
+  /** Base URL of each region's API, including this region: an ORIGINAL issuer is the endpoint of the region in the pool's id. */
   endpoints: Readonly<Record<string, string>>
-  /** Base URL of UPDATED issuers, without a slash at the end. */
+  /** Base URL of UPDATED issuers, without a trailing slash. */
   issuerBase: string
   clock: Clock
   store: Store
@@ -36,7 +36,7 @@ export interface Context {
   openUsers: OpenUsers
   lockout: Lockout
   keyProvider: KeyProvider
-  /** ARN of the key that pools without a key of their own are wrapped under. */
+  /** ARN of the key that wraps the data keys of pools without a customer managed key. */
   serviceKeyArn: string
   brakes: Brakes
   messenger: Messenger

@@ -38,11 +38,11 @@ import { createSigningKeys } from './tokens/signing-keys.ts'
 /** One region, composed and ready to listen. */
 export interface Region {
   readonly context: Context
-  /** Answers one request, without a port. */
+  /** Handles one request without a port. */
   fetch(request: Request): Response | Promise<Response>
-  /** Listens; resolves with the address. */
+  /** Listens and starts background work. */
   start(): Promise<{ endpoint: string; port: number }>
-  /** Ends what is open and closes the store. */
+  /** Drains connections and calls, ends background work, closes the store. */
   stop(): Promise<void>
 }
 

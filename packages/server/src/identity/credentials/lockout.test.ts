@@ -33,45 +33,45 @@ for (const engine of engines) {
     })
     after(() => opened.close())
 
-    /** How many of so many tries at once were heard. */
-    const tryAtOnce = async (count: number, right = false, who = brakes) => {
-      let heard = 0
-      const tried = who === brakes ? lockout : lockoutOver(who)
+    /** Makes concurrent attempts; `checked`: how many of them were checked. */
+    const tryAtOnce = async (count: number, correct = false, state = brakes) => {
+      let checked = 0
+      const tried = state === brakes ? lockout : lockoutOver(state)
       const outcomes = await Promise.all(
         Array.from({ length: count }, () =>
           tried
             .check(openPool, sub, async () => {
-              heard += 1
-              // A password is read from the store before it is compared.
-              await who.read('anything')
-              return right
+              checked += 1
+              // Like a real check, which reads the password from the store first.
+              await state.read('anything')
+              return correct
             })
             .catch((error: Error) => error.message),
         ),
       )
-      return { heard, outcomes }
+      return { checked, outcomes }
     }
 
-    test('of many guesses at once only those are heard that would be one after another', async () => {
-      const { heard, outcomes } = await tryAtOnce(50)
-      assert.equal(heard, 5)
+    test('concurrent guesses are limited like consecutive ones', async () => {
+      const { checked, outcomes } = await tryAtOnce(50)
+      assert.equal(checked, 5)
       assert.equal(outcomes.filter((outcome) => outcome === false).length, 5)
       assert.equal(outcomes.filter((outcome) => outcome === EXCEEDED).length, 45)
       now += 1_000
-      assert.equal((await tryAtOnce(50)).heard, 1)
+      assert.equal((await tryAtOnce(50)).checked, 1)
       now += 1_999
-      assert.equal((await tryAtOnce(50)).heard, 0)
+      assert.equal((await tryAtOnce(50)).checked, 0)
       now += 1
-      assert.equal((await tryAtOnce(50)).heard, 1)
+      assert.equal((await tryAtOnce(50)).checked, 1)
     })
 
-    test('who knows the password may sign in many times at once', async () => {
-      const { heard, outcomes } = await tryAtOnce(50, true)
-      assert.equal(heard, 50)
+    test('concurrent sign-ins with the correct password all succeed', async () => {
+      const { checked, outcomes } = await tryAtOnce(50, true)
+      assert.equal(checked, 50)
       assert.ok(outcomes.every((outcome) => outcome === true))
     })
 
-    test('a guess that another process of the region overtakes tells nothing, and does not count', async () => {
+    test('a guess is refused, and does not count, if another process reaches the limit during its check', async () => {
       const check = async () => {
         await brakes.update(`lockout\nus-west-2_000000000\n${sub}`, () => ({
           value: { count: 5, until: now + 1_000 },
@@ -81,17 +81,17 @@ for (const engine of engines) {
       }
       await assert.rejects(lockout.check(openPool, sub, check), { message: EXCEEDED })
       now += 1_000
-      assert.equal((await tryAtOnce(1)).heard, 1)
+      assert.equal((await tryAtOnce(1)).checked, 1)
       now += 2_000
-      assert.equal((await tryAtOnce(1)).heard, 1)
+      assert.equal((await tryAtOnce(1)).checked, 1)
     })
 
-    test('a check that breaks down keeps nobody waiting', async () => {
+    test('a check that throws does not block later attempts', async () => {
       const broken = () => Promise.reject(new Error('no store'))
       await assert.rejects(lockout.check(openPool, sub, broken), {
         message: 'no store',
       })
-      assert.equal((await tryAtOnce(1, true)).heard, 1)
+      assert.equal((await tryAtOnce(1, true)).checked, 1)
     })
   })
 }

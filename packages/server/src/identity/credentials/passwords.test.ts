@@ -9,7 +9,7 @@ import { checkPasswordPolicy } from './passwords.ts'
 
 const poolWith = (PasswordPolicy?: object) => ({ document: { Policies: PasswordPolicy && { PasswordPolicy } } }) as Pool
 
-/** What is wrong with a password; undefined when nothing is. */
+/** The policy error of a password; undefined for a valid one. */
 const mistake = (password: string, policy?: object): string | undefined => {
   try {
     checkPasswordPolicy(poolWith(policy), password)
@@ -22,7 +22,7 @@ const mistake = (password: string, policy?: object): string | undefined => {
 }
 
 describe('the password policy', () => {
-  it('is strict where the pool has none', () => {
+  it('is strict if the pool has none', () => {
     assert.equal(mistake('Ab1-xyz'), 'Password not long enough')
     assert.equal(mistake('ab1-wxyz'), 'Password must have uppercase characters')
     assert.equal(mistake('AB1-WXYZ'), 'Password must have lowercase characters')
@@ -31,13 +31,13 @@ describe('the password policy', () => {
     assert.equal(mistake('Ab1-wxyz'), undefined)
   })
 
-  it('demands what the pool says, and no more', () => {
+  it('requires exactly the rules of the pool', () => {
     assert.equal(mistake('aaaaaa', { MinimumLength: 6 }), undefined)
     assert.equal(mistake('aaaaa', { MinimumLength: 6 }), 'Password not long enough')
     assert.equal(mistake('aaaaaa', { MinimumLength: 6, RequireNumbers: true }), 'Password must have numeric characters')
   })
 
-  it('knows the symbols of Cognito, and a space only inside', () => {
+  it('accepts the symbols of Cognito, and a space only inside', () => {
     const policy = { MinimumLength: 6, RequireSymbols: true }
     for (const symbol of '^$*.[]{}()?"!@#%&/\\,><\':;|_~`=+- ') {
       assert.equal(mistake(`aaa${symbol}aaa`, policy), undefined, symbol)
@@ -76,7 +76,7 @@ for (const engine of engines) {
         }),
       )
 
-    it('are not used again while the pool remembers them', async () => {
+    it('cannot be reused while they are in the history of the pool', async () => {
       await createUser(plane.primary, pool, { username: 'ada', password: 'password-0', temporary: true })
       const used = { name: 'PasswordHistoryPolicyViolationException', message: 'Password has previously been used.' }
       await set('ada', 'password-1')
@@ -90,14 +90,14 @@ for (const engine of engines) {
       assert.ok((await signIn('ada', 'password-1')).AuthenticationResult)
     })
 
-    it('may be of any script, to the letter', async () => {
+    it('may use any script, and match exactly', async () => {
       await createUser(plane.primary, pool, { username: 'grace', temporary: true })
       await set('grace', 'пароль-Ünï-密碼')
       assert.ok((await signIn('grace', 'пароль-Ünï-密碼')).AuthenticationResult)
       await assert.rejects(signIn('grace', 'пароль-Ünï-密码'), { name: 'NotAuthorizedException' })
     })
 
-    it('are kept in no form that the store could read', async () => {
+    it('are not readable in the store', async () => {
       const rows = await plane.primary.region.context.store.list('credential', { pool, limit: 10 })
       assert.ok(rows.length >= 2)
       for (const { body } of rows) assert.doesNotMatch(Buffer.from(body, 'base64').toString('latin1'), /salt|verifier/)

@@ -20,14 +20,14 @@ describe('SRP-6a', () => {
   const A = parsePublicValue(power(2n, BigInt(`0x${sha256('a').toString('hex')}`)).toString(16)) as Buffer
   const { B, state } = beginSrp(verifier, A, () => sha256('b'))
 
-  it('works on the prime that the clients know', () => {
+  it('uses the prime of the clients', () => {
     assert.equal(
       sha256(N.toString(16)).toString('hex'),
       '30a45e27c3a0a6f934cd558e88e937625082b19bd435f74f04d7500e5032d88e',
     )
   })
 
-  it('agrees with the vector in every intermediate value', () => {
+  it('matches the test vector in every intermediate value', () => {
     assert.equal(fingerprint(verifier), '7ed98a84694cf83c915285d4e1466881cb1d8240bd8c9610f12a38e36b6ac103')
     assert.equal(fingerprint(A), 'cc9768b3ed89f4896aa3622586e9c6b379cf56c2bc23a3c22122b5fb6a5f1559')
     assert.equal(fingerprint(B), '0d815591cbfa7f4eee6a45aab65fab16a83c3778346e8341030df89851b0bc2f')
@@ -35,7 +35,7 @@ describe('SRP-6a', () => {
     assert.equal(sessionKeyOf(verifier, state).toString('hex'), '0a41b4185257f5d7dc1ee1ac48693f75')
   })
 
-  it('agrees with the vector in the signature', () => {
+  it('matches the test vector in the signature', () => {
     const signature = claimSignature(sessionKeyOf(verifier, state), identity, {
       secretBlock: Buffer.from('MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', 'base64'),
       timestamp: 'Sat Jun 6 04:05:09 UTC 2026',
@@ -43,7 +43,7 @@ describe('SRP-6a', () => {
     assert.equal(signature.toString('base64'), 'CuURnT171xkDTDOwCB5D2lNZLC8PF0/dVpHcafv8aCI=')
   })
 
-  it('reads a salt with leading zeros as the number that clients take it for', () => {
+  it('treats a salt with leading zeros as a number, as clients do', () => {
     const short = Buffer.from('9a090b258277ec8fba6f9941', 'hex')
     assert.deepEqual(
       verifierOf(identity, 'Passw0rd!x', Buffer.concat([Buffer.alloc(4), short])),
@@ -51,7 +51,7 @@ describe('SRP-6a', () => {
     )
   })
 
-  it('refuses a public value that would fix the key, and what is no number', () => {
+  it('refuses a public value that would fix the key, and a text that is not a number', () => {
     for (const value of [0n, 1n, N - 1n, N, N + 1n, 2n * N]) {
       assert.equal(parsePublicValue(value.toString(16)), undefined)
     }

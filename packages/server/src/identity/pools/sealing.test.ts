@@ -1,4 +1,4 @@
-/** What a copy of the database tells without the key, and how pools of the first release come to tell nothing. */
+/** A copy of the database reveals nothing without the key; pools of the first release are rewritten until that holds. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -43,7 +43,7 @@ for (const engine of engines) {
     })
     after(() => plane?.stop())
 
-    /** Everything that the tables hold, as text. */
+    /** The contents of all tables as text. */
     const dump = async (): Promise<string> => {
       const { db } = region.region.context.store
       let text = ''
@@ -71,7 +71,7 @@ for (const engine of engines) {
       return sub
     }
 
-    /** Makes a pool what the first release made of it: what is written from now on is written in its form. */
+    /** Removes the form of a pool, so that later writes use the form of the first release. */
     const asOfFirstRelease = async (pool: string): Promise<void> => {
       await region.region.context.store.write(async (tx) => {
         const row = await tx.lock('pool', { pool, key: ONLY })
@@ -102,7 +102,7 @@ for (const engine of engines) {
       )
     }
 
-    it('keep names, descriptions, roles, memberships, templates and sign-outs by sub from a reader without the key', async () => {
+    it('hide names, descriptions, roles, memberships, templates and subs of sign-outs from a reader without the key', async () => {
       const UserPoolId = await createSealedPool()
       const sub = await plant(UserPoolId)
       await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId, Username: 'ann' }))
@@ -113,10 +113,10 @@ for (const engine of engines) {
       assert.ok(!Object.keys(UserPool ?? {}).some((name) => /form|sealed/i.test(name)), 'not on the wire')
 
       const tables = await dump()
-      for (const word of planted) assert.ok(!tables.includes(word), `${word} stands in a table`)
+      for (const word of planted) assert.ok(!tables.includes(word), `${word} is in a table`)
       const { db } = region.region.context.store
       const { rows } = await sql`select key from ${sql.table('row_sign_out')} where key = ${sub}`.execute(db)
-      assert.deepEqual(rows, [], 'a sign-out stands under a sub')
+      assert.deepEqual(rows, [], 'the key of a sign-out is a sub')
       if (engine === 'sqlite') {
         const { rows: databases } = await sql<{
           file: string
@@ -128,18 +128,18 @@ for (const engine of engines) {
           files.some((bytes) => bytes.includes(UserPoolId)),
           'the files that were searched hold the pool',
         )
-        for (const word of planted) assert.ok(!files.some((bytes) => bytes.includes(word)), `${word} stands in a file`)
+        for (const word of planted) assert.ok(!files.some((bytes) => bytes.includes(word)), `${word} is in a file`)
       }
     })
 
-    it('believe no membership that the key of the pool did not seal', async () => {
+    it('ignore a membership that the key of the pool did not seal', async () => {
       const UserPoolId = await createSealedPool()
       await plant(UserPoolId)
       const sub = await createUser(region, UserPoolId, { username: 'eve' })
       const { store } = region.region.context
       const [real] = await store.list('sealed-member', { pool: UserPoolId, limit: 1 })
       const group = real?.fields.group as string
-      // A row of somebody who can write to the database and has no key: made up, or moved from another user.
+      // An attacker who can write to the database but has no key invents a body, or copies the row of another user.
       for (const body of ['{}', real?.body as string]) {
         await store.write((tx) =>
           tx.put('sealed-member', { pool: UserPoolId, key: `${group}/${sub}`, body, fields: { group, sub } }),
@@ -152,7 +152,7 @@ for (const engine of engines) {
           ['ann'],
         )
       }
-      // The row of another, found under this user's column.
+      // The row of another user, with this user's sub in the index column.
       await store.write((tx) => tx.remove('sealed-member', { pool: UserPoolId, key: `${group}/${sub}` }))
       await store.write((tx) =>
         tx.put('sealed-member', {
@@ -166,7 +166,7 @@ for (const engine of engines) {
       assert.deepEqual(Groups, [])
     })
 
-    it('come of pools of the first release, without a moment in which a group or a sign-out is missing', async () => {
+    it('replace pools of the first release, and groups and sign-outs are never missing on the way', async () => {
       const { context } = region.region
       const UserPoolId = await createSealedPool()
       await asOfFirstRelease(UserPoolId)
@@ -216,7 +216,7 @@ for (const engine of engines) {
       const UserPoolId = await createPool(region)
       await asOfFirstRelease(UserPoolId)
       await plant(UserPoolId)
-      // As if there were a replica; nothing of it is needed but that the pool counts it.
+      // The pool has a replica on paper only; no second region runs.
       await context.store.write((tx) =>
         tx.share('replica', {
           pool: UserPoolId,
@@ -225,12 +225,12 @@ for (const engine of engines) {
         }),
       )
       await sealPools(context)
-      assert.equal(await formOf(UserPoolId), undefined, 'the region has not said anything')
+      assert.equal(await formOf(UserPoolId), undefined, 'the region has not reported yet')
       const report = (kinds: string) =>
         context.store.transaction((connection) => putPeerKinds(connection, 'eu-west-1', kinds))
       await report(knownToText(FIRST_KNOWN))
       await sealPools(context)
-      assert.equal(await formOf(UserPoolId), undefined, 'the region is of the first release')
+      assert.equal(await formOf(UserPoolId), undefined, 'the region runs the first release')
       await check(UserPoolId)
       await report(`${knownToText(FIRST_KNOWN)}*sealed-group*sealed-member.group.sub`)
       await sealPools(context)
