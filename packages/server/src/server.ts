@@ -18,8 +18,8 @@ import { createListener } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { createNodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
-import { keepSweepingPools } from './identity/pools/deletion.ts'
-import { keepSealing } from './identity/pools/sealing.ts'
+import { runPoolSweeps } from './identity/pools/deletion.ts'
+import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
@@ -175,7 +175,7 @@ async function composeRegion(
       regionKeys.start()
       await replication.start()
       const { signal } = stopping
-      sweeping = Promise.all([keepSweepingPools(context, signal), keepSealing(context, signal)])
+      sweeping = Promise.all([runPoolSweeps(context, signal), runSealing(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

@@ -44,7 +44,7 @@ export async function listClients(
 /** Throws ResourceNotFoundException. */
 export async function lockClient(tx: Transaction, pool: Pick<Pool, 'id'>, id: string): Promise<ClientDocument> {
   const row = await tx.lock('client', { pool: pool.id, key: id })
-  if (!row) throw noClient(id)
+  if (!row) throw clientNotFound(id)
   return parseDocument('client', row)
 }
 
@@ -84,5 +84,5 @@ export const openClientSecrets = (
   { id, document }: Pick<Client, 'id' | 'document'>,
 ): Buffer[] => document.secrets.map(({ sealed }) => cipher.open('row', Buffer.from(sealed, 'base64'), `client/${id}`))
 
-export const noClient = (id: string): CognitoError =>
+export const clientNotFound = (id: string): CognitoError =>
   new CognitoError('ResourceNotFoundException', `User pool client ${id} does not exist.`)

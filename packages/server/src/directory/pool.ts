@@ -11,7 +11,7 @@ import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { type Client, findClient, noClient } from './client.ts'
+import { type Client, clientNotFound, findClient } from './client.ts'
 import { parseDocument } from './document.ts'
 import type { OpenPool, PoolSeal } from './open-pool.ts'
 
@@ -94,21 +94,21 @@ export function createPools({ store }: { store: Store }): Pools {
   )
   const getClient = async (id: string): Promise<Client> => {
     const client = await clients.get(id)
-    if (!client) throw noClient(id)
+    if (!client) throw clientNotFound(id)
     return client
   }
   return {
     find: (id) => pools.get(id),
     get: async (id) => {
       const pool = await pools.get(id)
-      if (!pool) throw noPool(id)
+      if (!pool) throw poolNotFound(id)
       return pool
     },
     findClient: (id) => clients.get(id),
     getClient,
     getClientOf: async (pool, id) => {
       const client = await getClient(id)
-      if (client.pool !== pool.id) throw noClient(id)
+      if (client.pool !== pool.id) throw clientNotFound(id)
       return client
     },
   }
@@ -161,7 +161,7 @@ export const getOpenPool = async (
 export async function lockPool(tx: Transaction, openPool: PoolSeal): Promise<PoolDocument> {
   const { id } = openPool.pool
   const row = await tx.lock('pool', { pool: id, key: ONLY })
-  if (!row) throw noPool(id)
+  if (!row) throw poolNotFound(id)
   return openTemplates(openPool, parseDocument('pool', row))
 }
 
@@ -204,5 +204,5 @@ export async function lockSettings(
 export const putSettings = (tx: Transaction, id: string, settings: RegionalSettings): Promise<void> =>
   tx.set('settings', { pool: id, key: ONLY, body: JSON.stringify(settings) })
 
-const noPool = (id: string): CognitoError =>
+const poolNotFound = (id: string): CognitoError =>
   new CognitoError('ResourceNotFoundException', `User pool ${id} does not exist.`)

@@ -1,5 +1,5 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
-import { CognitoError } from '../errors.ts'
+import { CognitoError, notAuthorized } from '../errors.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -50,7 +50,7 @@ export async function findUser(db: Reader, openPool: OpenPool, name: string): Pr
 /** Like getUser, but returns the sub without opening the user's row. Throws UserNotFoundException. */
 export async function getSub(db: Reader, openPool: OpenPool, name: string): Promise<string> {
   const found = await locateUser(db, openPool, name)
-  if (found === undefined) throw noUser()
+  if (found === undefined) throw userNotFound()
   return typeof found === 'string' ? found : found.key
 }
 
@@ -77,14 +77,14 @@ async function locateUser(db: Reader, openPool: OpenPool, name: string): Promise
 /** Throws UserNotFoundException. */
 export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
   const user = await findUser(db, openPool, name)
-  if (!user) throw noUser()
+  if (!user) throw userNotFound()
   return user
 }
 
 /** Throws UserNotFoundException. */
 export async function lockUser(tx: Transaction, openPool: OpenPool, sub: string): Promise<User> {
   const row = await tx.lock('user', { pool: openPool.pool.id, key: sub })
-  if (!row) throw noUser()
+  if (!row) throw userNotFound()
   return openUser(openPool, row)
 }
 
@@ -128,7 +128,8 @@ export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'bod
   return { ...openDocument(openPool, 'user', row), pool: openPool.pool.id }
 }
 
-export const noUser = (): CognitoError => new CognitoError('UserNotFoundException', 'User does not exist.')
+export const userNotFound = (): CognitoError => new CognitoError('UserNotFoundException', 'User does not exist.')
+export const userIsDisabled = (): CognitoError => notAuthorized('User is disabled.')
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 

@@ -13,10 +13,19 @@ export function hasClientSecret(
 ): boolean {
   const { secrets } = client.document
   if (secret === undefined || secrets.length === 0) return secret === undefined && secrets.length === 0
-  const given = Buffer.from(secret)
-  // Compare every secret, so that the time does not depend on which secret matches.
-  const matches = openClientSecrets(openPool, client).map(
-    (expected) => expected.length === given.length && timingSafeEqual(expected, given),
-  )
+  return matchesSecret(openPool, client, Buffer.from(secret))
+}
+
+/** Whether a proof matches any secret of the client. Compares every secret: the time must not depend on which secret matches. */
+export function matchesSecret(
+  openPool: Pick<OpenPool, 'cipher'>,
+  client: Client,
+  given: Buffer,
+  proofOf: (secret: Buffer) => Buffer = (secret) => secret,
+): boolean {
+  const matches = openClientSecrets(openPool, client).map((secret) => {
+    const expected = proofOf(secret)
+    return expected.length === given.length && timingSafeEqual(expected, given)
+  })
   return matches.includes(true)
 }

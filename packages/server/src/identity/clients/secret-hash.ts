@@ -1,7 +1,8 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type Client, openClientSecrets } from '../../directory/client.ts'
+import { createHmac } from 'node:crypto'
+import type { Client } from '../../directory/client.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { notAuthorized } from '../../errors.ts'
+import { matchesSecret } from './client-secret.ts'
 
 /**
  * Checks SECRET_HASH, the proof that a caller knows the client's secret: `Base64(HMAC-SHA256(secret, username || client id))`, over
@@ -21,15 +22,13 @@ export function checkSecretHash(
     throw notAuthorized(`Client ${client.id} is configured with secret but SECRET_HASH was not received`)
   }
   if (secrets.length === 0) throw notAuthorized(`Unable to verify secret hash for client ${client.id}`)
-  const given = Buffer.from(hash)
-  // Compare every secret, so that the time does not depend on which secret matches.
-  const matches = openClientSecrets(openPool, client).map((secret) => {
-    const expected = Buffer.from(
+  const proofOf = (secret: Buffer): Buffer =>
+    Buffer.from(
       createHmac('sha256', secret)
         .update(username + client.id)
         .digest('base64'),
     )
-    return expected.length === given.length && timingSafeEqual(expected, given)
-  })
-  if (!matches.includes(true)) throw notAuthorized(`SecretHash does not match for the client: ${client.id}`)
+  if (!matchesSecret(openPool, client, Buffer.from(hash), proofOf)) {
+    throw notAuthorized(`SecretHash does not match for the client: ${client.id}`)
+  }
 }

@@ -12,7 +12,7 @@ import {
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import type { UserDocument } from '../../directory/user.ts'
-import { CognitoError } from '../../errors.ts'
+import { CognitoError, notAuthorized } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import { SALT_BYTES, type SrpIdentity, verifierOf } from './srp.ts'
 
@@ -83,6 +83,8 @@ export async function setPassword(
   }
   await putPassword(tx, openPool, user.sub, document)
 }
+
+export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
 /** Whether it is the user's password. Takes the same time for a missing user, and for a user without a password. */
 export async function checkPassword(

@@ -5,11 +5,11 @@ import { removeCode } from '../../directory/code.ts'
 import { findPassword } from '../../directory/credential.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import { findUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
+import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
 import { deliveryDetails, sendCode } from '../users/delivery.ts'
-import { decoyTarget, hidesExistence, noSuchUser } from '../users/existence.ts'
+import { decoyTarget, hidesExistence, usernameNotFound } from '../users/existence.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
@@ -20,7 +20,7 @@ import {
   limitWrongCodes,
   redeemCode,
 } from './codes.ts'
-import { checkPassword, checkPasswordPolicy, setPassword } from './passwords.ts'
+import { checkPassword, checkPasswordPolicy, setPassword, wrongPassword } from './passwords.ts'
 
 type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
 
@@ -45,7 +45,7 @@ export async function startRecovery(
     if (!first) throw administratorOnly()
     return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
   }
-  if (!found) throw noSuchUser()
+  if (!found) throw usernameNotFound()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
@@ -72,12 +72,12 @@ export async function finishRecovery(
   const found = await findUser(context.store, openPool, name)
   await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
   if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
-  if (!found) throw noSuchUser()
+  if (!found) throw usernameNotFound()
   const { sub } = found
   await limitWrongCodes(context, openPool, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
       const user = await lockUser(tx, openPool, sub)
-      if (!user.enabled) throw notAuthorized('User is disabled.')
+      if (!user.enabled) throw userIsDisabled()
       if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
       const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'reset', code })
       // A code sent to an address that the user no longer has proves nothing.
@@ -120,7 +120,7 @@ export async function changePassword(
   await checkHourlyLimit(context, openPool, 'ChangePassword', user.sub)
   const hasPassword = (await findPassword(context.store, openPool, user.sub)) !== undefined
   if (hasPassword && !(await checkPassword(context, openPool, user, previous ?? ''))) {
-    throw notAuthorized('Incorrect username or password.')
+    throw wrongPassword()
   }
   checkPasswordPolicy(openPool.pool, proposed)
   await context.store.write(async (tx) => {
@@ -167,7 +167,7 @@ function targetOf(user: UserDocument, channels: readonly Verifiable[]): CodeTarg
 }
 
 function checkResettable({ enabled, status }: UserDocument): void {
-  if (!enabled) throw notAuthorized('User is disabled.')
+  if (!enabled) throw userIsDisabled()
   if (status === 'FORCE_CHANGE_PASSWORD' || status === 'EXTERNAL_PROVIDER') {
     throw notAuthorized('User password cannot be reset in the current state.')
   }

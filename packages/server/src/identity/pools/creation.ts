@@ -9,7 +9,7 @@ import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys
 import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
-import { checkTierOf, parseGlobalSettings } from './settings.ts'
+import { checkTierFeatures, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 9
@@ -42,7 +42,7 @@ export async function createPool(
       'SMS configuration and Auto verification for phone_number are required when MFA is required/optional',
     )
   }
-  checkTierOf(global)
+  checkTierFeatures(global)
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 

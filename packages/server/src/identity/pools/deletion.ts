@@ -8,6 +8,7 @@ import { invalidParameter } from '../../errors.ts'
 import { erasePool, eraseRows } from '../../store/apply.ts'
 import { type Kind, ONLY } from '../../store/kinds.ts'
 import { listRowsWithout } from '../../store/rows.ts'
+import { sweepPeriodically } from './sweep.ts'
 
 /*
  * Removing its `pool` row deletes a pool: no call finds it any more. Its other rows are removed in steps, the topology row
@@ -69,18 +70,16 @@ export async function sweepDeletedPools({ store, region }: Pick<Context, 'store'
 }
 
 /** Sweeps periodically until the signal aborts. */
-export async function keepSweepingPools(
+export async function runPoolSweeps(
   context: Pick<Context, 'store' | 'region' | 'clock' | 'events'>,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await sweepDeletedPools(context)
-    } catch (error) {
-      context.events.failed({ operation: 'sweep of deleted pools', error, requestId: '' })
-    }
-    await context.clock.wait(SWEEP_MILLISECONDS, signal).catch(() => {})
-  }
+  const sweep = () => sweepDeletedPools(context)
+  await sweepPeriodically(
+    context,
+    { operation: 'sweep of deleted pools', milliseconds: SWEEP_MILLISECONDS, sweep },
+    signal,
+  )
 }
 
 /**

@@ -8,6 +8,7 @@ import { removeAsRead } from '../../store/apply.ts'
 import type { Kind } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
+import { sweepPeriodically } from './sweep.ts'
 
 /*
  * The first release stored group names, memberships, subs of sign-outs and, in pools with a customer managed key, message templates
@@ -58,18 +59,10 @@ export async function sealPools(context: SealingContext, rewritten: Set<string> 
 }
 
 /** Sweeps periodically until the signal aborts. */
-export async function keepSealing(
-  context: SealingContext & Pick<Context, 'clock'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, events } = context
+export async function runSealing(context: SealingContext & Pick<Context, 'clock'>, signal: AbortSignal): Promise<void> {
   const rewritten = new Set<string>()
-  while (!signal.aborted) {
-    await sealPools(context, rewritten).catch((error: unknown) =>
-      events.failed({ operation: 'sealing of pools', error, requestId: '' }),
-    )
-    await clock.wait(SWEEP_MILLISECONDS, signal).catch(() => {})
-  }
+  const sweep = () => sealPools(context, rewritten)
+  await sweepPeriodically(context, { operation: 'sealing of pools', milliseconds: SWEEP_MILLISECONDS, sweep }, signal)
 }
 
 async function sealPool(context: SealingContext, opened: OpenPool): Promise<void> {

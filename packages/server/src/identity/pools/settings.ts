@@ -82,7 +82,7 @@ export function parseGlobalSettings(input: PoolInput): GlobalSettings {
 }
 
 /** Checks that the tier of a pool includes the features that its settings use. Throws FeatureUnavailableInTierException. */
-export function checkTierOf(settings: GlobalSettings): void {
+export function checkTierFeatures(settings: GlobalSettings): void {
   const { Policies, DcrConfiguration, AcrConfiguration, UserPoolAddOns, UserPoolTier = 'ESSENTIALS' } = settings
   const factors = Policies?.SignInPolicy?.AllowedFirstAuthFactors ?? []
   const remembered = Policies?.PasswordPolicy?.PasswordHistorySize ?? 0

@@ -11,7 +11,7 @@ import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import {
   allowsRegistration,
-  checkTierOf,
+  checkTierFeatures,
   GLOBAL_SETTINGS,
   type GlobalSettings,
   hasSecondFactor,
@@ -91,7 +91,7 @@ async function checkTierChange(
     if (document.emailMfa) throw refused('email MFA is configured')
     if (passkeysAreMfa(document)) throw refused('passkeys satisfy MFA requirements')
   }
-  checkTierOf(document)
+  checkTierFeatures(document)
 }
 
 async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {

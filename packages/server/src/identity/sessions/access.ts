@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import type { User } from '../../directory/user.ts'
-import { CognitoError, notAuthorized } from '../../errors.ts'
+import { type User, userIsDisabled, userNotFound } from '../../directory/user.ts'
+import { notAuthorized } from '../../errors.ts'
 import type { AccessTokenClaims } from '../../tokens/claims.ts'
 import { findTokenHolder } from './token-holder.ts'
 
@@ -18,8 +18,8 @@ export async function checkAccessToken(
   // Tokens without a user (client_credentials) have neither.
   if (origin === undefined || username === undefined) throw notAuthorized('Invalid Access Token')
   const { user, revoked } = await findTokenHolder(context, openPool, { sub, origin })
-  if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
+  if (!user) throw userNotFound()
   if (revoked) throw notAuthorized('Access Token has been revoked')
-  if (!user.enabled) throw notAuthorized('User is disabled.')
+  if (!user.enabled) throw userIsDisabled()
   return user
 }

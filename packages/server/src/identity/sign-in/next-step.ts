@@ -1,12 +1,13 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import type { User } from '../../directory/user.ts'
+import { type User, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { type IssueContext, issueRefreshToken, issueTokens, newGrant } from '../../tokens/issue.ts'
 import { getMembership, type Membership } from '../../tokens/membership.ts'
 import type { Grant } from '../../tokens/refresh-token.ts'
 import { lastSignOut } from '../../tokens/revocation.ts'
+import { wrongPassword } from '../credentials/passwords.ts'
 import { DEFAULT_TEMPORARY_DAYS } from '../pools/settings.ts'
 import { listAttributes, requiredAttributes } from '../users/attributes.ts'
 import { newSession, sealSession } from './session.ts'
@@ -62,11 +63,9 @@ export function checkMaySignIn(user: User): void {
       return
     default:
       // EXTERNAL_PROVIDER users have no password here; the other states of the API model are not in use.
-      throw notAuthorized('Incorrect username or password.')
+      throw wrongPassword()
   }
 }
-
-export const userIsDisabled = (): CognitoError => notAuthorized('User is disabled.')
 
 export const passwordResetRequired = (): CognitoError =>
   new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')

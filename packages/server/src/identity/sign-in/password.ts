@@ -1,10 +1,10 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { checkPassword } from '../credentials/passwords.ts'
+import { checkPassword, wrongPassword } from '../credentials/passwords.ts'
 import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject, wrongPassword } from './subject.ts'
+import { getSubject } from './subject.ts'
 
 /** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, in one step. */
 export async function signInByPassword(

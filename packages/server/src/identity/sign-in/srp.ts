@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts'
 import { findPassword, findUserAndPassword, type Verifier } from '../../directory/credential.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { invalidParameter, notAuthorized } from '../../errors.ts'
-import { decodeVerifier, srpIdentityOf } from '../credentials/passwords.ts'
+import { decodeVerifier, srpIdentityOf, wrongPassword } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
@@ -18,7 +18,7 @@ import {
   spendSession,
 } from './session.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject, isNameOf, wrongPassword } from './subject.ts'
+import { getSubject, isNameOf } from './subject.ts'
 
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000

@@ -1,10 +1,9 @@
 import type { Context } from '../../context.ts'
 import { normalize } from '../../directory/alias.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { findUser, type User } from '../../directory/user.ts'
-import { CognitoError, notAuthorized } from '../../errors.ts'
+import { findUser, type User, userIsDisabled, userNotFound } from '../../directory/user.ts'
 import { hidesExistence } from '../users/existence.ts'
-import { passwordResetRequired, userIsDisabled } from './next-step.ts'
+import { passwordResetRequired } from './next-step.ts'
 
 /**
  * The subject of a sign-in: a user, or a decoy for a name that no user has. The `sub` and `username` of a decoy are derived from
@@ -33,7 +32,7 @@ export async function getSubject(
     const { sub, username } = user ?? decoyUser(openClient, name)
     return { user, sub, username }
   }
-  if (!user) throw new CognitoError('UserNotFoundException', 'User does not exist.')
+  if (!user) throw userNotFound()
   if (!user.enabled) throw userIsDisabled()
   if (user.status === 'RESET_REQUIRED') throw passwordResetRequired()
   return { user, sub: user.sub, username: user.username }
@@ -51,8 +50,6 @@ export async function isNameOf(
   if (name === subject.username || name === subject.sub) return true
   return ((await findUser(store, openClient, name)) ?? decoyUser(openClient, name)).sub === subject.sub
 }
-
-export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
 /** In the format of a UUID of version 4, like `sub` and USER_ID_FOR_SRP of a real user. */
 function decoyUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {

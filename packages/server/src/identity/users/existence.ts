@@ -12,7 +12,7 @@ import { isEmail, isPhoneNumber, type Verifiable } from './attributes.ts'
 export const hidesExistence = (client: Client): boolean => client.document.PreventUserExistenceErrors === 'ENABLED'
 
 /** The error of calls about codes for an unknown user, for clients that may reveal it. */
-export const noSuchUser = (): CognitoError =>
+export const usernameNotFound = (): CognitoError =>
   new CognitoError('UserNotFoundException', 'Username/client id combination not found.')
 
 /**

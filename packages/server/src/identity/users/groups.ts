@@ -44,7 +44,7 @@ export async function getGroup(
   name: string,
 ): Promise<GroupType> {
   const group = await directory.findGroup(store, openPool, name)
-  if (!group) throw noSuchGroup()
+  if (!group) throw groupNotFound()
   return describeGroup(openPool, group)
 }
 
@@ -58,7 +58,7 @@ export async function updateGroup(
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
   return store.write(async (tx) => {
     const present = await directory.lockGroup(tx, openPool, name)
-    if (!present) throw noSuchGroup()
+    if (!present) throw groupNotFound()
     const group: Group = { ...present, ...given, modified: tx.now }
     await directory.putGroup(tx, openPool, group)
     return describeGroup(openPool, group)
@@ -72,7 +72,7 @@ export async function updateGroup(
 export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: OpenPool, name: string): Promise<void> {
   for (let removed = false; !removed; ) {
     removed = await store.write(async (tx) => {
-      if (!(await directory.lockGroup(tx, openPool, name))) throw noSuchGroup()
+      if (!(await directory.lockGroup(tx, openPool, name))) throw groupNotFound()
       const members = await directory.removeMembers(tx, openPool, { group: name, limit: BATCH_ROWS })
       if (members === BATCH_ROWS) return false
       await directory.removeGroup(tx, openPool, name)
@@ -87,7 +87,7 @@ export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: O
  */
 export async function addMember({ store }: Pick<Context, 'store'>, openPool: OpenPool, member: Member): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await directory.lockGroup(tx, openPool, member.group))) throw noSuchGroup()
+    if (!(await directory.lockGroup(tx, openPool, member.group))) throw groupNotFound()
     await lockUser(tx, openPool, member.sub)
     if (await directory.lockMember(tx, openPool, member)) return
     if ((await directory.countGroupsOf(tx, openPool, member.sub)) >= GROUPS_PER_USER) {
@@ -104,7 +104,7 @@ export async function removeMember(
   member: Member,
 ): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await directory.findGroup(tx, openPool, member.group))) throw noSuchGroup()
+    if (!(await directory.findGroup(tx, openPool, member.group))) throw groupNotFound()
     await directory.removeMember(tx, openPool, member)
   })
 }
@@ -147,7 +147,7 @@ export async function listMembers(
   page: PageInput,
 ): Promise<{ users: User[]; token: string | undefined }> {
   const { store } = context
-  if (!(await directory.findGroup(store, openPool, group))) throw noSuchGroup()
+  if (!(await directory.findGroup(store, openPool, group))) throw groupNotFound()
   const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
     directory.listMembers(store, openPool, group, wanted),
   )
@@ -168,7 +168,7 @@ async function listPage<T>(
   return { entries, token: next && sealPageToken(context, openPool, { list, after: next }) }
 }
 
-const noSuchGroup = (): CognitoError => new CognitoError('ResourceNotFoundException', 'Group not found.')
+const groupNotFound = (): CognitoError => new CognitoError('ResourceNotFoundException', 'Group not found.')
 
 const describeGroup = ({ pool }: OpenPool, { name, created, modified, ...settings }: Group): GroupType => ({
   GroupName: name,

@@ -4,7 +4,15 @@ import type { Client } from '../../directory/client.ts'
 import { removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import { findUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
+import {
+  findUser,
+  insertUser,
+  lockUser,
+  putUser,
+  type User,
+  type UserDocument,
+  userIsDisabled,
+} from '../../directory/user.ts'
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import {
   type CodeTarget,
@@ -19,7 +27,7 @@ import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
 import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
 import { deliveryDetails, sendCode } from './delivery.ts'
-import { decoyTarget, hidesExistence, noSuchUser } from './existence.ts'
+import { decoyTarget, hidesExistence, usernameNotFound } from './existence.ts'
 
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
 
@@ -84,7 +92,7 @@ export async function confirmSignUp(
   const found = await findUser(context.store, openPool, name)
   if (found) checkUnconfirmed(found)
   await checkHourlyLimit(context, openPool, 'ConfirmSignUp', found?.sub ?? name)
-  if (!found) throw hidesExistence(client) ? expiredCode() : noSuchUser()
+  if (!found) throw hidesExistence(client) ? expiredCode() : usernameNotFound()
   const { sub } = found
   await limitWrongCodes(context, openPool, { sub, purpose: 'sign-up' }, () =>
     withAliasError(
@@ -149,11 +157,11 @@ export async function resendCode(
     if (!first) throw notVerifying()
     return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
   }
-  if (!found) throw noSuchUser()
+  if (!found) throw usernameNotFound()
   const { sub } = found
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
-    if (!user.enabled) throw notAuthorized('User is disabled.')
+    if (!user.enabled) throw userIsDisabled()
     if (user.status !== 'UNCONFIRMED') throw invalidParameter('User is already confirmed.')
     const target = targetOf(pool, user)
     if (!target) throw notVerifying()
@@ -204,7 +212,7 @@ const autoVerified = (pool: Pool): CodeTarget['attribute'][] =>
   VERIFIABLE.filter((name) => pool.document.AutoVerifiedAttributes?.includes(name)).toReversed()
 
 function checkUnconfirmed({ status, enabled }: UserDocument): void {
-  if (!enabled) throw notAuthorized('User is disabled.')
+  if (!enabled) throw userIsDisabled()
   if (status !== 'UNCONFIRMED') {
     throw notAuthorized(`User cannot be confirmed. Current status is ${status}`)
   }
