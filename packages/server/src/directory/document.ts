@@ -51,7 +51,7 @@ export function sealDocument<K extends keyof SealedDocuments>(
   return cipher.seal('row', Buffer.from(JSON.stringify(document)), `${pool.id}\n${kind}\n${key}`).toString('base64')
 }
 
-/** Opens what sealDocument sealed. Throws SealBrokenError. */
+/** Opens a document of sealDocument. Throws SealBrokenError. */
 export function openDocument<K extends keyof SealedDocuments>(
   { pool, cipher }: PoolSeal,
   kind: K,

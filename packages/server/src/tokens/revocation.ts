@@ -46,7 +46,7 @@ const latest = (signOuts: Bodies): number =>
 export const lastSignOut = async (store: Pick<Store, 'bodies'>, openPool: OpenPool, sub: string): Promise<number> =>
   latest(await store.bodies(openPool.pool.id, signOutsOf(sub, signOutHash(openPool, sub))))
 
-/** Revokes one family. `expires`: expiry of its refresh token (ms since the epoch), after which the fact is no longer needed. */
+/** Revokes one family. `expires`: when its refresh token expires (ms since the epoch); an access token may expire later. */
 export function revokeFamily(
   tx: Transaction,
   pool: string,

@@ -216,7 +216,7 @@ for (const engine of engines) {
       const UserPoolId = await createPool(region)
       await asOfFirstRelease(UserPoolId)
       await plant(UserPoolId)
-      // The pool has a replica on paper only; no second region runs.
+      // Add only the row of a replica; no second region runs.
       await context.store.write((tx) =>
         tx.share('replica', {
           pool: UserPoolId,

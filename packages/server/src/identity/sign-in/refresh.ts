@@ -29,7 +29,7 @@ export async function refreshByFlow(
     )
   }
   const text = requireParameter(parameters, 'REFRESH_TOKEN')
-  // A missing hash is refused before any error about the token; a given hash is over a name that only the token contains.
+  // Refuse a missing hash before any error about the token. A given hash is checked later, when the token has named the user.
   if (parameters.SECRET_HASH === undefined) checkSecretHash(openClient, openClient.client, '', undefined)
   const refreshing = await checkRefreshToken(context, openClient, text)
   const { token } = refreshing

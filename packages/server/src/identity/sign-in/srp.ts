@@ -88,7 +88,7 @@ export async function respondToPasswordVerifier(
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
-/** The verifier of a password; without a password, a decoy verifier derived from the sub, whose password is unknown. */
+/** The verifier of a password. Without a password: a decoy verifier, derived from the sub; no password matches it. */
 function verifierOrDecoy(
   { cipher }: OpenPool,
   sub: string,

@@ -16,9 +16,9 @@ export const usernameNotFound = (): CognitoError =>
   new CognitoError('UserNotFoundException', 'Username/client id combination not found.')
 
 /**
- * A decoy address for an unknown user. The channel is the one whose format the name has, else one that the pool verifies
- * automatically, else the first. If the name is an address, it is the result, as for a real user; otherwise the address is derived from
- * the name and the pool, so it never changes.
+ * A decoy address for an unknown user. Its channel is the first one whose format matches the name, else one that the pool verifies
+ * automatically, else the first. If the name is an address, the result is that address, as for a real user; otherwise the address
+ * is derived from the name and the pool, so it never changes.
  */
 export function decoyTarget(
   { pool, cipher }: OpenPool,

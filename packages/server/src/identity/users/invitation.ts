@@ -98,7 +98,7 @@ export async function resendInvitation(
   return user
 }
 
-/** A temporary password, stricter than any policy: at least twelve characters, of all four classes. */
+/** A temporary password that meets the pool's policy in any case: all four character classes, at least twelve characters. */
 function temporaryPassword(clock: Pick<Clock, 'randomBytes'>, pool: Pool): string {
   const length = Math.max(12, pool.document.Policies?.PasswordPolicy?.MinimumLength ?? 0)
   for (;;) {
