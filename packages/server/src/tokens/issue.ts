@@ -30,14 +30,14 @@ export interface IssuedTokens {
 }
 
 /**
- * The grant of a sign-in that has just completed. `signedOut`: time of the user's last sign-out (ms since the epoch). Another region's
+ * The grant of a sign-in that has just completed. `signedOutAt`: time of the user's last sign-out (ms since the epoch). Another region's
  * clock may have been ahead when it wrote the sign-out; this grant must count as later in any case.
  */
 export function newGrant(
   clock: Pick<Clock, 'now' | 'randomBytes'>,
-  { sub, client, signedOut }: Pick<Grant, 'sub' | 'client'> & { signedOut: number },
+  { sub, client, signedOutAt }: Pick<Grant, 'sub' | 'client'> & { signedOutAt: number },
 ): Grant {
-  const complete = Math.max(clock.now(), signedOut + 1)
+  const complete = Math.max(clock.now(), signedOutAt + 1)
   // Both ids carry the time: tokens that cannot be revoked have no origin_jti, and event_id identifies their family.
   const newId = (): string => timedUuid({ now: () => complete, randomBytes: clock.randomBytes })
   return {

@@ -159,9 +159,9 @@ function parseSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyTyp
 function parseVerificationTemplate(input: PoolInput): VerificationMessageTemplateType {
   const given = input.VerificationMessageTemplate ?? {}
   const template: VerificationMessageTemplateType = {
-    SmsMessage: same('SmsVerificationMessage', input.SmsVerificationMessage, given.SmsMessage),
-    EmailMessage: same('EmailVerificationMessage', input.EmailVerificationMessage, given.EmailMessage),
-    EmailSubject: same('EmailVerificationSubject', input.EmailVerificationSubject, given.EmailSubject),
+    SmsMessage: requireEqual('SmsVerificationMessage', input.SmsVerificationMessage, given.SmsMessage),
+    EmailMessage: requireEqual('EmailVerificationMessage', input.EmailVerificationMessage, given.EmailMessage),
+    EmailSubject: requireEqual('EmailVerificationSubject', input.EmailVerificationSubject, given.EmailSubject),
     EmailMessageByLink: given.EmailMessageByLink,
     EmailSubjectByLink: given.EmailSubjectByLink,
     DefaultEmailOption: given.DefaultEmailOption ?? 'CONFIRM_WITH_CODE',
@@ -172,7 +172,7 @@ function parseVerificationTemplate(input: PoolInput): VerificationMessageTemplat
   return template
 }
 
-function same(member: string, legacy: string | undefined, given: string | undefined): string | undefined {
+function requireEqual(member: string, legacy: string | undefined, given: string | undefined): string | undefined {
   if (legacy !== undefined && given !== undefined && legacy !== given) {
     throw invalidParameter(`${member} and VerificationMessageTemplate must have the same value.`)
   }

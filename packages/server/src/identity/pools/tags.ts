@@ -9,7 +9,7 @@ const LIMIT = 50
 const CHARACTERS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u
 
 /** Returns a message for invalid tags, undefined for valid ones. */
-function mistakeIn(tags: Tags): string | undefined {
+function violationIn(tags: Tags): string | undefined {
   const entries = Object.entries(tags)
   if (entries.length > LIMIT) return `A user pool can have at most ${LIMIT} tags.`
   for (const [key, value] of entries) {
@@ -22,8 +22,8 @@ function mistakeIn(tags: Tags): string | undefined {
 
 /** Throws UserPoolTaggingException, or the error `code` of the operation. */
 export function checkPoolTags(tags: Tags = {}, code: CognitoErrorCode = 'UserPoolTaggingException'): Tags {
-  const mistake = mistakeIn(tags)
-  if (mistake) throw new CognitoError(code, mistake)
+  const violation = violationIn(tags)
+  if (violation) throw new CognitoError(code, violation)
   return tags
 }
 

@@ -19,7 +19,7 @@ import {
   passkeysAreMfa,
 } from './settings.ts'
 
-type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
+type UpdateContext = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>
 
 /**
  * Replaces the settings of a pool: all settings in the primary region, only regional settings in a secondary region.
@@ -27,7 +27,7 @@ type Needed = Pick<Context, 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' |
  * UserPoolTaggingException, ConcurrentModificationException.
  */
 export async function updatePool(
-  context: Needed,
+  context: UpdateContext,
   openPool: OpenPool,
   input: UpdateUserPoolCommandInput,
 ): Promise<void> {
@@ -35,7 +35,11 @@ export async function updatePool(
   else await updateSecondary(context, openPool.pool, input)
 }
 
-async function updatePrimary(context: Needed, openPool: OpenPool, input: UpdateUserPoolCommandInput): Promise<void> {
+async function updatePrimary(
+  context: UpdateContext,
+  openPool: OpenPool,
+  input: UpdateUserPoolCommandInput,
+): Promise<void> {
   const { store, keys, serviceKeyArn, region } = context
   const { pool } = openPool
   const { id } = pool
@@ -94,7 +98,7 @@ async function checkTierChange(
   checkTierFeatures(document)
 }
 
-async function updateSecondary(context: Needed, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
+async function updateSecondary(context: UpdateContext, pool: Pool, input: UpdateUserPoolCommandInput): Promise<void> {
   const { store, region } = context
   const { document } = pool
   const global = parseGlobalSettings(input)

@@ -17,22 +17,22 @@ export async function findTokenHolder(
   const { sub } = family
   const entry = openUsers.get(sub)
   const cached = entry?.cipher === openPool.cipher ? entry : undefined
-  const signOuts = cached?.signOuts ?? signOutHash(openPool, sub)
-  const wanted = [{ kind: 'user', key: sub } as const, ...revocationsOf(family, signOuts)]
+  const signOutKey = cached?.signOutKey ?? signOutHash(openPool, sub)
+  const wanted = [{ kind: 'user', key: sub } as const, ...revocationsOf(family, signOutKey)]
   const [body, ...revocations] = await store.bodies(openPool.pool.id, wanted)
   let user = body === cached?.body ? cached?.user : undefined
   if (!user && body !== undefined) {
     user = deepFreeze(openUser(openPool, { key: sub, body }))
-    openUsers.set(sub, { cipher: openPool.cipher, body, user, signOuts })
+    openUsers.set(sub, { cipher: openPool.cipher, body, user, signOutKey })
   }
   return { user, revoked: isRevoked(family, revocations) }
 }
 
 /**
  * Recently opened users, each with its sealed body and the cipher. The row is read on every call; while its body and the pool's
- * cipher are the same, the opened user is still valid. `signOuts`: the key of the user's sign-out row.
+ * cipher are the same, the opened user is still valid. `signOutKey`: the key of the user's sign-out row.
  */
-export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User; signOuts: string }>
+export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User; signOutKey: string }>
 
 /** About 8 MB. */
 export const createOpenUsers = (): OpenUsers => new Memory(4_000)

@@ -15,7 +15,7 @@ import {
 } from '../users/attributes.ts'
 import { checkMaySignIn, nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
-import { checkUsable, invalidSession, openSession, spendSession } from './session.ts'
+import { checkUsable, consumeSession, invalidSession, openSession } from './session.ts'
 import type { Parameters, Step } from './step.ts'
 import { isNameOf } from './subject.ts'
 
@@ -66,7 +66,7 @@ export async function respondToNewPassword(
       return after
     }),
   )
-  await spendSession(context, openClient, session)
+  await consumeSession(context, openClient, session)
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 

@@ -29,19 +29,19 @@ export async function nextStep(
   if (user.status === 'FORCE_CHANGE_PASSWORD') return askNewPassword(context, openClient, { user, flow })
   checkNeedsNoMfa(openClient.pool, user)
   const { pool, client } = openClient
-  const [signedOut, membership] = await Promise.all([
+  const [signedOutAt, membership] = await Promise.all([
     lastSignOut(context.store, openClient, user.sub),
     getMembership(context.store, openClient, user.sub),
   ])
-  const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOut })
-  const tokens = await tokensFor(context, openClient, { user, membership, grant })
+  const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOutAt })
+  const tokens = await issueTokensFor(context, openClient, { user, membership, grant })
   const refreshToken = issueRefreshToken(context, openClient, grant)
   context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })
   return { kind: 'tokens', ...tokens, refreshToken }
 }
 
 /** Issues access and ID tokens for the grant of a sign-in, new or refreshed. */
-export function tokensFor(
+export function issueTokensFor(
   context: IssueContext,
   openClient: OpenClient,
   { user, membership, grant }: { user: User; membership: Membership; grant: Grant },

@@ -10,7 +10,7 @@ import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
 import { findTokenHolder } from '../sessions/token-holder.ts'
-import { tokensFor } from './next-step.ts'
+import { issueTokensFor } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, TokensStep } from './step.ts'
 
@@ -88,7 +88,7 @@ async function refreshed(
   openClient: OpenClient,
   { token, user, membership }: Refreshing,
 ): Promise<TokensStep> {
-  const tokens = await tokensFor(context, openClient, { user, membership, grant: token })
+  const tokens = await issueTokensFor(context, openClient, { user, membership, grant: token })
   context.events.tokensRefreshed({ pool: openClient.pool.id, client: openClient.client.id, sub: user.sub })
   return { kind: 'tokens', ...tokens }
 }

@@ -70,27 +70,27 @@ export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
 
 /** Checks that a session has neither expired nor been used. Throws NotAuthorizedException. */
 export async function checkUsable(
-  { brakes, clock }: Using,
+  { brakes, clock }: SessionContext,
   { pool }: OpenPool,
   { id, expires }: Pick<Session, 'id' | 'expires'>,
 ): Promise<void> {
   if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
-  if (await brakes.read(markOf(pool.id, id))) throw spent()
+  if (await brakes.read(markOf(pool.id, id))) throw alreadyUsed()
 }
 
 /**
  * Marks a session as used. The mark is regional: in another region of the pool, a caller with the session and the correct response
  * could use it once more until it expires. Throws NotAuthorizedException.
  */
-export async function spendSession(
-  { brakes, clock }: Using,
+export async function consumeSession(
+  { brakes, clock }: SessionContext,
   { pool }: OpenPool,
   { id, expires }: Session,
 ): Promise<void> {
-  if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw spent()
+  if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw alreadyUsed()
 }
 
-type Using = Pick<Context, 'brakes' | 'clock'>
+type SessionContext = Pick<Context, 'brakes' | 'clock'>
 
 function seal({ pool, cipher }: OpenPool, purpose: Purpose, value: unknown): Buffer {
   return cipher.seal(purpose, Buffer.from(JSON.stringify(value)), pool.id)
@@ -106,6 +106,6 @@ function open<T>({ pool, cipher }: OpenPool, purpose: Purpose, sealed: Buffer): 
 
 export const invalidSession = (message = 'Invalid session for the user.'): CognitoError => notAuthorized(message)
 
-const spent = (): CognitoError => invalidSession('Invalid session for the user, session can only be used once.')
+const alreadyUsed = (): CognitoError => invalidSession('Invalid session for the user, session can only be used once.')
 
 const markOf = (pool: string, id: string): string => `session\n${pool}\n${id}`

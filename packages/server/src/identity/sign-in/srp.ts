@@ -9,13 +9,13 @@ import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
 import {
   checkUsable,
+  consumeSession,
   invalidSession,
   newSession,
   openSecretBlock,
   openSession,
   sealSecretBlock,
   sealSession,
-  spendSession,
 } from './session.ts'
 import type { Parameters, Step } from './step.ts'
 import { getSubject, isNameOf } from './subject.ts'
@@ -84,7 +84,7 @@ export async function respondToPasswordVerifier(
     return claimed.length === expected.length && timingSafeEqual(claimed, expected)
   })
   if (!correct || !user) throw wrongPassword()
-  await spendSession(context, openClient, session)
+  await consumeSession(context, openClient, session)
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
