@@ -6,7 +6,7 @@ import { RowExistsError, type Transaction } from '../store/write.ts'
 import { openDocument, parseDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
 
-/**
+/*
  * Groups of a pool and their members.
  *
  *   sealed-group   key: keyed hash of the name            body: Group, sealed
@@ -18,6 +18,8 @@ import type { OpenPool } from './open-pool.ts'
  *
  * A membership counts only if its sealed body opens for its key: an index column finds candidates and proves nothing.
  */
+
+/** Body of a `group` row. Times are ms since the epoch. */
 export interface GroupDocument {
   Description?: string | undefined
   RoleArn?: string | undefined
