@@ -194,7 +194,7 @@ async function main({ control, regions, credentials }: Ready): Promise<void> {
 }
 
 const port = await freePort()
-const command = [fileURLToPath(new URL("../packages/cli/bin/twinpool.mjs", import.meta.url))]
+const command = [fileURLToPath(new URL('../packages/cli/bin/twinpool.mjs', import.meta.url))]
 const plane = spawn(process.execPath, [...command, 'dev', '--ephemeral', '--json', '--port', String(port)], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })

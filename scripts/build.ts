@@ -61,7 +61,9 @@ function withSiblings(packages: Package[], names: string[]): Package[] {
 function build({ name, folder }: Package): boolean {
   rmSync(join(folder, 'dist'), { recursive: true, force: true })
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const run = spawnSync(process.execPath, [compiler, '-p', join(folder, 'tsconfig.build.json')], { stdio: ['ignore', 2, 2] })
+  const run = spawnSync(process.execPath, [compiler, '-p', join(folder, 'tsconfig.build.json')], {
+    stdio: ['ignore', 2, 2],
+  })
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   // On stderr: the stdout of `npm pack --json` is a document.
   process.stderr.write(`${run.status === 0 ? 'built' : 'FAILED'} ${name}\n`)
@@ -73,7 +75,9 @@ if (import.meta.main) {
   const packages = packagesInOrder()
   const unknown = wanted.filter((name) => !packages.some((known) => known.name === name))
   if (unknown.length > 0) {
-    process.stderr.write(`no such package: ${unknown.join(', ')}; there are ${packages.map(({ name }) => name).join(', ')}\n`)
+    process.stderr.write(
+      `no such package: ${unknown.join(', ')}; there are ${packages.map(({ name }) => name).join(', ')}\n`,
+    )
     process.exitCode = 2
   } else {
     process.exitCode = withSiblings(packages, wanted).every(build) ? 0 : 1

@@ -216,7 +216,7 @@ async function generate(source: Source): Promise<string> {
     [...reader.enumNames].sort().map((name) => [name, Object.values(exported[name]).sort()]),
   )
   const sortedErrors = Object.fromEntries(Object.entries(errors).sort(([a], [b]) => (a < b ? -1 : 1)))
-  const shapesModule = relative(dirname(join(root, source.target)), join(root, 'packages/server/src/shapes.ts'))
+  const shapesModule = relative(dirname(join(root, source.target)), join(root, 'packages/server/src/aws/shapes.ts'))
 
   return `// Written by scripts/generate-shapes.ts from ${source.sdk} ${version}; edit that, not this.
 // The API of ${source.about}: every operation's input and output structures, their enums, the errors documented.

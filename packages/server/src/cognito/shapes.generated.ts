@@ -1,6 +1,6 @@
 // Written by scripts/generate-shapes.ts from @aws-sdk/client-cognito-identity-provider 3.1169.0; edit that, not this.
 // The API of Amazon Cognito user pools: every operation's input and output structures, their enums, the errors documented.
-import type { Enums, OperationShape, Structures } from '../shapes.ts'
+import type { Enums, OperationShape, Structures } from '../aws/shapes.ts'
 
 /** Every operation: its input and output structure (absent: none), and the errors that the SDK documents for it. */
 export const operations = {

@@ -1,6 +1,6 @@
 // Written by scripts/generate-shapes.ts from @aws-sdk/client-kms 3.1162.0; edit that, not this.
 // The API of AWS KMS, as far as user pools need it: every operation's input and output structures, their enums, the errors documented.
-import type { Enums, OperationShape, Structures } from '../shapes.ts'
+import type { Enums, OperationShape, Structures } from '../aws/shapes.ts'
 
 /** Every operation: its input and output structure (absent: none), and the errors that the SDK documents for it. */
 export const operations = {
