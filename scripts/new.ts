@@ -9,7 +9,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { operations as model, operationNames, structures } from '@twinpool/server/internal/cognito/shapes.generated'
+import {
+  enums,
+  operations as model,
+  operationNames,
+  structures,
+} from '@twinpool/server/internal/cognito/shapes.generated'
 
 class UsageError extends Error {}
 
@@ -102,7 +107,13 @@ function withHandler({ file, text, line }: Row, name: string, group: string): st
   return lines.join('\n')
 }
 
-const membersOf = (structure: string | undefined): [string, { required?: boolean; type: string }][] =>
+interface Member {
+  type: string
+  required?: boolean
+  enum?: string
+}
+
+const membersOf = (structure: string | undefined): [string, Member][] =>
   structure === undefined ? [] : Object.entries((structures as Record<string, object>)[structure] ?? {})
 
 const CALLS: Record<string, string> = {
@@ -155,9 +166,7 @@ function wrap(label: string, names: readonly string[]): string[] {
 function testSource(name: string, { input }: OperationModel): string {
   const required = membersOf(input).filter(([, { required }]) => required)
   const hasPool = required.some(([member]) => member === 'UserPoolId')
-  const sample = required.map(([member, { type }]) =>
-    member === 'UserPoolId' ? member : `${member}: ${sampleOf(type)}`,
-  )
+  const sample = required.map(([member, shape]) => (member === 'UserPoolId' ? member : `${member}: ${sampleOf(shape)}`))
   return `import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ${name}Command } from '@aws-sdk/client-cognito-identity-provider'
@@ -191,7 +200,11 @@ const SAMPLES: Record<string, string> = {
   blob: 'new Uint8Array()',
   list: '[]',
 }
-const sampleOf = (type: string): string => SAMPLES[type] ?? '{} as never'
+/** A value that the compiler accepts. */
+function sampleOf({ type, enum: name }: Member): string {
+  const [value] = name === undefined ? [] : ((enums as Record<string, readonly string[]>)[name] ?? [])
+  return value === undefined ? (SAMPLES[type] ?? '{} as never') : `'${value}'`
+}
 
 if (import.meta.main) {
   try {
@@ -203,7 +216,7 @@ if (import.meta.main) {
     const written = addOperation(face, name)
     const biome = join(import.meta.dirname, '../node_modules/@biomejs/biome/bin/biome')
     const files = written.map((file) => join(face, file))
-    spawnSync(process.execPath, [biome, 'check', '--write', '--log-level=error', ...files], { stdio: ['ignore', 2, 2] })
+    spawnSync(process.execPath, [biome, 'check', '--write', '--log-level=error', ...files], { stdio: ['ignore', 'ignore', 2] })
     for (const file of written) process.stdout.write(`wrote packages/server/src/cognito/${file}\n`)
     process.stdout.write(`
 Next: write the test and the handler, then run
