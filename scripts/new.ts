@@ -216,7 +216,9 @@ if (import.meta.main) {
     const written = addOperation(face, name)
     const biome = join(import.meta.dirname, '../node_modules/@biomejs/biome/bin/biome')
     const files = written.map((file) => join(face, file))
-    spawnSync(process.execPath, [biome, 'check', '--write', '--log-level=error', ...files], { stdio: ['ignore', 'ignore', 2] })
+    spawnSync(process.execPath, [biome, 'check', '--write', '--log-level=error', ...files], {
+      stdio: ['ignore', 'ignore', 2],
+    })
     for (const file of written) process.stdout.write(`wrote packages/server/src/cognito/${file}\n`)
     process.stdout.write(`
 Next: write the test and the handler, then run
