@@ -1,6 +1,7 @@
 import { connectDevPlane, type DevPlane, renderDrillReport, runDrill } from '@twinpool/toolkit'
 import { type Command, CommandError, readOptions, wholeNumber } from './command.ts'
-import { DEFAULT_PORT, startDevPlane } from './dev/dev.ts'
+import { startDevPlane } from './dev/dev.ts'
+import { DEFAULT_PORT } from './invocation.ts'
 
 export const drill: Command = {
   help: `twinpool drill [options]

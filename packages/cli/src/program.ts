@@ -1,17 +1,24 @@
 import { type Command, CommandError } from './command.ts'
 import { dev } from './dev/dev.ts'
 import { devRegion } from './dev/region-command.ts'
+import { doctor } from './doctor/doctor.ts'
 import { drill } from './drill.ts'
+import { invocation } from './invocation.ts'
+import { pool } from './pool/pool.ts'
 import { serve } from './serve.ts'
 import { version } from './version.ts'
 
-const commands: Record<string, Command> = { dev, serve, drill, 'dev-region': devRegion }
+const commands: Record<string, Command> = { dev, pool, drill, doctor, serve, 'dev-region': devRegion }
 
 const usage = `twinpool ${version}: user pools that survive the loss of a region
 
-  twinpool dev     two regions on this machine, with a control port       twinpool dev --help
-  twinpool drill   kill the primary under load, measure what happens      twinpool drill --help
-  twinpool serve   one region, from a configuration file                  twinpool serve --help
+  twinpool dev      two regions on this machine, with a control port
+  twinpool pool     a pool with a replica, in a running 'twinpool dev'
+  twinpool drill    kill the primary under load, measure what happens
+  twinpool doctor   check whether this machine can run 'twinpool dev'
+  twinpool serve    one region, from a configuration file
+
+Options of a command: ${invocation('dev --help')}
 `
 
 const LAST_WORDS_MILLISECONDS = 2_000

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { type Command, CommandError, oneOf, readOptions, wholeNumber } from '../command.ts'
+import { DEFAULT_PORT, invocation, portArguments } from '../invocation.ts'
 import { untilAskedToStop } from '../signals.ts'
 import { describePlane, type Ready, startControl } from './control.ts'
 import { startPlane } from './plane.ts'
 
-export const DEFAULT_PORT = 9400
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 
 export const dev: Command = {
@@ -69,7 +69,9 @@ export async function startDevPlane(
 ): Promise<{ ready: Ready; stop(): Promise<void> }> {
   const control = await startControl(options).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
-    throw new CommandError(`port ${options.port} is taken: is another plane running? Choose one with --port`)
+    throw new CommandError(
+      `port ${options.port} is taken: is another plane running? Choose another: ${invocation('dev', '--port', String(anotherPort(options.port)))}`,
+    )
   })
   try {
     const plane = await startPlane(options)
@@ -87,6 +89,9 @@ export async function startDevPlane(
   }
 }
 
+/** Far enough away for the ports of the regions. */
+const anotherPort = (port: number): number => (port + 100 <= 65_000 ? port + 100 : port - 100)
+
 function readRegions(text: string): string[] {
   const regions = text.split(',').map((name) => name.trim())
   for (const name of regions) {
@@ -98,7 +103,8 @@ function readRegions(text: string): string[] {
 }
 
 function welcome({ control, regions, credentials }: Ready): string {
-  const [first = ''] = Object.keys(regions)
+  const [first = '', second] = Object.keys(regions)
+  const port = portArguments(Number(new URL(control).port))
   const endpoint = regions[first]?.endpoint
   const rows = [
     ['control, router, issuer', control],
@@ -115,11 +121,26 @@ function welcome({ control, regions, credentials }: Ready): string {
 
 ${rows.map(([name = '', value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}
 
-  Try next:
-    npx twinpool drill          kill the primary under load, and see what it costs
+  Try next, in another terminal:
+
+    # a pool with an app client${second ? ' and a replica' : ''}; prints calls to try
+    ${invocation('pool create', ...(second ? ['--replica', second] : []), ...port)}
+${
+  second
+    ? `
+    # kill the primary region under load, and measure what that costs
+    ${invocation('drill', ...port)}
+`
+    : ''
+}
+    # the state of the regions; then lose one, and start it again
     curl ${control}/dev/status
     curl -X POST ${control}/dev/regions/${first}/kill
-    aws cognito-idp create-user-pool --pool-name first --endpoint-url ${endpoint} --region ${first}
+    curl -X POST ${control}/dev/regions/${first}/start
+
+    # with the AWS CLI
+    export AWS_ACCESS_KEY_ID=${credentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}
+    aws cognito-idp list-user-pools --max-results 10 --endpoint-url ${endpoint} --region ${first}
 
   Ctrl-C stops it.
 
