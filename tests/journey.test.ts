@@ -33,7 +33,7 @@ for (const engine of engines) {
     let signedIn: AuthenticationResultType
 
     before(async () => {
-      dev = await startDevProcess({ engine })
+      dev = await startDevProcess({ engine, storedKeyPairs: false })
     })
     after(() => dev?.stop())
 

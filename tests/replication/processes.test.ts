@@ -16,8 +16,9 @@ import {
   RevokeTokenCommand,
   UpdateUserPoolClientCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { createDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
 import { createClient, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
-import { createDatabase, dropDatabases, engines, until } from '@twinpool/testing/regions'
+import { engines, until } from '@twinpool/testing/regions'
 import { createReplicatedPool } from '@twinpool/testing/replicas'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import { srpSignIn } from '@twinpool/testing/srp'
@@ -37,7 +38,7 @@ interface Balancer {
 describe('several processes of a region', {
   skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
 }, () => {
-  const databases: string[] = []
+  const databases: TestDatabase[] = []
   const doors = {} as Record<string, Balancer>
   const config = {} as Record<string, NonNullable<Parameters<typeof serveRegion>[0]>['config']>
   let west: [ServedRegion, ServedRegion]
@@ -52,11 +53,13 @@ describe('several processes of a region', {
       [WEST, EAST],
       [EAST, WEST],
     ] as const) {
+      const database = await createDatabase()
+      databases.push(database)
       config[name] = {
         region: name,
         endpoint: doors[name]?.url,
         issuerBase: 'http://id.test',
-        store: { engine: 'postgres', url: await createDatabase(databases), connections: 6, statementSeconds: 3 },
+        store: { engine: 'postgres', url: database.url, connections: 6, statementSeconds: 3 },
         keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
         cluster: { secret },
         peers: { [peer]: { endpoint: doors[peer]?.url as string } },
@@ -75,7 +78,7 @@ describe('several processes of a region', {
   after(async () => {
     await Promise.all([...(west ?? []), ...(east ?? [])].map((served) => served.stop()))
     for (const door of Object.values(doors)) door.close()
-    await dropDatabases(databases)
+    for (const database of databases) await dropDatabase(database)
   })
 
   const start = async (name: string): Promise<ServedRegion> => {

@@ -24,7 +24,7 @@ import { createDiscovery } from './oauth/discovery.ts'
 import { createPeers, createReplication, type Peers } from './replication/replication.ts'
 import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
-import { createSigningKeys } from './tokens/signing-keys.ts'
+import { createSigningKeys, type GenerateKeyPair, generateSigningKeyPair } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
 export interface Region {
@@ -43,16 +43,23 @@ const KEY_SWEEP_MILLISECONDS = 30_000
 /** How long a region that stops waits for the answers that are under way, and for the calls behind them: less than who stops it waits for the process. */
 const DRAIN_MILLISECONDS = 5_000
 
+/** What a region takes from outside its configuration; tests give others. */
+export interface RegionSources {
+  clock?: Clock | undefined
+  /** Makes the RSA key pairs of new pools. */
+  generateKeyPair?: GenerateKeyPair | undefined
+}
+
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
   config: RegionConfig,
-  { clock = systemClock }: { clock?: Clock } = {},
+  { clock = systemClock, generateKeyPair = generateSigningKeyPair }: RegionSources = {},
 ): Promise<Region> {
   const events = createEvents({ region: config.region, level: config.log.level })
   if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
   const store = await openStore(config.store, { clock, region: config.region })
   try {
-    return await composeRegion(config, { clock, events, store })
+    return await composeRegion(config, { clock, generateKeyPair, events, store })
   } catch (error) {
     await store.close()
     throw error
@@ -61,7 +68,12 @@ export async function createRegion(
 
 async function composeRegion(
   config: RegionConfig,
-  { clock, events, store }: { clock: Clock; events: Events; store: Store },
+  {
+    clock,
+    generateKeyPair,
+    events,
+    store,
+  }: { clock: Clock; generateKeyPair: GenerateKeyPair; events: Events; store: Store },
 ): Promise<Region> {
   const { region, accountId, limits } = config
   const brakes = createBrakes({ engine: store.engine, clock })
@@ -92,7 +104,7 @@ async function composeRegion(
     store,
     pools: createPools({ store }),
     keys,
-    signingKeys: createSigningKeys({ store }),
+    signingKeys: createSigningKeys({ store, clock, generateKeyPair }),
     keyProvider,
     serviceKeyArn,
     brakes,

@@ -1,0 +1,13 @@
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
+const preload = new URL('preload-key-pairs.ts', import.meta.url).href
+
+/**
+ * What `process.execPath` takes to run the `twinpool` command from its sources; its arguments follow. Its pools get stored
+ * key pairs unless `storedKeyPairs` is false.
+ */
+export function programArguments({ storedKeyPairs = true }: { storedKeyPairs?: boolean } = {}): string[] {
+  const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  return [...conditions, ...(storedKeyPairs ? ['--import', preload] : []), main]
+}
