@@ -1,11 +1,13 @@
 import { type Command, CommandError } from './command.ts'
-import { dev } from './dev/dev.ts'
-import { devRegion } from './dev/region-command.ts'
-import { drill } from './drill.ts'
-import { serve } from './serve.ts'
 import { version } from './version.ts'
 
-const commands: Record<string, Command> = { dev, serve, drill, 'dev-region': devRegion }
+/** Each is loaded when it is asked for: the server alone takes most of a second of CPU time, and `dev` runs without it. */
+const commands: Record<string, () => Promise<Command>> = {
+  dev: async () => (await import('./dev/dev.ts')).dev,
+  drill: async () => (await import('./drill.ts')).drill,
+  serve: async () => (await import('./serve.ts')).serve,
+  'dev-region': async () => (await import('./dev/region-command.ts')).devRegion,
+}
 
 const usage = `twinpool ${version}: user pools that survive the loss of a region
 
@@ -26,7 +28,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     process.stdout.write(usage)
     return name === undefined ? 2 : 0
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const command = Object.hasOwn(commands, name) ? await commands[name]?.() : undefined
   if (!command) {
     process.stderr.write(`twinpool: there is no command ${JSON.stringify(name)}\n\n${usage}`)
     return 2

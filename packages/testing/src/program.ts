@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { leanFlags } from 'twinpool/internal/lean'
 
 const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 const preload = new URL('preload-key-pairs.ts', import.meta.url).href
@@ -9,5 +10,6 @@ const preload = new URL('preload-key-pairs.ts', import.meta.url).href
  */
 export function programArguments({ storedKeyPairs = true }: { storedKeyPairs?: boolean } = {}): string[] {
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-  return [...conditions, ...(storedKeyPairs ? ['--import', preload] : []), main]
+  // With the lean flags given, the command does not begin anew to get them.
+  return [...conditions, ...leanFlags, ...(storedKeyPairs ? ['--import', preload] : []), main]
 }
