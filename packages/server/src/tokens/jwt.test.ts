@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { takeKeyPair } from '@twinpool/testing/key-pairs'
 import { isSignedBy, parseJwt, signJwts } from './jwt.ts'
 
-const keys = [generateKeyPairSync('rsa', { modulusLength: 2048 }), generateKeyPairSync('rsa', { modulusLength: 2048 })]
+const keys = [takeKeyPair(), takeKeyPair()]
 const signer = (at: number) => ({ kid: `key-${at}`, key: keys[at]?.privateKey as never })
 const pair = (turn: number) =>
   signJwts({ signer: signer(0), claims: { turn, use: 'a' } }, { signer: signer(1), claims: { turn, use: 'b' } })
