@@ -160,18 +160,21 @@ export async function startRegions({
   }
 }
 
+/** Milliseconds. What is asked for more often costs more CPU time than the thing that is waited for. */
+const LONGEST_PAUSE = 60
+
 /** Waits until the condition gives a value that is not false or undefined; fails after `seconds`. */
 export async function until<T>(
   condition: () => Promise<T | false | undefined> | T | false | undefined,
   { seconds = 20, what = 'the condition' }: { seconds?: number; what?: string } = {},
 ): Promise<T> {
   const deadline = performance.now() + seconds * 1000
-  for (;;) {
+  for (let pause = 5; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
     const value = await condition()
     if (value !== undefined && value !== false) return value as T
     if (performance.now() > deadline) throw new Error(`${what} did not come true in ${seconds} s`)
     const { promise, resolve } = Promise.withResolvers<void>()
-    setTimeout(resolve, 10)
+    setTimeout(resolve, pause)
     await promise
   }
 }

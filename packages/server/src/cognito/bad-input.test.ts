@@ -19,6 +19,7 @@ import type { Constraint, Member } from '../aws/shapes.ts'
 import { constraints } from './constraints.ts'
 import { operations as table } from './operations.ts'
 import { type OperationName, operationNames, operations } from './shapes.generated.ts'
+import { validateInput } from './validate.ts'
 
 const KMS = 'TrentService'
 const isSigned = (operation: OperationName): boolean => ['account', 'pool'].includes(table[operation].caller)
@@ -47,6 +48,16 @@ function assertNoFault(reply: Reply, what: string): void {
   if (reply.status === 501) assert.equal(errorOf(reply), 'NotImplementedException', told)
   else assert.ok(reply.status >= 400 && reply.status < 500, told)
   assertInProtocol(reply, told)
+}
+
+/** What is not valid is refused before the store is asked. */
+function isValid(operation: OperationName, input: unknown): boolean {
+  try {
+    validateInput(operation, input)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Runs the work over a list, sixteen at a time, in order of the list. */
@@ -180,15 +191,18 @@ for (const engine of engines) {
     )
 
     it('no strange value in any member is our fault', async () => {
-      const cases = operationNames.flatMap((operation) =>
-        Object.entries(inputOf(operation)).flatMap(([name, member]) =>
-          strange
-            .filter((value) => typeof value === typeOf(member) || member.type === 'document')
-            .map((value) => ({ operation, name, value })),
-        ),
-      )
-      await all(cases, async ({ operation, name, value }) => {
-        const reply = await invoke(operation, { ...wellFormed(operation, known), [name]: value })
+      const cases = operationNames
+        .flatMap((operation) =>
+          Object.entries(inputOf(operation)).flatMap(([name, member]) =>
+            strange
+              .filter((value) => typeof value === typeOf(member) || member.type === 'document')
+              .map((value) => ({ operation, value, name, input: { ...wellFormed(operation, known), [name]: value } })),
+          ),
+        )
+        .filter(({ operation, input }) => engine === engines[0] || isValid(operation, input))
+      assert.ok(cases.length > 1_000)
+      await all(cases, async ({ operation, name, value, input }) => {
+        const reply = await invoke(operation, input)
         assertNoFault(reply, `${operation} with ${name} ${JSON.stringify(value)?.slice(0, 60)}`)
       })
       await assertAlive()
