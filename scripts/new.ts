@@ -1,11 +1,3 @@
-/**
- * Makes the files of a new part, ready to be filled in.
- *
- *     npm run new operation <Name>     an operation of the user pools API
- *
- * Writes packages/server/src/cognito/operations/<group>/<Name>.ts and <Name>.test.ts from the service model, and adds the handler to the
- * operation's row in the table of its group. Refuses names that the model does not know, and operations that are there. Exit code 2 then.
- */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -15,6 +7,15 @@ import {
   operationNames,
   structures,
 } from '@twinpool/server/internal/cognito/shapes.generated'
+
+/**
+ * Makes the files of a new part, ready to be filled in.
+ *
+ *     npm run new operation <Name>     an operation of the user pools API
+ *
+ * Writes packages/server/src/cognito/operations/<group>/<Name>.ts and <Name>.test.ts from the service model, and adds the handler to the
+ * operation's row in the table of its group. Refuses names that the model does not know, and operations that are there. Exit code 2 then.
+ */
 
 class UsageError extends Error {}
 
@@ -139,7 +140,6 @@ function handlerSource(name: string, caller: string, { input, output, errors }: 
   ]
   return `import { CognitoError } from '../../../errors.ts'
 import type { ${call} } from '../../callers.ts'
-import type { Handler } from '../../rows.ts'
 
 /**
 ${facts.map((line) => ` * ${line}`).join('\n')}
@@ -168,7 +168,6 @@ function testSource(name: string, { input }: OperationModel): string {
   const hasPool = required.some(([member]) => member === 'UserPoolId')
   const sample = required.map(([member, shape]) => (member === 'UserPoolId' ? member : `${member}: ${sampleOf(shape)}`))
   return `import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
 import { ${name}Command } from '@aws-sdk/client-cognito-identity-provider'
 ${hasPool ? "import { createPool } from '@twinpool/testing/pools'\n" : ''}import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 

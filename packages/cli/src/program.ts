@@ -1,14 +1,16 @@
 import { type Command, CommandError } from './command.ts'
-import { dev } from './dev/dev.ts'
-import { devRegion } from './dev/region-command.ts'
-import { doctor } from './doctor/doctor.ts'
-import { drill } from './drill.ts'
 import { invocation } from './invocation.ts'
-import { pool } from './pool/pool.ts'
-import { serve } from './serve.ts'
 import { version } from './version.ts'
 
-const commands: Record<string, Command> = { dev, pool, drill, doctor, serve, 'dev-region': devRegion }
+/** Each command is loaded when it runs: the server alone takes most of a second of CPU time, and `dev` runs without it. */
+const commands: Record<string, () => Promise<Command>> = {
+  dev: async () => (await import('./dev/dev.ts')).dev,
+  pool: async () => (await import('./pool/pool.ts')).pool,
+  drill: async () => (await import('./drill.ts')).drill,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctor,
+  serve: async () => (await import('./serve.ts')).serve,
+  'dev-region': async () => (await import('./dev/region-command.ts')).devRegion,
+}
 
 const usage = `twinpool ${version}: user pools that survive the loss of a region
 
@@ -33,7 +35,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     process.stdout.write(usage)
     return name === undefined ? 2 : 0
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const command = Object.hasOwn(commands, name) ? await commands[name]?.() : undefined
   if (!command) {
     process.stderr.write(`twinpool: there is no command ${JSON.stringify(name)}\n\n${usage}`)
     return 2

@@ -5,13 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
+import { programArguments } from './program.ts'
 import { credentials, freePorts, until } from './regions.ts'
 
-const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 const REGION = 'us-west-2'
 
 export interface HealthReport {
@@ -85,8 +84,7 @@ export async function serveRegion({ config = {}, text, openFiles }: ServedOption
   const whole = await loneConfig({ ...config, store })
   const file = join(directory, 'region.json')
   writeFileSync(file, text ?? JSON.stringify(whole))
-  const program = [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), main]
-  const args = [...program, 'serve', '--json', '--config', file]
+  const args = [...programArguments(), 'serve', '--json', '--config', file]
   const child = openFiles
     ? spawn('prlimit', [`--nofile=${openFiles}:${openFiles}`, process.execPath, ...args], { stdio: STDIO })
     : spawn(process.execPath, args, { stdio: STDIO })

@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import {
   CognitoIdentityProviderClient,
   CreateUserPoolClientCommand,
@@ -18,9 +17,8 @@ import {
   SignUpCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { nextPort, type Ready } from '@twinpool/testing/dev-plane'
+import { programArguments } from '@twinpool/testing/program'
 import { until } from '@twinpool/testing/regions'
-
-const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 interface Run {
   child: ChildProcess
@@ -40,8 +38,7 @@ interface RegionStatus {
 }
 
 function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Run {
-  const flags = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-  const child = spawn(process.execPath, [...flags, main, 'dev', ...args], {
+  const child = spawn(process.execPath, [...programArguments(), 'dev', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   })

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import { inRepository, invocation } from '../invocation.ts'
-import { startPostgres } from '../postgres.ts'
+import { startPostgres } from '../postgres/start.ts'
 import { findFreePorts, findPortUser } from './ports.ts'
 
 /** One thing that was checked. `fix` is what to do where `ok` is false. */

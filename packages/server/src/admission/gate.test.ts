@@ -6,11 +6,11 @@ import {
   AdminSetUserPasswordCommand,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
-  InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { call, errorOf, type Reply } from '@twinpool/testing/calls'
 import { gateTable, type Right } from '@twinpool/testing/gate-table'
 import { type Input, wellFormed } from '@twinpool/testing/inputs'
+import { people } from '@twinpool/testing/people'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { activateReplica, addReplica, createKey } from '@twinpool/testing/replicas'
 import { type OperationName, operationNames } from '../cognito/shapes.generated.ts'
@@ -147,20 +147,16 @@ async function peopled(plane: Plane): Promise<Input> {
   const [ClientId, Username, Password] = [UserPoolClient?.ClientId, 'example-user', 'Example-1-Password']
   await cognito.send(new AdminCreateUserCommand({ UserPoolId, Username, MessageAction: 'SUPPRESS' }))
   await cognito.send(new AdminSetUserPasswordCommand({ UserPoolId, Username, Password, Permanent: true }))
-  const { AuthenticationResult } = await cognito.send(
-    new InitiateAuthCommand({
-      ClientId,
-      AuthFlow: 'USER_PASSWORD_AUTH',
-      AuthParameters: { USERNAME: Username, PASSWORD: Password },
-    }),
+  const { AccessToken, RefreshToken } = await people({ cognito }).signIn(
+    { id: ClientId as string },
+    { username: Username, password: Password },
   )
-  const RefreshToken = AuthenticationResult?.RefreshToken
   await addReplica(plane, UserPoolId as string, { active: false })
   return {
     UserPoolId,
     ClientId,
     Username,
-    AccessToken: AuthenticationResult?.AccessToken,
+    AccessToken,
     RefreshToken,
     Token: RefreshToken,
     ResourceArn: UserPool?.Arn,

@@ -19,6 +19,7 @@ import type { Constraint, Member } from '../aws/shapes.ts'
 import { constraints } from './constraints.ts'
 import { operations as table } from './operations.ts'
 import { type OperationName, operationNames, operations } from './shapes.generated.ts'
+import { validateInput } from './validate.ts'
 
 const KMS = 'TrentService'
 const isSigned = (operation: OperationName): boolean => ['account', 'pool', 'user'].includes(table[operation].caller)
@@ -47,6 +48,16 @@ function assertNoFault(reply: Reply, what: string): void {
   if (reply.status === 501) assert.equal(errorOf(reply), 'NotImplementedException', told)
   else assert.ok(reply.status >= 400 && reply.status < 500, told)
   assertInProtocol(reply, told)
+}
+
+/** What is not valid is refused before the store is asked. */
+function isValid(operation: OperationName, input: unknown): boolean {
+  try {
+    validateInput(operation, input)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Runs the work over a list, sixteen at a time, in order of the list. */
@@ -106,6 +117,9 @@ for (const engine of engines) {
 
     let known: Record<string, unknown>
 
+    /** For what is refused before the store is asked: the engine makes no difference to it, so it runs on the first alone. */
+    const itOnce = engine === engines[0] ? it : () => undefined
+
     before(async () => {
       plane = await startRegions({ engine, regions: ['us-west-2'] })
       endpoint = plane.primary.endpoint
@@ -125,7 +139,7 @@ for (const engine of engines) {
       assert.equal((await send(endpoint, { method: 'GET', path: '/health' })).status, 200)
     }
 
-    it('every operation refuses an input that lacks a required member', async () => {
+    itOnce('every operation refuses an input that lacks a required member', async () => {
       const cases = operationNames.flatMap((operation) =>
         Object.entries(inputOf(operation))
           .filter(([, member]) => member.required)
@@ -141,7 +155,7 @@ for (const engine of engines) {
       })
     })
 
-    it('every member of every operation refuses values of other types', async () => {
+    itOnce('every member of every operation refuses values of other types', async () => {
       const cases = operationNames.flatMap((operation) =>
         Object.entries(inputOf(operation)).flatMap(([name, member]) =>
           wrongTypes(member).map((value) => ({ operation, name, value })),
@@ -156,39 +170,45 @@ for (const engine of engines) {
       })
     })
 
-    it('every member of every operation refuses values that are too long, too short, too great, too small, malformed', async () => {
-      const cases = operationNames.flatMap((operation) =>
-        Object.entries(inputOf(operation)).flatMap(([name, member]) => {
-          const rules = constraintOf(operation, name)
-          const values = member.enum !== undefined ? ['NO_SUCH_VALUE', ''] : rules ? brokenRules(rules, member) : []
-          return values.map((value) => ({ operation, name, value }))
-        }),
-      )
-      assert.ok(cases.length > 500)
-      await all(cases, async ({ operation, name, value }) => {
-        const what = `${operation} with ${name} ${JSON.stringify(value).slice(0, 100)}`
-        const reply = await invoke(operation, { ...wellFormed(operation), [name]: value })
-        assertRefused(reply, what)
-        assert.equal(errorOf(reply), 'InvalidParameterException', `${what}: ${reply.text}`)
-      })
-    })
+    itOnce(
+      'every member of every operation refuses values that are too long, too short, too great, too small, malformed',
+      async () => {
+        const cases = operationNames.flatMap((operation) =>
+          Object.entries(inputOf(operation)).flatMap(([name, member]) => {
+            const rules = constraintOf(operation, name)
+            const values = member.enum !== undefined ? ['NO_SUCH_VALUE', ''] : rules ? brokenRules(rules, member) : []
+            return values.map((value) => ({ operation, name, value }))
+          }),
+        )
+        assert.ok(cases.length > 500)
+        await all(cases, async ({ operation, name, value }) => {
+          const what = `${operation} with ${name} ${JSON.stringify(value).slice(0, 100)}`
+          const reply = await invoke(operation, { ...wellFormed(operation), [name]: value })
+          assertRefused(reply, what)
+          assert.equal(errorOf(reply), 'InvalidParameterException', `${what}: ${reply.text}`)
+        })
+      },
+    )
 
     it('no strange value in any member is our fault', async () => {
-      const cases = operationNames.flatMap((operation) =>
-        Object.entries(inputOf(operation)).flatMap(([name, member]) =>
-          strange
-            .filter((value) => typeof value === typeOf(member) || member.type === 'document')
-            .map((value) => ({ operation, name, value })),
-        ),
-      )
-      await all(cases, async ({ operation, name, value }) => {
-        const reply = await invoke(operation, { ...wellFormed(operation, known), [name]: value })
+      const cases = operationNames
+        .flatMap((operation) =>
+          Object.entries(inputOf(operation)).flatMap(([name, member]) =>
+            strange
+              .filter((value) => typeof value === typeOf(member) || member.type === 'document')
+              .map((value) => ({ operation, value, name, input: { ...wellFormed(operation, known), [name]: value } })),
+          ),
+        )
+        .filter(({ operation, input }) => engine === engines[0] || isValid(operation, input))
+      assert.ok(cases.length > 1_000)
+      await all(cases, async ({ operation, name, value, input }) => {
+        const reply = await invoke(operation, input)
         assertNoFault(reply, `${operation} with ${name} ${JSON.stringify(value)?.slice(0, 60)}`)
       })
       await assertAlive()
     })
 
-    it('strings without a rule of their own have a limit all the same', async () => {
+    itOnce('strings without a rule of their own have a limit all the same', async () => {
       const reply = await invoke('SignUp', {
         ...wellFormed('SignUp', known),
         ClientMetadata: { a: 'x'.repeat(131_073) },
@@ -197,7 +217,7 @@ for (const engine of engines) {
       assert.equal(errorOf(reply), 'InvalidParameterException')
     })
 
-    it('bodies that are no JSON object are refused, by every operation', async () => {
+    itOnce('bodies that are no JSON object are refused, by every operation', async () => {
       const bodies: (string | Buffer)[] = [
         '[]',
         '"text"',
@@ -237,7 +257,7 @@ for (const engine of engines) {
       })
     })
 
-    it('an empty body is an empty input', async () => {
+    itOnce('an empty body is an empty input', async () => {
       for (const operation of ['SignUp', 'DescribeUserPool', 'ListUserPools'] as const) {
         const headers = headersOf(operation)
         const reply = await send(endpoint, { headers: await sign(endpoint, { headers, body: '' }) })
@@ -245,7 +265,7 @@ for (const engine of engines) {
       }
     })
 
-    it('depth, breadth and size within the limit are no way to stop the region', async () => {
+    itOnce('depth, breadth and size within the limit are no way to stop the region', async () => {
       const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
       const bodies = [
         deep('[', ']', 500_000),
@@ -275,7 +295,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('a body that is too large is refused, announced or not', async () => {
+    itOnce('a body that is too large is refused, announced or not', async () => {
       const body = Buffer.alloc(5 * 1024 * 1024, 'x')
       const announced = await raw(endpoint, [
         head({ ...headersOf('SignUp'), 'content-length': String(body.length) }),
@@ -295,13 +315,13 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('a body that is announced as too large is refused before it is sent', async () => {
+    itOnce('a body that is announced as too large is refused before it is sent', async () => {
       const reply = await raw(endpoint, [head({ ...headersOf('SignUp'), 'content-length': '99999999999' })])
       assertRefused(reply, 'announced and not sent')
       assert.equal(reply.status, 413)
     })
 
-    it('a body that ends early is refused, and the region goes on', async () => {
+    itOnce('a body that ends early is refused, and the region goes on', async () => {
       const reply = await raw(endpoint, [head({ ...headersOf('SignUp'), 'content-length': '1000' }), '{"ClientId"'], {
         end: true,
       })
@@ -311,7 +331,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('targets that name nothing are refused', async () => {
+    itOnce('targets that name nothing are refused', async () => {
       const targets = [
         undefined,
         '',
@@ -347,7 +367,7 @@ for (const engine of engines) {
       }
     })
 
-    it('other content types are refused', async () => {
+    itOnce('other content types are refused', async () => {
       for (const type of [
         'text/plain',
         'application/xml',
@@ -388,7 +408,7 @@ for (const engine of engines) {
       }
     })
 
-    it('what is no HTTP is refused by the connection', async () => {
+    itOnce('what is no HTTP is refused by the connection', async () => {
       for (const text of [
         '\r\n\r\n',
         'hello\r\n\r\n',

@@ -5,7 +5,7 @@ import { type PoolDocument, putPool, putSettings } from '../../directory/pool.ts
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
-import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys.ts'
+import { writeSigningKeys } from '../../tokens/signing-keys.ts'
 import { checkKey } from './kms-key.ts'
 import { readRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
@@ -28,8 +28,9 @@ export async function createPool(
     keys,
     keyProvider,
     serviceKeyArn,
+    signingKeys,
     region,
-  }: Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>,
+  }: Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'signingKeys' | 'region'>,
   input: Omit<CreateUserPoolCommandInput, 'PoolName'> & { PoolName: string },
 ): Promise<string> {
   if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
@@ -59,7 +60,7 @@ export async function createPool(
     modified: now,
     ...((await store.engine.hasOlderProcesses()) ? {} : { form: 'sealed' as const }),
   }
-  const pairs = await generateSigningKeys(clock)
+  const pairs = await signingKeys.generate()
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
   const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
   await store.write(async (tx) => {

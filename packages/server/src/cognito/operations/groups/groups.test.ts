@@ -3,7 +3,6 @@ import { after, before, describe, test } from 'node:test'
 import {
   AdminAddUserToGroupCommand,
   AdminDeleteUserCommand,
-  AdminInitiateAuthCommand,
   AdminListGroupsForUserCommand,
   AdminRemoveUserFromGroupCommand,
   CreateGroupCommand,
@@ -14,7 +13,8 @@ import {
   ListUsersInGroupCommand,
   UpdateGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { people } from '@twinpool/testing/people'
+import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { putMember } from '../../../directory/group.ts'
 import { getOpenPool } from '../../../directory/pool.ts'
@@ -151,15 +151,8 @@ for (const engine of engines) {
         await create(name, { Precedence })
         await add(name, 'tok')
       }
-      const { AuthenticationResult } = await plane.primary.cognito.send(
-        new AdminInitiateAuthCommand({
-          UserPoolId,
-          ClientId: client.id,
-          AuthFlow: 'ADMIN_USER_PASSWORD_AUTH',
-          AuthParameters: { USERNAME: 'tok', PASSWORD },
-        }),
-      )
-      const payload = AuthenticationResult?.AccessToken?.split('.')[1] as string
+      const { AccessToken } = await people(plane.primary).signInByAdmin(client, { username: 'tok' })
+      const payload = AccessToken.split('.')[1] as string
       assert.deepEqual(JSON.parse(Buffer.from(payload, 'base64url').toString())['cognito:groups'], [
         't-one',
         't-two',

@@ -4,7 +4,6 @@ import {
   AdminCreateUserCommand,
   AdminDisableUserCommand,
   AdminGetUserCommand,
-  AdminInitiateAuthCommand,
   AdminUpdateUserAttributesCommand,
   type AttributeType,
   ChangePasswordCommand,
@@ -15,6 +14,7 @@ import {
   UpdateUserAttributesCommand,
   VerifyUserAttributeCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
@@ -37,17 +37,8 @@ for (const engine of engines) {
       const pool = await createPool(plane.primary, settings)
       return createClient(plane.primary, pool, client)
     }
-    const signIn = async ({ pool, id }: TestClient, username: string, password = PASSWORD): Promise<string> => {
-      const { AuthenticationResult } = await plane.primary.cognito.send(
-        new AdminInitiateAuthCommand({
-          UserPoolId: pool,
-          ClientId: id,
-          AuthFlow: 'ADMIN_USER_PASSWORD_AUTH',
-          AuthParameters: { USERNAME: username, PASSWORD: password },
-        }),
-      )
-      return AuthenticationResult?.AccessToken as string
-    }
+    const signIn = async (client: TestClient, username: string, password?: string): Promise<string> =>
+      (await people(plane.primary).signInByAdmin(client, { username, password })).AccessToken
     /** A user with these attributes, and an access token of that user. */
     const signedIn = async (client: TestClient, username: string, values: Record<string, string> = {}) => {
       await createUser(plane.primary, client.pool, { username, attributes: attributes(values) })

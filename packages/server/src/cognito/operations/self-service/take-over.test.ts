@@ -6,10 +6,10 @@ import {
   AdminGetUserCommand,
   AdminUpdateUserAttributesCommand,
   ConfirmSignUpCommand,
-  InitiateAuthCommand,
   SignUpCommand,
   UpdateUserAttributesCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
@@ -66,14 +66,7 @@ for (const engine of engines) {
         ],
       })
       await createUser(plane.primary, UserPoolId, { username: 'thief-2' })
-      const { AuthenticationResult } = await cognito.send(
-        new InitiateAuthCommand({
-          ClientId: client.id,
-          AuthFlow: 'USER_PASSWORD_AUTH',
-          AuthParameters: { USERNAME: 'thief-2', PASSWORD },
-        }),
-      )
-      const AccessToken = AuthenticationResult?.AccessToken as string
+      const { AccessToken } = await people(plane.primary).signIn(client, { username: 'thief-2' })
       for (const Value of ['victim-2@example.com', 'nobody-yet@example.com', '+12065550102']) {
         const UserAttributes = [{ Name: 'preferred_username', Value }]
         const refused = { name: 'InvalidParameterException' }
