@@ -1,5 +1,7 @@
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
-import { claimAlias, insertUser, type UserDocument, type UserPlace } from '@twinpool/server/internal/directory/user'
+import { insertAlias } from '@twinpool/server/internal/directory/alias'
+import { getOpenPool } from '@twinpool/server/internal/directory/pool'
+import { insertUser, type UserDocument } from '@twinpool/server/internal/directory/user'
 import { setPassword } from '@twinpool/server/internal/identity/credentials/passwords'
 import { replaceRows } from '@twinpool/server/internal/store/apply'
 import type { Kind } from '@twinpool/server/internal/store/kinds'
@@ -22,7 +24,7 @@ export async function fillPool(
 ): Promise<void> {
   const region = await createRegion(parseConfig(config))
   const { store, keys, pools, clock } = region.context
-  const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+  const openPool = await getOpenPool({ pools, keys }, id)
   const write = (kind: Kind, rows: readonly StampedRow[]): Promise<void> =>
     store.transaction((connection) => replaceRows(connection, kind, rows))
   let seq = 0
@@ -52,9 +54,9 @@ export async function fillPool(
         created: clock.now(),
         modified: clock.now(),
       }
-      await insertUser(draft, place, user)
-      await claimAlias(draft, place, { type: 'email', value: emailOf(at), sub })
-      if (at < passwords) await setPassword(draft, { clock }, place, user, PASSWORD)
+      await insertUser(draft, openPool, user)
+      await insertAlias(draft, openPool, { type: 'email', value: emailOf(at) }, sub)
+      if (at < passwords) await setPassword(draft, { clock }, openPool, user, PASSWORD)
     }
     // Users come in the order of their keys; what hangs on them does not, and waits.
     await write('user', rows.get('user') ?? [])
