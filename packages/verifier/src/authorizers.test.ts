@@ -106,6 +106,9 @@ describe('an authorizer of a REST API', () => {
 
   it('refuses options that it would not heed, when it is made', () => {
     assert.throws(() => restAuthorizer(verifier, { group: {} } as never), { check: 'options' })
+    assert.throws(() => restAuthorizer(verifier, { group: {} } as never), {
+      message: /unknown option 'group' of the authorizer/,
+    })
   })
 })
 

@@ -11,7 +11,8 @@ import {
   TokenRefusedError,
   type VerifierError,
 } from './errors.ts'
-import { furtherRulesFrom } from './settings.ts'
+import { refuseUnknown } from './known-options.ts'
+import { DEMAND_NAMES, furtherRulesFrom } from './settings.ts'
 import type { Verifier } from './verifier.ts'
 
 /** Further demands (`scopes`, `groups` ...) hold for the requests that this middleware sees, besides those of the pool. */
@@ -50,6 +51,7 @@ export function bearerToken(authorization: string | null | undefined): string {
 
 /** Takes the token from a header and verifies it, as one middleware is to do for each request. */
 export function createGuard<Use extends TokenUse>(verifier: Verifier<Use>, options: BearerOptions<Use> = {}) {
+  refuseUnknown(options, ['realm', 'optional', 'onRefused', ...DEMAND_NAMES], 'the middleware')
   const { realm, optional = false, onRefused, ...demands } = options
   if (realm !== undefined && !/^[ !#-[\]-~]*$/.test(realm)) {
     throw new TypeError("'realm' must be printable ASCII without quotes and backslashes")

@@ -5,6 +5,8 @@
 import { type BearerError, bearerToken, furtherFrom } from './bearer.ts'
 import type { ClaimsOf, Demands, TokenUse } from './claims.ts'
 import { InsufficientTokenError, KeysUnavailableError, VerifierError } from './errors.ts'
+import { refuseUnknown } from './known-options.ts'
+import { DEMAND_NAMES } from './settings.ts'
 import type { Verifier } from './verifier.ts'
 
 export type { BearerError } from './bearer.ts'
@@ -61,6 +63,7 @@ function createAuthorizer<Use extends TokenUse, Event extends TokenEvent | Reque
   verifier: Verifier<Use>,
   options: AuthorizerOptions<Use, Event>,
 ) {
+  refuseUnknown(options, ['token', 'allow', 'context', 'onRefused', 'settleMs', ...DEMAND_NAMES], 'the authorizer')
   const { token = headerOf, allow = 'stage', context = contextOf, onRefused, settleMs = 200, ...demands } = options
   const further = furtherFrom<Use>(demands)
 

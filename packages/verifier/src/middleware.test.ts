@@ -227,6 +227,9 @@ describe('middleware', () => {
 
   it('refuses options that it would not heed, when it is made', () => {
     assert.throws(() => forHono(verifier, { scope: { any: ['a'] } } as never), { check: 'options' })
+    assert.throws(() => forHono(verifier, { scope: { any: ['a'] } } as never), {
+      message: /unknown option 'scope' of the middleware/,
+    })
     assert.throws(() => forHono(verifier, { scopes: { any: [] } }), { check: 'options' })
     assert.throws(() => forHono(verifier, { realm: 'a"b' }), TypeError)
   })

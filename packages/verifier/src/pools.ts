@@ -1,5 +1,6 @@
 /** Where the tokens of a pool come from: its issuers, and the addresses of its keys. */
 import { VerifierOptionsError } from './errors.ts'
+import { refuseUnknown } from './known-options.ts'
 
 export type PoolAddresses = {
   /** Each `iss` that tokens of the pool may carry. All of them are signed with the pool's one set of keys. */
@@ -30,7 +31,9 @@ type CognitoPool = {
  *
  * @throws VerifierOptionsError
  */
-export function cognitoPool({ userPoolId, regions }: CognitoPool): Required<PoolAddresses> {
+export function cognitoPool(options: CognitoPool): Required<PoolAddresses> {
+  refuseUnknown(options, ['userPoolId', 'regions'], 'cognitoPool')
+  const { userPoolId, regions } = options
   const home = POOL_ID.exec(userPoolId)?.[1]
   if (home === undefined) throw new VerifierOptionsError("'userPoolId' is not the id of a user pool")
   const all = [...new Set([home, ...(regions ?? [])])]
@@ -50,8 +53,14 @@ type SelfHostedPool = {
   readonly sharedIssuerBase?: string
 }
 
-/** A pool of Twinpool's own: the ORIGINAL issuer of each region, and the shared one. */
-export function selfHostedPool({ userPoolId, endpoints, sharedIssuerBase }: SelfHostedPool): Required<PoolAddresses> {
+/**
+ * A pool of Twinpool's own: the ORIGINAL issuer of each region, and the shared one.
+ *
+ * @throws VerifierOptionsError
+ */
+export function selfHostedPool(options: SelfHostedPool): Required<PoolAddresses> {
+  refuseUnknown(options, ['userPoolId', 'endpoints', 'sharedIssuerBase'], 'selfHostedPool')
+  const { userPoolId, endpoints, sharedIssuerBase } = options
   const bases = sharedIssuerBase === undefined ? endpoints : [...endpoints, sharedIssuerBase]
   const issuers = bases.map((base) => `${base.replace(/\/$/, '')}/${userPoolId}`)
   return { issuers, jwksUris: issuers.map(jwksUriOf) }

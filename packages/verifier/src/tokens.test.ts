@@ -521,4 +521,17 @@ describe('addresses of a pool', () => {
     }
     assert.throws(() => cognitoPool({ userPoolId: 'us-west-2_a', regions: ['evil.example/'] }), { check: 'options' })
   })
+
+  it('with options that are unknown are refused, and the error names the option', () => {
+    const userPoolId = 'us-west-2_Ab1Cd2Ef3'
+    const unknown = (name: string) => ({
+      name: 'VerifierOptionsError',
+      message: new RegExp(`unknown option '${name}'`),
+    })
+    assert.throws(() => cognitoPool({ userPoolId, region: 'us-east-1' } as never), unknown('region'))
+    assert.throws(() => selfHostedPool({ userPoolId, endpoints: [], issuerBase: 'x' } as never), unknown('issuerBase'))
+    const pool = { ...cognitoPool({ userPoolId }), tokenUse: 'access', clientIds: null } as const
+    assert.throws(() => createVerifier({ pools: [pool], maxAge: 1 } as never), unknown('maxAge'))
+    assert.throws(() => createVerifier({ pools: [{ ...pool, clientId: 'a' }] } as never), unknown('clientId'))
+  })
 })
