@@ -44,6 +44,10 @@ export interface ServedOptions {
   text?: string
   /** How many files and connections the process may have open. */
   openFiles?: number
+  /** Modules that the process loads first. */
+  imports?: readonly string[]
+  /** `main.ts` of another build. */
+  program?: string | undefined
 }
 
 /** What a region that never listened left behind. */
@@ -79,13 +83,20 @@ export async function loneConfig(
 export const MASTER_KEY = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
-export async function serveRegion({ config = {}, text, openFiles }: ServedOptions = {}): Promise<ServedRegion> {
+export async function serveRegion({
+  config = {},
+  text,
+  openFiles,
+  imports = [],
+  program: entry = main,
+}: ServedOptions = {}): Promise<ServedRegion> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
   const store = config.store ?? { engine: 'sqlite', file: join(directory, 'region.db') }
   const whole = await loneConfig({ ...config, store })
   const file = join(directory, 'region.json')
   writeFileSync(file, text ?? JSON.stringify(whole))
-  const program = [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), main]
+  const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  const program = [...conditions, ...imports.map((name) => `--import=${name}`), entry]
   const args = [...program, 'serve', '--json', '--config', file]
   const child = openFiles
     ? spawn('prlimit', [`--nofile=${openFiles}:${openFiles}`, process.execPath, ...args], { stdio: STDIO })

@@ -25,14 +25,7 @@ import {
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
 import { gainedSince, inCommon, type KnownKinds, knownFromText, knownHere, knownToText } from './known-kinds.ts'
-import {
-  changeFromWire,
-  type FeedBatch,
-  type Hello,
-  type Inventory,
-  type Origin,
-  type Place,
-} from './messages.ts'
+import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Place } from './messages.ts'
 import { goBackTo, stagesOfKinds } from './stages.ts'
 import { isHeld, isShared, listTopologies, replicaIn } from './standing.ts'
 
