@@ -344,13 +344,20 @@ export const rules: Rule[] = [
         const writers = bookkeeping[table]
         return writers?.includes('*') || writers?.includes(file) ? undefined : `writes to ${table}`
       }
-      return [...findAll(inCode(source), statement, judge), ...findAll(inCode(source), builder, judge)]
+      return [
+        ...findAll(inCode(source), statement, judge),
+        ...findAll(inCode(source), builder, judge),
+        ...findImports(source, ({ specifier, typeOnly }) =>
+          specifier === './upsert.ts' && !typeOnly ? 'imports the statement that writes rows' : undefined,
+        ),
+      ]
     },
     bad: [
       server('store/users.ts', 'await sql`insert into users (id) values (1)`'),
       server('store/users.ts', `await sql\`update \${sql.table(name)} set a = 1\``),
       server('store/users.ts', `await db.deleteFrom('r_user').execute()`),
       server('store/brakes.ts', 'await sql`delete from changes`'),
+      server('store/users.ts', `import { upsertRows } from './upsert.ts'`),
     ],
     good: [
       server('store/write.ts', `await sql\`delete from \${sql.table(name)}\``),
