@@ -17,7 +17,9 @@ import {
   RevokeTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { RegionConfigInput } from '@twinpool/server'
+import { systemClock } from '@twinpool/server/internal/clock'
 import { checksumOf } from '@twinpool/server/internal/replication/checksum'
+import { openStore } from '@twinpool/server/internal/store/store'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { createDatabase, dropDatabases, engines, freePorts, until } from '@twinpool/testing/regions'
 import { createReplicatedPool, replicaIs } from '@twinpool/testing/replicas'
@@ -141,10 +143,16 @@ for (const engine of engines) {
         assert.deepEqual(a, b)
       }
 
-      /** Starts a region anew as a newer build; what it serves meanwhile is watched. */
-      const upgrade = async (name: typeof WEST | typeof EAST): Promise<void> => {
+      const storeOf = (name: typeof WEST | typeof EAST) => configs[name].store as Parameters<typeof openStore>[0]
+
+      /** Starts a region anew as a newer build. It serves at once, and has the new rows (facts, devices) only later. */
+      const upgrade = async (name: typeof WEST | typeof EAST, present: readonly [number, number]): Promise<void> => {
         await older?.stop()
         older = undefined
+        const store = await openStore(storeOf(name), { clock: systemClock, region: name })
+        const found = [await store.count(LEDGER, { pool }), await store.count(DEVICE, { pool })]
+        assert.deepEqual(found, present, 'what the older build has of the new kinds')
+        await store.close()
         here[name] = await startHere(configs[name])
         await signIn(regionOf(name), client)
         for (const region of [regionOf(WEST), regionOf(EAST)]) {
@@ -158,7 +166,7 @@ for (const engine of engines) {
       })
 
       it('replicate all of it once the other is upgraded, and are equal', async () => {
-        await upgrade(olderName)
+        await upgrade(olderName, [0, 0])
         await until(async () => {
           const other = here[olderName] as Here
           return (await other.store.count(LEDGER, { pool })) === 1
@@ -182,7 +190,7 @@ for (const engine of engines) {
         older = await serveOlder(configs[olderName])
         await writeNews(here[newerName] as Here, 'third')
         await goesOn('mary')
-        await upgrade(olderName)
+        await upgrade(olderName, [3, newer === 'primary' ? 2 : 1])
         await until(async () => (await (here[olderName] as Here).store.count(LEDGER, { pool })) === 4)
         await areEqual()
       })
