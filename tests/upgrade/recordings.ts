@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { describeToPlanner } from '@twinpool/server/internal/store/migrations'
+import { openSqlite } from '@twinpool/server/internal/store/sqlite'
 import pg from 'pg'
 
 export interface Recorded {
@@ -36,6 +38,10 @@ export async function restore(
     const db = new DatabaseSync(file)
     db.exec(`begin; ${read(recording, 'sqlite.sql')} ${read(recording, 'rows.sql')} commit`)
     db.close()
+    // SQLite's own tables are not recorded.
+    const opened = openSqlite(file)
+    await opened.transaction(describeToPlanner)
+    await opened.close()
     return { engine, file }
   }
   const server = process.env.TWINPOOL_TEST_POSTGRES as string
