@@ -205,6 +205,19 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['before'])
     })
 
+    it('leaves alone what a newer build of its own region had begun to copy, until it knows what is to be followed', async () => {
+      await newer().learn(PRIMARY, await greet())
+      await secondary.store.transaction(async (connection) => {
+        await sql`update copies set kind = 'to-come', kinds = '["to-come"]'`.execute(connection)
+        await sql`update cursors set kinds = ${`${(await greet()).log}\nto-come`}`.execute(connection)
+      })
+      assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(supplier)), 'waits')
+      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [NEW])
+      assert.deepEqual((await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.kinds, [NEW])
+      await copyAll()
+      assert.deepEqual(await keysHere(), ['before'])
+    })
+
     it('waits while a process of the other region that does not know it is asked for pages', async () => {
       await newer().learn(PRIMARY, await greet())
       const unaware = createSupplier({
