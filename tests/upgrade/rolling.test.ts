@@ -20,8 +20,9 @@ import type { RegionConfigInput } from '@twinpool/server'
 import { systemClock } from '@twinpool/server/internal/clock'
 import { checksumOf } from '@twinpool/server/internal/replication/checksum'
 import { openStore } from '@twinpool/server/internal/store/store'
+import { createDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
-import { createDatabase, dropDatabases, engines, freePorts, until } from '@twinpool/testing/regions'
+import { engines, freePorts, until } from '@twinpool/testing/regions'
 import { createReplicatedPool, replicaIs } from '@twinpool/testing/replicas'
 import { loneConfig, type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import { COLUMN, DEVICE, LEDGER } from './newer-build.ts'
@@ -56,11 +57,18 @@ const seen = (cognito: CognitoIdentityProviderClient, pool: string, username: st
     { what: `${username} in the other region` },
   )
 
+/** A database, noted to be dropped. */
+async function newDatabase(databases: TestDatabase[]): Promise<string> {
+  const database = await createDatabase()
+  databases.push(database)
+  return database.url
+}
+
 for (const engine of engines) {
   for (const newer of ['primary', 'secondary'] as const) {
     describe(`two regions, the ${newer} of a newer build, on ${engine}`, () => {
       const directory = mkdtempSync(join(tmpdir(), 'twinpool-rolling-'))
-      const databases: string[] = []
+      const databases: TestDatabase[] = []
       const configs = {} as Record<typeof WEST | typeof EAST, RegionConfigInput>
       /** What runs here, and what runs apart; undefined while a region is being upgraded. */
       const here: Partial<Record<string, Here>> = {}
@@ -82,7 +90,7 @@ for (const engine of engines) {
             store:
               engine === 'sqlite'
                 ? { engine, file: join(directory, `${name}.db`) }
-                : { engine, url: await createDatabase(databases), connections: 6 },
+                : { engine, url: await newDatabase(databases), connections: 6 },
           })
         }
         older = await serveOlder(configs[olderName])
@@ -96,7 +104,7 @@ for (const engine of engines) {
       after(async () => {
         await older?.stop()
         for (const region of Object.values(here)) await region?.stop()
-        await dropDatabases(databases)
+        for (const database of databases) await dropDatabase(database)
         rmSync(directory, { recursive: true, force: true })
       })
 
@@ -202,8 +210,8 @@ describe('a region of two processes of which one is of a newer build', {
   skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
 }, () => {
   it('serves without an error all through a rolling restart, forth and back', async () => {
-    const databases: string[] = []
-    const url = await createDatabase(databases)
+    const database = await createDatabase()
+    const { url } = database
     const configs = await Promise.all(
       [1, 2].map(() =>
         loneConfig({ store: { engine: 'postgres', url, connections: 6 }, endpoint: 'http://west.test' }),
@@ -266,6 +274,6 @@ describe('a region of two processes of which one is of a newer build', {
     assert.equal(await second.store.count(DEVICE, { pool }), 1)
     await first.stop()
     await second.stop()
-    await dropDatabases(databases)
+    await dropDatabase(database)
   })
 })
