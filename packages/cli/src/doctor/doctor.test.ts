@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { nextPort } from '@twinpool/testing/dev-plane'
-import { PostgresError } from '../postgres/start.ts'
+import { PostgresError } from '../postgres/postgres-error.ts'
 import { type Check, checkDataFolder, checkNode, checkPorts, checkPostgres, checkSdk } from './checks.ts'
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
