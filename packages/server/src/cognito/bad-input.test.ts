@@ -1,4 +1,4 @@
-/** Whatever is sent, the answer is a refusal in the protocol's terms: never a fault of ours, never silence. */
+/** Bad input of any kind gets an error in the protocol's form: never a 5xx, never silence. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -23,7 +23,7 @@ import { type OperationName, operationNames, operations } from './shapes.generat
 const KMS = 'TrentService'
 const isSigned = (operation: OperationName): boolean => ['account', 'pool', 'user'].includes(table[operation].caller)
 
-/** Nobody's fault but the caller's, said as every AWS SDK can read it. */
+/** Asserts a client error in the form that every AWS SDK can read. */
 function assertRefused(reply: Reply, what: string): asserts reply {
   const told = `${what}: ${reply.status} ${reply.text.slice(0, 200)}`
   assert.ok(reply.status >= 400 && reply.status < 500, told)
@@ -40,7 +40,7 @@ function assertInProtocol(reply: Reply, told: string): void {
   assert.equal(reply.headers['content-type'], JSON_1_1, told)
 }
 
-/** An answer that is good, a refusal, or the word that this is not built yet. */
+/** Asserts a success, a client error, or NotImplementedException. */
 function assertNoFault(reply: Reply, what: string): void {
   if (reply.status === 200) return
   const told = `${what}: ${reply.status} ${reply.text.slice(0, 300)}`
@@ -49,7 +49,7 @@ function assertNoFault(reply: Reply, what: string): void {
   assertInProtocol(reply, told)
 }
 
-/** Runs the work over a list, sixteen at a time, in order of the list. */
+/** Runs the work over a list, sixteen items at a time, in the order of the list. */
 async function all<T>(list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...list]
   const workers = Array.from({ length: 16 }, async () => {
@@ -156,7 +156,7 @@ for (const engine of engines) {
       })
     })
 
-    it('every member of every operation refuses values that are too long, too short, too great, too small, malformed', async () => {
+    it('every member of every operation refuses values that are too long, too short, too large, too small or malformed', async () => {
       const cases = operationNames.flatMap((operation) =>
         Object.entries(inputOf(operation)).flatMap(([name, member]) => {
           const rules = constraintOf(operation, name)
@@ -173,7 +173,7 @@ for (const engine of engines) {
       })
     })
 
-    it('no strange value in any member is our fault', async () => {
+    it('no value of any member causes a server error', async () => {
       const cases = operationNames.flatMap((operation) =>
         Object.entries(inputOf(operation)).flatMap(([name, member]) =>
           strange
@@ -188,7 +188,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('strings without a rule of their own have a limit all the same', async () => {
+    it('strings without a constraint of their own still have a length limit', async () => {
       const reply = await invoke('SignUp', {
         ...wellFormed('SignUp', known),
         ClientMetadata: { a: 'x'.repeat(131_073) },
@@ -197,7 +197,7 @@ for (const engine of engines) {
       assert.equal(errorOf(reply), 'InvalidParameterException')
     })
 
-    it('bodies that are no JSON object are refused, by every operation', async () => {
+    it('every operation refuses bodies that are not JSON objects', async () => {
       const bodies: (string | Buffer)[] = [
         '[]',
         '"text"',
@@ -245,7 +245,7 @@ for (const engine of engines) {
       }
     })
 
-    it('depth, breadth and size within the limit are no way to stop the region', async () => {
+    it('deep, broad and large bodies within the limit do not stop the region', async () => {
       const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
       const bodies = [
         deep('[', ']', 500_000),
@@ -275,7 +275,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('a body that is too large is refused, announced or not', async () => {
+    it('a body that is too large is refused, with or without a Content-Length', async () => {
       const body = Buffer.alloc(5 * 1024 * 1024, 'x')
       const announced = await raw(endpoint, [
         head({ ...headersOf('SignUp'), 'content-length': String(body.length) }),
@@ -295,7 +295,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('a body that is announced as too large is refused before it is sent', async () => {
+    it('a body whose Content-Length is too large is refused before it is sent', async () => {
       const reply = await raw(endpoint, [head({ ...headersOf('SignUp'), 'content-length': '99999999999' })])
       assertRefused(reply, 'announced and not sent')
       assert.equal(reply.status, 413)
@@ -311,7 +311,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('targets that name nothing are refused', async () => {
+    it('targets that name no operation are refused', async () => {
       const targets = [
         undefined,
         '',
@@ -388,7 +388,7 @@ for (const engine of engines) {
       }
     })
 
-    it('what is no HTTP is refused by the connection', async () => {
+    it('bytes that are not HTTP are refused', async () => {
       for (const text of [
         '\r\n\r\n',
         'hello\r\n\r\n',
@@ -407,7 +407,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('headers given twice decide nothing', async () => {
+    it('duplicate headers do not change the outcome', async () => {
       const headers = headersOf('SignUp')
       const twice: Call[] = [
         { headers: { ...headers, 'x-amz-target': [`${COGNITO}.SignUp`, `${COGNITO}.DeleteUserPool`] }, body: '{}' },
@@ -424,7 +424,7 @@ for (const engine of engines) {
       }
     })
 
-    it('every signed operation refuses calls without a signature, and those by a stranger', async () => {
+    it('every signed operation refuses calls without a signature and calls signed by an unknown key', async () => {
       const signedOperations = operationNames.filter(isSigned)
       assert.ok(signedOperations.length > 80)
       await all(signedOperations, async (operation) => {
@@ -443,7 +443,7 @@ for (const engine of engines) {
       })
     })
 
-    it('a signature is good for one call, here, now', async () => {
+    it('a signature is valid only for its own call, region and time', async () => {
       const body = JSON.stringify(wellFormed('DescribeUserPool'))
       const headers = headersOf('DescribeUserPool')
       const good = await sign(endpoint, { headers, body })
@@ -506,7 +506,7 @@ for (const engine of engines) {
       })
     })
 
-    it('KMS refuses what is no KMS request in the same form', async () => {
+    it('KMS refuses bad requests in the same form', async () => {
       const kms = async (operation: string, body: string, service = 'kms'): Promise<Reply> => {
         const headers = { 'content-type': JSON_1_1, 'x-amz-target': `${KMS}.${operation}` }
         return send(endpoint, { headers: await sign(endpoint, { headers, body }, { service }), body })
@@ -532,13 +532,13 @@ for (const engine of engines) {
       )
     })
 
-    it('a good call is answered after all that', async () => {
+    it('a valid call succeeds after all of this', async () => {
       await assertAlive()
     })
   })
 }
 
-/** A pool with a client and a user who is signed in: past the first checks there is more that could break. */
+/** A pool with a client and a signed-in user, so that calls get past the first checks. */
 async function peopled(cognito: CognitoIdentityProviderClient): Promise<Record<string, unknown>> {
   const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bad-input' }))
   const UserPoolId = UserPool?.Id
@@ -583,7 +583,7 @@ const head = (headers: Record<string, string>): string =>
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')}\r\n`
 
-/** Sends bytes and reads what comes back until the other side has done; status 0 when nothing came. */
+/** Sends bytes and reads the response until the server closes the connection; status 0 if there is no response. */
 async function raw(
   endpoint: string,
   parts: readonly (string | Buffer)[],
@@ -614,7 +614,7 @@ async function raw(
   }
 }
 
-/** Sends bytes and breaks the connection once they are out. */
+/** Sends bytes and resets the connection once they are written. */
 async function cutOff(endpoint: string, parts: readonly string[]): Promise<void> {
   const { hostname, port } = new URL(endpoint)
   const socket = connect({ host: hostname, port: Number(port) })

@@ -1,7 +1,7 @@
 import { answerChallenge } from '../../../identity/sign-in/respond.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
-import { stepOutput, withClient } from './step-output.ts'
+import { describeStep, withClient } from './step-description.ts'
 
 export const AdminRespondToAuthChallenge: Handler<'AdminRespondToAuthChallenge', PoolCall> = async (
   context,
@@ -9,7 +9,7 @@ export const AdminRespondToAuthChallenge: Handler<'AdminRespondToAuthChallenge',
   { ClientId, ChallengeName, Session, ChallengeResponses = {} },
 ) => {
   const openPool = await withClient(context, call, ClientId)
-  return stepOutput(
+  return describeStep(
     await answerChallenge(context, openPool, {
       challenge: ChallengeName,
       session: Session,

@@ -79,7 +79,7 @@ for (const engine of engines) {
     const getUser = (AccessToken: string) => region.cognito.send(new GetUserCommand({ AccessToken }))
 
     for (const flow of ['REFRESH_TOKEN_AUTH', 'REFRESH_TOKEN'] as const) {
-      it(`${flow} gives new access and ID tokens of the same sign-in, and no refresh token`, async () => {
+      it(`${flow} returns new access and ID tokens of the same sign-in, and no refresh token`, async () => {
         const first = await signIn()
         wound = 60 * SECOND
         const second = await begin(flow, client, { REFRESH_TOKEN: first.RefreshToken })
@@ -96,7 +96,7 @@ for (const engine of engines) {
       })
     }
 
-    it('refuses what is no refresh token, is another client’s, or was altered', async () => {
+    it('refuses other strings, altered tokens and the tokens of another client', async () => {
       const { AccessToken, RefreshToken } = await signIn()
       const other = await createClient(region, pool)
       const bad = notAuthorized('Invalid Refresh Token')
@@ -114,7 +114,7 @@ for (const engine of engines) {
       }
     })
 
-    it('takes a hash over the real username or the sub', async () => {
+    it('accepts a secret hash over the real username or the sub', async () => {
       const { RefreshToken } = await signIn(confidential)
       for (const name of [username, sub]) {
         assert.ok((await refresh(RefreshToken, confidential, secretHash(confidential, name))).AccessToken)
@@ -130,7 +130,7 @@ for (const engine of engines) {
     })
 
     describe('GetTokensFromRefreshToken', () => {
-      it('gives no new refresh token to a client that does not rotate them', async () => {
+      it('returns no new refresh token to a client without rotation', async () => {
         const { RefreshToken } = await signIn()
         const answer = await getTokens(RefreshToken)
         assert.ok(answer.AccessToken && answer.IdToken)
@@ -138,7 +138,7 @@ for (const engine of engines) {
         await getTokens(RefreshToken)
       })
 
-      it('takes the plain secret of a client', async () => {
+      it('accepts the plain secret of a client', async () => {
         const { RefreshToken } = await signIn(confidential)
         assert.ok((await getTokens(RefreshToken, confidential, confidential.secret)).AccessToken)
         for (const secret of [undefined, 'a'.repeat(51)]) {
@@ -149,7 +149,7 @@ for (const engine of engines) {
         })
       })
 
-      it('is refused to a client that may not refresh', async () => {
+      it('is refused to a client that is not allowed to refresh', async () => {
         const once = await createClient(region, pool, { ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'] })
         const { RefreshToken } = await signIn(once)
         await assert.rejects(getTokens(RefreshToken, once), { name: 'InvalidParameterException' })
@@ -164,7 +164,7 @@ for (const engine of engines) {
           ...more,
         })
 
-      it('gives a new refresh token each time, within the same sign-in', async () => {
+      it('returns a new refresh token each time, within the same sign-in', async () => {
         const by = await rotating(0)
         const first = await signIn(by)
         const second = await getTokens(first.RefreshToken, by)
@@ -175,7 +175,7 @@ for (const engine of engines) {
         await getUser(third.AccessToken)
       })
 
-      it('a refresh token used twice ends its family', async () => {
+      it('a refresh token used twice revokes its family', async () => {
         const by = await rotating(0)
         const first = await signIn(by)
         const bystander = await signIn(by)
@@ -190,7 +190,7 @@ for (const engine of engines) {
         await getTokens(bystander.RefreshToken, by)
       })
 
-      it('a refresh token used twice at the same moment is good once', async () => {
+      it('a refresh token used twice at the same moment is accepted once', async () => {
         const by = await rotating(0)
         const { RefreshToken } = await signIn(by)
         const outcomes = await Promise.allSettled(Array.from({ length: 4 }, () => getTokens(RefreshToken, by)))
@@ -212,7 +212,7 @@ for (const engine of engines) {
         await assert.rejects(getTokens(third.RefreshToken, by), REVOKED)
       })
 
-      it('a refresh token is not good again once its successor was used', async () => {
+      it('a refresh token is invalid once its successor has been used', async () => {
         const by = await rotating(60)
         const first = await signIn(by)
         const second = await getTokens(first.RefreshToken, by)
@@ -220,7 +220,7 @@ for (const engine of engines) {
         await assert.rejects(getTokens(first.RefreshToken, by), REUSED)
       })
 
-      it('outlives a restart of the region', async () => {
+      it('survives a restart of the region', async () => {
         const by = await rotating(0)
         const first = await signIn(by)
         const second = await getTokens(first.RefreshToken, by)
@@ -230,7 +230,7 @@ for (const engine of engines) {
         await assert.rejects(getTokens(first.RefreshToken, by), REUSED)
       })
 
-      it('does not lengthen the life of the family', async () => {
+      it('does not extend the lifetime of the family', async () => {
         const by = await rotating(0, { RefreshTokenValidity: 2, TokenValidityUnits: { RefreshToken: 'hours' } })
         stopped = systemClock.now()
         const first = await signIn(by)
@@ -240,7 +240,7 @@ for (const engine of engines) {
         await assert.rejects(getTokens(second.RefreshToken, by), notAuthorized('Refresh Token has expired'))
       })
 
-      it('leaves no other way to refresh', async () => {
+      it('disables the other ways to refresh', async () => {
         const by = await rotating(0)
         const { RefreshToken } = await signIn(by)
         await assert.rejects(refresh(RefreshToken, by), {
@@ -251,7 +251,7 @@ for (const engine of engines) {
     })
 
     describe('RevokeToken', () => {
-      it('ends what came of one sign-in, and nothing else', async () => {
+      it('revokes the tokens of one sign-in, and no others', async () => {
         const [one, two] = [await signIn(), await signIn()]
         const refreshed = await refresh(one.RefreshToken)
         assert.deepEqual(Object.keys(await revoke(one.RefreshToken)), ['$metadata'])
@@ -271,14 +271,14 @@ for (const engine of engines) {
         }
       })
 
-      it('is content with tokens that mean nothing any more', async () => {
+      it('succeeds for tokens that are already invalid', async () => {
         const { RefreshToken } = await signIn()
         await revoke('nonsense')
         wound = 31 * 86_400 * SECOND
         await revoke(RefreshToken)
       })
 
-      it('is refused to other clients, and to those who do not know the secret', async () => {
+      it('is refused to other clients, and without the client secret', async () => {
         const { RefreshToken } = await signIn(confidential)
         const unauthorized = { name: 'UnauthorizedException' }
         await assert.rejects(revoke(RefreshToken, client), unauthorized)
@@ -289,7 +289,7 @@ for (const engine of engines) {
         await assert.rejects(refresh(RefreshToken, confidential, secretHash(confidential, username)), REVOKED)
       })
 
-      it('is refused where the client has it switched off', async () => {
+      it('is refused for a client with token revocation disabled', async () => {
         const lasting = await createClient(region, pool, { EnableTokenRevocation: false })
         const { RefreshToken } = await signIn(lasting)
         await assert.rejects(revoke(RefreshToken, lasting), { name: 'UnsupportedOperationException' })

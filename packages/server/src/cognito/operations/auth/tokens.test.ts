@@ -160,7 +160,7 @@ for (const engine of engines) {
       }
       const role = (name: string) => `arn:aws:iam::000000000000:role/${name}`
 
-      it('are told in the order of their precedence, with their roles', async () => {
+      it('are listed in the order of their precedence, with their roles', async () => {
         const { access, id, username } = await inGroups([
           { GroupName: 'a' },
           { GroupName: 'b', Precedence: 7, RoleArn: role('b') },
@@ -174,7 +174,7 @@ for (const engine of engines) {
         assert.equal(access['cognito:roles'], undefined)
       })
 
-      it('of one precedence prefer a role only if it is the same', async () => {
+      it('of the same precedence set a preferred role only if their roles are equal', async () => {
         const one = { Precedence: 1, RoleArn: role('one') }
         const same = await inGroups([
           { GroupName: 'a', ...one },
@@ -191,7 +191,7 @@ for (const engine of engines) {
       })
     })
 
-    it('live as long as the client says', async () => {
+    it('live as long as the client configures', async () => {
       const settings: Partial<CreateUserPoolClientCommandInput> = {
         AccessTokenValidity: 10,
         IdTokenValidity: 1,
@@ -211,7 +211,7 @@ for (const engine of engines) {
       await assert.rejects(refresh(RefreshToken, brief), notAuthorized('Refresh Token has expired'))
     })
 
-    it('have no origin_jti where they cannot be revoked, and are ended by a sign-out all the same', async () => {
+    it('have no origin_jti where they cannot be revoked, but a sign-out still ends them', async () => {
       const lasting = await createClient(region, pool, { EnableTokenRevocation: false })
       const { username } = await newUser()
       const { AccessToken, IdToken } = await signIn(username, lasting)
@@ -224,7 +224,7 @@ for (const engine of engines) {
     })
 
     describe('discovery', () => {
-      it('shows the two keys, and never what signs', async () => {
+      it('shows the two public keys, and never a private key', async () => {
         const { response, body } = await read(`${pool}/.well-known/jwks.json`)
         assert.equal(response.status, 200)
         assert.match(response.headers.get('content-type') ?? '', /^application\/json/)
@@ -246,7 +246,7 @@ for (const engine of engines) {
         assert.equal(body.jwks_uri, `${body.issuer}/.well-known/jwks.json`)
       })
 
-      it('knows nothing of a pool that is not there', async () => {
+      it('returns 404 for a pool that does not exist', async () => {
         for (const path of ['us-west-2_Missing99', 'nothing', '%00_x', '..%2f']) {
           for (const document of ['jwks.json', 'openid-configuration']) {
             const { response } = await read(`${path}/.well-known/${document}`)
@@ -257,7 +257,7 @@ for (const engine of engines) {
       })
     })
 
-    it('pass the generic verifier of aws-jwt-verify, and foreign ones do not', async () => {
+    it('pass the generic verifier of aws-jwt-verify, and foreign tokens do not', async () => {
       const { username, sub } = await newUser()
       const { AccessToken, IdToken } = await signIn(username)
       const jwksUri = `${region.endpoint}/${pool}/.well-known/jwks.json`
@@ -281,14 +281,14 @@ for (const engine of engines) {
         return `${header}.${payload}.${signature}`
       }
 
-      it('when they are no access tokens', async () => {
+      it('when they are not access tokens', async () => {
         const { IdToken, RefreshToken } = await signIn((await newUser()).username)
         for (const token of [IdToken, RefreshToken, 'nonsense', 'a.b.c', 'e30.e30.e30', '...']) {
           await assert.rejects(getUser(token), notAuthorized('Invalid Access Token'))
         }
       })
 
-      it('when anything of them was changed', async () => {
+      it('when any part was changed', async () => {
         const { AccessToken } = await signIn((await newUser()).username)
         const victim = await newUser()
         const unsigned = notAuthorized('Could not verify signature for Access Token')
@@ -307,7 +307,7 @@ for (const engine of engines) {
         await assert.rejects(getUser(`${header}.${payload}.AA`), unsigned)
       })
 
-      it('when they say that no signature, or another kind, protects them', async () => {
+      it('when their header names no algorithm or another one', async () => {
         const { AccessToken } = await signIn((await newUser()).username)
         const { kid } = headerOf(AccessToken)
         const { n = '' } = (await readJwks()).keys[0] ?? {}
@@ -319,7 +319,7 @@ for (const engine of engines) {
         }
       })
 
-      it('when they are of another pool, by its keys', async () => {
+      it('when another pool issued them, with its keys', async () => {
         const elsewhere = await createPool(region)
         const theirs = await createClient(region, elsewhere)
         await createUser(region, elsewhere, { username: 'stranger' })
@@ -339,7 +339,7 @@ for (const engine of engines) {
         await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has expired'))
       })
 
-      it('when the user is disabled, and when enabled again', async () => {
+      it('when the user is disabled, and after the user is enabled again', async () => {
         const { username } = await newUser()
         const { AccessToken, RefreshToken } = await signIn(username)
         await region.cognito.send(new AdminDisableUserCommand({ UserPoolId: pool, Username: username }))
@@ -350,7 +350,7 @@ for (const engine of engines) {
         await assert.rejects(refresh(RefreshToken), notAuthorized('Refresh Token has been revoked'))
       })
 
-      it('when the user is gone', async () => {
+      it('when the user has been deleted', async () => {
         const { username } = await newUser()
         const { AccessToken, RefreshToken } = await signIn(username)
         await region.cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: username }))
@@ -359,7 +359,7 @@ for (const engine of engines) {
       })
     })
 
-    it('a sign-out ends all tokens that were there before it, and none that come after', async () => {
+    it('a sign-out ends all tokens issued before it, and none issued after it', async () => {
       const { username } = await newUser()
       const bystander = await signIn((await newUser()).username)
       for (const how of ['user', 'admin'] as const) {
@@ -378,14 +378,14 @@ for (const engine of engines) {
       await getUser(bystander.AccessToken)
     })
 
-    it('signing out somebody who does not exist is an error', async () => {
+    it('signing out a user who does not exist is an error', async () => {
       await assert.rejects(
         region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'nobody' })),
         { name: 'UserNotFoundException' },
       )
     })
 
-    it('of a pool whose issuer was switched are good under both names', async () => {
+    it('of a pool whose issuer was switched are valid under both names', async () => {
       const { username } = await newUser()
       const switched = await createPool(region)
       const theirs = await createClient(region, switched)

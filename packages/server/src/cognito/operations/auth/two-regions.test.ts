@@ -106,7 +106,7 @@ for (const engine of engines) {
     })
     after(() => plane.stop())
 
-    it('an inactive replica signs nobody in, and shows the keys and the issuer of the pool', async () => {
+    it('an inactive replica signs no user in, but publishes the keys and the issuer of the pool', async () => {
       const { primary, secondary } = plane
       await assert.rejects(begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME: 'x', PASSWORD }), {
         name: 'OperationNotEnabledException',
@@ -124,7 +124,7 @@ for (const engine of engines) {
       )
     })
 
-    it('SRP begun in one region is finished in the other, with and without Session', async () => {
+    it('SRP started in one region is finished in the other, with and without Session', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
@@ -148,7 +148,7 @@ for (const engine of engines) {
       }
     })
 
-    it('a new password is asked for by the replica and taken by the primary', async () => {
+    it('the replica asks for a new password and the primary accepts it', async () => {
       const USERNAME = await newUser({ temporary: true })
       const { primary, secondary } = plane
       const asked = await begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD })
@@ -166,7 +166,7 @@ for (const engine of engines) {
       )
     })
 
-    it('what is revoked in either region is refused in both', async () => {
+    it('a token revoked in either region is refused in both', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
@@ -192,7 +192,7 @@ for (const engine of engines) {
       }
     })
 
-    it('a refresh token used up in one region ends its family when it comes to the other', async () => {
+    it('a refresh token rotated in one region revokes its family when it is used in the other', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [

@@ -4,15 +4,14 @@ import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const AddCustomAttributes: Handler<'AddCustomAttributes', PoolCall> = async (
-  { store, clock },
+  { store },
   { pool },
   { CustomAttributes },
 ) => {
-  const modified = clock.now()
   await store.write(async (tx) => {
     const document = await lockPool(tx, pool.id)
     const SchemaAttributes = addToSchema(document.SchemaAttributes ?? [], CustomAttributes)
-    await putPool(tx, pool.id, { ...document, SchemaAttributes, modified })
+    await putPool(tx, pool.id, { ...document, SchemaAttributes, modified: tx.now })
   })
   return {}
 }
