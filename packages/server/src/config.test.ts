@@ -15,7 +15,7 @@ const least: RegionConfigInput = {
   cluster: { secret: 'the secret of the cluster, 32 characters' },
 }
 
-/** How the file names a variable of the environment. */
+/** The syntax for an environment variable in the file. */
 const clusterSecret = `\${CLUSTER_SECRET}`
 
 const peer = { endpoint: 'http://127.0.0.1:9402' }
@@ -31,7 +31,7 @@ function mistakesOf(input: unknown): string {
 }
 
 describe('the configuration of a region', () => {
-  it('fills in what is left out', () => {
+  it('fills in defaults', () => {
     const config = parseConfig(least)
     assert.equal(config.parity, 'aws')
     assert.deepEqual(config.listen, { host: '127.0.0.1', port: 9401 })
@@ -41,7 +41,7 @@ describe('the configuration of a region', () => {
     assert.equal(config.anyRegionInSignature, false)
   })
 
-  it('takes base addresses with or without a slash at the end', () => {
+  it('accepts base URLs with or without a trailing slash', () => {
     const config = parseConfig({
       ...least,
       endpoint: 'https://idp.example.com/',
@@ -112,22 +112,22 @@ describe('the configuration of a region', () => {
     it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), told))
   }
 
-  it('takes two peers where Cognito is not imitated', () => {
+  it('accepts two peers in `extended` parity', () => {
     const peers = { 'us-east-1': peer, 'eu-west-1': peer }
     const config = parseConfig({ ...least, parity: 'extended', issuerBase: 'http://id.test', peers })
     assert.deepEqual(Object.keys(config.peers), Object.keys(peers))
   })
 
-  it('tells all mistakes at once', () => {
+  it('reports all mistakes at once', () => {
     const told = mistakesOf({ ...least, region: 'x', parity: 'y', log: { level: 'z' } })
     for (const word of ['region', 'parity', 'log.level']) assert.match(told, new RegExp(`^  ${word}: `, 'm'))
   })
 
-  it('refuses what is no configuration at all', () => {
+  it('refuses input that is not a configuration', () => {
     for (const input of [undefined, null, [], 'text', 1, {}]) mistakesOf(input)
   })
 
-  it('never repeats a value, wherever it stands', () => {
+  it('never repeats a value of any member', () => {
     const secret = 'a-value-that-must-not-be-seen'
     const full = {
       ...least,
@@ -159,7 +159,7 @@ describe('the configuration of a region', () => {
   })
 })
 
-/** The value with each of its leaves in turn replaced. */
+/** All copies of the value with one leaf replaced. */
 function* withEachLeaf(value: unknown, by: string, path = ''): Generator<[unknown, string]> {
   if (typeof value !== 'object' || value === null) return yield [by, path]
   for (const [name, inner] of Object.entries(value)) {
@@ -187,7 +187,7 @@ describe('the configuration file', () => {
     assert.fail('the file was taken')
   }
 
-  it('takes values from the environment where it says so, and only whole ones', () => {
+  it('reads values from the environment, and only as whole strings', () => {
     const file = fileOf(
       JSON.stringify({
         ...least,
@@ -200,19 +200,19 @@ describe('the configuration file', () => {
     assert.deepEqual(config.store, { engine: 'sqlite', file: `of-${clusterSecret}.db` })
   })
 
-  it('names the variable that the environment lacks', () => {
+  it('names the missing environment variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
     assert.match(refusalOf(file), /the environment has no CLUSTER_SECRET/)
   })
 
-  it('does not repeat what a variable held', () => {
+  it('does not repeat the value of a variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
     const told = refusalOf(file, { CLUSTER_SECRET: 'too short a secret' })
     assert.match(told, /cluster\.secret/)
     assert.doesNotMatch(told, /too short a secret/)
   })
 
-  it('that is not there, or no JSON, is refused by name, not by content', () => {
+  it('that is missing or not JSON is refused by name, without its content', () => {
     assert.match(refusalOf(join(directory, 'none.json')), /none\.json: ENOENT/)
     assert.match(refusalOf(directory), /EISDIR/)
     const told = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
@@ -227,18 +227,18 @@ describe('the configuration file', () => {
   })
 })
 
-describe('keys that AWS KMS keeps', () => {
+describe('keys in AWS KMS', () => {
   const arn = 'arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
   const withKeys = (more: object) => ({ ...least, keys: { provider: 'aws-kms', serviceKeyArn: arn, ...more } })
 
-  it('stay open for 12 hours, unless told otherwise', () => {
+  it('stay unwrapped for 12 hours by default', () => {
     const keys = { provider: 'aws-kms', serviceKeyArn: arn }
     assert.deepEqual(parseConfig(withKeys({})).keys, { ...keys, unwrappedForMinutes: 720 })
     parseConfig(withKeys({ unwrappedForMinutes: 5 }))
     assert.match(mistakesOf(withKeys({ unwrappedForMinutes: 4 })), /keys\.unwrappedForMinutes/)
   })
 
-  it('are named by the ARN of a key, of the region whose KMS is asked', () => {
+  it('are named by the ARN of a key in the configured KMS region', () => {
     assert.match(mistakesOf(withKeys({ serviceKeyArn: undefined })), /keys\.serviceKeyArn/)
     for (const serviceKeyArn of ['alias/pools', arn.replace('key/', 'alias/')]) {
       assert.match(mistakesOf(withKeys({ serviceKeyArn })), /keys\.serviceKeyArn: the ARN of a KMS key/)

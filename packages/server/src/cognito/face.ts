@@ -37,10 +37,10 @@ function operationOf(
   const resolve = resolvers[caller]
   return {
     signed: caller === 'account' || caller === 'pool' || caller === 'user',
-    run: async (call, input: Record<string, unknown>, about) => {
+    run: async (call, input: Record<string, unknown>, scope) => {
       const { pool, complete } = await resolve(context, input)
       if (pool) {
-        about.pool = pool
+        scope.pool = pool
         checkGate(pool, replica)
       }
       if (!handler) throw new CognitoError('NotImplementedException', `${name} is not implemented yet.`)
