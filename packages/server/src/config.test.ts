@@ -56,16 +56,16 @@ describe('the configuration of a region', () => {
   const contradictions: Record<string, [Partial<RegionConfigInput> | Record<string, unknown>, RegExp]> = {
     'a region that is its own peer': [
       { peers: { 'us-west-2': peer } },
-      /peers\.us-west-2: a region is no peer of itself/,
+      /peers\.us-west-2: a region cannot be its own peer/,
     ],
     'two master keys': [
       { keys: { provider: 'local', masterKey, masterKeyFile: 'key' } },
-      /keys: exactly one of masterKey and masterKeyFile/,
+      /keys: set exactly one of masterKey and masterKeyFile/,
     ],
-    'no master key': [{ keys: { provider: 'local' } }, /keys: exactly one of masterKey and masterKeyFile/],
+    'no master key': [{ keys: { provider: 'local' } }, /keys: set exactly one of masterKey and masterKeyFile/],
     'a master key of another size': [
       { keys: { provider: 'local', masterKey: Buffer.alloc(16).toString('base64') } },
-      /keys\.masterKey: 32 bytes in base64/,
+      /keys\.masterKey: must be 32 bytes in base64/,
     ],
     'an empty master key': [{ keys: { provider: 'local', masterKey: '' } }, /keys\.masterKey: /],
     'a master key that is no base64': [{ keys: { provider: 'local', masterKey: '?'.repeat(44) } }, /keys\.masterKey: /],
@@ -76,12 +76,12 @@ describe('the configuration of a region', () => {
           serviceKeyArn: 'arn:aws:kms:eu-west-1:000000000000:key/mrk-00000000000000000000000000000000',
         },
       },
-      /keys\.serviceKeyArn: a key of the region whose KMS is asked/,
+      /keys\.serviceKeyArn: must be a key of the configured KMS region/,
     ],
-    'a peer without an issuer for both': [{ peers: { 'us-east-1': peer } }, /issuerBase: needed where there are peers/],
+    'a peer without an issuer for both': [{ peers: { 'us-east-1': peer } }, /issuerBase: required with peers/],
     'two peers where Cognito has one': [
       { peers: { 'us-east-1': peer, 'eu-west-1': peer } },
-      /peers: in `aws` parity there is one other region at most/,
+      /peers: `aws` parity allows one other region/,
     ],
     'an access key id with two secrets': [
       {
@@ -90,9 +90,9 @@ describe('the configuration of a region', () => {
           secretAccessKey,
         })),
       },
-      /credentials: an access key id is there twice/,
+      /credentials: duplicate access key id/,
     ],
-    'a port that nobody knows': [{ listen: { port: 0 } }, /endpoint: needed where the port is chosen by the system/],
+    'a port that nobody knows': [{ listen: { port: 0 } }, /endpoint: required with port 0/],
     'nobody who may sign': [{ credentials: [] }, /credentials: /],
     'a short secret of the cluster': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
     'a short secret of a key': [
@@ -202,7 +202,7 @@ describe('the configuration file', () => {
 
   it('names the missing environment variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
-    assert.match(refusalOf(file), /the environment has no CLUSTER_SECRET/)
+    assert.match(refusalOf(file), /the environment variable CLUSTER_SECRET is not set/)
   })
 
   it('does not repeat the value of a variable', () => {
@@ -243,7 +243,7 @@ describe('keys in AWS KMS', () => {
     for (const serviceKeyArn of ['alias/pools', arn.replace('key/', 'alias/')]) {
       assert.match(mistakesOf(withKeys({ serviceKeyArn })), /keys\.serviceKeyArn: the ARN of a KMS key/)
     }
-    assert.match(mistakesOf(withKeys({ region: 'us-east-1' })), /a key of the region whose KMS is asked/)
+    assert.match(mistakesOf(withKeys({ region: 'us-east-1' })), /must be a key of the configured KMS region/)
     parseConfig(withKeys({ region: 'us-east-1', serviceKeyArn: arn.replace('us-west-2', 'us-east-1') }))
   })
 

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
-import { Memory } from '../memory.ts'
 
 export interface SignatureSettings {
   /** Secret access keys by access key id. Derived signing keys are cached per object, as long as it lives. */
@@ -211,7 +211,7 @@ const uriEncode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const signingKeys = new WeakMap<Credentials, Memory<{ secret: string; key: KeyObject }>>()
+const signingKeys = new WeakMap<Credentials, BoundedCache<{ secret: string; key: KeyObject }>>()
 
 function signingKey(
   credentials: Credentials,
@@ -220,7 +220,7 @@ function signingKey(
 ): KeyObject {
   let keys = signingKeys.get(credentials)
   if (!keys) {
-    keys = new Memory(CACHED_KEYS)
+    keys = new BoundedCache(CACHED_KEYS)
     signingKeys.set(credentials, keys)
   }
   const name = `${accessKeyId}/${date}/${region}/${service}`
