@@ -1,6 +1,6 @@
 /**
  * The errors of the Cognito API, and the HTTP status of each.
- * Source: the service model of `cognito-idp`; the last group are the errors of the AWS JSON 1.1 front end itself.
+ * Source: the service model of `cognito-idp`; the last group contains the errors of the AWS JSON 1.1 front end itself.
  */
 const STATUS = {
   AliasExistsException: 400,

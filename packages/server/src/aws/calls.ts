@@ -63,7 +63,7 @@ export function createCalls({
         const target = headers.get('x-amz-target') ?? ''
         const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
         if (!found) {
-          throw new CognitoError('UnknownOperationException', 'X-Amz-Target names no operation of this face.')
+          throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
         }
         const { face, settings } = found
         const response = await serve({ clock, events }, face, {
@@ -110,6 +110,6 @@ const headerText = (message: string): string => encodeURI(message.slice(0, HEADE
 function checkType(headers: Pick<Headers, 'get'>): void {
   const type = (headers.get('content-type') ?? '').split(';', 1)[0] as string
   if (!JSON_TYPES.has(type) && !JSON_TYPES.has(type.trim().toLowerCase())) {
-    throw new CognitoError('SerializationException', `The content type of a request is ${CONTENT_TYPE}.`)
+    throw new CognitoError('SerializationException', `The content type of a request must be ${CONTENT_TYPE}.`)
   }
 }

@@ -49,7 +49,7 @@ export const apiFallback = (calls: CallHandler) => ({
 })
 
 const tooLarge = (): CognitoError =>
-  new CognitoError('RequestEntityTooLargeException', `A request may have ${BODY_BYTES} bytes.`)
+  new CognitoError('RequestEntityTooLargeException', `The request body exceeds the limit of ${BODY_BYTES} bytes.`)
 
 const send = (c: HonoContext, { status, headers, body }: OutgoingResponse): Response =>
   c.body(body, status as 200, headers)

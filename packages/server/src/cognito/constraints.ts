@@ -272,7 +272,7 @@ export const constraints: Constraints = {
   'TagResourceRequest.Tags{value}': range(0, 256),
   'TagKeys[]': tagKey,
 
-  // Pages
+  // Pagination
   NextToken: text(1, 131_072, raw`[\S]+`),
   PaginationToken: text(1, 131_072, raw`[\S]+`),
   Limit: range(0, 60),

@@ -22,7 +22,7 @@ export async function checkHealth(
     attempt(() => store.check().then(() => undefined)),
     attempt(async () => {
       const key = await keyProvider.find(serviceKeyArn)
-      if (!key?.enabled) throw new Error('the service key is disabled or gone')
+      if (!key?.enabled) throw new Error('the service key is disabled or deleted')
       const outage = keyProvider.outage?.()
       if (!outage) return undefined
       const { cause, seconds, secondsLeft } = outage

@@ -6,7 +6,7 @@ import type { createRouter } from './router.ts'
 /**
  * The request listener of Node's server. API calls, nearly all of a region's requests, go to their handler directly: wrapping
  * them in Request and Response objects costs more than most calls (docs/decisions/speed.md). All other requests go through the
- * router. So does a call without a Content-Length below the limit, because the router reads its body in bounded chunks.
+ * router, and so do calls whose Content-Length is missing or above the limit, because the router limits the size of their bodies.
  */
 export function createListener(
   router: Pick<ReturnType<typeof createRouter>, 'fetch'>,

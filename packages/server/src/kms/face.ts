@@ -25,7 +25,7 @@ export function createKmsFace({
     find: (name) => {
       if (notImplemented.has(name)) return refusing(`${name} is not implemented.`)
       if (!isOperation(name)) return undefined
-      if (!keyRing) return refusing('AWS KMS keeps the keys of this region: ask it.')
+      if (!keyRing) return refusing('The keys of this region are in AWS KMS: call AWS KMS instead.')
       const run = operations[name] as Handler<OperationName>
       return { signed: true, run: (_call, input) => run({ ...kms, keyRing }, input) }
     },

@@ -39,7 +39,7 @@ export function checkPolicy(
   { accountId, bypassLockoutCheck }: { accountId: string; bypassLockoutCheck: boolean },
 ): void {
   if (Buffer.byteLength(text) > POLICY_BYTES) {
-    throw new KmsError('LimitExceededException', `A key policy may have ${POLICY_BYTES} bytes.`)
+    throw new KmsError('LimitExceededException', `The key policy exceeds the limit of ${POLICY_BYTES} bytes.`)
   }
   const statements = readStatements(text)
   if (!bypassLockoutCheck && !statements.some((statement) => allowsPutPolicy(statement, accountId))) {

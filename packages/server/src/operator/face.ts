@@ -19,7 +19,7 @@ export function createOperatorFace(operator: OperatorContext): Face {
     },
     read: (_name, body) => {
       if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body
-      throw new CognitoError('SerializationException', 'The input is not a structure.')
+      throw new CognitoError('SerializationException', 'The input must be a JSON object.')
     },
     explain: asCognitoError,
   }
