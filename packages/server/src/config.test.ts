@@ -68,7 +68,10 @@ describe('the configuration of a region', () => {
       /keys\.masterKey: must be 32 bytes in base64/,
     ],
     'an empty master key': [{ keys: { provider: 'local', masterKey: '' } }, /keys\.masterKey: /],
-    'a master key that is no base64': [{ keys: { provider: 'local', masterKey: '?'.repeat(44) } }, /keys\.masterKey: /],
+    'a master key that is not base64': [
+      { keys: { provider: 'local', masterKey: '?'.repeat(44) } },
+      /keys\.masterKey: /,
+    ],
     'the KMS of one region and the key of another': [
       {
         keys: {
@@ -78,8 +81,8 @@ describe('the configuration of a region', () => {
       },
       /keys\.serviceKeyArn: must be a key of the configured KMS region/,
     ],
-    'a peer without an issuer for both': [{ peers: { 'us-east-1': peer } }, /issuerBase: required with peers/],
-    'two peers where Cognito has one': [
+    'a peer without a common issuer': [{ peers: { 'us-east-1': peer } }, /issuerBase: required with peers/],
+    'two peers in `aws` parity': [
       { peers: { 'us-east-1': peer, 'eu-west-1': peer } },
       /peers: `aws` parity allows one other region/,
     ],
@@ -92,21 +95,21 @@ describe('the configuration of a region', () => {
       },
       /credentials: duplicate access key id/,
     ],
-    'a port that nobody knows': [{ listen: { port: 0 } }, /endpoint: required with port 0/],
-    'nobody who may sign': [{ credentials: [] }, /credentials: /],
-    'a short secret of the cluster': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
-    'a short secret of a key': [
+    'port 0 without an endpoint': [{ listen: { port: 0 } }, /endpoint: required with port 0/],
+    'no credentials': [{ credentials: [] }, /credentials: /],
+    'a short cluster secret': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
+    'a short secret access key': [
       { credentials: [{ accessKeyId: 'AKIAEXAMPLE000000000', secretAccessKey: 'short' }] },
       /credentials\.0\.secretAccessKey: at least 16 characters/,
     ],
-    'a region that is none': [{ region: 'west' }, /region: a region name such as us-west-2/],
-    'a peer that is none': [{ peers: { east: peer } }, /peers\.east: /],
-    'an engine that is none': [{ store: { engine: 'mysql', file: 'x' } }, /store\.engine: /],
+    'an invalid region': [{ region: 'west' }, /region: a region name such as us-west-2/],
+    'an invalid peer': [{ peers: { east: peer } }, /peers\.east: /],
+    'an unknown engine': [{ store: { engine: 'mysql', file: 'x' } }, /store\.engine: /],
     'a file for PostgreSQL': [{ store: { engine: 'postgres', file: 'x' } }, /store(\.url)?: /],
-    'an address of another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
-    'a port that is none': [{ listen: { port: 70_000 } }, /listen\.port: /],
-    'a word that is misspelt': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
-    'a word that is misspelt inside': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
+    'a URL with another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
+    'an invalid port': [{ listen: { port: 70_000 } }, /listen\.port: /],
+    'a misspelt member': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
+    'a misspelt nested member': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
   }
   for (const [what, [difference, told]] of Object.entries(contradictions)) {
     it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), told))

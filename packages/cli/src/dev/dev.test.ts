@@ -423,19 +423,19 @@ describe('the end of a development plane', () => {
 
 describe('invalid options of a development plane', { concurrency: 3 }, () => {
   const refusals: Record<string, [string[], RegExp]> = {
-    'a port that is none': [['--port', 'x'], /--port takes a whole number/],
-    'no place for the regions above the port': [['--port', '65535'], /--port takes a whole number/],
-    'a region that is none': [['--regions', 'west'], /"west" is no region name/],
+    'an invalid port': [['--port', 'x'], /--port takes a whole number/],
+    'no free port numbers for the regions': [['--port', '65535'], /--port takes a whole number/],
+    'an invalid region': [['--regions', 'west'], /"west" is no region name/],
     'a region named twice': [['--regions', 'us-west-2,us-west-2'], /names a region twice/],
-    'three regions as in Cognito': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /need --parity extended/],
-    'a parity that is none': [['--parity', 'gcp'], /--parity takes one of/],
-    'both a place and none to keep data': [['--data', 'x', '--ephemeral'], /exclude each other/],
-    'a store that is none': [['--ephemeral', '--store', 'mysql', '--port', String(nextPort())], /--store takes sqlite/],
-    'a PostgreSQL that is not there': [
+    'three regions in `aws` parity': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /need --parity extended/],
+    'an unknown parity': [['--parity', 'gcp'], /--parity takes one of/],
+    'both --data and --ephemeral': [['--data', 'x', '--ephemeral'], /exclude each other/],
+    'an unknown store': [['--ephemeral', '--store', 'mysql', '--port', String(nextPort())], /--store takes sqlite/],
+    'an unreachable PostgreSQL': [
       ['--ephemeral', '--store', 'postgres://u:hidden@127.0.0.1:1/x', '--port', String(nextPort())],
       /the PostgreSQL of --store cannot be used/,
     ],
-    'an option that is misspelt': [['--prot', '1'], /--prot/],
+    'a misspelt option': [['--prot', '1'], /--prot/],
   }
   for (const [what, [args, told]] of Object.entries(refusals)) {
     it(`are refused with one sentence: ${what}`, async () => {

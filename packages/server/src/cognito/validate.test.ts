@@ -219,10 +219,10 @@ describe('an input', () => {
   })
 
   for (const [name, operation, input, message] of [
-    ['a body that is no object', 'GetUser', 'text', 'Expected structure or null'],
+    ['a body that is not an object', 'GetUser', 'text', 'Expected structure or null'],
     ['a null body', 'GetUser', null, 'Expected structure or null'],
     ['a missing body', 'GetUser', undefined, 'Expected structure or null'],
-    ['a list for a body', 'GetUser', [], 'Start of list found where not expected'],
+    ['a list as the body', 'GetUser', [], 'Start of list found where not expected'],
     [
       'text for a number',
       'ListUsers',
@@ -230,7 +230,12 @@ describe('an input', () => {
       'STRING_VALUE can not be converted to an Integer',
     ],
     ['a fraction for an integer', 'ListUsers', { Limit: 1.5 }, 'NUMBER_VALUE can not be converted to an Integer'],
-    ['more than an integer holds', 'ListUsers', { Limit: 2 ** 31 }, 'NUMBER_VALUE can not be converted to an Integer'],
+    [
+      'a number above the range of an integer',
+      'ListUsers',
+      { Limit: 2 ** 31 },
+      'NUMBER_VALUE can not be converted to an Integer',
+    ],
     ['a number for text', 'GetUser', { AccessToken: 3 }, 'NUMBER_VALUE can not be converted to a String'],
     ['a boolean for text', 'GetUser', { AccessToken: true }, 'TRUE_VALUE can not be converted to a String'],
     ['a list for text', 'GetUser', { AccessToken: [] }, 'Start of list found where not expected'],
@@ -257,7 +262,12 @@ describe('an input', () => {
       'NUMBER_VALUE can not be converted to a String',
     ],
     ['text for a structure', 'CreateUserPool', { Policies: 'a' }, 'Expected structure or null'],
-    ['what is not base64', 'SetUICustomization', { ImageFile: '*' }, 'STRING_VALUE can not be converted to a Blob'],
+    [
+      'text that is not base64',
+      'SetUICustomization',
+      { ImageFile: '*' },
+      'STRING_VALUE can not be converted to a Blob',
+    ],
   ] as const) {
     it(`is not readable with ${name}`, () => cannotRead(operation, input, message))
   }
@@ -286,7 +296,7 @@ describe('an input', () => {
       'Member must satisfy regular expression pattern: [A-Za-z0-9-_=.]+',
     ],
     [
-      'a blank password end',
+      'a password with a blank at the end',
       'SignUp',
       { ClientId: 'a', Username: 'a', Password: 'secret ' },
       `Value at 'password'`,

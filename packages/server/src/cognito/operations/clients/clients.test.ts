@@ -66,13 +66,13 @@ const oauth = (settings: Settings): Settings => ({
 })
 
 const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp][] = [
-  ['a legacy flow beside a new one', { ExplicitAuthFlows: ['USER_PASSWORD_AUTH', 'ALLOW_USER_SRP_AUTH'] }, P],
+  ['a legacy flow together with a new one', { ExplicitAuthFlows: ['USER_PASSWORD_AUTH', 'ALLOW_USER_SRP_AUTH'] }, P],
   [
-    'rotation beside REFRESH_TOKEN_AUTH',
+    'rotation together with REFRESH_TOKEN_AUTH',
     { ExplicitAuthFlows: ['ALLOW_REFRESH_TOKEN_AUTH'], RefreshTokenRotation: { Feature: 'ENABLED' } },
     P,
   ],
-  ['a flow that there is not', { ExplicitAuthFlows: ['NONE' as 'ALLOW_USER_AUTH'] }, P, /1 validation error detected/],
+  ['an unknown flow', { ExplicitAuthFlows: ['NONE' as 'ALLOW_USER_AUTH'] }, P, /1 validation error detected/],
   [
     'access tokens below 5 minutes',
     { AccessTokenValidity: 4, TokenValidityUnits: { AccessToken: 'minutes' } },
@@ -90,23 +90,23 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
   ['refresh tokens above 10 years', { RefreshTokenValidity: 3_651 }, P, RANGE],
   ['an authentication session above 15 minutes', { AuthSessionValidity: 16 }, P],
   [
-    'an attribute to read that there is not',
+    'an unknown read attribute',
     { ReadAttributes: ['custom:nothing'] },
     P,
     /^Invalid read attributes specified while creating a client$/,
   ],
   [
-    'an attribute to write that there is not',
+    'an unknown write attribute',
     { WriteAttributes: ['email', 'custom:nothing'] },
     P,
     /^Invalid write attributes specified while creating a client$/,
   ],
-  ['to write what verification decides', { WriteAttributes: ['email', 'email_verified'] }, P, /write attributes/],
-  ['to write sub', { WriteAttributes: ['email', 'sub'] }, P],
-  ['to write a developer’s attribute', { WriteAttributes: ['email', 'dev:note'] }, P],
-  ['not to write a required attribute', { WriteAttributes: ['name'] }, P, /write attributes/],
+  ['verified flags as write attributes', { WriteAttributes: ['email', 'email_verified'] }, P, /write attributes/],
+  ['sub as a write attribute', { WriteAttributes: ['email', 'sub'] }, P],
+  ['a developer attribute as a write attribute', { WriteAttributes: ['email', 'dev:note'] }, P],
+  ['write attributes without a required attribute', { WriteAttributes: ['name'] }, P, /write attributes/],
   [
-    'a provider that there is not',
+    'an unknown provider',
     { SupportedIdentityProviders: ['COGNITO', 'Facebook'] },
     P,
     /^The provider Facebook does not exist for User Pool/,
@@ -131,7 +131,7 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
   ['OAuth without scopes', oauth({ AllowedOAuthScopes: [] }), FLOW],
   ['the code flow without a callback', oauth({ CallbackURLs: undefined }), FLOW],
   [
-    'client_credentials beside another flow',
+    'client_credentials together with another flow',
     oauth({ AllowedOAuthFlows: ['code', 'client_credentials'], GenerateSecret: true }),
     FLOW,
     /along with code flow or implicit flow/,
@@ -143,12 +143,12 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
     /does not have a client secret/,
   ],
   [
-    'client_credentials for a person’s scopes',
+    'client_credentials with user scopes',
     oauth({ AllowedOAuthFlows: ['client_credentials'], GenerateSecret: true }),
     FLOW,
   ],
-  ['a scope that there is not', oauth({ AllowedOAuthScopes: ['openid', 'api/read'] }), 'ScopeDoesNotExistException'],
-  ['analytics of no application', { AnalyticsConfiguration: { UserDataShared: true } }, P],
+  ['an unknown scope', oauth({ AllowedOAuthScopes: ['openid', 'api/read'] }), 'ScopeDoesNotExistException'],
+  ['analytics without an application', { AnalyticsConfiguration: { UserDataShared: true } }, P],
   ['analytics by id without a role', { AnalyticsConfiguration: { ApplicationId: 'abcdef' } }, P],
   ['context data without a secret', { EnablePropagateAdditionalUserContextData: true }, P],
 ]

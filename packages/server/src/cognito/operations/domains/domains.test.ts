@@ -33,7 +33,7 @@ const REFUSED: [what: string, input: Partial<CreateUserPoolDomainCommandInput>, 
     },
   ],
   [
-    'something that is no certificate',
+    'an ARN that is not a certificate',
     {
       Domain: 'auth.example.com',
       CustomDomainConfig: { CertificateArn: 'arn:aws:iam::000000000000:server-certificate/x' },
@@ -45,7 +45,7 @@ const REFUSED: [what: string, input: Partial<CreateUserPoolDomainCommandInput>, 
     { Domain: 'auth.example.com', CustomDomainConfig, Routing },
     /no replica in us-east-1/,
   ],
-  ['a version that there is not', { Domain: 'version', ManagedLoginVersion: 3 }],
+  ['an unknown version', { Domain: 'version', ManagedLoginVersion: 3 }],
 ]
 
 for (const engine of engines) {

@@ -31,12 +31,12 @@ const P = 'InvalidParameterException'
 const TIER = 'FeatureUnavailableInTierException'
 const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp][] = [
   [
-    'to turn MFA off and TOTP on',
+    'turning MFA off and TOTP on',
     { MfaConfiguration: 'OFF', SoftwareTokenMfaConfiguration },
     P,
     /can't turn off MFA and configure an MFA together/,
   ],
-  ['to turn MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
+  ['turning MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
   ['MFA without a factor', { MfaConfiguration: 'ON' }, P, /At least one of/],
   [
     'MFA whose only factor is off',
@@ -44,9 +44,9 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
     P,
   ],
   ['SMS without a way to send', { MfaConfiguration: 'ON', SmsMfaConfiguration: {} }, P, /SmsConfiguration/],
-  ['email without a sender of one’s own', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
-  ['a relying party that is no domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
-  ['a message without a openPool for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
+  ['email MFA without a custom sender', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
+  ['a relying party that is not a domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
+  ['a message without a placeholder for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
 ]
 const REFUSED_ON_LITE: typeof REFUSED = [
   ['email MFA', { MfaConfiguration: 'ON', EmailMfaConfiguration }, TIER],

@@ -143,7 +143,7 @@ const REFUSED: Refusals = [
   ['SMS by two ways', { SmsConfiguration: { SnsCallerArn: ROLE, EumsSms: { CallerArn: ROLE } } }, P],
   ['SMS from another region', { SmsConfiguration: { EumsSms: { CallerArn: ROLE, Region: 'eu-west-1' } } }, P],
   [
-    'mail of one’s own without an identity',
+    'a custom e-mail sender without an identity',
     { EmailConfiguration: { EmailSendingAccount: 'DEVELOPER' } },
     P,
     /SourceArn/,
@@ -165,22 +165,22 @@ const REFUSED: Refusals = [
     /KMSKeyID/,
   ],
   [
-    'verification before update of what is not verified',
+    'verification before update of an attribute that is not verified',
     { UserAttributeUpdateSettings: { AttributesRequireVerificationBeforeUpdate: ['email'] } },
     P,
   ],
   [
-    'old and new message that differ',
+    'different legacy and new messages',
     { SmsVerificationMessage: 'a {####}', VerificationMessageTemplate: { SmsMessage: 'b {####}' } },
     P,
   ],
   [
-    'code and link in one mail',
+    'code and link in one e-mail',
     { VerificationMessageTemplate: { EmailMessage: 'a {####}', EmailMessageByLink: '{##a##}' } },
     P,
   ],
   [
-    'two recovery options of one priority',
+    'two recovery options with the same priority',
     {
       AccountRecoverySetting: {
         RecoveryMechanisms: [
@@ -192,7 +192,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'recovery by an administrator only, and otherwise',
+    'recovery by an administrator only, together with another option',
     {
       AccountRecoverySetting: {
         RecoveryMechanisms: [
@@ -210,7 +210,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'two lives of a temporary password',
+    'two lifetimes of a temporary password',
     {
       Policies: { PasswordPolicy: { TemporaryPasswordValidityDays: 2 } },
       AdminCreateUserConfig: { UnusedAccountValidityDays: 3 },
@@ -234,12 +234,12 @@ const REFUSED: Refusals = [
     /same Region/,
   ],
   [
-    'a key that is not there',
+    'a key that does not exist',
     { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KEY } },
     P,
     /does not exist/,
   ],
-  ['a customer managed key without its name', { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY' } }, P],
+  ['a customer managed key without its ARN', { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY' } }, P],
   ['a key together with the AWS owned one', { KeyConfiguration: { KeyType: 'AWS_OWNED_KEY', KmsKeyArn: KEY } }, P],
   [
     'a policy below the minimum',
@@ -247,16 +247,16 @@ const REFUSED: Refusals = [
     P,
     /1 validation error detected/,
   ],
-  ['a name of no characters that are allowed', { PoolName: 'a/b' }, P, /poolName/],
+  ['a name with a character that is not allowed', { PoolName: 'a/b' }, P, /poolName/],
   [
     '51 tags',
     { UserPoolTags: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`key${n}`, ''])) },
     'UserPoolTaggingException',
   ],
-  ['a tag of AWS', { UserPoolTags: { 'aws:mine': '' } }, 'UserPoolTaggingException'],
+  ['a tag with the `aws:` prefix', { UserPoolTags: { 'aws:mine': '' } }, 'UserPoolTaggingException'],
   ['a tag with a control character', { UserPoolTags: { key: 'a\u0007' } }, 'UserPoolTaggingException'],
   [
-    'an attribute of no type',
+    'an attribute without a type',
     attributes({ Name: 'x' }),
     P,
     /^Type for attribute \{custom:x\} could not be determined$/,
@@ -282,7 +282,7 @@ const REFUSED: Refusals = [
   ['a standard attribute twice', attributes({ Name: 'email', Required: true }, { Name: 'email' }), P],
   ['an attribute with a prefix', attributes({ Name: 'custom:x', AttributeDataType: 'String' }), P],
   [
-    'lengths the wrong way round',
+    'a minimum length above the maximum length',
     attributes({
       Name: 'x',
       AttributeDataType: 'String',
@@ -291,7 +291,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'a length that is no number',
+    'a length that is not a number',
     attributes({ Name: 'x', AttributeDataType: 'String', StringAttributeConstraints: { MinLength: 'nine' } }),
     P,
   ],
