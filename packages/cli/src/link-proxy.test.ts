@@ -9,7 +9,7 @@ after(async () => {
   for (const close of closers) await close()
 })
 
-/** A server whose side of each connection is handed to `serve`. */
+/** A server that passes its side of each connection to `serve`. */
 async function startTarget(serve: (socket: Socket) => void): Promise<number> {
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined)
@@ -129,7 +129,7 @@ describe('a link proxy', () => {
       stalled.slow(delayMs)
       const socket = await connectTo(stalled.port)
       const chunk = Buffer.alloc(1 << 20)
-      // 64 MB is beyond what the buffers of the kernel and of the proxy hold between them.
+      // 64 MB exceeds the buffers of the kernel and of the proxy together.
       for (let megabytes = 0; megabytes < 64; megabytes++) socket.write(chunk)
       const flushed = new Promise((resolve) => socket.write('last', resolve))
       const quiet = settled(() => socket.bytesWritten - socket.writableLength)
@@ -158,7 +158,7 @@ describe('a link proxy', () => {
     })
     const gone = once(socket, 'close')
     socket.end()
-    // The shutdown is asked for by then, and done in the next turn of the loop.
+    // The shutdown has been requested by now and happens in the next iteration of the event loop.
     await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)))
     assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false])
     sever(socket)
@@ -180,7 +180,7 @@ describe('a link proxy', () => {
   })
 })
 
-/** Resolves once the reading has stayed the same over many turns of the event loop. */
+/** Resolves once the value has not changed for many iterations of the event loop. */
 async function settled(read: () => number): Promise<void> {
   let last = read()
   for (let same = 0; same < 2_000; same++) {

@@ -15,7 +15,7 @@ const least: RegionConfigInput = {
   cluster: { secret: 'the secret of the cluster, 32 characters' },
 }
 
-/** The syntax for an environment variable in the file. */
+/** Returns the syntax for an environment variable in the file. */
 const clusterSecret = `\${CLUSTER_SECRET}`
 
 const peer = { endpoint: 'http://127.0.0.1:9402' }

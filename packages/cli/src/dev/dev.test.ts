@@ -1,4 +1,4 @@
-/** `twinpool dev` as people run it: a process of its own, whose regions are processes too. */
+/** `twinpool dev` as users run it: a process with one child process per region. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,10 +24,10 @@ const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 interface Run {
   child: ChildProcess
-  /** All that it wrote so far. */
+  /** All output so far. */
   out(): string
   errors(): string
-  /** Its exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the process. */
   ended: Promise<number | string>
 }
 
@@ -462,7 +462,7 @@ describe('invalid options of a development plane', { concurrency: 3 }, () => {
   })
 })
 
-/** Command lines of processes that name a directory. */
+/** Command lines of the processes that have a directory as an argument. */
 function processesAbout(directory: string): string[] {
   return execFileSync('ps', ['-A', '-ww', '-o', 'stat=,args='], { encoding: 'utf8' })
     .split('\n')

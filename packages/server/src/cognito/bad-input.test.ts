@@ -118,7 +118,7 @@ for (const engine of engines) {
         ? call(endpoint, operation, input)
         : send(endpoint, { headers: headersOf(operation), body: JSON.stringify(input) })
 
-    /** After all that, a good request gets a good answer. */
+    /** Asserts that a valid request still succeeds. */
     const assertAlive = async (): Promise<void> => {
       const reply = await call(endpoint, 'TagResource', {})
       assert.equal(errorOf(reply), 'InvalidParameterException')
@@ -222,7 +222,7 @@ for (const engine of engines) {
         Buffer.concat([Buffer.from('{"UserPoolId":"'), Buffer.of(0xed, 0xa0, 0x80), Buffer.from('"}')]),
       ]
       const cases = operationNames.flatMap((operation, at) => {
-        // All bodies at a few operations, a few bodies at all of them.
+        // All bodies with a few operations, a few bodies with all operations.
         const some = at % 20 === 0 ? bodies : [bodies[at % bodies.length], bodies[(at * 7 + 1) % bodies.length]]
         return some.map((body) => ({ operation, body: body as string | Buffer }))
       })

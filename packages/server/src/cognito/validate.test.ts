@@ -450,7 +450,7 @@ describe('any JSON', () => {
     return size >= min && size <= max && (typeof value === 'number' || matches?.(value) !== false)
   }
 
-  /** Mostly what a caller who knows the shape sends for a member, and at times what one does who does not. */
+  /** Mostly valid values for a member, sometimes any JSON. */
   const memberValue = (member: Member, at: string[], depth: number): fc.Arbitrary<unknown> => {
     const rule = at.map((key) => constraints[key]).find((found) => found !== undefined) ?? {}
     const inner = (suffix: string) =>
@@ -519,7 +519,7 @@ describe('any JSON', () => {
     )
   })
 
-  /** What was read, as it would travel again. */
+  /** The checked input, encoded as JSON again. */
   const encoded = (value: unknown): unknown =>
     JSON.parse(
       JSON.stringify(value, function (this: Record<string, unknown>, key, entry) {

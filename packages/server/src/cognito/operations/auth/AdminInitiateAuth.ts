@@ -8,8 +8,8 @@ export const AdminInitiateAuth: Handler<'AdminInitiateAuth', PoolCall> = async (
   call,
   { ClientId, AuthFlow, AuthParameters = {} },
 ) => {
-  const openPool = await withClient(context, call, ClientId)
+  const clientCall = await withClient(context, call, ClientId)
   return describeStep(
-    await beginSignIn(context, openPool, { flow: AuthFlow, parameters: AuthParameters, signed: true }),
+    await beginSignIn(context, clientCall, { flow: AuthFlow, parameters: AuthParameters, signed: true }),
   )
 }

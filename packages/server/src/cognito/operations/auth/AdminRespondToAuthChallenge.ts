@@ -8,9 +8,9 @@ export const AdminRespondToAuthChallenge: Handler<'AdminRespondToAuthChallenge',
   call,
   { ClientId, ChallengeName, Session, ChallengeResponses = {} },
 ) => {
-  const openPool = await withClient(context, call, ClientId)
+  const clientCall = await withClient(context, call, ClientId)
   return describeStep(
-    await answerChallenge(context, openPool, {
+    await answerChallenge(context, clientCall, {
       challenge: ChallengeName,
       session: Session,
       responses: ChallengeResponses,

@@ -107,7 +107,7 @@ for (const engine of engines) {
       for (const id of [jti, origin_jti, event_id]) assert.match(id as string, UUID)
       for (const time of [auth_time, iat, exp]) assert.ok(Number.isInteger(time))
       assert.equal(exp, (iat as number) + 3_600)
-      // A sign-in may end in the second after the one that it began in.
+      // A sign-in may end in the next second.
       assert.ok((auth_time as number) <= (iat as number) && (auth_time as number) > (iat as number) - 60)
     })
 

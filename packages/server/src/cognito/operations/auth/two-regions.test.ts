@@ -49,7 +49,7 @@ for (const engine of engines) {
     const getUser = ({ cognito }: RunningRegion, AccessToken: string) =>
       cognito.send(new GetUserCommand({ AccessToken }))
 
-    /** Until the call is refused in that way; when it never is, the test fails. */
+    /** Repeats the call until it is refused with this error; otherwise the test fails by its timeout. */
     const untilRefused = (call: () => Promise<unknown>, error: { name: string; message?: string }) =>
       until(
         async () => {
@@ -61,7 +61,7 @@ for (const engine of engines) {
         },
         { what: error.message ?? error.name },
       )
-    /** A user whom both regions know. */
+    /** A user that exists in both regions. */
     const newUser = async (options: { temporary?: boolean } = {}): Promise<string> => {
       users += 1
       const username = `user${users}`

@@ -342,7 +342,7 @@ for (const engine of engines) {
     const describePool = async (UserPoolId: string): Promise<UserPoolType> =>
       (await cognito.send(new DescribeUserPoolCommand({ UserPoolId }))).UserPool as UserPoolType
 
-    /** Gives a pool many rows of users, who are nobody. */
+    /** Adds many user rows without a document to a pool. */
     async function fill(pool: string, count: number): Promise<void> {
       const rows = Array.from({ length: count }, () => {
         return { pool, key: randomUUID(), body: '', fields: {}, stamp: { epoch: 1, seq: 1 } }

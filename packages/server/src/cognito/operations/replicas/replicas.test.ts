@@ -37,7 +37,7 @@ const P = 'InvalidParameterException'
 const NOT_ENABLED = 'OperationNotEnabledException'
 const arnOf = (pool: string, region: string): string => `arn:aws:cognito-idp:${region}:000000000000:userpool/${pool}`
 
-/** What a careful caller sends back of what was described. */
+/** The settings of a described pool as the input of UpdateUserPool. */
 function settingsOf(pool: UserPoolType): UpdateUserPoolCommandInput {
   const { Id, Name, Arn, CreationDate, LastModifiedDate, SchemaAttributes, EstimatedNumberOfUsers, ...settings } = pool
   const { AliasAttributes, UsernameAttributes, UsernameConfiguration, Domain, CustomDomain, ...rest } = settings
