@@ -72,7 +72,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'clock.ts', 'memory.ts'],
+  ['errors.ts', 'clock.ts', 'bounded-cache.ts'],
 ]
 
 /** A face imports no other face: what several of them need belongs to aws/, http/ or admission/. */
