@@ -1,4 +1,4 @@
-import { BoundedCache, BoundedCache } from '../../bounded-cache.ts'
+import { BoundedCache } from '../../bounded-cache.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
