@@ -1,5 +1,7 @@
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
-import { claimAlias, insertUser, type UserDocument, type UserPlace } from '@twinpool/server/internal/directory/user'
+import { insertAlias } from '@twinpool/server/internal/directory/alias'
+import type { OpenPool } from '@twinpool/server/internal/directory/open-pool'
+import { insertUser, type UserDocument } from '@twinpool/server/internal/directory/user'
 import { setPassword } from '@twinpool/server/internal/identity/credentials/passwords'
 import type { Kind } from '@twinpool/server/internal/store/kinds'
 import { replaceRows, type StampedRow, type Transaction } from '@twinpool/server/internal/store/write'
@@ -20,7 +22,7 @@ export async function fillPool(
 ): Promise<void> {
   const region = await createRegion(parseConfig(config))
   const { store, keys, pools, clock } = region.context
-  const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+  const openPool: OpenPool = { pool: await pools.get(id), cipher: await keys.get(id) }
   const write = (kind: Kind, rows: readonly StampedRow[]): Promise<void> =>
     store.transaction((connection) => replaceRows(connection, kind, rows))
   let seq = 0
@@ -50,9 +52,9 @@ export async function fillPool(
         created: clock.now(),
         modified: clock.now(),
       }
-      await insertUser(draft, place, user)
-      await claimAlias(draft, place, { type: 'email', value: emailOf(at), sub })
-      if (at < passwords) await setPassword(draft, { clock }, place, user, PASSWORD)
+      await insertUser(draft, openPool, user)
+      await insertAlias(draft, openPool, { type: 'email', value: emailOf(at) }, sub)
+      if (at < passwords) await setPassword(draft, { clock }, openPool, user, PASSWORD)
     }
     // Users are created in the order of their keys. The rows that belong to them are not, so they are sorted at the end.
     await write('user', rows.get('user') ?? [])

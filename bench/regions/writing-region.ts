@@ -1,7 +1,9 @@
 import { createRegion, readConfig } from '@twinpool/server'
 import { indexOf } from '@twinpool/server/internal/directory/alias'
-import { lockUser, putUser, type UserPlace } from '@twinpool/server/internal/directory/user'
+import type { OpenPool } from '@twinpool/server/internal/directory/open-pool'
+import { lockUser, putUser } from '@twinpool/server/internal/directory/user'
 import { moment } from './moment.ts'
+
 /**
  * A region as `twinpool serve` runs it, which also generates writes on request: at a given rate, in an open loop, limited
  * only by the speed of the machine. A write does the same as AdminUpdateUserAttributes inside: lock, read, open, seal,
@@ -50,11 +52,11 @@ process.send?.({ endpoint })
 
 async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<void> {
   run += 1
-  const targets: { place: UserPlace; sub: string }[] = []
+  const targets: { openPool: OpenPool; sub: string }[] = []
   for (const id of ids) {
-    const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+    const openPool: OpenPool = { pool: await pools.get(id), cipher: await keys.get(id) }
     const rows = await store.list('user', { pool: id, limit: Math.ceil(USERS / ids.length) })
-    targets.push(...rows.map(({ key }) => ({ place, sub: key })))
+    targets.push(...rows.map(({ key }) => ({ openPool, sub: key })))
   }
   let written: Write[] = []
   let failed = 0
@@ -63,15 +65,15 @@ async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<vo
   const all = perSecond * seconds
   const done = Promise.withResolvers<void>()
   const writeOne = async (number: number): Promise<void> => {
-    const { place, sub } = targets[number % targets.length] as (typeof targets)[number]
+    const { openPool, sub } = targets[number % targets.length] as (typeof targets)[number]
     const name = `Write ${run}.${number}`
     open += 1
     try {
       await store.write(async (tx) => {
-        const user = await lockUser(tx, place, sub)
-        await putUser(tx, place, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
+        const user = await lockUser(tx, openPool, sub)
+        await putUser(tx, openPool, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
       })
-      written.push({ pool: place.pool.id, token: indexOf(place, 'name', name), at: moment() })
+      written.push({ pool: openPool.pool.id, token: indexOf(openPool, 'name', name), at: moment() })
     } catch (error) {
       failed += 1
       why = String(error)
