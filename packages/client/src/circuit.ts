@@ -85,7 +85,7 @@ export function healthyCircuit(now: number): Circuit {
   return { state: 'HEALTHY', since: now, strikes: 0, successes: 0, failedProbes: 0 }
 }
 
-/** The circuit after an event. Pure; returns the same object if nothing changed. */
+/** Returns the circuit after an event. A pure function; returns the same object if nothing changed. */
 export function advance(
   circuit: Circuit,
   event: CircuitEvent,

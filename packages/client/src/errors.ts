@@ -20,7 +20,7 @@ export class UnknownCommandError extends TwinpoolClientError {
 }
 
 /**
- * No response before the deadline. Usually the `cause` of another error; thrown itself only if the time ran out before
+ * No response before the deadline. Usually the `cause` of another error; thrown directly only if the time ran out before
  * the request was sent (credentials took too long).
  */
 export class DeadlineError extends TwinpoolClientError {

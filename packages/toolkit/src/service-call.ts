@@ -31,6 +31,7 @@ class Sha256 {
 const bytesOf = (data: ArrayBuffer | ArrayBufferView): Uint8Array =>
   ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 
+/** Creates a caller that signs each call for the given endpoint and region. Each call has its own timeout. */
 export function createServiceCaller({
   endpoint,
   region,

@@ -297,7 +297,7 @@ describe('keys that change', () => {
     const verifier = await warm()
     server.keys = [three]
     assert.throws(() => verifier.verifySync(tokenOf(three)), refusedFor('kid'))
-    // What is asked first is asked once.
+    // verify shares the refresh that verifySync has started.
     await verifier.verify(tokenOf(three))
     verifier.verifySync(tokenOf(three))
     assert.equal(server.hits, 2)
