@@ -8,7 +8,10 @@ export interface Exchange {
   body: string
 }
 
-/** Sends a request over the worker's connection and returns the body of the response. @throws Error if the status is not 200 */
+/**
+ * Sends a request over the worker's connection and returns the body of the response. @throws Error if the status is not
+ * 200
+ */
 export type Send = (exchange: Exchange) => Promise<string>
 
 /** One unit of work: one or several exchanges. `turn` counts the units over all connections. */

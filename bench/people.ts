@@ -56,7 +56,8 @@ export async function fillPool(
       await insertAlias(draft, openPool, { type: 'email', value: emailOf(at) }, sub)
       if (at < passwords) await setPassword(draft, { clock }, openPool, user, PASSWORD)
     }
-    // Users are created in the order of their keys. The rows that belong to them are not, so they are sorted at the end.
+    // Users are created in the order of their keys. The rows that belong to them are not, so they are sorted at the
+    // end.
     await write('user', rows.get('user') ?? [])
     rows.delete('user')
   }

@@ -61,7 +61,10 @@ async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
 
 let compiled = false
 
-/** Path of the `twinpool` program: its source, or the compiled file, which the first call builds. @throws Error if the build fails */
+/**
+ * Path of the `twinpool` program: its source, or the compiled file, which the first call builds. @throws Error if the
+ * build fails
+ */
 export function mainOf({ built }: { built: boolean }): string {
   const packages = join(import.meta.dirname, '../packages')
   if (!built) return join(packages, 'cli/src/main.ts')

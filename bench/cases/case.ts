@@ -1,7 +1,10 @@
 import { compare, type Pace, type Subject, type SubjectFigures } from '../rounds.ts'
 import type { Stage } from '../stage.ts'
 
-/** One line of the result. `ratio` is ours over theirs: for requests per second, higher is better; for milliseconds, lower. */
+/**
+ * One line of the result. `ratio` is ours over theirs: for requests per second, higher is better; for milliseconds,
+ * lower.
+ */
 export interface Row {
   what: string
   peer: string
@@ -26,7 +29,10 @@ export interface Case {
   run(stage: Stage): Promise<Measured>
 }
 
-/** Measures requests per second, p50 and p99 of ours and of the peers at each number of connections. The first subject is ours. */
+/**
+ * Measures requests per second, p50 and p99 of ours and of the peers at each number of connections. The first subject
+ * is ours.
+ */
 export async function compareAll(
   { pace, connections: numbers, say }: Pick<Stage, 'pace' | 'connections' | 'say'>,
   subjects: readonly Subject[],

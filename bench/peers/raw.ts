@@ -17,7 +17,8 @@ import { DatabaseSync } from 'node:sqlite'
 const PEOPLE = 10_000
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-// Borrows the setter, as in packages/server/src/identity/credentials/srp.ts: an object created from the prime would test it for primality first.
+// Borrows the setter, as in packages/server/src/identity/credentials/srp.ts: an object created from the prime would
+// test it for primality first.
 const group = createDiffieHellmanGroup('modp15') as DiffieHellman
 group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
 const base = group.getPrime().map((byte, at) => (at === 0 ? 0x7f : byte ^ 0x55))

@@ -24,7 +24,10 @@ const QUERY_LIMIT = 500
 const POLL_MILLISECONDS = 1
 const TIMEOUT_MILLISECONDS = 60_000
 
-/** Starts the writer and measures the lag at each watcher. Returns one Lag per watcher. @throws Error if a write fails or never arrives */
+/**
+ * Starts the writer and measures the lag at each watcher. Returns one Lag per watcher. @throws Error if a write fails
+ * or never arrives
+ */
 export async function measureLag(
   writer: ChildProcess,
   watchers: readonly Watcher[],

@@ -43,7 +43,10 @@ export interface BenchRegion {
   watch(): Promise<Watcher>
 }
 
-/** Regions that follow each other. Pools have their primary in the first region, which can generate writes (writing-region.ts). */
+/**
+ * Regions that follow each other. Pools have their primary in the first region, which can generate writes
+ * (writing-region.ts).
+ */
 export interface BenchPlane {
   readonly regions: readonly BenchRegion[]
   readonly primary: BenchRegion

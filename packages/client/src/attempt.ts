@@ -22,7 +22,9 @@ export type AttemptResult = { readonly latencyMs: number } & (
   | ({ readonly error: unknown } & FailedOutcome)
 )
 
-/** Sends a command once to one region. Never rejects: errors, timeouts and aborts by `signal` are returned as outcomes. */
+/**
+ * Sends a command once to one region. Never rejects: errors, timeouts and aborts by `signal` are returned as outcomes.
+ */
 export async function attempt(request: Attempt): Promise<AttemptResult> {
   const { region, client, clock, deadlineMs, limitMs, signal } = request
   const startedAt = clock.now()
@@ -34,7 +36,8 @@ export async function attempt(request: Attempt): Promise<AttemptResult> {
   const interrupted = new Promise<{ error: unknown } & FailedOutcome>((resolve) => {
     interrupt = (error, outcome) => {
       resolve({ error, outcome, unexecuted: !onWire, signAgain: false })
-      // Never abort a request that has ended: that would close its connection, which is kept alive for the next request.
+      // Never abort a request that has ended: that would close its connection, which is kept alive for the next
+      // request.
       abort.abort(error)
     }
   })

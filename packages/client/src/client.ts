@@ -48,13 +48,19 @@ export type TwinpoolClient = {
   /** Calls `listener` at each event. Returns a function that unsubscribes. */
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): () => void
   off<Name extends EventName>(name: Name, listener: EventListener<Name>): void
-  /** Stops the probes and refuses further commands. Requests in flight continue. Does not destroy the SDK clients: they are yours. */
+  /**
+   * Stops the probes and refuses further commands. Requests in flight continue. Does not destroy the SDK clients: they
+   * are yours.
+   */
   close(): void
 }
 
 type Failure = Extract<AttemptResult, { error: unknown }>
 
-/** Creates a client over one SDK client per region. SPEC.md specifies its behaviour. @throws TypeError, RangeError for invalid options */
+/**
+ * Creates a client over one SDK client per region. SPEC.md specifies its behaviour. @throws TypeError, RangeError for
+ * invalid options
+ */
 export function createTwinpoolClient<Client extends SdkClient>(options: TwinpoolClientOptions<Client>): TwinpoolClient {
   const settings = settingsFrom(options)
   const { clock, portable } = settings
@@ -137,7 +143,8 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
       }
       region.trial = false
       lastRegion = region
-      // Use the short deadline while another usable region remains, and the rest of the total timeout otherwise. A region
+      // Use the short deadline while another usable region remains, and the rest of the total timeout otherwise. A
+      // region
       // that is down is tried last, with the short deadline.
       const hasAlternative = candidates.slice(index + 1).some(({ circuit }) => !isDown(circuit))
       const isLastUsable = candidates.length === 1 || (!hasAlternative && !isDown(region.circuit))

@@ -120,7 +120,8 @@ export function singleAttempt(
     copy.add(wire, WIRE_POSITION)
     return resolve.call(command, copy, configuration, options)
   }
-  // The wrapper inherits from the command, so that `instanceof` and `constructor` still work. `input` is an own property,
+  // The wrapper inherits from the command, so that `instanceof` and `constructor` still work. `input` is an own
+  // property,
   // because middleware may copy the command, and a copy has own properties only.
   return {
     command: Object.create(command, {

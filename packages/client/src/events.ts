@@ -2,7 +2,9 @@ import type { CircuitState } from './circuit.ts'
 import type { Kind } from './operations.ts'
 import type { Outcome } from './outcome.ts'
 
-/** Times are milliseconds since the epoch; latencies are milliseconds. No event carries an input, a token or a Session. */
+/**
+ * Times are milliseconds since the epoch; latencies are milliseconds. No event carries an input, a token or a Session.
+ */
 export type TwinpoolEvents = {
   /** One attempt in one region. A request without retries has one. */
   attempt: {

@@ -35,7 +35,9 @@ const PROBES: Record<string, { rank: number; input: (learned: { ClientId?: unkno
 }
 
 export type ProbeCommands = {
-  /** Takes the command class (this package imports none) and the app client from a command that the service processed. */
+  /**
+   * Takes the command class (this package imports none) and the app client from a command that the service processed.
+   */
   learn(operation: string, command: SdkCommand): void
   /** Returns a new probe command, or undefined as long as `learn` has seen no suitable command. */
   next(): { operation: string; command: SdkCommand } | undefined

@@ -18,7 +18,9 @@ export type TwinpoolClientOptions<Client extends SdkClient = SdkClient> = {
   readonly challenges?: 'portable' | 'pinned'
   /** Deadline of an attempt while another usable region is left to try. Default 600 ms. */
   readonly attemptTimeoutMs?: number
-  /** Deadline of `send`, and so of the attempt in the last region (or in the primary, for a write). Default 10,000 ms. */
+  /**
+   * Deadline of `send`, and so of the attempt in the last region (or in the primary, for a write). Default 10,000 ms.
+   */
   readonly totalTimeoutMs?: number
   /** Maximum retries of a throttled request in the same region before it fails over. Default 2. */
   readonly throttleRetries?: number

@@ -1,7 +1,10 @@
 import { createHash, createHmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 
-/** Calls an operation of Twinpool's own service (`TwinpoolService.<operation>`). @throws Error with the service's error name */
+/**
+ * Calls an operation of Twinpool's own service (`TwinpoolService.<operation>`). @throws Error with the service's error
+ * name
+ */
 export type ServiceCaller = <Result>(operation: string, input: object) => Promise<Result>
 
 /** Node's hash functions behind the interface that the signer requires. */

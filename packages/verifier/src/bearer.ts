@@ -20,7 +20,10 @@ export type BearerOptions<Use extends TokenUse = TokenUse> = Demands<Use> & {
   readonly realm?: string
   /** `true`: a request without a token passes, without claims. An invalid token is still refused. */
   readonly optional?: boolean
-  /** Called for each refusal, for logging. `check` names the reason, which the response to the client does not reveal in full. */
+  /**
+   * Called for each refusal, for logging. `check` names the reason, which the response to the client does not reveal in
+   * full.
+   */
   readonly onRefused?: (error: BearerError) => void
 }
 
@@ -70,7 +73,10 @@ export function createGuard<Use extends TokenUse>(verifier: Verifier<Use>, optio
   return { authenticate, refusalFor: (error: unknown) => refusalFor(error, realm) }
 }
 
-/** Returns the requirements, or undefined if there are none. @throws VerifierOptionsError at once, not at the first request */
+/**
+ * Returns the requirements, or undefined if there are none. @throws VerifierOptionsError at once, not at the first
+ * request
+ */
 export function furtherFrom<Use extends TokenUse>(demands: object): Demands<Use> | undefined {
   if (Object.keys(demands).length === 0) return undefined
   furtherRulesFrom(demands)
@@ -110,7 +116,10 @@ export function refusalFor(error: unknown, realm?: string): Refusal {
 
 const bodyOf = (error: string, description: string) => JSON.stringify({ error, error_description: description })
 
-/** Describes only errors that the client can act on, by a refresh or by requesting more scopes. Other details would help a forger. */
+/**
+ * Describes only errors that the client can act on, by a refresh or by requesting more scopes. Other details would help
+ * a forger.
+ */
 function describe(error: VerifierError): string {
   if (error instanceof RequestError) return 'The Authorization header must have the form: Bearer <token>'
   return error.check === 'exp' || error instanceof InsufficientTokenError ? error.message : 'The token is not valid'

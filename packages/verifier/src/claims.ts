@@ -47,7 +47,9 @@ export type ClaimsOf<Use extends TokenUse> = Use extends 'access'
     ? IdClaims
     : AccessClaims | IdClaims
 
-/** At least one of `any`, and all of `all`. An empty list is refused: it would require nothing, or something impossible. */
+/**
+ * At least one of `any`, and all of `all`. An empty list is refused: it would require nothing, or something impossible.
+ */
 export type Demand = { readonly any?: readonly string[]; readonly all?: readonly string[] }
 
 type Scalar = string | number | boolean
@@ -112,7 +114,8 @@ export function audienceRule({ tokenUse, clientIds, resources }: Audience): Rule
     if (typeof client !== 'string' || (clientIds !== null && !clientIds.includes(client))) throw refusal('client')
     if (use === 'id' || resources === null) return
     const bound = typeof aud === 'string' ? [aud] : aud === undefined ? [] : listOf(aud)
-    // Without configured resources, refuse a token that was issued for another API. Accept the client itself as audience:
+    // Without configured resources, refuse a token that was issued for another API. Accept the client itself as
+    // audience:
     // a pre-token trigger may set it.
     const accepted = resources ?? [client]
     const free = resources === undefined && aud === undefined
@@ -150,7 +153,10 @@ export function demandRules({ scopes, groups, requiredClaims, claimValues }: Dem
   return rules
 }
 
-/** Runs the caller's own check. Returns a promise only if the check does. @throws TokenRefusedError of the check `custom` */
+/**
+ * Runs the caller's own check. Returns a promise only if the check does. @throws TokenRefusedError of the check
+ * `custom`
+ */
 export function runCheck(
   check: Exclude<Demands['check'], undefined>,
   claims: Payload,

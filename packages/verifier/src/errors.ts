@@ -27,7 +27,10 @@ const REFUSALS = {
 /** The check that a token failed. */
 export type TokenCheck = keyof typeof REFUSALS
 
-/** The check of any error of this package: a check of the token, or `token` (missing), `request`, `keys`, `jwks`, `options`. */
+/**
+ * The check of any error of this package: a check of the token, or `token` (missing), `request`, `keys`, `jwks`,
+ * `options`.
+ */
 export type Check = TokenCheck | 'token' | 'request' | 'keys' | 'jwks' | 'options'
 
 /** Base class of this package's errors. */

@@ -12,7 +12,9 @@ type Reply = {
   send(body: string): unknown
 }
 
-/** A request that has passed. Call `app.decorateRequest('auth')` once, as Fastify advises for properties that hooks add. */
+/**
+ * A request that has passed. Call `app.decorateRequest('auth')` once, as Fastify advises for properties that hooks add.
+ */
 export type Authenticated<Use extends TokenUse = TokenUse> = { auth?: ClaimsOf<Use> }
 
 /** Lets requests with a valid bearer token pass, with the claims in `request.auth`. Refuses others as in RFC 6750. */

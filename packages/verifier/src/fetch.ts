@@ -39,7 +39,10 @@ export function requireToken<Use extends TokenUse>(verifier: Verifier<Use>, opti
   }
 }
 
-/** Wraps a handler so that it is called only with a valid token: `export default { fetch: withToken(verifier, (request, claims) => ...) }`. */
+/**
+ * Wraps a handler so that it is called only with a valid token: `export default { fetch: withToken(verifier, (request,
+ * claims) => ...) }`.
+ */
 export function withToken<Use extends TokenUse, Req extends RequestLike, Rest extends unknown[]>(
   verifier: Verifier<Use>,
   handler: (request: Req, claims: ClaimsOf<Use>, ...rest: Rest) => Response | Promise<Response>,

@@ -2,10 +2,15 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { readSeed, type Seed, type SeedSnapshot } from './keys.ts'
 
-/** A seed that is read on demand from a JSON file: a JWKS as published by its issuer, or a file written by `saveSeed`. */
+/**
+ * A seed that is read on demand from a JSON file: a JWKS as published by its issuer, or a file written by `saveSeed`.
+ */
 export const seedFile = (path: string | URL) => async (): Promise<Seed> => JSON.parse(await readFile(path, 'utf8'))
 
-/** Saves a snapshot for the next start. Writes atomically: a concurrent reader sees the old or the new file. @throws JwksError */
+/**
+ * Saves a snapshot for the next start. Writes atomically: a concurrent reader sees the old or the new file. @throws
+ * JwksError
+ */
 export async function saveSeed(path: string, snapshot: SeedSnapshot): Promise<void> {
   readSeed(snapshot)
   const draft = `${path}.${crypto.randomUUID()}`

@@ -49,10 +49,15 @@ const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 const MAX_MISSES = 1_000
 const MAX_WITHDRAWN = 100
-/** The timer fires at 80 to 95 % of `maxAgeMs`, at random so that processes do not refresh together: keys in use stay fresh. */
+/**
+ * The timer fires at 80 to 95 % of `maxAgeMs`, at random so that processes do not refresh together: keys in use stay
+ * fresh.
+ */
 const TIMER_SHARE = { min: 0.8, jitter: 0.15 }
 
-/** Not a closure of the pool, which it would keep alive: a verifier that its owner has dropped must not fetch for ever. */
+/**
+ * Not a closure of the pool, which it would keep alive: a verifier that its owner has dropped must not fetch for ever.
+ */
 const refreshIfAlive = (ref: WeakRef<{ refreshInBackground(): void }>) => () => ref.deref()?.refreshInBackground()
 
 /** @throws JwksError if the seed is not a key set, or has no usable key */

@@ -36,14 +36,20 @@ export type Policy = {
 export type SimpleResponse = { isAuthorized: boolean; context: Record<string, unknown> }
 
 export type AuthorizerOptions<Use extends TokenUse, Event> = Demands<Use> & {
-  /** Returns the token of an event. Default: the Authorization header (`authorizationToken` of a TOKEN event), with or without "Bearer". */
+  /**
+   * Returns the token of an event. Default: the Authorization header (`authorizationToken` of a TOKEN event), with or
+   * without "Bearer".
+   */
   readonly token?: (event: Event) => string | null | undefined
   /**
    * What a policy allows: every method of the stage (default), or only the called method. API Gateway caches a policy and
    * reuses it for other calls with the same token, which `method` would deny: turn that cache off with `method`.
    */
   readonly allow?: 'stage' | 'method'
-  /** The claims to pass to the API. Default: sub, client_id, scope, username, groups (as JSON). REST APIs accept scalar values only. */
+  /**
+   * The claims to pass to the API. Default: sub, client_id, scope, username, groups (as JSON). REST APIs accept scalar
+   * values only.
+   */
   readonly context?: (claims: ClaimsOf<Use>) => Record<string, Scalar>
   /** Called for each refusal, for logging. */
   readonly onRefused?: (error: BearerError) => void
@@ -91,7 +97,9 @@ function createAuthorizer<Use extends TokenUse, Event extends TokenEvent | Reque
   return { decide, policy }
 }
 
-/** Creates an authorizer for a REST or WebSocket API, type TOKEN or REQUEST, or for an HTTP API with payload format 1.0. */
+/**
+ * Creates an authorizer for a REST or WebSocket API, type TOKEN or REQUEST, or for an HTTP API with payload format 1.0.
+ */
 export function restAuthorizer<Use extends TokenUse>(
   verifier: Verifier<Use>,
   options: AuthorizerOptions<Use, TokenEvent | RequestEvent> = {},
@@ -136,7 +144,10 @@ function tokenFrom(value: string | null | undefined): string {
   return value != null && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(value) ? value : bearerToken(value)
 }
 
-/** Turns `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>` into the ARN of all methods and paths of the stage. */
+/**
+ * Turns `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>` into the ARN of all methods and paths of
+ * the stage.
+ */
 const stageOf = (arn: string) => `${arn.split('/').slice(0, 2).join('/')}/*`
 
 function contextOf(claims: ClaimsOf<TokenUse>): Record<string, Scalar> {

@@ -37,7 +37,8 @@ export function cognitoPool({ userPoolId, regions }: CognitoPool): Required<Pool
   for (const region of all) if (!REGION.test(region)) throw new VerifierOptionsError("'regions' names no region of AWS")
   const original = all.map((region) => `https://cognito-idp.${region}.${domainOf(region)}/${userPoolId}`)
   const updated = `https://issuer-cognito-idp.${home}.${domainOf(home)}/${userPoolId}`
-  // The home region has the highest authority. The shared name comes last: a pool whose issuer is ORIGINAL may not have it.
+  // The home region has the highest authority. The shared name comes last: a pool whose issuer is ORIGINAL may not have
+  // it.
   const issuers = [...original, updated]
   return { issuers, jwksUris: issuers.map(jwksUriOf) }
 }

@@ -56,7 +56,8 @@ export function createVerifier<Use extends TokenUse>(options: VerifierOptions<Us
     return created
   }
 
-  // Parsing a header costs more than a lookup. Only headers of verified tokens are cached, so that forged tokens cannot fill it.
+  // Parsing a header costs more than a lookup. Only headers of verified tokens are cached, so that forged tokens cannot
+  // fill it.
   const knownHeaders = new Map<string, TokenHeader>()
   const limits = { maxLength, knownHeader: (text: string) => knownHeaders.get(text) }
   const furtherRules = new WeakMap<Demands, readonly Rule[]>()
