@@ -144,8 +144,7 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
       region.trial = false
       lastRegion = region
       // Use the short deadline while another usable region remains, and the rest of the total timeout otherwise. A
-      // region
-      // that is down is tried last, with the short deadline.
+      // region that is down is tried last, with the short deadline.
       const hasAlternative = candidates.slice(index + 1).some(({ circuit }) => !isDown(circuit))
       const isLastUsable = candidates.length === 1 || (!hasAlternative && !isDown(region.circuit))
       const result = await tryRegion(region, isLastUsable)

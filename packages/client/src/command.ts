@@ -121,8 +121,7 @@ export function singleAttempt(
     return resolve.call(command, copy, configuration, options)
   }
   // The wrapper inherits from the command, so that `instanceof` and `constructor` still work. `input` is an own
-  // property,
-  // because middleware may copy the command, and a copy has own properties only.
+  // property, because middleware may copy the command, and a copy has own properties only.
   return {
     command: Object.create(command, {
       input: { value: command.input, enumerable: true },

@@ -65,8 +65,7 @@ export function classifyFailure(error: unknown, { onWire }: { onWire: boolean })
     return { outcome: 'serverError', unexecuted: false, signAgain: false }
   }
   // The SDK turns every response that it can parse into an exception with `$fault`, even an unknown one. A response
-  // that
-  // it could not parse (a proxy's page, a truncated body) is not the service's.
+  // that it could not parse (a proxy's page, a truncated body) is not the service's.
   if (seen.$fault === 'client') {
     return { outcome: 'businessError', unexecuted: true, signAgain: seen.$metadata?.clockSkewCorrected === true }
   }

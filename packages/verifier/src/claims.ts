@@ -115,8 +115,7 @@ export function audienceRule({ tokenUse, clientIds, resources }: Audience): Rule
     if (use === 'id' || resources === null) return
     const bound = typeof aud === 'string' ? [aud] : aud === undefined ? [] : listOf(aud)
     // Without configured resources, refuse a token that was issued for another API. Accept the client itself as
-    // audience:
-    // a pre-token trigger may set it.
+    // audience: a pre-token trigger may set it.
     const accepted = resources ?? [client]
     const free = resources === undefined && aud === undefined
     if (!free && !bound.some((resource) => accepted.includes(resource as string))) throw refusal('resource')
