@@ -1,5 +1,5 @@
 /** A message as a region handed it over, and when. */
-interface Received {
+export interface Received {
   to: string
   channel: string
   subject?: string

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import { html, raw } from 'hono/html'
 import { parseAccept } from 'hono/utils/accept'
 
+/** The template of all pages; it escapes every value that is not markup itself. */
+export { html }
+
 /** What a page is made of: text that `html` of hono has escaped. */
 export type Markup = ReturnType<typeof html>
 
@@ -36,6 +39,7 @@ tbody th { white-space: nowrap }
 .good { color: var(--good) }
 .bad { color: var(--bad) }
 .warn { color: var(--warn) }
+h3 { margin: 1rem 0 .25rem; font-size: 1rem; font-weight: 400 }
 ol.messages { margin: .5rem 0; padding: 0; list-style: none }
 ol.messages > li { margin: 0 0 .75rem; padding: .75rem; background: var(--panel); border: 1px solid var(--line); border-radius: 6px }
 ol.messages p { margin: 0; max-width: none; overflow-wrap: anywhere }
