@@ -1,11 +1,13 @@
 import {
   html,
   type Markup,
+  renderDetail,
   renderDocument,
   renderFacts,
   renderSeconds,
   renderState,
   renderTable,
+  shorten,
 } from '@twinpool/server/document'
 import { invocation, portArguments } from '../invocation.ts'
 import type { Received } from './inbox.ts'
@@ -62,6 +64,7 @@ export function renderControlPage({ running, messages }: ControlPage): Promise<s
   const body = html`<h1>Twinpool development plane</h1>
 <p>Twinpool is a user-pool service that speaks the Amazon Cognito user pools API and replicates user pools between regions.
 This plane runs its regions on this machine, each as a process, so that you can lose one and see what happens.</p>
+<p><a href="#inbox">Inbox (${messages.length})</a></p>
 ${running ? renderPlane(running) : html`<p>${renderState('warn', 'The regions are starting.')}</p>`}
 ${renderInbox(messages)}
 <footer>This page loads again every ${REFRESH_SECONDS} seconds.</footer>`
@@ -132,9 +135,7 @@ function renderHealth({ health }: RegionState): Markup {
   if (!health) return html`<span class="muted">unknown</span>`
   if (health.status === 'ok') return renderState('good', 'ok')
   const failing = Object.entries(health.checks ?? {}).filter(([, { ok }]) => !ok)
-  const details = failing.map(
-    ([name, { detail = 'failing' }]) => html`<br>${name}: ${shorten(detail, LINE_CHARACTERS)}`,
-  )
+  const details = failing.map(([name, { detail = 'failing' }]) => html`<br>${renderDetail(`${name}: ${detail}`)}`)
   return html`${renderState('bad', shorten(health.status, LINE_CHARACTERS))}${details}`
 }
 
@@ -188,27 +189,25 @@ function renderControls({
   const port = portArguments(Number(new URL(control).port))
   const order = (action: string, body?: string): string =>
     `curl -X POST ${control}/dev/regions/${region}/${action}${body === undefined ? '' : ` -d '${body}'`}`
-  const controls: [string, string[]][] = [
-    ['Lose the region: SIGKILL. Then start it again.', [order('kill'), order('start')]],
-    ['Stop it in order (SIGTERM).', [order('stop')]],
-    ['Freeze it: connections stay open, nothing responds. Then let it go on.', [order('pause'), order('resume')]],
-    ['Cut its replication links, the API stays up. Then heal them.', [order('cut'), order('heal')]],
-    ['Slow its replication links down.', [order('slow', '{"ms": 500}')]],
-    ['Set its clock ahead, and correct it.', [order('clock', '{"ms": 60000}'), order('clock', '{"ms": 0}')]],
-    [
-      `Make a user pool with an app client${replica ? ' and a replica' : ''}.`,
-      [invocation('pool create', ...(replica ? ['--replica', replica] : []), ...port)],
-    ],
+  return renderLines([
+    '# lose the region (SIGKILL), start it again, or stop it in order (SIGTERM)',
+    ...[order('kill'), order('start'), order('stop')],
+    '',
+    '# freeze it: connections stay open, nothing responds; let it go on',
+    ...[order('pause'), order('resume')],
+    '',
+    '# cut or slow its replication links, the API stays up; heal them',
+    ...[order('cut'), order('slow', '{"ms": 500}'), order('heal')],
+    '',
+    '# set its clock ahead; correct it',
+    ...[order('clock', '{"ms": 60000}'), order('clock', '{"ms": 0}')],
+    '',
+    `# make a user pool with an app client${replica ? ' and a replica' : ''}`,
+    invocation('pool create', ...(replica ? ['--replica', replica] : []), ...port),
     ...(replica
-      ? [
-          ['Kill the primary region under load, and measure what that costs.', [invocation('drill', ...port)]] as [
-            string,
-            string[],
-          ],
-        ]
+      ? ['', '# kill the primary region under load, and measure what that costs', invocation('drill', ...port)]
       : []),
-  ]
-  return html`${controls.map(([what, lines]) => html`<h3>${what}</h3>${renderLines(lines)}`)}`
+  ])
 }
 
 /** Lines to copy. */
@@ -216,7 +215,7 @@ const renderLines = (lines: readonly string[]): Markup => html`<pre tabindex="0"
 
 function renderInbox(messages: readonly Received[]): Markup {
   const shown = messages.slice(0, SHOWN_MESSAGES)
-  return html`<h2>Inbox</h2>
+  return html`<h2 id="inbox">Inbox</h2>
 <p>Messages that the regions sent, newest first${messages.length > shown.length ? `: the newest ${shown.length} of ${messages.length}` : ''}.</p>
 ${shown.length === 0 ? html`<p class="muted">No messages yet.</p>` : html`<ol class="messages">${shown.map(renderMessage)}</ol>`}`
 }
@@ -235,6 +234,3 @@ ${code === undefined || code === '' ? '' : html`<p>Code <code class="code">${tex
 
 const textOf = (value: unknown, characters = LINE_CHARACTERS): string =>
   typeof value === 'string' ? shorten(value, characters) : ''
-
-const shorten = (text: string, characters: number): string =>
-  text.length > characters ? `${text.slice(0, characters).toWellFormed()}… (shortened)` : text

@@ -28,27 +28,28 @@ code, pre { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, mono
 code { overflow-wrap: anywhere }
 pre { margin: .5rem 0; padding: .75rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 6px }
 .scroll { overflow-x: auto }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { padding: 0 0 .25rem; text-align: left; color: var(--muted) }
-th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+.scroll code { overflow-wrap: normal }
+table { min-width: min(100%, 40rem); border-collapse: collapse; font-variant-numeric: tabular-nums }
+figure { margin: .5rem 0 }
+figcaption { color: var(--muted) }
+th, td { padding: .4rem 1.25rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; white-space: nowrap }
 tr > :last-child { padding-right: 0 }
 th { font-weight: 600 }
-thead th { color: var(--muted); font-size: .875rem; white-space: nowrap }
-tbody th { white-space: nowrap }
+thead th { color: var(--muted); font-size: .875rem }
+.detail { display: inline-block; min-width: 16rem; max-width: 30rem; white-space: normal; overflow-wrap: anywhere }
 .good, .bad, .warn { font-weight: 600 }
 .good { color: var(--good) }
 .bad { color: var(--bad) }
 .warn { color: var(--warn) }
-h3 { margin: 1rem 0 .25rem; font-size: 1rem; font-weight: 400 }
 ol.messages { margin: .5rem 0; padding: 0; list-style: none }
 ol.messages > li { margin: 0 0 .75rem; padding: .75rem; background: var(--panel); border: 1px solid var(--line); border-radius: 6px }
 ol.messages p { margin: 0; max-width: none; overflow-wrap: anywhere }
 ol.messages .code { font-size: 1.1rem; font-weight: 600; letter-spacing: .05em }
 ol.messages .body { margin-top: .25rem; white-space: pre-wrap }
-@media (max-width: 30rem) { thead th, tbody th, td { padding-right: .5rem } dl.facts { display: block } dl.facts dd { margin-bottom: .5rem } }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .5rem 0 }
 dl.facts dt { font-weight: 600 }
 dl.facts dd { margin: 0; overflow-wrap: anywhere }
+@media (max-width: 34rem) { th, td { padding-right: 1rem } dl.facts { grid-template-columns: fit-content(7rem) 1fr } }
 `
 
 const styleHash = createHash('sha256').update(STYLE).digest('base64')
@@ -109,6 +110,15 @@ ${body}
 export const renderState = (level: 'good' | 'bad' | 'warn', words: string): Markup =>
   html`<span class="${level}">${words}</span>`
 
+const DETAIL_CHARACTERS = 300
+
+/** Text of an error in a cell of a table: shortened, over several lines. */
+export const renderDetail = (text: string): Markup =>
+  html`<span class="detail">${shorten(text, DETAIL_CHARACTERS)}</span>`
+
+export const shorten = (text: string, characters: number): string =>
+  text.length > characters ? `${text.slice(0, characters).toWellFormed()}… (shortened)` : text
+
 /** A table that scrolls sideways where it is too wide. The first cell of a row is its header. */
 export function renderTable({
   caption,
@@ -119,15 +129,17 @@ export function renderTable({
   columns: readonly string[]
   rows: readonly (readonly (string | number | Markup)[])[]
 }): Markup {
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
+  return html`<figure>
+<figcaption>${caption}</figcaption>
+<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
 <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([first, ...others]) => html`
 <tr><th scope="row">${first}</th>${others.map((cell) => html`<td>${cell}</td>`)}</tr>`,
   )}
 </tbody>
-</table></div>`
+</table></div>
+</figure>`
 }
 
 /** Names and their values. */
@@ -137,7 +149,7 @@ export const renderFacts = (facts: readonly (readonly [name: string, value: stri
 /** A time span for people: "0.25 s", "42 s", "3 min 20 s", "2 h 5 min". */
 export function renderSeconds(seconds: number | undefined): string {
   if (seconds === undefined || !Number.isFinite(seconds)) return 'unknown'
-  if (seconds < 10) return `${Number(seconds.toFixed(2))} s`
+  if (seconds < 10) return `${seconds.toFixed(2)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
   if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`

@@ -2,7 +2,15 @@ import { html } from 'hono/html'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Context } from '../context.ts'
 import type { CopyStatus, PeerStatus, Status } from '../replication/status.ts'
-import { type Markup, renderDocument, renderFacts, renderSeconds, renderState, renderTable } from './document.ts'
+import {
+  type Markup,
+  renderDetail,
+  renderDocument,
+  renderFacts,
+  renderSeconds,
+  renderState,
+  renderTable,
+} from './document.ts'
 import type { Health } from './health.ts'
 
 /** What the page shows. Undefined: it could not be found out. */
@@ -13,9 +21,6 @@ export interface PageState {
   now: number
 }
 
-/** Details of checks are error messages; a page has no room for all of one. */
-const DETAIL_CHARACTERS = 300
-
 /**
  * The page of a region, for browsers. Everybody may read it, so it holds no secret, nothing about a user and no name of a
  * pool: what /health and /metrics show, where the region is reached, and how far it is with its peers.
@@ -24,7 +29,7 @@ export async function renderPage(
   { region, endpoint, issuerBase, parity }: Pick<Context, 'region' | 'endpoint' | 'issuerBase' | 'parity'>,
   { health, replication, now }: PageState,
 ): Promise<string> {
-  const body = html`<h1>Twinpool, region ${region}</h1>
+  const body = html`<h1>Twinpool in ${region}</h1>
 <p>Twinpool is a user-pool service. It speaks the Amazon Cognito user pools API and replicates user pools between regions.
 This is the API of one region; SDKs use it when their endpoint is set to <code>${endpoint}</code>.</p>
 ${renderFacts([
@@ -61,12 +66,12 @@ function renderStatus(health: Health | undefined): Markup {
 
 const renderChecks = ({ checks }: Health): Markup =>
   renderTable({
-    caption: 'Checks',
+    caption: 'What a sign-in needs.',
     columns: ['Check', 'Result', 'Detail'],
     rows: Object.entries(checks).map(([name, { ok, detail = '' }]) => [
       name,
       ok ? renderState('good', 'ok') : renderState('bad', 'failing'),
-      detail.length > DETAIL_CHARACTERS ? `${detail.slice(0, DETAIL_CHARACTERS)}…` : detail,
+      detail && renderDetail(detail),
     ]),
   })
 
