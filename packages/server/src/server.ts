@@ -160,7 +160,7 @@ async function composeRegion(
   })
   const router = createRouter({
     mounted: [
-      createConsoleRoutes(context, overload),
+      createConsoleRoutes(context, overload, replication),
       createApiRoutes(calls),
       createDiscovery(context),
       replication.routes,

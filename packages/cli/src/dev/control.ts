@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { acceptsDocument, documentHeaders } from '@twinpool/server/document'
 import { createServiceCaller } from '@twinpool/toolkit'
 import { createInbox } from './inbox.ts'
+import { type RegionState, renderControlPage } from './page.ts'
 import type { Plane } from './plane.ts'
 import type { RegionProcess } from './region-process.ts'
 
@@ -44,11 +46,21 @@ export async function startControl({ port }: { port: number }): Promise<Control>
         return tell(outgoing, 403, { error: 'the controls accept requests from programs on this machine only' })
       return control(url, incoming, outgoing)
     }
+    if (url.pathname === '/' && isForBrowser(incoming)) return showPage(incoming, outgoing)
     if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
     if (url.pathname === '/health') return tell(outgoing, 200, { status: 'ok' })
     const body = await read(incoming)
     if (!body) return tell(outgoing, 413, { error: 'the request is too large' })
     return forward(plane, WELL_KNOWN.test(url.pathname), { incoming, outgoing, body })
+  }
+
+  async function showPage(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    // The page holds credentials and messages, so it is guarded as the controls are.
+    if (!isLocal(incoming)) return tell(outgoing, 403, { error: 'the page is for browsers on this machine only' })
+    const running = plane && { ...describePlane(plane, port), states: (await describe(plane)).regions }
+    const page = await renderControlPage({ running, messages: inbox.list() })
+    outgoing.writeHead(200, { ...documentHeaders, 'content-length': Buffer.byteLength(page) })
+    outgoing.end(page)
   }
 
   async function control(url: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -180,7 +192,7 @@ async function pass(
   return response
 }
 
-async function describe(plane: Plane) {
+async function describe(plane: Plane): Promise<{ regions: Record<string, RegionState> }> {
   const regions = await Promise.all(
     [...plane.regions.values()].map(async (region) => {
       const [health, replication] = await Promise.all([healthOf(region), replicationOf(plane, region)])
@@ -208,25 +220,32 @@ function describeRegion(
   }
 }
 
-async function healthOf({ endpoint, state }: RegionProcess): Promise<unknown> {
+async function healthOf({ endpoint, state }: RegionProcess): Promise<RegionState['health']> {
   if (state !== 'running') return undefined
   try {
     const response = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(HEALTH_PATIENCE_MILLISECONDS) })
-    return await response.json()
+    return (await response.json()) as RegionState['health']
   } catch {
     return { status: 'silent' }
   }
 }
 
 /** Peers, lag and copies, as the region itself reports them. */
-async function replicationOf({ credentials }: Plane, { name, endpoint, state }: RegionProcess): Promise<unknown> {
+async function replicationOf(
+  { credentials }: Plane,
+  { name, endpoint, state }: RegionProcess,
+): Promise<RegionState['replication']> {
   if (state !== 'running') return undefined
   const ask = createServiceCaller({
     ...{ endpoint, region: name, credentials },
     patienceMilliseconds: HEALTH_PATIENCE_MILLISECONDS,
   })
-  return ask<object>('GetReplicationStatus', {}).catch(() => undefined)
+  return ask<NonNullable<RegionState['replication']>>('GetReplicationStatus', {}).catch(() => undefined)
 }
+
+/** Browsers ask for HTML at `/`; programs get what the router returns. */
+const isForBrowser = ({ method, headers }: IncomingMessage): boolean =>
+  (method === 'GET' || method === 'HEAD') && acceptsDocument(headers.accept)
 
 /** Refuses requests from web pages (by their Origin) and requests under foreign host names (DNS rebinding). */
 function isLocal({ headers }: IncomingMessage): boolean {

@@ -203,6 +203,89 @@ describe('a development plane', () => {
     assert.ok(((await keys.json()) as { keys: unknown[] }).keys.length > 0)
   })
 
+  /** What Chromium sends with a navigation. */
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+  const page = async (): Promise<string> => {
+    const response = await fetch(ready.control, { headers: { accept } })
+    assert.equal(response.status, 200)
+    return response.text()
+  }
+
+  it('gives browsers a page: regions, endpoints, credentials, controls, and the inbox', async () => {
+    const response = await fetch(ready.control, { headers: { accept } })
+    assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8')
+    assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'none'; style-src 'sha256-/)
+    const text = await response.text()
+    for (const [name, { endpoint }] of Object.entries(ready.regions)) {
+      assert.match(text, new RegExp(`${name}</th><td><span class="good">running</span>, pid \\d+</td>`))
+      assert.ok(text.includes(`<dt>${name}</dt><dd><code>${endpoint}</code>`), endpoint)
+    }
+    assert.ok(text.includes(`AWS_SECRET_ACCESS_KEY=${ready.credentials.secretAccessKey}`))
+    assert.ok(text.includes(`curl -X POST ${ready.control}/dev/regions/us-west-2/kill\n`))
+    const [second, first] = ['second', 'first'].map((name) =>
+      text.indexOf(`<strong>${name}+inbox@example.com</strong>`),
+    )
+    assert.ok((second as number) > 0 && (first as number) > (second as number), 'newest first')
+    assert.match(text, /Code <code class="code">\d{6}<\/code>/)
+
+    const head = await fetch(ready.control, { method: 'HEAD', headers: { accept } })
+    assert.equal(head.status, 200)
+    assert.equal(await head.text(), '')
+  })
+
+  it('escapes messages, whatever a program puts into them', async () => {
+    const body = JSON.stringify({
+      to: '<script>to</script>',
+      body: '<img src=x>',
+      subject: { isEscaped: true },
+      code: [1],
+    })
+    assert.equal((await fetch(`${ready.control}/dev/inbox`, { method: 'POST', body })).status, 204)
+    const text = await page()
+    assert.doesNotMatch(text, /<script|<img/)
+    assert.ok(text.includes('&lt;script&gt;to&lt;/script&gt;') && text.includes('&lt;img src=x&gt;'))
+  })
+
+  it('has the page for browsers only; programs and other paths go to a region', async () => {
+    for (const headers of [{}, { accept: '*/*' }, { accept: 'application/json' }]) {
+      const response = await fetch(ready.control, { headers })
+      assert.equal(response.status, 400)
+      assert.ok(response.headers.get('x-twinpool-region'))
+      assert.equal(((await response.json()) as { __type: string }).__type, 'UnknownOperationException')
+    }
+    const foreign: Record<string, string>[] = [
+      { origin: 'https://evil.example.com' },
+      { origin: 'null' },
+      { host: 'evil.example.com' },
+      { host: `evil.example.com:${port}` },
+    ]
+    for (const headers of foreign) {
+      assert.equal(await statusWith({ path: '/', headers: { ...headers, accept } }), 403, JSON.stringify(headers))
+    }
+    const [id] =
+      (await clientOf(ready.control, 'us-west-2').send(new ListUserPoolsCommand({ MaxResults: 1 }))).UserPools ?? []
+    const keys = await fetch(`${ready.control}/${id?.Id}/.well-known/jwks.json`, { headers: { accept } })
+    assert.equal(keys.status, 200)
+    assert.match(keys.headers.get('content-type') ?? '', /json/)
+  })
+
+  it('shows on its page a link that is cut or slow', async () => {
+    await order('us-west-2', 'cut')
+    await until(
+      async () =>
+        /us-west-2<\/th><td>us-east-1<\/td><td><span class="bad">cut<\/span><\/td><td><span class="bad">not connected/.test(
+          await page(),
+        ),
+      {
+        what: 'a cut link on the page',
+      },
+    )
+    await order('us-west-2', 'heal')
+    await order('us-west-2', 'slow', { ms: 250 })
+    assert.match(await page(), /us-west-2<\/th><td>us-east-1<\/td><td><span class="warn">slow: 250 ms/)
+    await order('us-west-2', 'heal')
+  })
+
   it('cuts, slows and heals the links of a region, while its API stays up', async () => {
     assert.equal((await order('us-west-2', 'cut')).status, 200)
     assert.deepEqual(await linksOf('us-west-2'), [{ from: 'us-east-1', cut: true, slowMilliseconds: 0 }])
@@ -265,6 +348,9 @@ describe('a development plane', () => {
     assert.equal(isAlive(before), false)
     assert.equal((await statusOf(ready))['us-west-2']?.state, 'stopped')
     assert.equal((await order('us-west-2', 'kill')).status, 200, 'killing twice does no harm')
+    const text = await page()
+    assert.match(text, /us-west-2<\/th><td><span class="bad">stopped<\/span><\/td><td><span class="muted">unknown/)
+    assert.match(text, /us-east-1<\/th><td><span class="good">running/)
 
     const reply = await fetch(ready.control, {
       method: 'POST',
@@ -309,6 +395,7 @@ describe('a development plane', () => {
   it('reports when no region is up, and works again when one is', async () => {
     await Promise.all(['us-west-2', 'us-east-1'].map((region) => order(region, 'kill')))
     assert.equal((await fetch(ready.control, { method: 'POST', body: '{}' })).status, 503)
+    assert.match(await page(), /us-east-1<\/th><td><span class="bad">stopped/)
     await Promise.all(['us-west-2', 'us-east-1'].map((region) => order(region, 'start')))
     assert.notEqual((await fetch(ready.control, { method: 'POST', body: '{}' })).status, 503)
   })

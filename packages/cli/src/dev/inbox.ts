@@ -1,5 +1,5 @@
 /** A message from a region, with the time of its arrival. */
-interface Received {
+export interface Received {
   to: string
   channel: string
   subject?: string

@@ -39,13 +39,20 @@ export async function checkHealth(
 }
 
 async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: boolean; detail?: string }> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MILLISECONDS)
   try {
-    const detail = await Promise.race([work(), promise])
+    const detail = await inTime(work)
     return { ok: true, ...(detail && { detail }) }
   } catch (error) {
     return { ok: false, detail: (error as Error).message }
+  }
+}
+
+/** The result of the work. Rejects if the work fails or takes longer than two seconds. */
+export async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MILLISECONDS)
+  try {
+    return await Promise.race([work(), promise])
   } finally {
     clearTimeout(timer)
   }
