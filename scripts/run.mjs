@@ -18,8 +18,12 @@ const benchTypes = () =>
 
 /** Each command is one or more runs of the pinned Node, in order; the first that fails ends it. */
 const commands = {
-  dev: (args) => [source('packages/cli/src/main.ts', 'dev', ...args)],
-  drill: (args) => [source('packages/cli/src/main.ts', 'drill', ...args)],
+  twinpool: (args) => [source('packages/cli/src/main.ts', ...args)],
+  dev: (args) => commands.twinpool(['dev', ...args]),
+  drill: (args) => commands.twinpool(['drill', ...args]),
+  doctor: (args) => commands.twinpool(['doctor', ...args]),
+  example: (args) => [source('examples/first.ts', ...args)],
+  new: (args) => [source('scripts/new.ts', ...args)],
   test: (args) => [source('scripts/test.ts', ...args)],
   packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
   torture: (args) => [source('torture/main.ts', ...args)],

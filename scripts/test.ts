@@ -6,11 +6,15 @@
  *     npm test -- --engine sqlite                one engine
  *     npm test -- --test-name-pattern=SRP        flags of `node --test` are passed on
  *
- * The tests find the superuser URL in TWINPOOL_TEST_POSTGRES (each makes databases of its own) and the engines in
- * TWINPOOL_TEST_ENGINES. A TWINPOOL_TEST_POSTGRES that is already set is used as it is.
+ * The tests find the superuser URL in TWINPOOL_TEST_POSTGRES (each makes databases of its own, copies of the one that
+ * TWINPOOL_TEST_POSTGRES_MODEL names) and the engines in TWINPOOL_TEST_ENGINES. A TWINPOOL_TEST_POSTGRES that is already set is
+ * used as it is.
  */
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createModelDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
 import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { handOver } from './hand-over.mjs'
 
@@ -19,6 +23,23 @@ const engines = ['sqlite', 'postgres']
 
 /** Needs built packages and the npm cache: `node scripts/run.mjs packages` runs it. */
 const onlyWhenNamed = 'tests/packages.test.ts'
+
+/**
+ * Files run in groups, one process per group: to load the server and the SDK takes a process a second of CPU time. These
+ * have a process each, because they are about processes, their flags or their memory.
+ */
+const alone = /^packages\/cli\/|^tests\/(torture|packages|readme|upgrade)|\/(bounded-cache|surface|lean)\.test\.ts$/
+const GROUPS = 10
+
+/** No test stops this server, and nothing in it outlives the tests: it need not survive a crash, nor vacuum. */
+const settings = { autovacuum: 'off' }
+
+/** Files in memory cost a third of the CPU time of files on a disk: stores and databases are made and removed by the hundred. */
+const memoryFiles = '/dev/shm'
+const ROOM_BYTES = 6 * 1024 ** 3
+
+/** Modules are found in less CPU time. */
+const resolution = pathToFileURL(join(root, 'packages/testing/src/preload-resolution.ts')).href
 
 interface Wish {
   words: string[]
@@ -49,30 +70,78 @@ function testFiles(words: string[]): string[] {
     .filter((file) => file !== onlyWhenNamed || words.includes(onlyWhenNamed))
 }
 
+/** Writes a file per group that imports the test files of the group as suites. Resolves with all files to run. */
+function group(files: readonly string[], directory: string): string[] {
+  const together = files.filter((file) => !alone.test(file))
+  if (together.length < 2 * GROUPS) return [...files]
+  const groups = Array.from({ length: GROUPS }, () => ({ files: [] as string[], bytes: 0 }))
+  const sized = together.map((file) => ({ file, bytes: statSync(join(root, file)).size }))
+  for (const { file, bytes } of sized.sort((one, other) => other.bytes - one.bytes)) {
+    const smallest = groups.reduce((least, next) => (next.bytes < least.bytes ? next : least))
+    smallest.files.push(file)
+    smallest.bytes += bytes
+  }
+  const written = groups.map(({ files }, at) => {
+    const suites = files.map((file) => ({ file, url: pathToFileURL(join(root, file)).href }))
+    const path = join(directory, `group-${at + 1}.mjs`)
+    writeFileSync(
+      path,
+      `import { describe } from 'node:test'
+for (const { file, url } of ${JSON.stringify(suites)}) describe(file, () => import(url))
+`,
+    )
+    return path
+  })
+  return [...written, ...files.filter((file) => alone.test(file))]
+}
+
+/** Where the tests have their temporary files. */
+function temporaryPlace(): string {
+  try {
+    const { bavail, bsize } = statfsSync(memoryFiles)
+    if (bavail * bsize >= ROOM_BYTES) return memoryFiles
+  } catch {
+    // Not on this system.
+  }
+  return tmpdir()
+}
+
 async function main(): Promise<number> {
   const wish = parse(process.argv.slice(2))
   const files = testFiles(wish.words)
   if (files.length === 0) throw new Error(`no test file's path contains ${wish.words.join(' or ')}`)
 
   const given = process.env.TWINPOOL_TEST_POSTGRES
+  const wanted = wish.engines.includes('postgres') && !files.every((file) => file === onlyWhenNamed)
+  process.env.TMPDIR = temporaryPlace()
+  const directory = mkdtempSync(join(tmpdir(), 'twinpool-tests-'))
   let postgres: Postgres | undefined
-  if (wish.engines.includes('postgres') && !given && !files.every((file) => file === onlyWhenNamed)) {
-    postgres = await startPostgres()
-  }
+  let model: TestDatabase | undefined
   try {
+    if (wanted && !given) postgres = await startPostgres({ durable: false, settings })
+    const url = postgres?.url ?? given
+    if (wanted && url) model = await createModelDatabase(url)
     const env = {
       ...process.env,
       TWINPOOL_TEST_ENGINES: wish.engines.join(','),
-      TWINPOOL_TEST_POSTGRES: postgres?.url ?? given ?? '',
+      TWINPOOL_TEST_POSTGRES: url ?? '',
+      TWINPOOL_TEST_POSTGRES_MODEL: model?.name ?? '',
     }
     const limits = ['--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec']
-    return await handOver(process.execPath, [...process.execArgv, '--test', ...limits, ...wish.flags, ...files], {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
+    const program = [
+      ...process.execArgv,
+      '--import',
+      resolution,
+      '--test',
+      ...limits,
+      ...wish.flags,
+      ...group(files, directory),
+    ]
+    return await handOver(process.execPath, program, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })
   } finally {
+    if (model && given) await dropDatabase(model, { server: given })
     await postgres?.stop()
+    rmSync(directory, { recursive: true, force: true })
   }
 }
 

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
   AdminGetUserCommand,
-  type AuthenticationResultType,
-  type CognitoIdentityProviderClient,
   ConfirmSignUpCommand,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
@@ -19,40 +17,26 @@ import {
 import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
 import { createTwinpoolClient } from '@twinpool/client'
 import { type DevProcess, startDevProcess } from '@twinpool/testing/dev-plane'
+import { people, type Tokens } from '@twinpool/testing/people'
 import { engines, until } from '@twinpool/testing/regions'
-import { srpSignIn } from '@twinpool/testing/srp'
 import { JwtVerifier } from 'aws-jwt-verify'
 
 const PASSWORD = 'Correct-Horse-1'
+const ada = { username: 'ada', password: PASSWORD }
 
 for (const engine of engines) {
   describe(`the whole journey, over real processes on ${engine}`, () => {
     let dev: DevProcess
     let pool: string
     let client: string
-    let signedIn: AuthenticationResultType
+    let signedIn: Tokens
 
     before(async () => {
-      dev = await startDevProcess({ engine })
+      dev = await startDevProcess({ engine, storedKeyPairs: false })
     })
     after(() => dev?.stop())
 
-    const signIn = (cognito: CognitoIdentityProviderClient, username: string) =>
-      cognito.send(
-        new InitiateAuthCommand({
-          ClientId: client,
-          AuthFlow: 'USER_PASSWORD_AUTH',
-          AuthParameters: { USERNAME: username, PASSWORD },
-        }),
-      )
-    const refresh = (cognito: CognitoIdentityProviderClient, token: string | undefined) =>
-      cognito.send(
-        new InitiateAuthCommand({
-          ClientId: client,
-          AuthFlow: 'REFRESH_TOKEN_AUTH',
-          AuthParameters: { REFRESH_TOKEN: token as string },
-        }),
-      )
+    const app = () => ({ pool, id: client, secret: undefined })
     const equalDirectories = async (): Promise<boolean> => {
       const sums = await Promise.all(
         [dev.primary, dev.secondary].map(({ ask }) =>
@@ -118,10 +102,9 @@ for (const engine of engines) {
         }),
       )
       await until(equalDirectories, { what: 'equal directories' })
-      signedIn = (await signIn(primary.cognito, 'ada')).AuthenticationResult as AuthenticationResultType
-      for (const { cognito } of [primary, secondary]) {
-        const { AuthenticationResult } = await srpSignIn({ cognito, pool, client, username: 'ada', password: PASSWORD })
-        assert.ok(AuthenticationResult?.AccessToken)
+      signedIn = await people(primary).signIn(app(), ada)
+      for (const region of [primary, secondary]) {
+        assert.ok((await people(region).signInBySrp(app(), ada)).AccessToken)
       }
     })
 
@@ -130,24 +113,19 @@ for (const engine of engines) {
         [dev.primary, dev.secondary],
         [dev.secondary, dev.primary],
       ] as const) {
-        const { AuthenticationResult } = await srpSignIn({
-          cognito: begin.cognito,
-          finishIn: finish.cognito,
-          ...{ pool, client, username: 'ada', password: PASSWORD },
-        })
-        assert.ok(AuthenticationResult?.AccessToken)
+        assert.ok((await people(begin).signInBySrp(app(), { ...ada, finishIn: finish })).AccessToken)
       }
     })
 
     it('accepts tokens of either region in both, and so does an independent verifier', async () => {
       const { primary, secondary } = dev
-      const other = (await signIn(secondary.cognito, 'ada')).AuthenticationResult
+      const other = await people(secondary).signIn(app(), ada)
       const verifier = JwtVerifier.create({
         issuer: `${dev.ready.control}/${pool}`,
         audience: null,
         jwksUri: `${dev.ready.control}/${pool}/.well-known/jwks.json`,
       })
-      for (const token of [signedIn.AccessToken, other?.AccessToken]) {
+      for (const token of [signedIn.AccessToken, other.AccessToken]) {
         for (const { cognito } of [primary, secondary]) {
           const user = await cognito.send(new GetUserCommand({ AccessToken: token }))
           assert.equal(user.Username, 'ada')
@@ -155,7 +133,7 @@ for (const engine of engines) {
       }
       const keys = await (await fetch(`${dev.ready.control}/${pool}/.well-known/jwks.json`)).json()
       verifier.cacheJwks(keys as Parameters<typeof verifier.cacheJwks>[0])
-      for (const token of [signedIn.AccessToken, signedIn.IdToken, other?.AccessToken, other?.IdToken]) {
+      for (const token of [signedIn.AccessToken, signedIn.IdToken, other.AccessToken, other.IdToken]) {
         const claims = verifier.verifySync(token as string)
         assert.equal(claims.iss, `${dev.ready.control}/${pool}`)
       }
@@ -176,7 +154,7 @@ for (const engine of engines) {
         }),
       )
       assert.ok(AuthenticationResult?.AccessToken)
-      assert.ok((await refresh(secondary.cognito, signedIn.RefreshToken)).AuthenticationResult?.AccessToken)
+      assert.ok((await people(secondary).refresh(app(), signedIn.RefreshToken)).AccessToken)
       const user = await twinpool.send(new GetUserCommand({ AccessToken: signedIn.AccessToken }))
       assert.equal(user.Username, 'ada')
       assert.equal((await fetch(`${dev.ready.control}/${pool}/.well-known/jwks.json`)).status, 200)
@@ -198,12 +176,12 @@ for (const engine of engines) {
 
     it('keeps a sign-out that was made while the primary was away', async () => {
       const { primary, secondary } = dev
-      const leaving = (await signIn(secondary.cognito, 'ada')).AuthenticationResult
-      await secondary.cognito.send(new GlobalSignOutCommand({ AccessToken: leaving?.AccessToken }))
+      const leaving = await people(secondary).signIn(app(), ada)
+      await secondary.cognito.send(new GlobalSignOutCommand({ AccessToken: leaving.AccessToken }))
       await dev.control(primary.name, 'start')
       await until(
         () =>
-          primary.cognito.send(new GetUserCommand({ AccessToken: leaving?.AccessToken })).then(
+          primary.cognito.send(new GetUserCommand({ AccessToken: leaving.AccessToken })).then(
             () => false,
             () => true,
           ),
@@ -211,10 +189,12 @@ for (const engine of engines) {
       )
       for (const { cognito } of [primary, secondary]) {
         for (const tokens of [leaving, signedIn]) {
-          await assert.rejects(cognito.send(new GetUserCommand({ AccessToken: tokens?.AccessToken })), {
+          await assert.rejects(cognito.send(new GetUserCommand({ AccessToken: tokens.AccessToken })), {
             name: 'NotAuthorizedException',
           })
-          await assert.rejects(refresh(cognito, tokens?.RefreshToken), { name: 'NotAuthorizedException' })
+          await assert.rejects(people({ cognito }).refresh(app(), tokens.RefreshToken), {
+            name: 'NotAuthorizedException',
+          })
         }
       }
     })
@@ -231,7 +211,7 @@ for (const engine of engines) {
         { what: 'the new user in the secondary' },
       )
       await until(equalDirectories, { what: 'equal directories' })
-      assert.ok((await signIn(primary.cognito, 'ada')).AuthenticationResult?.AccessToken)
+      assert.ok((await people(primary).signIn(app(), ada)).AccessToken)
     })
   })
 }

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { InitiateAuthCommand } from '@aws-sdk/client-cognito-identity-provider'
 import { call, headersOf } from '@twinpool/testing/calls'
-import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { people } from '@twinpool/testing/people'
+import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
@@ -42,18 +42,9 @@ async function openDoor(options: Parameters<typeof serveRegion>[0]): Promise<Doo
   const pool = await createPool(region)
   const { id: client } = await createClient(region, pool, { PreventUserExistenceErrors: 'ENABLED' })
   await createUser(region, pool, { username: 'ada' })
-  const { AuthenticationResult } = await signIn({ region, client }, 'ada', PASSWORD)
-  return { region, pool, client, token: AuthenticationResult?.AccessToken as string }
+  const { AccessToken } = await people(region).signIn({ id: client }, { username: 'ada' })
+  return { region, pool, client, token: AccessToken }
 }
-
-const signIn = ({ region, client }: Pick<Door, 'region' | 'client'>, username: string, password: string) =>
-  region.cognito.send(
-    new InitiateAuthCommand({
-      ClientId: client,
-      AuthFlow: 'USER_PASSWORD_AUTH',
-      AuthParameters: { USERNAME: username, PASSWORD: password },
-    }),
-  )
 
 /** How long GetUser takes others, milliseconds: the middle and the last but one. */
 async function timeOthers({ region, token }: Door): Promise<{ p50: number; p98: number }> {
@@ -175,15 +166,22 @@ describe('a region with room for many connections', () => {
     }
     assert.deepEqual([...outcomes.keys()].sort(), ['NotAuthorizedException', 'TooManyRequestsException'])
     await door.region.logged(/"event":"overloaded"/)
-    assert.ok((await signIn(door, 'ada', PASSWORD)).AuthenticationResult?.AccessToken)
+    assert.ok((await people(door.region).signIn({ id: door.client }, { username: 'ada' })).AccessToken)
     checkAlive(door)
   })
 
   it('wrong passwords of one person lock that person, and nobody else', async () => {
     for (let turn = 1; turn <= 6; turn += 1) {
-      await assert.rejects(signIn(door, 'ada', 'Wrong-Horse-7'), { name: 'NotAuthorizedException' })
+      await assert.rejects(
+        people(door.region).signIn({ id: door.client }, { username: 'ada', password: 'Wrong-Horse-7' }),
+        {
+          name: 'NotAuthorizedException',
+        },
+      )
     }
-    await assert.rejects(signIn(door, 'ada', PASSWORD), { message: 'Password attempts exceeded' })
+    await assert.rejects(people(door.region).signIn({ id: door.client }, { username: 'ada' }), {
+      message: 'Password attempts exceeded',
+    })
     const { status } = await call(door.region.endpoint, 'GetUser', { AccessToken: door.token })
     assert.equal(status, 200)
   })

@@ -9,18 +9,18 @@ import {
   AdminCreateUserCommand,
   AdminGetUserCommand,
   DescribeUserPoolClientCommand,
-  GetTokensFromRefreshTokenCommand,
   GetUserCommand,
   InitiateAuthCommand,
   ListUsersCommand,
   RevokeTokenCommand,
   UpdateUserPoolClientCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
-import { createDatabase, dropDatabases, engines, until } from '@twinpool/testing/regions'
+import { createDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
+import { people } from '@twinpool/testing/people'
+import { createClient, createUser, type TestClient } from '@twinpool/testing/pools'
+import { engines, until } from '@twinpool/testing/regions'
 import { createReplicatedPool } from '@twinpool/testing/replicas'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
-import { srpSignIn } from '@twinpool/testing/srp'
 
 const WEST = 'us-west-2'
 const EAST = 'us-east-1'
@@ -37,7 +37,7 @@ interface Balancer {
 describe('several processes of a region', {
   skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
 }, () => {
-  const databases: string[] = []
+  const databases: TestDatabase[] = []
   const doors = {} as Record<string, Balancer>
   const config = {} as Record<string, NonNullable<Parameters<typeof serveRegion>[0]>['config']>
   let west: [ServedRegion, ServedRegion]
@@ -52,11 +52,13 @@ describe('several processes of a region', {
       [WEST, EAST],
       [EAST, WEST],
     ] as const) {
+      const database = await createDatabase()
+      databases.push(database)
       config[name] = {
         region: name,
         endpoint: doors[name]?.url,
         issuerBase: 'http://id.test',
-        store: { engine: 'postgres', url: await createDatabase(databases), connections: 6, statementSeconds: 3 },
+        store: { engine: 'postgres', url: database.url, connections: 6, statementSeconds: 3 },
         keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
         cluster: { secret },
         peers: { [peer]: { endpoint: doors[peer]?.url as string } },
@@ -75,7 +77,7 @@ describe('several processes of a region', {
   after(async () => {
     await Promise.all([...(west ?? []), ...(east ?? [])].map((served) => served.stop()))
     for (const door of Object.values(doors)) door.close()
-    await dropDatabases(databases)
+    for (const database of databases) await dropDatabase(database)
   })
 
   const start = async (name: string): Promise<ServedRegion> => {
@@ -105,17 +107,6 @@ describe('several processes of a region', {
         ),
       { ...TAKE_OVER, what: `${username} in the other region` },
     )
-  const signIn = async ({ cognito }: ServedRegion, password = PASSWORD) => {
-    const { AuthenticationResult } = await cognito.send(
-      new InitiateAuthCommand({
-        ClientId: client.id,
-        AuthFlow: 'USER_PASSWORD_AUTH',
-        AuthParameters: { USERNAME: 'ada', PASSWORD: password },
-      }),
-    )
-    return AuthenticationResult as { AccessToken: string; RefreshToken: string }
-  }
-
   it('what one process writes, the others of both regions have', async () => {
     const names = Array.from({ length: 20 }, (_, at) => `written-${at}`)
     await Promise.all(names.map((name, at) => write(west[at % 2 === 0 ? 0 : 1], name)))
@@ -128,24 +119,10 @@ describe('several processes of a region', {
     const all = [...west, ...east]
     for (const [at, begin] of all.entries()) {
       const finish = all[(at + 1) % all.length] as ServedRegion
-      const { AuthenticationResult } = await srpSignIn({
-        cognito: begin.cognito,
-        finishIn: finish.cognito,
-        pool,
-        client: client.id,
-        username: 'ada',
-        password: PASSWORD,
-      })
-      for (const { cognito } of all) {
-        const { Username } = await cognito.send(new GetUserCommand({ AccessToken: AuthenticationResult?.AccessToken }))
-        assert.equal(Username, 'ada')
-        const refreshed = await cognito.send(
-          new GetTokensFromRefreshTokenCommand({
-            ClientId: client.id,
-            RefreshToken: AuthenticationResult?.RefreshToken,
-          }),
-        )
-        assert.ok(refreshed.AuthenticationResult?.AccessToken)
+      const tokens = await people(begin).signInBySrp(client, { username: 'ada', finishIn: finish })
+      for (const served of all) {
+        assert.equal((await people(served).getUser(tokens.AccessToken)).Username, 'ada')
+        assert.ok((await people(served).getTokens(client, tokens.RefreshToken)).AccessToken)
       }
     }
   })
@@ -166,7 +143,7 @@ describe('several processes of a region', {
   })
 
   it('a token that one process of a replica revokes is no good in any process', async () => {
-    const { AccessToken, RefreshToken } = await signIn(east[0])
+    const { AccessToken, RefreshToken } = await people(east[0]).signIn(client, { username: 'ada' })
     for (const { cognito } of [...west, ...east]) await cognito.send(new GetUserCommand({ AccessToken }))
     await east[1].cognito.send(new RevokeTokenCommand({ Token: RefreshToken, ClientId: client.id }))
     for (const { cognito } of [...west, ...east]) {
@@ -207,7 +184,7 @@ describe('several processes of a region', {
     for (const at of [0, 1] as const) {
       const left = west[1 - at] as ServedRegion
       await kill(west[at])
-      await signIn(left)
+      await people(left).signIn(client, { username: 'ada' })
       await write(left, `without-${at}`)
       for (const { cognito } of east) await seen(cognito, `without-${at}`)
       await replace(WEST, west, at)
@@ -223,7 +200,7 @@ describe('several processes of a region', {
       await kill(east[at])
       await write(west[0], `apart-${at}`)
       await seen(left.cognito, `apart-${at}`)
-      await signIn(left)
+      await people(left).signIn(client, { username: 'ada' })
       await replace(EAST, east, at)
       await seen(east[at].cognito, `apart-${at}`)
     }

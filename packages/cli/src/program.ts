@@ -1,17 +1,26 @@
 import { type Command, CommandError } from './command.ts'
-import { dev } from './dev/dev.ts'
-import { devRegion } from './dev/region-command.ts'
-import { drill } from './drill.ts'
-import { serve } from './serve.ts'
+import { invocation } from './invocation.ts'
 import { version } from './version.ts'
 
-const commands: Record<string, Command> = { dev, serve, drill, 'dev-region': devRegion }
+/** Each command is loaded when it runs: the server alone takes most of a second of CPU time, and `dev` runs without it. */
+const commands: Record<string, () => Promise<Command>> = {
+  dev: async () => (await import('./dev/dev.ts')).dev,
+  pool: async () => (await import('./pool/pool.ts')).pool,
+  drill: async () => (await import('./drill.ts')).drill,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctor,
+  serve: async () => (await import('./serve.ts')).serve,
+  'dev-region': async () => (await import('./dev/region-command.ts')).devRegion,
+}
 
 const usage = `twinpool ${version}: user pools that survive the loss of a region
 
-  twinpool dev     two regions on this machine, with a control port       twinpool dev --help
-  twinpool drill   kill the primary under load, measure what happens      twinpool drill --help
-  twinpool serve   one region, from a configuration file                  twinpool serve --help
+  twinpool dev      two regions on this machine, with a control port
+  twinpool pool     a pool with a replica, in a running 'twinpool dev'
+  twinpool drill    kill the primary under load, measure what happens
+  twinpool doctor   check whether this machine can run 'twinpool dev'
+  twinpool serve    one region, from a configuration file
+
+Options of a command: ${invocation('dev --help')}
 `
 
 const LAST_WORDS_MILLISECONDS = 2_000
@@ -26,7 +35,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     process.stdout.write(usage)
     return name === undefined ? 2 : 0
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const command = Object.hasOwn(commands, name) ? await commands[name]?.() : undefined
   if (!command) {
     process.stderr.write(`twinpool: there is no command ${JSON.stringify(name)}\n\n${usage}`)
     return 2

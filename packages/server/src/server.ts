@@ -12,7 +12,7 @@ import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
-import { boundConnections, mostConnections } from './http/connections.ts'
+import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
@@ -33,7 +33,7 @@ import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
 import { createJwtSigner } from './tokens/jwt.ts'
-import { createSigningKeys } from './tokens/signing-keys.ts'
+import { createSigningKeys, type GenerateKeyPair, generateSigningKeyPair } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
 export interface Region {
@@ -49,16 +49,23 @@ export interface Region {
 /** Drain deadline; keep it below the supervisor's kill timeout. */
 const DRAIN_MILLISECONDS = 5_000
 
+/** Dependencies of a region outside its configuration; tests inject their own. */
+export interface RegionSources {
+  clock?: Clock | undefined
+  /** Generates the RSA key pairs of new pools. */
+  generateKeyPair?: GenerateKeyPair | undefined
+}
+
 /** The composition root: from a configuration to a region. */
 export async function createRegion(
   config: RegionConfig,
-  { clock = systemClock }: { clock?: Clock } = {},
+  { clock = systemClock, generateKeyPair = generateSigningKeyPair }: RegionSources = {},
 ): Promise<Region> {
   const events = createEvents({ region: config.region, level: config.log.level })
   if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
   const store = await openStore(config.store, { clock, region: config.region })
   try {
-    return await composeRegion(config, { clock, events, store })
+    return await composeRegion(config, { clock, generateKeyPair, events, store })
   } catch (error) {
     await store.close()
     throw error
@@ -67,7 +74,12 @@ export async function createRegion(
 
 async function composeRegion(
   config: RegionConfig,
-  { clock, events, store }: { clock: Clock; events: Events; store: Store },
+  {
+    clock,
+    generateKeyPair,
+    events,
+    store,
+  }: { clock: Clock; generateKeyPair: GenerateKeyPair; events: Events; store: Store },
 ): Promise<Region> {
   const { region, accountId, limits } = config
   const brakes = createBrakes({ engine: store.engine, clock })
@@ -100,7 +112,7 @@ async function composeRegion(
     store,
     pools: createPools({ store }),
     keys,
-    signingKeys: createSigningKeys({ store }),
+    signingKeys: createSigningKeys({ store, clock, generateKeyPair }),
     signer: createJwtSigner(),
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
@@ -148,7 +160,7 @@ async function composeRegion(
   })
   const router = createRouter({
     mounted: [
-      createConsoleRoutes(context, overload),
+      createConsoleRoutes(context, overload, replication),
       createApiRoutes(calls),
       createDiscovery(context),
       replication.routes,
@@ -157,9 +169,9 @@ async function composeRegion(
   })
   const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
 
-  const ofTheStore = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
-  const most = limits.connections ?? mostConnections({ ofTheStore })
-  boundConnections(server, { most, overload })
+  const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
+  const maximum = limits.connections ?? maximumConnections({ storeConnections })
+  limitConnections(server, { maximum, overload })
   const close = drainable(server)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined

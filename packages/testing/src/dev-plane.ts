@@ -1,13 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { createServiceCaller, type ServiceCaller } from '@twinpool/toolkit'
+import { programArguments } from './program.ts'
 import type { EngineName, Message } from './regions.ts'
-
-const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 
 export interface Ready {
   event: 'ready'
@@ -51,16 +49,18 @@ export function nextPort(): number {
 export async function startDevProcess({
   engine = 'sqlite',
   args = [],
+  storedKeyPairs = true,
 }: {
   engine?: EngineName
   args?: readonly string[]
+  /** False: its regions make the keys of their pools, as they do outside tests. */
+  storedKeyPairs?: boolean
 } = {}): Promise<DevProcess> {
   const store = engine === 'sqlite' ? ['--store', 'sqlite'] : ['--store', process.env.TWINPOOL_TEST_POSTGRES as string]
   const child = spawn(
     process.execPath,
     [
-      ...process.execArgv.filter((flag) => flag.startsWith('--conditions')),
-      main,
+      ...programArguments({ storedKeyPairs }),
       'dev',
       '--json',
       '--ephemeral',

@@ -3,11 +3,13 @@ import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:cryp
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { MODULUS_BITS, takeKeyPair } from './key-pairs.ts'
 
 export type IssuerKey = { readonly kid: string; readonly privateKey: KeyObject; readonly jwk: Record<string, unknown> }
 
-export function makeKey(kid: string, modulusLength = 2048): IssuerKey {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength })
+export function makeKey(kid: string, modulusLength = MODULUS_BITS): IssuerKey {
+  const { publicKey, privateKey } =
+    modulusLength === MODULUS_BITS ? takeKeyPair() : generateKeyPairSync('rsa', { modulusLength })
   return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' } }
 }
 

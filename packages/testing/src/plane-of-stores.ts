@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '@twinpool/server/internal/clock'
 import { openStore, type Store } from '@twinpool/server/internal/store/store'
-import pg from 'pg'
+import { administer, createDatabase } from './databases.ts'
 
 /** Randomness from a seed (mulberry32). */
 export interface Dice {
@@ -165,26 +165,17 @@ function placeOnDisk(): StorePlace {
 }
 
 async function placeOnServer(name: string): Promise<StorePlace> {
-  const server = process.env.TWINPOOL_TEST_POSTGRES as string
-  const administer = async (...statements: string[]): Promise<void> => {
-    const client = new pg.Client({ connectionString: server })
-    await client.connect()
-    try {
-      for (const statement of statements) await client.query(statement)
-    } finally {
-      await client.end()
-    }
-  }
-  const url = new URL(server)
-  url.pathname = `/${name}`
-  await administer(`create database ${name}`)
+  const { url } = await createDatabase(name)
   return {
-    config: { engine: 'postgres', url: url.href, connections: 4 },
+    config: { engine: 'postgres', url, connections: 4 },
     backUp: () =>
-      administer(`drop database if exists ${name}_backup`, `create database ${name}_backup template ${name}`),
+      administer([`drop database if exists ${name}_backup`, `create database ${name}_backup template ${name}`]),
     restore: () =>
-      administer(`drop database if exists ${name} with (force)`, `create database ${name} template ${name}_backup`),
+      administer([`drop database if exists ${name} with (force)`, `create database ${name} template ${name}_backup`]),
     remove: () =>
-      administer(`drop database if exists ${name} with (force)`, `drop database if exists ${name}_backup with (force)`),
+      administer([
+        `drop database if exists ${name} with (force)`,
+        `drop database if exists ${name}_backup with (force)`,
+      ]),
   }
 }

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { createRegion, parseConfig, type Region, type RegionConfigInput } from '@twinpool/server'
-import pg from 'pg'
+import { createDatabase, dropDatabase, type TestDatabase } from './databases.ts'
+import { generateKeyPair } from './key-pairs.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
 
@@ -84,7 +85,7 @@ export async function startRegions({
   inboxServer.unref()
   const ports = await freePorts(regions.length)
   const secret = randomBytes(32).toString('base64')
-  const databases: string[] = []
+  const databases: TestDatabase[] = []
 
   const running: RunningRegion[] = []
   for (const [at, name] of regions.entries()) {
@@ -92,9 +93,10 @@ export async function startRegions({
     let stores = 0
     const createStore = async () => {
       stores += 1
-      return engine === 'sqlite'
-        ? { engine, file: join(directory, name, `region-${stores}.db`) }
-        : { engine, url: await createDatabase(databases), connections: 8 }
+      if (engine === 'sqlite') return { engine, file: join(directory, name, `region-${stores}.db`) }
+      const database = await createDatabase()
+      databases.push(database)
+      return { engine, url: database.url, connections: 8 }
     }
     let parsed = parseConfig({
       region: name,
@@ -119,13 +121,13 @@ export async function startRegions({
     const entry: RunningRegion = {
       name,
       endpoint,
-      region: await createRegion(parsed, { clock }),
+      region: await createRegion(parsed, { clock, generateKeyPair }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
       restart: async (from = 'store') => {
         await entry.stop()
         if (from === 'nothing') parsed = { ...parsed, store: await createStore() }
-        entry.region = await createRegion(parsed, { clock })
+        entry.region = await createRegion(parsed, { clock, generateKeyPair })
         await entry.region.start()
       },
       stop: () => entry.region.stop(),
@@ -152,11 +154,14 @@ export async function startRegions({
       }
       inboxServer.close()
       inboxServer.closeAllConnections()
-      await dropDatabases(databases)
+      for (const database of databases) await dropDatabase(database)
       rmSync(directory, { recursive: true, force: true })
     },
   }
 }
+
+/** Milliseconds. What is asked for more often costs more CPU time than the thing that is waited for. */
+const LONGEST_PAUSE = 60
 
 /** Waits until the condition gives a value that is not false or undefined; fails after `seconds`. */
 export async function until<T>(
@@ -164,37 +169,13 @@ export async function until<T>(
   { seconds = 20, what = 'the condition' }: { seconds?: number; what?: string } = {},
 ): Promise<T> {
   const deadline = performance.now() + seconds * 1000
-  for (;;) {
+  for (let pause = 5; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
     const value = await condition()
     if (value !== undefined && value !== false) return value as T
     if (performance.now() > deadline) throw new Error(`${what} did not come true in ${seconds} s`)
     const { promise, resolve } = Promise.withResolvers<void>()
-    setTimeout(resolve, 10)
+    setTimeout(resolve, pause)
     await promise
-  }
-}
-
-/** A new database on the PostgreSQL of the tests: its URL. Its name is added to `databases`, to be dropped with `dropDatabases`. */
-export async function createDatabase(databases: string[]): Promise<string> {
-  const name = `twinpool_${randomUUID().replaceAll('-', '')}`
-  await administer(`create database ${name}`)
-  databases.push(name)
-  const url = new URL(process.env.TWINPOOL_TEST_POSTGRES as string)
-  url.pathname = `/${name}`
-  return url.href
-}
-
-export async function dropDatabases(databases: readonly string[]): Promise<void> {
-  for (const name of databases) await administer(`drop database if exists ${name} with (force)`)
-}
-
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: process.env.TWINPOOL_TEST_POSTGRES })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }
 

@@ -5,13 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
+import { programArguments } from './program.ts'
 import { credentials, freePorts, until } from './regions.ts'
 
-const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 const REGION = 'us-west-2'
 
 export interface HealthReport {
@@ -44,6 +43,10 @@ export interface ServedOptions {
   text?: string
   /** How many files and connections the process may have open. */
   openFiles?: number
+  /** Modules that the process loads first. */
+  imports?: readonly string[]
+  /** `main.ts` of another build. */
+  program?: string | undefined
 }
 
 /** What a region that never listened left behind. */
@@ -79,14 +82,19 @@ export async function loneConfig(
 export const MASTER_KEY = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
-export async function serveRegion({ config = {}, text, openFiles }: ServedOptions = {}): Promise<ServedRegion> {
+export async function serveRegion({
+  config = {},
+  text,
+  openFiles,
+  imports = [],
+  program: entry,
+}: ServedOptions = {}): Promise<ServedRegion> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
   const store = config.store ?? { engine: 'sqlite', file: join(directory, 'region.db') }
   const whole = await loneConfig({ ...config, store })
   const file = join(directory, 'region.json')
   writeFileSync(file, text ?? JSON.stringify(whole))
-  const program = [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), main]
-  const args = [...program, 'serve', '--json', '--config', file]
+  const args = [...programArguments({ imports, entry }), 'serve', '--json', '--config', file]
   const child = openFiles
     ? spawn('prlimit', [`--nofile=${openFiles}:${openFiles}`, process.execPath, ...args], { stdio: STDIO })
     : spawn(process.execPath, args, { stdio: STDIO })

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '@twinpool/server/internal/clock'
 import { readLog } from '@twinpool/server/internal/store/changes'
 import { openStore, type Store } from '@twinpool/server/internal/store/store'
-import pg from 'pg'
+import { createDatabase, dropDatabase } from './databases.ts'
 import { until } from './regions.ts'
 
 /** How many connections a test's store on PostgreSQL has. */
@@ -18,7 +17,7 @@ export interface TestStore {
   close(): Promise<void>
 }
 
-/** A store of its own for a test: a file, or a database on the server that TWINPOOL_TEST_POSTGRES names. */
+/** A store of its own for a test: a file, or a database. */
 export async function openTestStore(
   engine: 'sqlite' | 'postgres',
   { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
@@ -43,18 +42,14 @@ export async function openTestStore(
       },
     }
   }
-  const server = process.env.TWINPOOL_TEST_POSTGRES as string
-  const name = `twinpool_${randomUUID().replaceAll('-', '')}`
-  await administer(server, `create database ${name}`)
-  const url = new URL(server)
-  url.pathname = `/${name}`
-  const config = { engine, url: url.href, connections: CONNECTIONS } as const
+  const database = await createDatabase()
+  const config = { engine, url: database.url, connections: CONNECTIONS } as const
   return {
     store: await open(config),
     openAgain: () => open(config),
     close: async () => {
       await closeAll()
-      await administer(server, `drop database if exists ${name} with (force)`)
+      await dropDatabase(database)
     },
   }
 }
@@ -67,14 +62,4 @@ export async function settled({ engine }: Pick<Store, 'engine'>): Promise<void> 
   await until(async () => !(await readLog(engine, { after: 0, limit: 1, now: 0 })).held, {
     what: 'a log that is not held',
   })
-}
-
-async function administer(server: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }

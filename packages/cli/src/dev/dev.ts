@@ -1,25 +1,25 @@
 import { join } from 'node:path'
 import { type Command, CommandError, oneOf, readOptions, wholeNumber } from '../command.ts'
+import { DEFAULT_PORT, invocation, portArguments } from '../invocation.ts'
 import { untilAskedToStop } from '../signals.ts'
 import { describePlane, type Ready, startControl } from './control.ts'
 import { startPlane } from './plane.ts'
 
-export const DEFAULT_PORT = 9400
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 
 export const dev: Command = {
   help: `twinpool dev [options]
 
-  Runs each region as a process of its own, and a control port with a router in front of them, until SIGINT or SIGTERM.
+  Runs each region in its own process, and a control port with a router in front of them, until SIGINT or SIGTERM.
 
-  --regions A,B          regions, the first is where pools are made   (us-west-2,us-east-1)
-  --port N               control port; regions take the next ones     (${DEFAULT_PORT})
-  --data DIR             where the regions keep their data            (.twinpool)
-  --ephemeral            keep nothing: a temporary directory, removed at the end
+  --regions A,B          regions; pools are created in the first one  (us-west-2,us-east-1)
+  --port N               control port; regions use the next ports     (${DEFAULT_PORT})
+  --data DIR             data directory of the regions                (.twinpool)
+  --ephemeral            use a temporary directory, removed at the end
   --store sqlite|postgres|postgres://...                              (sqlite)
-  --parity aws|extended  as Cognito documents it, or without its limits   (aws)
-  --keep-changes N       changes that a region keeps for one that is away; one that missed more copies again   (5000000)
-  --json                 one line {"event":"ready", ...} on stdout once all is ready
+  --parity aws|extended  the limits that Cognito documents, or none   (aws)
+  --keep-changes N       changes kept for an unreachable region; a region that missed more copies its pools again   (5000000)
+  --json                 print one line {"event":"ready", ...} on stdout once all regions are ready
 
   Controls:  POST /dev/regions/<region>/kill|stop|start|pause|resume|cut|heal|slow|clock
              GET /dev/inbox?to=<address>   GET /dev/status
@@ -63,13 +63,15 @@ export const dev: Command = {
   },
 }
 
-/** A plane with its control port. Throws CommandError. */
+/** Starts a plane with its control port. Throws CommandError. */
 export async function startDevPlane(
   options: Parameters<typeof startPlane>[0],
 ): Promise<{ ready: Ready; stop(): Promise<void> }> {
   const control = await startControl(options).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
-    throw new CommandError(`port ${options.port} is taken: is another plane running? Choose one with --port`)
+    throw new CommandError(
+      `port ${options.port} is taken: is another plane running? Choose another: ${invocation('dev', '--port', String(anotherPort(options.port)))}`,
+    )
   })
   try {
     const plane = await startPlane(options)
@@ -87,6 +89,9 @@ export async function startDevPlane(
   }
 }
 
+/** Far enough away for the ports of the regions. */
+const anotherPort = (port: number): number => (port + 100 <= 65_000 ? port + 100 : port - 100)
+
 function readRegions(text: string): string[] {
   const regions = text.split(',').map((name) => name.trim())
   for (const name of regions) {
@@ -98,12 +103,13 @@ function readRegions(text: string): string[] {
 }
 
 function welcome({ control, regions, credentials }: Ready): string {
-  const [first = ''] = Object.keys(regions)
+  const [first = '', second] = Object.keys(regions)
+  const port = portArguments(Number(new URL(control).port))
   const endpoint = regions[first]?.endpoint
   const rows = [
     ['control, router, issuer', control],
     ...Object.entries(regions).map(([name, region], at) => [
-      at === 0 ? `${name} (pools are made here)` : name,
+      at === 0 ? `${name} (pools are created here)` : name,
       region.endpoint,
     ]),
     ['AWS_ACCESS_KEY_ID', credentials.accessKeyId],
@@ -115,11 +121,26 @@ function welcome({ control, regions, credentials }: Ready): string {
 
 ${rows.map(([name = '', value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}
 
-  Try next:
-    npx twinpool drill          kill the primary under load, and see what it costs
+  Try next, in another terminal:
+
+    # a pool with an app client${second ? ' and a replica' : ''}; prints calls to try
+    ${invocation('pool create', ...(second ? ['--replica', second] : []), ...port)}
+${
+  second
+    ? `
+    # kill the primary region under load, and measure what that costs
+    ${invocation('drill', ...port)}
+`
+    : ''
+}
+    # the state of the regions; then lose one, and start it again
     curl ${control}/dev/status
     curl -X POST ${control}/dev/regions/${first}/kill
-    aws cognito-idp create-user-pool --pool-name first --endpoint-url ${endpoint} --region ${first}
+    curl -X POST ${control}/dev/regions/${first}/start
+
+    # with the AWS CLI
+    export AWS_ACCESS_KEY_ID=${credentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}
+    aws cognito-idp list-user-pools --max-results 10 --endpoint-url ${endpoint} --region ${first}
 
   Ctrl-C stops it.
 

@@ -1,12 +1,24 @@
 import { Hono } from 'hono'
 import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
-import { checkHealth } from './health.ts'
+import type { Replication } from '../replication/replication.ts'
+import { acceptsDocument, documentHeaders } from './document.ts'
+import { checkHealth, inTime } from './health.ts'
+import { type PageState, renderPage } from './page.ts'
 
-/** `GET /health` and `GET /metrics`. */
+type ConsoleContext = Pick<
+  Context,
+  'region' | 'endpoint' | 'issuerBase' | 'parity' | 'clock' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'
+>
+
+/** The page is for everybody: however often it is requested, its state is read once in this time. */
+const STATE_MILLISECONDS = 1_000
+
+/** `GET /health`, `GET /metrics`, and `GET /` for browsers. */
 export function createConsoleRoutes(
-  context: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'>,
+  context: ConsoleContext,
   overload: Pick<Overload, 'recent'>,
+  replication: Pick<Replication, 'status'>,
 ): Hono {
   const app = new Hono()
   app.get('/health', async (c) => {
@@ -19,5 +31,33 @@ export function createConsoleRoutes(
     for (const [check, { ok }] of Object.entries(checks)) events.healthy({ check, ok })
     return c.body(await events.registry.metrics(), 200, { 'content-type': events.registry.contentType })
   })
+
+  const readState = recent(context, async () => {
+    const [health, status] = await Promise.all([
+      checkHealth(context, overload.recent()).catch(() => undefined),
+      inTime(() => replication.status()).catch(() => undefined),
+    ])
+    return { health, replication: status, now: context.clock.now() } satisfies PageState
+  })
+  app.get('/', async (c, next) => {
+    // For programs this path is the API's, which has no GET.
+    if (!acceptsDocument(c.req.header('accept'))) return next()
+    return c.body(await renderPage(context, await readState()), 200, { ...documentHeaders })
+  })
   return app
+}
+
+/** What `read` returned last, if that is recent; callers at the same time share one reading. */
+function recent<T>({ clock }: Pick<Context, 'clock'>, read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (!reading || clock.monotonic() - readAt > STATE_MILLISECONDS) {
+      readAt = Number.POSITIVE_INFINITY
+      reading = read().finally(() => {
+        readAt = clock.monotonic()
+      })
+    }
+    return reading
+  }
 }

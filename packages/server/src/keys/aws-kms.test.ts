@@ -16,8 +16,6 @@ import {
   AdminSetUserPasswordCommand,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
-  GetUserCommand,
-  InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import {
   CreateKeyCommand,
@@ -28,6 +26,7 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { getRequestListener } from '@hono/node-server'
+import { people } from '@twinpool/testing/people'
 import { credentials, engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import { systemClock } from '../clock.ts'
 import { type AwsKms, type AwsKmsConfig, createAwsKms } from './aws-kms.ts'
@@ -152,14 +151,9 @@ for (const engine of engines) {
       await cognito().send(new AdminCreateUserCommand({ UserPoolId, Username: 'ann', MessageAction: 'SUPPRESS' }))
       await cognito().send(new AdminSetUserPasswordCommand({ UserPoolId, Username: 'ann', Password, Permanent: true }))
       const signIn = async () => {
-        const { AuthenticationResult } = await cognito().send(
-          new InitiateAuthCommand({
-            ClientId: UserPoolClient?.ClientId,
-            AuthFlow: 'USER_PASSWORD_AUTH',
-            AuthParameters: { USERNAME: 'ann', PASSWORD: Password },
-          }),
-        )
-        return cognito().send(new GetUserCommand({ AccessToken: AuthenticationResult?.AccessToken }))
+        const { signIn, getUser } = people({ cognito: cognito() })
+        const tokens = await signIn({ id: UserPoolClient?.ClientId as string }, { username: 'ann', password: Password })
+        return getUser(tokens.AccessToken)
       }
       const look = () => cognito().send(new AdminGetUserCommand({ UserPoolId, Username: 'ann' }))
       return { UserPoolId, signIn, look }
@@ -252,7 +246,7 @@ for (const engine of engines) {
         clock.ahead += 10_001
         assert.deepEqual(await health(), {
           status: 503,
-          keys: { ok: false, detail: 'the service key is disabled or gone' },
+          keys: { ok: false, detail: 'the service key is disabled or deleted' },
         })
       } finally {
         await kms.enable(serviceKeyArn)
@@ -329,7 +323,7 @@ for (const engine of engines) {
     test('its KMS API reports that AWS KMS holds the keys', async () => {
       await assert.rejects(plane.primary.kms.send(new ListKeysCommand({})), {
         name: 'NotImplementedException',
-        message: 'AWS KMS keeps the keys of this region: ask it.',
+        message: 'The keys of this region are in AWS KMS: call AWS KMS instead.',
       })
     })
   })

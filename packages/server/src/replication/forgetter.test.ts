@@ -1,12 +1,9 @@
 /** What a region forgets by itself, and that nobody can tell who has. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import {
-  GlobalSignOutCommand,
-  InitiateAuthCommand,
-  RevokeTokenCommand,
-} from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
+import { GlobalSignOutCommand, RevokeTokenCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { people } from '@twinpool/testing/people'
+import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { engines, startRegions, until } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../clock.ts'
@@ -17,6 +14,7 @@ import { createForgetter } from './forgetter.ts'
 
 const region = 'us-west-2'
 const pools = [`${region}_a`, `${region}_b`] as const
+const ADA = { username: 'ada' }
 const HOUR = 3_600_000
 const END = 1_700_000_000_000
 /** More than are read at a time. */
@@ -106,15 +104,11 @@ for (const engine of engines) {
       const { store } = running.context
       const pool = await createPool(plane.primary)
       const client = await createClient(plane.primary, pool, { RefreshTokenValidity: 1 })
-      await createUser(plane.primary, pool, { username: 'ada' })
-      const signIn = async () => {
-        const AuthParameters = { USERNAME: 'ada', PASSWORD }
-        const begin = new InitiateAuthCommand({ ClientId: client.id, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters })
-        return (await cognito.send(begin)).AuthenticationResult
-      }
-      const [one, other] = [await signIn(), await signIn()]
-      await cognito.send(new RevokeTokenCommand({ ClientId: client.id, Token: one?.RefreshToken }))
-      await cognito.send(new GlobalSignOutCommand({ AccessToken: other?.AccessToken }))
+      await createUser(plane.primary, pool, ADA)
+      const { signIn } = people(plane.primary)
+      const [one, other] = [await signIn(client, ADA), await signIn(client, ADA)]
+      await cognito.send(new RevokeTokenCommand({ ClientId: client.id, Token: one.RefreshToken }))
+      await cognito.send(new GlobalSignOutCommand({ AccessToken: other.AccessToken }))
       assert.equal(await store.count('revocation', { pool }), 1)
       ahead = 3 * 24 * HOUR
       await until(async () => (await store.count('revocation', { pool })) === 0, { what: 'forgetting' })

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { takeKeyPair } from '@twinpool/testing/key-pairs'
 import { createVerifiedTokens, verifyAccessToken } from './access.ts'
 import { createJwtSigner } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const endpoint = 'http://127.0.0.1:9401'
 const pool = 'us-west-2_Access000'
-const makePair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
 const refusedAs = (message: string) => ({ name: 'NotAuthorizedException', message })
 
 /** A region with one replaceable key and an adjustable clock. */
 function openRegion() {
-  const state = { now: 0, ...makePair() }
+  const state = { now: 0, ...takeKeyPair() }
   const signingKeys = {
     verifying: async (id: string, kid: string) =>
       id === pool && kid === 'a' ? { use: 'access', key: state.publicKey as KeyObject } : undefined,
@@ -72,7 +72,7 @@ describe('an access token that is presented twice', () => {
     const { state, read, issue } = openRegion()
     const token = await issue()
     await read(token)
-    Object.assign(state, makePair())
+    Object.assign(state, takeKeyPair())
     await assert.rejects(read(token), refusedAs('Could not verify signature for Access Token'))
     assert.equal((await read(await issue())).claims.sub, 'ada')
   })

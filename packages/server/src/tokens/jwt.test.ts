@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { takeKeyPair } from '@twinpool/testing/key-pairs'
 import { createJwtSigner, isSignedBy, parseJwt } from './jwt.ts'
 
-const keys = [generateKeyPairSync('rsa', { modulusLength: 2048 }), generateKeyPairSync('rsa', { modulusLength: 2048 })]
+const keys = [takeKeyPair(), takeKeyPair()]
 const signer = (at: number) => ({ kid: `key-${at}`, key: keys[at]?.privateKey as never })
 const { signPair } = createJwtSigner()
 const pair = (turn: number) =>

@@ -16,10 +16,14 @@ import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import type { SigningKey } from './jwt.ts'
 
-export interface SigningKeyPair {
-  kid: string
+/** An RSA key pair. */
+export interface KeyPair {
   publicKey: KeyObject
   privateKey: KeyObject
+}
+
+export interface SigningKeyPair extends KeyPair {
+  kid: string
 }
 
 /** A public key in `/.well-known/jwks.json` (RFC 7517). */
@@ -40,6 +44,8 @@ interface PoolSigningKeys {
 
 /** The signing keys of the pools that this region holds, decoded and cached. */
 export interface SigningKeys {
+  /** Generates the keys of a new pool. It takes a good part of a second in the thread pool: call it before the transaction. */
+  generate(): Promise<Record<SigningUse, SigningKeyPair>>
   /** The public keys; undefined when this region does not hold the pool. */
   published(pool: string): Promise<PublishedKey[] | undefined>
   /** The public key with this `kid`, and what the pair signs. */
@@ -51,20 +57,12 @@ export interface SigningKeys {
 const MODULUS_BITS = 2048
 const KID_BYTES = 32
 
-const generate = promisify(generateKeyPair)
+const generateRsa = promisify(generateKeyPair)
 
-/** Generates the keys of a new pool. Takes a good part of a second in the thread pool, so call it before the transaction. */
-export async function generateSigningKeys(
-  clock: Pick<Clock, 'randomBytes'>,
-): Promise<Record<SigningUse, SigningKeyPair>> {
-  const [id, access] = await Promise.all(
-    SIGNING_USES.map(async () => ({
-      kid: clock.randomBytes(KID_BYTES).toString('base64'),
-      ...(await generate('rsa', { modulusLength: MODULUS_BITS })),
-    })),
-  )
-  return { id, access } as Record<SigningUse, SigningKeyPair>
-}
+export type GenerateKeyPair = () => Promise<KeyPair>
+
+/** Generates an RSA key pair; the default source of a region. Tests inject another source. */
+export const generateSigningKeyPair: GenerateKeyPair = () => generateRsa('rsa', { modulusLength: MODULUS_BITS })
 
 /** Writes the keys of a new pool in the transaction that creates it. */
 export async function writeSigningKeys(
@@ -80,7 +78,15 @@ export async function writeSigningKeys(
   }
 }
 
-export function createSigningKeys({ store }: { store: Store }): SigningKeys {
+export function createSigningKeys({
+  store,
+  clock,
+  generateKeyPair,
+}: {
+  store: Store
+  clock: Pick<Clock, 'randomBytes'>
+  generateKeyPair: GenerateKeyPair
+}): SigningKeys {
   const cache = createCache<PoolSigningKeys | undefined>(
     { store },
     async (pool) => {
@@ -90,6 +96,15 @@ export function createSigningKeys({ store }: { store: Store }): SigningKeys {
     ({ kind, pool }) => (kind === 'signing-key' ? pool : undefined),
   )
   return {
+    generate: async () => {
+      const [id, access] = await Promise.all(
+        SIGNING_USES.map(async () => ({
+          kid: clock.randomBytes(KID_BYTES).toString('base64'),
+          ...(await generateKeyPair()),
+        })),
+      )
+      return { id, access } as Record<SigningUse, SigningKeyPair>
+    },
     published: async (pool) => (await cache.get(pool))?.published,
     verifying: async (pool, kid) => (await cache.get(pool))?.verifying.get(kid),
     signing: async (openPool, use) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { AdminSetUserPasswordCommand, InitiateAuthCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { AdminSetUserPasswordCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import type { Pool } from '../../directory/pool.ts'
@@ -67,14 +68,6 @@ for (const engine of engines) {
       plane.primary.cognito.send(
         new AdminSetUserPasswordCommand({ UserPoolId: pool, Username, Password, Permanent: true }),
       )
-    const signIn = (USERNAME: string, PASSWORD: string) =>
-      plane.primary.cognito.send(
-        new InitiateAuthCommand({
-          AuthFlow: 'USER_PASSWORD_AUTH',
-          ClientId: client.id,
-          AuthParameters: { USERNAME, PASSWORD },
-        }),
-      )
 
     it('cannot be reused while they are in the history of the pool', async () => {
       await createUser(plane.primary, pool, { username: 'ada', password: 'password-0', temporary: true })
@@ -83,18 +76,24 @@ for (const engine of engines) {
       await set('ada', 'password-2')
       await assert.rejects(set('ada', 'password-2'), used)
       await assert.rejects(set('ada', 'password-1'), used)
-      assert.ok((await signIn('ada', 'password-2')).AuthenticationResult)
+      assert.ok((await people(plane.primary).signIn(client, { username: 'ada', password: 'password-2' })).AccessToken)
       await set('ada', 'password-3')
       await set('ada', 'password-1')
-      await assert.rejects(signIn('ada', 'password-2'), { name: 'NotAuthorizedException' })
-      assert.ok((await signIn('ada', 'password-1')).AuthenticationResult)
+      await assert.rejects(people(plane.primary).signIn(client, { username: 'ada', password: 'password-2' }), {
+        name: 'NotAuthorizedException',
+      })
+      assert.ok((await people(plane.primary).signIn(client, { username: 'ada', password: 'password-1' })).AccessToken)
     })
 
     it('may use any script, and match exactly', async () => {
       await createUser(plane.primary, pool, { username: 'grace', temporary: true })
       await set('grace', 'пароль-Ünï-密碼')
-      assert.ok((await signIn('grace', 'пароль-Ünï-密碼')).AuthenticationResult)
-      await assert.rejects(signIn('grace', 'пароль-Ünï-密码'), { name: 'NotAuthorizedException' })
+      assert.ok(
+        (await people(plane.primary).signIn(client, { username: 'grace', password: 'пароль-Ünï-密碼' })).AccessToken,
+      )
+      await assert.rejects(people(plane.primary).signIn(client, { username: 'grace', password: 'пароль-Ünï-密码' }), {
+        name: 'NotAuthorizedException',
+      })
     })
 
     it('are not readable in the store', async () => {

@@ -5,10 +5,11 @@ import { type PoolDocument, putPool, putSettings } from '../../directory/pool.ts
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
-import { generateSigningKeys, writeSigningKeys } from '../../tokens/signing-keys.ts'
+import { writeSigningKeys } from '../../tokens/signing-keys.ts'
 import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
+import { canSealNewPool } from './sealing.ts'
 import { checkTierFeatures, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
@@ -28,8 +29,13 @@ export async function createPool(
     keys,
     keyProvider,
     serviceKeyArn,
+    signingKeys,
     region,
-  }: Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'region'>,
+    endpoints,
+  }: Pick<
+    Context,
+    'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'signingKeys' | 'region' | 'endpoints'
+  >,
   input: Omit<CreateUserPoolCommandInput, 'PoolName'> & { PoolName: string },
 ): Promise<string> {
   if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
@@ -46,8 +52,8 @@ export async function createPool(
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 
-  const form = (await store.engine.hasOlderProcesses()) ? undefined : 'sealed'
-  const pairs = await generateSigningKeys(clock)
+  const form = (await canSealNewPool({ store, endpoints })) ? 'sealed' : undefined
+  const pairs = await signingKeys.generate()
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
   const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
   await store.write(async (tx) => {

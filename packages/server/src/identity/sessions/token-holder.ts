@@ -1,8 +1,8 @@
+import { BoundedCache } from '../../bounded-cache.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
-import { Memory } from '../../memory.ts'
 import { type Family, isRevoked, revocationsOf, signOutHash } from '../../tokens/revocation.ts'
 
 /**
@@ -32,10 +32,10 @@ export async function findTokenHolder(
  * Recently opened users, each with its sealed body and the cipher. The row is read on every call; while its body and the pool's
  * cipher are the same, the opened user is still valid. `signOutKey`: the key of the user's sign-out row.
  */
-export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User; signOutKey: string }>
+export type OpenUsers = BoundedCache<{ cipher: PoolCipher; body: string; user: User; signOutKey: string }>
 
 /** About 8 MB. */
-export const createOpenUsers = (): OpenUsers => new Memory(4_000)
+export const createOpenUsers = (): OpenUsers => new BoundedCache(4_000)
 
 function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

@@ -1,14 +1,14 @@
 import { respondToChallenge } from '../../../identity/sign-in/respond.ts'
 import type { ClientCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
-import { stepOutput } from './step-output.ts'
+import { describeStep } from './step-description.ts'
 
 export const RespondToAuthChallenge: Handler<'RespondToAuthChallenge', ClientCall> = async (
   context,
   call,
   { ChallengeName, Session, ChallengeResponses = {} },
 ) =>
-  stepOutput(
+  describeStep(
     await respondToChallenge(context, call, {
       challenge: ChallengeName,
       session: Session,

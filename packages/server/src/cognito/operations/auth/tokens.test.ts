@@ -10,24 +10,17 @@ import {
   CreateGroupCommand,
   type CreateGroupCommandInput,
   type CreateUserPoolClientCommandInput,
-  GetUserCommand,
   GlobalSignOutCommand,
-  InitiateAuthCommand,
   UpdateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
+import { people } from '@twinpool/testing/people'
+import { createClient, createPool, createUser, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { JwtVerifier } from 'aws-jwt-verify'
 import { systemClock } from '../../../clock.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const notAuthorized = (message: string) => ({ name: 'NotAuthorizedException', message })
-
-interface Tokens {
-  AccessToken: string
-  IdToken: string
-  RefreshToken: string
-}
 
 const partOf = (token: string, at: number): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split('.')[at] as string, 'base64url').toString())
@@ -62,27 +55,6 @@ for (const engine of engines) {
       const username = `user${users}`
       return { username, sub: await createUser(region, pool, { username, attributes }) }
     }
-    const signIn = async (username: string, { id }: TestClient = client): Promise<Tokens> => {
-      const { AuthenticationResult } = await region.cognito.send(
-        new InitiateAuthCommand({
-          AuthFlow: 'USER_PASSWORD_AUTH',
-          ClientId: id,
-          AuthParameters: { USERNAME: username, PASSWORD },
-        }),
-      )
-      return AuthenticationResult as Tokens
-    }
-    const refresh = async (token: string, { id }: TestClient = client): Promise<Tokens> => {
-      const { AuthenticationResult } = await region.cognito.send(
-        new InitiateAuthCommand({
-          AuthFlow: 'REFRESH_TOKEN_AUTH',
-          ClientId: id,
-          AuthParameters: { REFRESH_TOKEN: token },
-        }),
-      )
-      return AuthenticationResult as Tokens
-    }
-    const getUser = (AccessToken: string) => region.cognito.send(new GetUserCommand({ AccessToken }))
     const read = async (path: string) => {
       const response = await fetch(`${region.endpoint}/${path}`)
       return { response, body: (await response.json()) as Record<string, unknown> }
@@ -92,7 +64,7 @@ for (const engine of engines) {
 
     it('an access token has exactly the claims of a sign-in through the API', async () => {
       const { username, sub } = await newUser()
-      const { AccessToken } = await signIn(username)
+      const { AccessToken } = await people(region).signIn(client, { username })
       assert.deepEqual(Object.keys(headerOf(AccessToken)).sort(), ['alg', 'kid'])
       assert.equal(headerOf(AccessToken).alg, 'RS256')
       const { jti, origin_jti, event_id, auth_time, iat, exp, ...rest } = claimsOf(AccessToken)
@@ -107,7 +79,7 @@ for (const engine of engines) {
       for (const id of [jti, origin_jti, event_id]) assert.match(id as string, UUID)
       for (const time of [auth_time, iat, exp]) assert.ok(Number.isInteger(time))
       assert.equal(exp, (iat as number) + 3_600)
-      // A sign-in may end in the second after the one that it began in.
+      // A sign-in may end in the next second.
       assert.ok((auth_time as number) <= (iat as number) && (auth_time as number) > (iat as number) - 60)
     })
 
@@ -130,7 +102,7 @@ for (const engine of engines) {
         address: { formatted: '1 High Street' },
         updated_at: 1_700_000_000,
       }
-      const { AccessToken, IdToken } = await signIn(username)
+      const { AccessToken, IdToken } = await people(region).signIn(client, { username })
       const { jti, origin_jti, event_id, auth_time, iat, exp, ...rest } = claimsOf(IdToken)
       assert.deepEqual(rest, common)
       const access = claimsOf(AccessToken)
@@ -140,7 +112,7 @@ for (const engine of engines) {
       assert.notEqual(headerOf(IdToken).kid, headerOf(AccessToken).kid)
 
       const narrow = await createClient(region, pool, { ReadAttributes: ['custom:shoe'] })
-      const narrowed = claimsOf((await signIn(username, narrow)).IdToken)
+      const narrowed = claimsOf((await people(region).signIn(narrow, { username })).IdToken)
       assert.equal(narrowed['custom:shoe'], '42')
       assert.equal(narrowed.email, undefined)
     })
@@ -155,12 +127,12 @@ for (const engine of engines) {
             new AdminAddUserToGroupCommand({ UserPoolId: pool, GroupName: name, Username: username }),
           )
         }
-        const { AccessToken, IdToken } = await signIn(username)
+        const { AccessToken, IdToken } = await people(region).signIn(client, { username })
         return { access: claimsOf(AccessToken), id: claimsOf(IdToken), username }
       }
       const role = (name: string) => `arn:aws:iam::000000000000:role/${name}`
 
-      it('are told in the order of their precedence, with their roles', async () => {
+      it('are listed in the order of their precedence, with their roles', async () => {
         const { access, id, username } = await inGroups([
           { GroupName: 'a' },
           { GroupName: 'b', Precedence: 7, RoleArn: role('b') },
@@ -174,7 +146,7 @@ for (const engine of engines) {
         assert.equal(access['cognito:roles'], undefined)
       })
 
-      it('of one precedence prefer a role only if it is the same', async () => {
+      it('of the same precedence set a preferred role only if their roles are equal', async () => {
         const one = { Precedence: 1, RoleArn: role('one') }
         const same = await inGroups([
           { GroupName: 'a', ...one },
@@ -191,7 +163,7 @@ for (const engine of engines) {
       })
     })
 
-    it('live as long as the client says', async () => {
+    it('live as long as the client configures', async () => {
       const settings: Partial<CreateUserPoolClientCommandInput> = {
         AccessTokenValidity: 10,
         IdTokenValidity: 1,
@@ -200,31 +172,31 @@ for (const engine of engines) {
       }
       const brief = await createClient(region, pool, settings)
       const { username } = await newUser()
-      const { AccessToken, IdToken, RefreshToken } = await signIn(username, brief)
+      const { AccessToken, IdToken, RefreshToken } = await people(region).signIn(brief, { username })
       const life = (token: string) => (claimsOf(token).exp as number) - (claimsOf(token).iat as number)
       assert.equal(life(AccessToken), 600)
       assert.equal(life(IdToken), 86_400)
       wound = 3_599_000 * 2
-      assert.ok((await refresh(RefreshToken, brief)).AccessToken)
-      await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has expired'))
+      assert.ok((await people(region).refresh(brief, RefreshToken)).AccessToken)
+      await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has expired'))
       wound = 3_601_000 * 2
-      await assert.rejects(refresh(RefreshToken, brief), notAuthorized('Refresh Token has expired'))
+      await assert.rejects(people(region).refresh(brief, RefreshToken), notAuthorized('Refresh Token has expired'))
     })
 
-    it('have no origin_jti where they cannot be revoked, and are ended by a sign-out all the same', async () => {
+    it('have no origin_jti where they cannot be revoked, but a sign-out still ends them', async () => {
       const lasting = await createClient(region, pool, { EnableTokenRevocation: false })
       const { username } = await newUser()
-      const { AccessToken, IdToken } = await signIn(username, lasting)
+      const { AccessToken, IdToken } = await people(region).signIn(lasting, { username })
       assert.equal(claimsOf(AccessToken).origin_jti, undefined)
       assert.equal(claimsOf(IdToken).origin_jti, undefined)
-      await getUser(AccessToken)
+      await people(region).getUser(AccessToken)
       await region.cognito.send(new GlobalSignOutCommand({ AccessToken }))
-      await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has been revoked'))
-      await getUser((await signIn(username, lasting)).AccessToken)
+      await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has been revoked'))
+      await people(region).getUser((await people(region).signIn(lasting, { username })).AccessToken)
     })
 
     describe('discovery', () => {
-      it('shows the two keys, and never what signs', async () => {
+      it('shows the two public keys, and never a private key', async () => {
         const { response, body } = await read(`${pool}/.well-known/jwks.json`)
         assert.equal(response.status, 200)
         assert.match(response.headers.get('content-type') ?? '', /^application\/json/)
@@ -246,7 +218,7 @@ for (const engine of engines) {
         assert.equal(body.jwks_uri, `${body.issuer}/.well-known/jwks.json`)
       })
 
-      it('knows nothing of a pool that is not there', async () => {
+      it('returns 404 for a pool that does not exist', async () => {
         for (const path of ['us-west-2_Missing99', 'nothing', '%00_x', '..%2f']) {
           for (const document of ['jwks.json', 'openid-configuration']) {
             const { response } = await read(`${path}/.well-known/${document}`)
@@ -257,9 +229,9 @@ for (const engine of engines) {
       })
     })
 
-    it('pass the generic verifier of aws-jwt-verify, and foreign ones do not', async () => {
+    it('pass the generic verifier of aws-jwt-verify, and foreign tokens do not', async () => {
       const { username, sub } = await newUser()
-      const { AccessToken, IdToken } = await signIn(username)
+      const { AccessToken, IdToken } = await people(region).signIn(client, { username })
       const jwksUri = `${region.endpoint}/${pool}/.well-known/jwks.json`
       const issuer = claimsOf(AccessToken).iss as string
       const verifier = (audience: string | null, jwks: unknown) => {
@@ -281,15 +253,15 @@ for (const engine of engines) {
         return `${header}.${payload}.${signature}`
       }
 
-      it('when they are no access tokens', async () => {
-        const { IdToken, RefreshToken } = await signIn((await newUser()).username)
+      it('when they are not access tokens', async () => {
+        const { IdToken, RefreshToken } = await people(region).signIn(client, await newUser())
         for (const token of [IdToken, RefreshToken, 'nonsense', 'a.b.c', 'e30.e30.e30', '...']) {
-          await assert.rejects(getUser(token), notAuthorized('Invalid Access Token'))
+          await assert.rejects(people(region).getUser(token), notAuthorized('Invalid Access Token'))
         }
       })
 
-      it('when anything of them was changed', async () => {
-        const { AccessToken } = await signIn((await newUser()).username)
+      it('when any part was changed', async () => {
+        const { AccessToken } = await people(region).signIn(client, await newUser())
         const victim = await newUser()
         const unsigned = notAuthorized('Could not verify signature for Access Token')
         for (const change of [
@@ -298,106 +270,124 @@ for (const engine of engines) {
           { iss: `${region.endpoint}/us-west-2_Missing99` },
           { iss: 'http://[/\u0000' },
         ]) {
-          await assert.rejects(getUser(tampered(AccessToken, change)), unsigned)
+          await assert.rejects(people(region).getUser(tampered(AccessToken, change)), unsigned)
         }
         const [header, payload, signature = ''] = AccessToken.split('.')
         const flipped = Buffer.from(signature, 'base64url')
         flipped.writeUInt8(flipped.readUInt8(100) ^ 1, 100)
-        await assert.rejects(getUser(`${header}.${payload}.${flipped.toString('base64url')}`), unsigned)
-        await assert.rejects(getUser(`${header}.${payload}.AA`), unsigned)
+        await assert.rejects(people(region).getUser(`${header}.${payload}.${flipped.toString('base64url')}`), unsigned)
+        await assert.rejects(people(region).getUser(`${header}.${payload}.AA`), unsigned)
       })
 
-      it('when they say that no signature, or another kind, protects them', async () => {
-        const { AccessToken } = await signIn((await newUser()).username)
+      it('when their header names no algorithm or another one', async () => {
+        const { AccessToken } = await people(region).signIn(client, await newUser())
         const { kid } = headerOf(AccessToken)
         const { n = '' } = (await readJwks()).keys[0] ?? {}
         const payload = AccessToken.split('.')[1]
         for (const alg of ['none', 'HS256', 'RS512']) {
           const head = Buffer.from(JSON.stringify({ kid, alg })).toString('base64url')
           const mac = createHmac('sha256', Buffer.from(n, 'base64url')).update(`${head}.${payload}`).digest('base64url')
-          await assert.rejects(getUser(`${head}.${payload}.${mac}`), notAuthorized('Invalid Access Token'))
+          await assert.rejects(
+            people(region).getUser(`${head}.${payload}.${mac}`),
+            notAuthorized('Invalid Access Token'),
+          )
         }
       })
 
-      it('when they are of another pool, by its keys', async () => {
+      it('when another pool issued them, with its keys', async () => {
         const elsewhere = await createPool(region)
         const theirs = await createClient(region, elsewhere)
         await createUser(region, elsewhere, { username: 'stranger' })
-        const { AccessToken } = await signIn('stranger', theirs)
-        await getUser(AccessToken)
+        const { AccessToken } = await people(region).signIn(theirs, { username: 'stranger' })
+        await people(region).getUser(AccessToken)
         await assert.rejects(
-          getUser(tampered(AccessToken, { iss: `${region.endpoint}/${pool}` })),
+          people(region).getUser(tampered(AccessToken, { iss: `${region.endpoint}/${pool}` })),
           notAuthorized('Could not verify signature for Access Token'),
         )
       })
 
       it('when they have expired', async () => {
-        const { AccessToken } = await signIn((await newUser()).username)
+        const { AccessToken } = await people(region).signIn(client, await newUser())
         wound = 3_599_000
-        await getUser(AccessToken)
+        await people(region).getUser(AccessToken)
         wound = 3_601_000
-        await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has expired'))
+        await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has expired'))
       })
 
-      it('when the user is disabled, and when enabled again', async () => {
+      it('when the user is disabled, and after the user is enabled again', async () => {
         const { username } = await newUser()
-        const { AccessToken, RefreshToken } = await signIn(username)
+        const { AccessToken, RefreshToken } = await people(region).signIn(client, { username })
         await region.cognito.send(new AdminDisableUserCommand({ UserPoolId: pool, Username: username }))
-        await assert.rejects(getUser(AccessToken), { name: 'NotAuthorizedException' })
-        await assert.rejects(refresh(RefreshToken), { name: 'NotAuthorizedException' })
+        await assert.rejects(people(region).getUser(AccessToken), { name: 'NotAuthorizedException' })
+        await assert.rejects(people(region).refresh(client, RefreshToken), { name: 'NotAuthorizedException' })
         await region.cognito.send(new AdminEnableUserCommand({ UserPoolId: pool, Username: username }))
-        await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has been revoked'))
-        await assert.rejects(refresh(RefreshToken), notAuthorized('Refresh Token has been revoked'))
+        await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has been revoked'))
+        await assert.rejects(
+          people(region).refresh(client, RefreshToken),
+          notAuthorized('Refresh Token has been revoked'),
+        )
       })
 
-      it('when the user is gone', async () => {
+      it('when the user has been deleted', async () => {
         const { username } = await newUser()
-        const { AccessToken, RefreshToken } = await signIn(username)
+        const { AccessToken, RefreshToken } = await people(region).signIn(client, { username })
         await region.cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: username }))
-        await assert.rejects(getUser(AccessToken), { name: 'UserNotFoundException', message: 'User does not exist.' })
-        await assert.rejects(refresh(RefreshToken), notAuthorized('Refresh Token has been revoked'))
+        await assert.rejects(people(region).getUser(AccessToken), {
+          name: 'UserNotFoundException',
+          message: 'User does not exist.',
+        })
+        await assert.rejects(
+          people(region).refresh(client, RefreshToken),
+          notAuthorized('Refresh Token has been revoked'),
+        )
       })
     })
 
-    it('a sign-out ends all tokens that were there before it, and none that come after', async () => {
+    it('a sign-out ends all tokens issued before it, and none issued after it', async () => {
       const { username } = await newUser()
-      const bystander = await signIn((await newUser()).username)
+      const bystander = await people(region).signIn(client, await newUser())
       for (const how of ['user', 'admin'] as const) {
-        const [one, two] = [await signIn(username), await signIn(username)]
+        const [one, two] = [
+          await people(region).signIn(client, { username }),
+          await people(region).signIn(client, { username }),
+        ]
         await (how === 'user'
           ? region.cognito.send(new GlobalSignOutCommand({ AccessToken: one.AccessToken }))
           : region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: username })))
         for (const { AccessToken, RefreshToken } of [one, two]) {
-          await assert.rejects(getUser(AccessToken), notAuthorized('Access Token has been revoked'))
-          await assert.rejects(refresh(RefreshToken), notAuthorized('Refresh Token has been revoked'))
+          await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has been revoked'))
+          await assert.rejects(
+            people(region).refresh(client, RefreshToken),
+            notAuthorized('Refresh Token has been revoked'),
+          )
         }
-        const fresh = await signIn(username)
-        await getUser(fresh.AccessToken)
-        await getUser((await refresh(fresh.RefreshToken)).AccessToken)
+        const fresh = await people(region).signIn(client, { username })
+        await people(region).getUser(fresh.AccessToken)
+        await people(region).getUser((await people(region).refresh(client, fresh.RefreshToken)).AccessToken)
       }
-      await getUser(bystander.AccessToken)
+      await people(region).getUser(bystander.AccessToken)
     })
 
-    it('signing out somebody who does not exist is an error', async () => {
+    it('signing out a user who does not exist is an error', async () => {
       await assert.rejects(
         region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'nobody' })),
         { name: 'UserNotFoundException' },
       )
     })
 
-    it('of a pool whose issuer was switched are good under both names', async () => {
+    it('of a pool whose issuer was switched are valid under both names', async () => {
       const { username } = await newUser()
       const switched = await createPool(region)
       const theirs = await createClient(region, switched)
       await createUser(region, switched, { username })
-      const before = await signIn(username, theirs)
+      const before = await people(region).signIn(theirs, { username })
       await region.cognito.send(
         new UpdateUserPoolCommand({ UserPoolId: switched, IssuerConfiguration: { Type: 'UPDATED' } }),
       )
-      const after = await signIn(username, theirs)
+      const after = await people(region).signIn(theirs, { username })
       assert.equal(claimsOf(after.AccessToken).iss, `${region.region.context.issuerBase}/${switched}`)
-      await getUser(before.AccessToken)
-      await getUser(after.AccessToken)
+      await people(region).getUser(before.AccessToken)
+      await people(region).getUser(after.AccessToken)
     })
   })
 }

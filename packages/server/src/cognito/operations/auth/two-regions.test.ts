@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
-  type AuthFlowType,
-  type ChallengeNameType,
   CreateUserPoolReplicaCommand,
-  GetTokensFromRefreshTokenCommand,
-  GetUserCommand,
   GlobalSignOutCommand,
-  InitiateAuthCommand,
   ListUserPoolReplicasCommand,
-  RespondToAuthChallengeCommand,
   RevokeTokenCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD, SrpClient, type TestClient } from '@twinpool/testing/pools'
-import { engines, type Plane, type RunningRegion, startRegions, until } from '@twinpool/testing/regions'
+import { engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 
 for (const engine of engines) {
   describe(`sign-in over two regions on ${engine}`, () => {
@@ -24,30 +19,6 @@ for (const engine of engines) {
     let client: TestClient
     let rotating: TestClient
     let users = 0
-
-    const begin = async (
-      { cognito }: RunningRegion,
-      AuthFlow: AuthFlowType,
-      parameters: Record<string, string>,
-      by = client,
-    ) => cognito.send(new InitiateAuthCommand({ AuthFlow, ClientId: by.id, AuthParameters: parameters }))
-    const respond = (
-      { cognito }: RunningRegion,
-      ChallengeName: ChallengeNameType,
-      ChallengeResponses: Record<string, string>,
-      Session?: string,
-    ) =>
-      cognito.send(
-        new RespondToAuthChallengeCommand({ ClientId: client.id, ChallengeName, ChallengeResponses, Session }),
-      )
-    const signIn = async (region: RunningRegion, USERNAME: string, by = client) => {
-      const { AuthenticationResult } = await begin(region, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD }, by)
-      return AuthenticationResult as { AccessToken: string; RefreshToken: string }
-    }
-    const refresh = ({ cognito }: RunningRegion, RefreshToken: string, by = client) =>
-      cognito.send(new GetTokensFromRefreshTokenCommand({ ClientId: by.id, RefreshToken }))
-    const getUser = ({ cognito }: RunningRegion, AccessToken: string) =>
-      cognito.send(new GetUserCommand({ AccessToken }))
 
     /** Until the call is refused in that way; when it never is, the test fails. */
     const untilRefused = (call: () => Promise<unknown>, error: { name: string; message?: string }) =>
@@ -61,18 +32,20 @@ for (const engine of engines) {
         },
         { what: error.message ?? error.name },
       )
-    /** A user whom both regions know. */
+    /** A user that exists in both regions. */
     const newUser = async (options: { temporary?: boolean } = {}): Promise<string> => {
       users += 1
       const username = `user${users}`
       await createUser(plane.primary, pool, { username, ...options })
       await until(
         () =>
-          begin(plane.secondary, 'USER_PASSWORD_AUTH', { USERNAME: username, PASSWORD }).then(
-            ({ ChallengeName, AuthenticationResult }) =>
-              options.temporary ? ChallengeName !== undefined : AuthenticationResult !== undefined,
-            () => false,
-          ),
+          people(plane.secondary)
+            .begin(client, 'USER_PASSWORD_AUTH', { USERNAME: username, PASSWORD })
+            .then(
+              ({ ChallengeName, AuthenticationResult }) =>
+                options.temporary ? ChallengeName !== undefined : AuthenticationResult !== undefined,
+              () => false,
+            ),
         { what: 'the user at the replica' },
       )
       return username
@@ -106,9 +79,9 @@ for (const engine of engines) {
     })
     after(() => plane.stop())
 
-    it('an inactive replica signs nobody in, and shows the keys and the issuer of the pool', async () => {
+    it('an inactive replica signs no user in, but publishes the keys and the issuer of the pool', async () => {
       const { primary, secondary } = plane
-      await assert.rejects(begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME: 'x', PASSWORD }), {
+      await assert.rejects(people(secondary).begin(client, 'USER_PASSWORD_AUTH', { USERNAME: 'x', PASSWORD }), {
         name: 'OperationNotEnabledException',
       })
       for (const document of ['jwks.json', 'openid-configuration']) {
@@ -124,7 +97,7 @@ for (const engine of engines) {
       )
     })
 
-    it('SRP begun in one region is finished in the other, with and without Session', async () => {
+    it('SRP started in one region is finished in the other, with and without Session', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
@@ -133,81 +106,92 @@ for (const engine of engines) {
       ] as const) {
         for (const withSession of [true, false]) {
           const srp = new SrpClient(pool)
-          const asked = await begin(first, 'USER_SRP_AUTH', { USERNAME: username, SRP_A: srp.A })
+          const asked = await people(first).begin(client, 'USER_SRP_AUTH', { USERNAME: username, SRP_A: srp.A })
           const responses = srp.answer(asked.ChallengeParameters as Record<string, string>, PASSWORD)
-          const { AuthenticationResult } = await respond(
-            second,
+          const { AuthenticationResult } = await people(second).respond(
+            client,
             'PASSWORD_VERIFIER',
             responses,
             withSession ? asked.Session : undefined,
           )
           for (const region of [primary, secondary]) {
-            assert.equal((await getUser(region, AuthenticationResult?.AccessToken as string)).Username, username)
+            assert.equal((await people(region).getUser(AuthenticationResult?.AccessToken as string)).Username, username)
           }
         }
       }
     })
 
-    it('a new password is asked for by the replica and taken by the primary', async () => {
+    it('the replica asks for a new password and the primary accepts it', async () => {
       const USERNAME = await newUser({ temporary: true })
       const { primary, secondary } = plane
-      const asked = await begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD })
+      const asked = await people(secondary).begin(client, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD })
       const responses = { USERNAME, NEW_PASSWORD: 'Battery-Staple-8' }
-      await assert.rejects(respond(secondary, 'NEW_PASSWORD_REQUIRED', responses, asked.Session), {
+      await assert.rejects(people(secondary).respond(client, 'NEW_PASSWORD_REQUIRED', responses, asked.Session), {
         name: 'OperationNotEnabledException',
       })
-      const { AuthenticationResult } = await respond(primary, 'NEW_PASSWORD_REQUIRED', responses, asked.Session)
+      const { AuthenticationResult } = await people(primary).respond(
+        client,
+        'NEW_PASSWORD_REQUIRED',
+        responses,
+        asked.Session,
+      )
       assert.ok(AuthenticationResult?.AccessToken)
       await until(() =>
-        begin(secondary, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD: 'Battery-Staple-8' }).then(
-          () => true,
-          () => false,
-        ),
+        people(secondary)
+          .begin(client, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD: 'Battery-Staple-8' })
+          .then(
+            () => true,
+            () => false,
+          ),
       )
     })
 
-    it('what is revoked in either region is refused in both', async () => {
+    it('a token revoked in either region is refused in both', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
         [primary, secondary],
         [secondary, primary],
       ] as const) {
-        const { AccessToken, RefreshToken } = await signIn(first, username)
-        await getUser(second, AccessToken)
-        await refresh(second, RefreshToken)
+        const { AccessToken, RefreshToken } = await people(first).signIn(client, { username })
+        await people(second).getUser(AccessToken)
+        await people(second).getTokens(client, RefreshToken)
         await first.cognito.send(new RevokeTokenCommand({ ClientId: client.id, Token: RefreshToken }))
-        await untilRefused(() => getUser(second, AccessToken), {
+        await untilRefused(() => people(second).getUser(AccessToken), {
           name: 'NotAuthorizedException',
           message: 'Access Token has been revoked',
         })
-        await assert.rejects(refresh(second, RefreshToken), { message: 'Refresh Token has been revoked' })
-        const later = await signIn(first, username)
+        await assert.rejects(people(second).getTokens(client, RefreshToken), {
+          message: 'Refresh Token has been revoked',
+        })
+        const later = await people(first).signIn(client, { username })
         await second.cognito.send(new GlobalSignOutCommand({ AccessToken: later.AccessToken }))
-        await untilRefused(() => refresh(first, later.RefreshToken), {
+        await untilRefused(() => people(first).getTokens(client, later.RefreshToken), {
           name: 'NotAuthorizedException',
           message: 'Refresh Token has been revoked',
         })
-        await getUser(first, (await signIn(first, username)).AccessToken)
+        await people(first).getUser((await people(first).signIn(client, { username })).AccessToken)
       }
     })
 
-    it('a refresh token used up in one region ends its family when it comes to the other', async () => {
+    it('a refresh token rotated in one region revokes its family when it is used in the other', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
         [primary, secondary],
         [secondary, primary],
       ] as const) {
-        const one = await signIn(first, username, rotating)
-        const two = (await refresh(first, one.RefreshToken, rotating)).AuthenticationResult
-        const three = (await refresh(second, two?.RefreshToken as string, rotating)).AuthenticationResult
-        await assert.rejects(refresh(second, one.RefreshToken, rotating), { name: 'RefreshTokenReuseException' })
-        await untilRefused(() => getUser(first, three?.AccessToken as string), {
+        const one = await people(first).signIn(rotating, { username })
+        const two = await people(first).getTokens(rotating, one.RefreshToken)
+        const three = await people(second).getTokens(rotating, two.RefreshToken)
+        await assert.rejects(people(second).getTokens(rotating, one.RefreshToken), {
+          name: 'RefreshTokenReuseException',
+        })
+        await untilRefused(() => people(first).getUser(three.AccessToken), {
           name: 'NotAuthorizedException',
           message: 'Access Token has been revoked',
         })
-        await assert.rejects(refresh(first, three?.RefreshToken as string, rotating), {
+        await assert.rejects(people(first).getTokens(rotating, three.RefreshToken), {
           message: 'Refresh Token has been revoked',
         })
       }

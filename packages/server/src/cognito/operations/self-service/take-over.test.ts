@@ -1,4 +1,4 @@
-/** People who try to be found by the name of somebody else. */
+/** Users who try to be found by another user's name. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import {
@@ -6,15 +6,15 @@ import {
   AdminGetUserCommand,
   AdminUpdateUserAttributesCommand,
   ConfirmSignUpCommand,
-  InitiateAuthCommand,
   SignUpCommand,
   UpdateUserAttributesCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 for (const engine of engines) {
-  describe(`names of other people, on ${engine}`, () => {
+  describe(`names of other users, on ${engine}`, () => {
     let plane: Plane
     let UserPoolId: string
     let client: TestClient
@@ -66,14 +66,7 @@ for (const engine of engines) {
         ],
       })
       await createUser(plane.primary, UserPoolId, { username: 'thief-2' })
-      const { AuthenticationResult } = await cognito.send(
-        new InitiateAuthCommand({
-          ClientId: client.id,
-          AuthFlow: 'USER_PASSWORD_AUTH',
-          AuthParameters: { USERNAME: 'thief-2', PASSWORD },
-        }),
-      )
-      const AccessToken = AuthenticationResult?.AccessToken as string
+      const { AccessToken } = await people(plane.primary).signIn(client, { username: 'thief-2' })
       for (const Value of ['victim-2@example.com', 'nobody-yet@example.com', '+12065550102']) {
         const UserAttributes = [{ Name: 'preferred_username', Value }]
         const refused = { name: 'InvalidParameterException' }
@@ -97,7 +90,7 @@ for (const engine of engines) {
       assert.equal(await found('+12065550102'), 'victim-2')
     })
 
-    test('of many who claim one address, or one name, at once, one has it in the end', async () => {
+    test('of many users who claim one address or name at once, exactly one gets it', async () => {
       const cognito = plane.primary.cognito
       const Value = 'crowd@example.com'
       const names = Array.from({ length: 6 }, (_, at) => `crowd-${at}`)
@@ -145,7 +138,7 @@ for (const engine of engines) {
       ])
     })
 
-    test('where an address is no alias, a preferred username may look like one', async () => {
+    test('where addresses are not aliases, a preferred username may look like one', async () => {
       const pool = await createPool(plane.primary, { AliasAttributes: ['preferred_username'] })
       await createUser(plane.primary, pool, {
         username: 'ann',

@@ -12,6 +12,6 @@ export const AdminCreateUser: Handler<'AdminCreateUser', PoolCall> = async (cont
     mediums: input.DesiredDeliveryMediums,
     silent: input.MessageAction === 'SUPPRESS',
   }
-  const again = input.MessageAction === 'RESEND'
-  return { User: describeUser(await (again ? resendInvitation : inviteUser)(context, call, invitation)) }
+  const inviteOrResend = input.MessageAction === 'RESEND' ? resendInvitation : inviteUser
+  return { User: describeUser(await inviteOrResend(context, call, invitation)) }
 }

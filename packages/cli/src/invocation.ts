@@ -1,0 +1,16 @@
+/** Whether this runs from the sources of a clone, and not from the installed package. */
+export const inRepository: boolean = import.meta.url.endsWith('.ts')
+
+/** A command line that a person can paste: an npm script in a clone, the installed command elsewhere. */
+export function invocation(command: string, ...args: string[]): string {
+  if (!inRepository) return ['twinpool', command, ...args].join(' ')
+  if (!['dev', 'drill', 'doctor'].includes(command)) return ['npm run twinpool --', command, ...args].join(' ')
+  const script = command === 'dev' ? 'npm start' : `npm run ${command}`
+  return args.length === 0 ? script : [script, '--', ...args].join(' ')
+}
+
+/** The control port of a plane where none is given. */
+export const DEFAULT_PORT = 9400
+
+/** `--port N` where it is needed. */
+export const portArguments = (port: number): string[] => (port === DEFAULT_PORT ? [] : ['--port', String(port)])

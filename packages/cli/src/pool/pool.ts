@@ -1,0 +1,121 @@
+import { connectDevPlane, type DevPlane } from '@twinpool/toolkit'
+import { type Command, CommandError, readOptions, wholeNumber } from '../command.ts'
+import { DEFAULT_PORT, invocation, portArguments } from '../invocation.ts'
+import { type CreatedPool, createPool } from './create.ts'
+
+export const pool: Command = {
+  help: `twinpool pool create [options]
+
+  Makes a user pool with an app client in a running 'twinpool dev', without the AWS CLI. With --replica it makes a multi-Region
+  key, copies the key, makes the pool with the shared issuer, and activates the replica. Exit code 0: all is there; 1: the replica
+  is not ACTIVE; 2: the pool could not be made.
+
+  --replica REGION   the region of the replica                      (none)
+  --name NAME        name of the pool                               (people)
+  --client NAME      name of the app client                         (app)
+  --port N           control port of the plane                      (${DEFAULT_PORT})
+  --json             one object on stdout: region, replica, poolId, clientId, keyArn, issuer
+`,
+  run: async ([action, ...args]) => {
+    if (action !== 'create') throw new CommandError(`there is only 'pool create' (see --help)`)
+    const options = readOptions(args, {
+      replica: { type: 'string' },
+      name: { type: 'string', default: 'people' },
+      client: { type: 'string', default: 'app' },
+      port: { type: 'string', default: String(DEFAULT_PORT) },
+      json: { type: 'boolean', default: false },
+    })
+    const port = wholeNumber('port', options.port, { least: 1, most: 65_000 })
+    const plane = await connect(port)
+    checkReplica(plane, options.replica)
+    const created = await createPool({
+      plane,
+      name: options.name,
+      clientName: options.client,
+      replica: options.replica,
+    }).catch((error: Error) => {
+      throw new CommandError(`the pool could not be made: ${error.name}: ${error.message}`)
+    })
+    process.stdout.write(options.json ? `${JSON.stringify(created)}\n` : render(created, plane, port))
+    return created.replica === null || created.replica.status === 'ACTIVE' ? 0 : 1
+  },
+}
+
+async function connect(port: number): Promise<DevPlane> {
+  const control = `http://127.0.0.1:${port}`
+  try {
+    return await connectDevPlane(control)
+  } catch {
+    throw new CommandError(`no plane is running at ${control}. Start one: ${invocation('dev', ...portArguments(port))}`)
+  }
+}
+
+function checkReplica({ regions }: DevPlane, replica: string | undefined): void {
+  if (replica === undefined) return
+  const [primary, ...others] = Object.keys(regions)
+  if (replica === primary) throw new CommandError(`--replica: ${replica} is the primary region of this plane`)
+  if (!others.includes(replica)) {
+    throw new CommandError(
+      `--replica takes one of the other regions of this plane: ${others.join(', ') || 'there is none'}`,
+    )
+  }
+}
+
+function render(
+  { region, replica, poolId, clientId, keyArn, issuer }: CreatedPool,
+  plane: DevPlane,
+  port: number,
+): string {
+  const rows = [
+    ['pool', `${poolId} in ${region}`],
+    ...(replica ? [['replica', `${replica.region}, ${replica.status}`]] : []),
+    ['app client', clientId],
+    ...(keyArn ? [['key', keyArn]] : []),
+    ['issuer', issuer],
+  ]
+  const call = (at: string, operation: string, input: object): string =>
+    `    curl -s ${plane.regions[at]?.endpoint} -H 'content-type: application/x-amz-json-1.1' \\
+      -H 'x-amz-target: AWSCognitoIdentityProviderService.${operation}' \\
+      -d '${JSON.stringify(input)}'`
+  const [Username, Password, email] = ['ada', 'Analytical-1842', 'ada@example.com']
+  const survivor = replica?.region ?? region
+  const inbox = `${plane.control}/dev/inbox?to=${encodeURIComponent(email)}`
+  return `
+${rows.map(([name = '', value]) => `  ${name.padEnd(10)}  ${value}`).join('\n')}
+
+  Try next. Sign up:
+
+${call(region, 'SignUp', { ClientId: clientId, Username, Password, UserAttributes: [{ Name: 'email', Value: email }] })}
+
+  Confirm with the code from the inbox:
+
+    CODE=$(curl -s '${inbox}' | sed 's/.*"code":"\\([0-9]*\\)".*/\\1/')
+${call(region, 'ConfirmSignUp', { ClientId: clientId, Username, ConfirmationCode: 'CODE' }).replace('"CODE"', `"'$CODE'"`)}
+${
+  replica
+    ? `
+  Lose the primary region:
+
+    curl -X POST ${plane.control}/dev/regions/${region}/kill
+`
+    : ''
+}
+  Sign in at ${survivor}:
+
+${call(survivor, 'InitiateAuth', { ClientId: clientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters: { USERNAME: Username, PASSWORD: Password } })}
+${
+  replica
+    ? `
+  Bring ${region} back, and see both regions:
+
+    curl -X POST ${plane.control}/dev/regions/${region}/start
+    curl ${plane.control}/dev/status
+`
+    : `
+  Measure a failover:
+
+    ${invocation('drill', ...portArguments(port))}
+`
+}
+`
+}
