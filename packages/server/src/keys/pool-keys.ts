@@ -23,9 +23,17 @@ export interface PoolCipher {
 export type Purpose = 'row' | 'session' | 'srp' | 'refresh' | 'code' | 'page'
 
 export class SealBrokenError extends Error {
-  constructor() {
-    super('the sealed value cannot be opened')
+  constructor(message = 'the sealed value cannot be opened') {
+    super(message)
     this.name = 'SealBrokenError'
+  }
+}
+
+/** The value has a version that this build does not know: a newer build sealed it, or a much older one. It counts as expired. */
+export class SealVersionError extends SealBrokenError {
+  constructor() {
+    super('the sealed value has an unknown version')
+    this.name = 'SealVersionError'
   }
 }
 
@@ -137,7 +145,8 @@ function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCiphe
       return Buffer.concat([VERSION_BYTE, iv, body, cipher.getAuthTag()])
     },
     open: (purpose, sealed, binding = '') => {
-      if (sealed.length < 1 + IV_BYTES + TAG_BYTES || sealed[0] !== VERSION) throw new SealBrokenError()
+      if (sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
+      if (sealed[0] !== VERSION) throw new SealVersionError()
       const decipher = createDecipheriv('aes-256-gcm', subkey(purpose), sealed.subarray(1, 1 + IV_BYTES), {
         authTagLength: TAG_BYTES,
       })

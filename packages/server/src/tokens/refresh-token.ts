@@ -1,5 +1,5 @@
 import type { PoolSeal } from '../directory/open-pool.ts'
-import { SealBrokenError } from '../keys/pool-keys.ts'
+import { SealBrokenError, SealVersionError } from '../keys/pool-keys.ts'
 
 /** The result of a sign-in; refreshes do not change it. */
 export interface Grant {
@@ -39,14 +39,18 @@ export function sealRefreshToken({ pool, cipher }: PoolSeal, token: RefreshToken
   return [HEADER, ...parts.map((part) => part.toString('base64url'))].join('.')
 }
 
-/** Returns undefined for a text that is not a refresh token of this pool. Does not check expiry or revocation. */
-export function openRefreshToken({ pool, cipher }: PoolSeal, text: string): RefreshToken | undefined {
+/**
+ * Returns undefined for a text that is not a refresh token of this pool, and `expired` for a token of an unknown version. Does not
+ * check expiry or revocation otherwise.
+ */
+export function openRefreshToken({ pool, cipher }: PoolSeal, text: string): RefreshToken | 'expired' | undefined {
   const [header, ...parts] = text.split('.')
   if (header !== HEADER || parts.length !== 4) return undefined
   try {
     const sealed = Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url')))
     return JSON.parse(cipher.open('refresh', sealed, pool.id).toString('utf8')) as RefreshToken
   } catch (error) {
+    if (error instanceof SealVersionError) return 'expired'
     if (error instanceof SealBrokenError) return undefined
     throw error
   }

@@ -72,6 +72,7 @@ interface Refreshing {
 /** Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException. */
 async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
+  if (token === 'expired') throw notAuthorized('Refresh Token has expired')
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
   const [{ user, revoked }, membership] = await Promise.all([

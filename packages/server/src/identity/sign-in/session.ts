@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { type CognitoError, notAuthorized } from '../../errors.ts'
-import { type Purpose, SealBrokenError } from '../../keys/pool-keys.ts'
+import { type Purpose, SealBrokenError, SealVersionError } from '../../keys/pool-keys.ts'
 import { isPoolId } from '../../tokens/issuer.ts'
 import type { SrpState } from '../credentials/srp.ts'
 import type { ChallengeName } from './step.ts'
@@ -74,7 +74,7 @@ export async function checkUsable(
   { pool }: OpenPool,
   { id, expires }: Pick<Session, 'id' | 'expires'>,
 ): Promise<void> {
-  if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
+  if (expires <= clock.now()) throw expired()
   if (await brakes.read(markOf(pool.id, id))) throw alreadyUsed()
 }
 
@@ -100,11 +100,14 @@ function open<T>({ pool, cipher }: OpenPool, purpose: Purpose, sealed: Buffer): 
   try {
     return JSON.parse(cipher.open(purpose, sealed, pool.id).toString('utf8')) as T
   } catch (error) {
+    if (error instanceof SealVersionError) throw expired()
     throw error instanceof SealBrokenError ? invalidSession() : error
   }
 }
 
 export const invalidSession = (message = 'Invalid session for the user.'): CognitoError => notAuthorized(message)
+
+const expired = (): CognitoError => invalidSession('Invalid session for the user, session is expired.')
 
 const alreadyUsed = (): CognitoError => invalidSession('Invalid session for the user, session can only be used once.')
 
