@@ -12,7 +12,7 @@ import { signUp } from './cases/sign-up.ts'
 import { srp } from './cases/srp.ts'
 import { verifier } from './cases/verifier.ts'
 
-/** What can be measured, in the order of docs/benchmarks.md. */
+/** All benchmarks, in the order of docs/benchmarks.md. */
 export const cases: readonly Case[] = [
   refresh,
   password,

@@ -1,17 +1,20 @@
 import { connect, type Socket } from 'node:net'
 import { processorTime } from './processes.ts'
 
-/** One request of a load; a POST to `/` unless it says otherwise. */
+/** One request of a load: a POST to `path` (default `/`). */
 export interface Exchange {
   path?: string
   headers: Readonly<Record<string, string>>
   body: string
 }
 
-/** Sends a request over the worker's connection and gives back the body of the answer. @throws Error when the status is not 200 */
+/**
+ * Sends a request over the worker's connection and returns the body of the response. @throws Error if the status is not
+ * 200
+ */
 export type Send = (exchange: Exchange) => Promise<string>
 
-/** One unit of work, of one exchange or several. `turn` counts up over all connections. */
+/** One unit of work: one or several exchanges. `turn` counts the units over all connections. */
 export type Work = (send: Send, turn: number) => Promise<void>
 
 export interface Figures {
@@ -19,11 +22,11 @@ export interface Figures {
   /** Milliseconds. */
   p50: number
   p99: number
-  /** Milliseconds of processor time that the server used for one unit of work. */
+  /** CPU time of the server per unit of work, in milliseconds. */
   processor: number
 }
 
-/** Runs work in a closed loop over so many connections, for so long, and says how it went. A failure ends it. */
+/** Runs work in a closed loop over the given number of connections and seconds. @throws the first error of the work */
 export async function measure({
   endpoint,
   pid,
@@ -69,7 +72,7 @@ export async function measure({
   }
 }
 
-/** Sends one request over a connection of its own. */
+/** Sends one request over a new connection. */
 export async function sendOnce(endpoint: string, exchange: Exchange): Promise<string> {
   const { send, socket } = await openLine(endpoint)
   try {
@@ -80,8 +83,8 @@ export async function sendOnce(endpoint: string, exchange: Exchange): Promise<st
 }
 
 /**
- * One kept-alive HTTP/1.1 connection, one request at a time. As bare as it can be: the load shares the machine with the
- * server, and every microsecond of a full HTTP client would be taken from what is measured.
+ * One kept-alive HTTP/1.1 connection, one request at a time. As minimal as possible: the load shares the machine with the
+ * server, so the CPU time of a full HTTP client would distort the result.
  */
 async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket }> {
   const { hostname, port, host } = new URL(endpoint)
@@ -91,17 +94,17 @@ async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket 
   let waiting: PromiseWithResolvers<string> | undefined
   let received: Buffer = Buffer.alloc(0)
   const settle = (outcome: string | Error): void => {
-    const present = waiting
+    const pending = waiting
     waiting = undefined
-    if (outcome instanceof Error) present?.reject(outcome)
-    else present?.resolve(outcome)
+    if (outcome instanceof Error) pending?.reject(outcome)
+    else pending?.resolve(outcome)
   }
   socket.on('data', (chunk: Buffer) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-    const answer = readAnswer(received)
-    if (!answer) return
-    received = received.subarray(answer.end)
-    settle(answer.status === 200 ? answer.body : new Error(`${answer.status} ${answer.body.slice(0, 300)}`))
+    const response = readResponse(received)
+    if (!response) return
+    received = received.subarray(response.end)
+    settle(response.status === 200 ? response.body : new Error(`${response.status} ${response.body.slice(0, 300)}`))
   })
   socket.on('error', settle)
   socket.on('close', () => settle(new Error('the server closed the connection')))
@@ -116,13 +119,13 @@ async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket 
   return { send, socket }
 }
 
-/** Undefined while it is not all there. @throws Error for an answer of another form than these servers give */
-function readAnswer(received: Buffer): { status: number; body: string; end: number } | undefined {
+/** Parses a response; undefined while it is incomplete. @throws Error for a response without Content-Length */
+function readResponse(received: Buffer): { status: number; body: string; end: number } | undefined {
   const headEnd = received.indexOf('\r\n\r\n')
   if (headEnd < 0) return undefined
   const head = received.toString('latin1', 0, headEnd)
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
-  if (length === undefined) throw new Error('an answer without Content-Length')
+  if (length === undefined) throw new Error('a response without Content-Length')
   const end = headEnd + 4 + Number(length)
   if (received.length < end) return undefined
   return { status: Number(head.slice(9, 12)), body: received.toString('utf8', headEnd + 4, end), end }

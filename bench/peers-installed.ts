@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const here = import.meta.dirname
 const stampFile = join(here, 'node_modules', '.stamp')
 
-/** Installs the peers that package-lock.json names, unless they are there. @throws Error when npm fails */
+/** Installs the peers in package-lock.json unless they are already installed. @throws Error if npm fails */
 export function ensurePeers(say: (line: string) => void): void {
   const wanted = createHash('sha256')
     .update(readFileSync(join(here, 'package-lock.json')))

@@ -1,5 +1,7 @@
 import { createRegion, parseConfig, type RegionConfigInput } from '@twinpool/server'
-import { claimAlias, insertUser, type UserDocument, type UserPlace } from '@twinpool/server/internal/directory/user'
+import { insertAlias } from '@twinpool/server/internal/directory/alias'
+import { getOpenPool } from '@twinpool/server/internal/directory/pool'
+import { insertUser, type UserDocument } from '@twinpool/server/internal/directory/user'
 import { setPassword } from '@twinpool/server/internal/identity/credentials/passwords'
 import { replaceRows } from '@twinpool/server/internal/store/apply'
 import type { Kind } from '@twinpool/server/internal/store/kinds'
@@ -13,8 +15,8 @@ export const nameOf = (at: number): string => `person-${String(at).padStart(7, '
 export const emailOf = (at: number): string => `${nameOf(at)}@example.com`
 
 /**
- * Fills a pool of a region that does not run: the rows are made by the rules of identity/ and written as a first copy writes
- * them, without the log, each kind in the order of its keys. The first `passwords` of the users have PASSWORD.
+ * Fills a pool of a stopped region. The rules of identity/ create the rows, which are written as by a first copy: without
+ * the log, each kind in the order of its keys. The first `passwords` users have the password PASSWORD.
  */
 export async function fillPool(
   config: RegionConfigInput,
@@ -22,7 +24,7 @@ export async function fillPool(
 ): Promise<void> {
   const region = await createRegion(parseConfig(config))
   const { store, keys, pools, clock } = region.context
-  const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+  const openPool = await getOpenPool({ pools, keys }, id)
   const write = (kind: Kind, rows: readonly StampedRow[]): Promise<void> =>
     store.transaction((connection) => replaceRows(connection, kind, rows))
   let seq = 0
@@ -32,12 +34,12 @@ export async function fillPool(
     { fields = {}, ...row }: Omit<StampedRow, 'stamp' | 'fields'> & { fields?: object },
   ) => {
     seq += 1
-    // Before the first epoch: whatever is written by the region later is newer.
+    // Before the first epoch: every later write of the region is newer.
     const stamped = { ...row, fields: fields as StampedRow['fields'], stamp: { epoch: 0, seq } }
     if (!rows.get(kind)?.push(stamped)) rows.set(kind, [stamped])
   }
   const nothing = async (): Promise<undefined> => undefined
-  // Every row is new, so whatever is looked for is not there.
+  // Every row is new, so no lookup finds anything.
   const draft = { find: nothing, lock: nothing, insert: collect, put: collect } as unknown as Transaction
   const subs = Array.from({ length: users }, () => clock.uuid()).sort()
   for (let first = 0; first < users; first += ROWS_AT_ONCE) {
@@ -52,11 +54,12 @@ export async function fillPool(
         created: clock.now(),
         modified: clock.now(),
       }
-      await insertUser(draft, place, user)
-      await claimAlias(draft, place, { type: 'email', value: emailOf(at), sub })
-      if (at < passwords) await setPassword(draft, { clock }, place, user, PASSWORD)
+      await insertUser(draft, openPool, user)
+      await insertAlias(draft, openPool, { type: 'email', value: emailOf(at) }, sub)
+      if (at < passwords) await setPassword(draft, { clock }, openPool, user, PASSWORD)
     }
-    // Users come in the order of their keys; what hangs on them does not, and waits.
+    // Users are created in the order of their keys. The rows that belong to them are not, so they are sorted at the
+    // end.
     await write('user', rows.get('user') ?? [])
     rows.delete('user')
   }

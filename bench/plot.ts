@@ -1,4 +1,4 @@
-/** A drawing of how something grows: few lines over few points, in SVG. Both axes are logarithmic, unless `x.linear`. */
+/** A line chart with few series and few points. Both axes are logarithmic unless `x.linear` is set. */
 export interface Plot {
   title: string
   x: { label: string; linear?: boolean }
@@ -8,17 +8,17 @@ export interface Plot {
 
 const WIDTH = 760
 const HEIGHT = 420
-/** Room at the right for the names of the lines. */
+/** The plot area, with space on the right for the names of the series. */
 const AREA = { left: 72, right: WIDTH - 150, top: 48, bottom: HEIGHT - 56 }
-/** Told apart by those who see few colours as well (Okabe and Ito). */
+/** Distinguishable with colour vision deficiency (Okabe and Ito). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56708a', '#b8860b']
 const LINE_OF_TEXT = 15
 
-/** @throws Error for a value that is not above 0 */
+/** Renders the chart as SVG. @throws Error for a value that is not above 0 */
 export function renderPlot({ title, x, y, series }: Plot): string {
   const xs = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
   const ys = series.flatMap(({ points }) => points.map(([, value]) => value))
-  if ([...xs, ...ys].some((value) => !(value > 0))) throw new Error('only what is above 0 has a place')
+  if ([...xs, ...ys].some((value) => !(value > 0))) throw new Error('values must be above 0')
   const low = 10 ** Math.floor(Math.log10(Math.min(...ys)))
   const high = Math.max(low * 10, ceiling(Math.max(...ys)))
   const along = x.linear ? (value: number) => value : Math.log10
@@ -63,7 +63,7 @@ export function renderPlot({ title, x, y, series }: Plot): string {
   ].join('\n')
 }
 
-/** The next of 1, 2, 5, 10, 20, … */
+/** The smallest of 1, 2, 5, 10, 20, … that is not below the value. */
 function ceiling(value: number): number {
   const decade = 10 ** Math.floor(Math.log10(value))
   return ([1, 2, 5, 10].find((step) => step * decade >= value) as number) * decade
@@ -78,7 +78,7 @@ function decades(low: number, high: number): number[] {
   return ticks
 }
 
-/** Moves places apart until a line of text fits between any two. */
+/** Moves vertical positions apart until a line of text fits between any two. */
 function spread(places: readonly number[]): number[] {
   const order = places.map((place, at) => ({ place, at })).sort((a, b) => a.place - b.place)
   for (let at = 1; at < order.length; at += 1) {

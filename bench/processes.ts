@@ -3,18 +3,18 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
-/** A server in a process of its own, and what it said once it listened. */
+/** A server in its own process, and the message that it sent when it was ready. */
 export interface Running<T> {
   ready: T
   pid: number
-  /** Its end of the channel, for those that are given orders. */
+  /** The child process, for servers that receive messages. */
   child: ChildProcess
   stop(): Promise<void>
 }
 
 /**
- * Starts a server that sends one message over its channel when it is ready. What it prints goes to a file in `directory`, as
- * the log of a server does. @throws Error when it ends before
+ * Starts a server that sends one IPC message when it is ready. Its output goes to a log file in `directory`.
+ * @throws Error if the server exits before it is ready
  */
 export async function start<T>(
   file: string,
@@ -31,7 +31,7 @@ export async function start<T>(
     args?: readonly string[]
     env?: Readonly<Record<string, string>>
     flags?: readonly string[]
-    /** Whether the packages are run as they are installed, not from their sources. */
+    /** Run the compiled packages, as installed by users, instead of the sources. */
     built?: boolean
   },
 ): Promise<Running<T>> {
@@ -61,7 +61,10 @@ async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
 
 let compiled = false
 
-/** The program `twinpool`: from its sources, or as it is installed, compiled at the first call. @throws Error when that fails */
+/**
+ * Path of the `twinpool` program: its source, or the compiled file, which the first call builds. @throws Error if the
+ * build fails
+ */
 export function mainOf({ built }: { built: boolean }): string {
   const packages = join(import.meta.dirname, '../packages')
   if (!built) return join(packages, 'cli/src/main.ts')
@@ -88,13 +91,13 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Clock ticks of /proc are hundredths of a second on every Linux that Node runs on. */
+/** A clock tick in /proc is 10 ms on every Linux that Node supports. */
 const TICK_MILLISECONDS = 10
 
-/** The processor time that a process has used so far, with all its threads, in milliseconds. NaN where that cannot be read. */
+/** CPU time that a process has used so far in all its threads, in milliseconds. NaN if it cannot be read. */
 export function processorTime(pid: number): number {
   try {
-    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html : fields 14 and 15, counted from behind the name.
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html : fields 14 and 15; the name (field 2) is cut off first, because it may contain spaces.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /, '')
       .split(' ')

@@ -10,15 +10,15 @@ const drawings = join(root, 'docs/benchmarks')
 
 const INTRODUCTION = `# Benchmarks
 
-\`npm run bench\` writes this page; \`npm run bench -- <name>\` its part of that name. \`--quick\` measures for less than 40 seconds and writes nothing;
-with \`--json\` the last line on stdout is \`{name, rows: [{what, peer, ours, theirs, ratio}]}\`; \`--store postgres\` brings a PostgreSQL.
+\`npm run bench\` writes this page; \`npm run bench -- <name>\` writes only the section with that name. \`--quick\` takes less than 40 seconds and writes nothing;
+with \`--json\` the last line on stdout is \`{name, rows: [{what, peer, ours, theirs, ratio}]}\`; \`--store postgres\` starts a PostgreSQL.
 
-Every server is a process of its own on the machine that also makes the load, over the loopback, and none has another machine's help. Ours and the peers take
-turns in short rounds after a warm-up; the figures are medians of the rounds, and a ratio is the median of the ratios within a round. On a
-machine with few cores the load takes its part of them from every server alike. Absolute figures mean little elsewhere; ratios mean more.
+Every server runs in its own process, on the same machine as the load generator, over the loopback interface. Ours and the peers alternate
+in short rounds after a warm-up. The figures are medians of the rounds, and a ratio is the median of the ratios within a round. On a
+machine with few cores, the load generator takes CPU time from every server alike. Absolute figures do not transfer to other machines; ratios transfer better.
 `
 
-/** A part of the page, as one run wrote it. */
+/** Renders the section of one case. */
 export function renderPart(
   { name, title }: Case,
   { table, notes, figures = [] }: Measured,
@@ -39,13 +39,13 @@ export function renderPart(
     rule,
     ...table.lines.map(line),
     '',
-    ...figures.flatMap(({ file, words }) => [`![${words}](benchmarks/${file})`, '']),
-    `<sub>${describeMachine(store)}; load of the machine before the run: ${loadBefore.toFixed(1)}</sub>`,
+    ...figures.flatMap(({ file, alt }) => [`![${alt}](benchmarks/${file})`, '']),
+    `<sub>${describeMachine(store)}; load average before the run: ${loadBefore.toFixed(1)}</sub>`,
     '',
   ].join('\n')
 }
 
-/** Puts parts into docs/benchmarks.md in the order of the cases, and leaves the other parts as they are. */
+/** Replaces sections of docs/benchmarks.md, in the order of the cases, and keeps the other sections. */
 export function writePage(parts: ReadonlyMap<string, string>, order: readonly string[]): void {
   const present = readPage()
   const known = new Map(
@@ -66,7 +66,7 @@ export function writePage(parts: ReadonlyMap<string, string>, order: readonly st
   )
 }
 
-/** Writes the drawings of a part beside the page. */
+/** Writes the charts of a section to docs/benchmarks/. */
 export function writeFigures({ figures = [] }: Measured): void {
   if (figures.length > 0) mkdirSync(drawings, { recursive: true })
   for (const { file, svg } of figures) writeFileSync(join(drawings, file), svg)

@@ -1,6 +1,6 @@
 import { type Figures, measure, type Work } from './load.ts'
 
-/** A server under load, and what it is asked to do. */
+/** A server under load, and the work to send it. */
 export interface Subject {
   name: string
   endpoint: string
@@ -8,8 +8,8 @@ export interface Subject {
   work: Work
 }
 
-/** How one subject did: the medians of its rounds, and of the ratios of the first subject to it, round by round. */
-export interface Standing extends Figures {
+/** Result of one subject: the medians over the rounds, and the median ratio of the first subject to this one. */
+export interface SubjectFigures extends Figures {
   name: string
   ratio: number
 }
@@ -21,13 +21,13 @@ export interface Pace {
 }
 
 /**
- * Measures the subjects in turn, in several short rounds, so that whatever else the machine does meets all of them. Whoever
- * goes first in one round goes last in the next. The ratios are those within a round.
+ * Measures the subjects alternately in several short rounds, so that other load on the machine affects all of them. Each
+ * round reverses the order of the one before. Ratios are computed within a round.
  */
 export async function compare(
   subjects: readonly Subject[],
   { connections, pace }: { connections: number; pace: Pace },
-): Promise<Standing[]> {
+): Promise<SubjectFigures[]> {
   const rounds: Map<Subject, Figures>[] = []
   for (const subject of subjects) await measure({ ...subject, connections, seconds: pace.warmUpSeconds })
   for (let round = 0; round < pace.rounds; round += 1) {
@@ -49,7 +49,7 @@ export async function compare(
   }))
 }
 
-/** The middle one of the values; the lower of the two middle ones when their number is even. */
+/** The median of the values; for an even count, the lower of the two middle values. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
 }

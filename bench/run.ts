@@ -11,11 +11,11 @@ const usage = `npm run bench [-- [name…] [--quick] [--json] [--store sqlite|po
 
 ${cases.map(({ name, title }) => `  ${name.padEnd(16)} ${title}`).join('\n')}
 
-  --quick     less than 40 s for a name; docs/benchmarks.md stays as it is
+  --quick     less than 40 s per name; does not change docs/benchmarks.md
   --json      the last line on stdout is {name, rows: [{what, peer, ours, theirs, ratio}]}
-  --store     the engine of our server (default: sqlite)
-  --connections  how many at a time, where a case does not say it itself
-  --profile   write CPU profiles of our server to .twinpool/profiles; docs/benchmarks.md stays as it is
+  --store     the store engine of our server (default: sqlite)
+  --connections  numbers of concurrent connections, unless the case sets its own
+  --profile   write CPU profiles of our server to .twinpool/profiles; does not change docs/benchmarks.md
 `
 
 async function main(): Promise<number> {

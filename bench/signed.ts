@@ -4,7 +4,7 @@ import type { Exchange } from './load.ts'
 export const credentials = { accessKeyId: 'AKIATWINPOOLBENCH000', secretAccessKey: 'a-secret-for-benchmarks-alone-01' }
 export const REGION = 'us-west-2'
 
-/** A call of the user pools API, unsigned. */
+/** An unsigned call of the user pools API. */
 export function callOf(operation: string, input: object): Exchange {
   return {
     headers: {
@@ -16,7 +16,7 @@ export function callOf(operation: string, input: object): Exchange {
 }
 
 /**
- * The same, signed for an endpoint; good for five minutes.
+ * A call that is signed for an endpoint; valid for five minutes.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function signedCallOf(endpoint: string, operation: string, input: object, region = REGION): Exchange {

@@ -20,9 +20,9 @@ import { callOf, credentials, REGION, signedCallOf } from './signed.ts'
 export interface StageOptions {
   quick: boolean
   store: 'sqlite' | 'postgres'
-  /** How many at a time, one number after the other. */
+  /** Numbers of concurrent connections, measured one after the other. */
   connections: readonly number[]
-  /** Where profiles of our server go; undefined: none are made. */
+  /** Directory for CPU profiles of our server; undefined for no profiles. */
   profiles: string | undefined
 }
 
@@ -32,26 +32,26 @@ export interface Server {
   pid: number
 }
 
-/** A server with the user pools API, and a pool in it. */
+/** A server with the user pools API and a pool. */
 export interface Service extends Server {
   pool: string
   client: string
 }
 
-/** What a case starts its servers on; all of them end with it. */
+/** Starts the servers of a case, and stops all of them at the end. */
 export interface Stage extends StageOptions {
   pace: Pace
-  /** Our region, as `twinpool serve` runs it, with so many users in a pool; the first of them can sign in. */
+  /** Our region, as `twinpool serve` runs it, with `users` users in a pool; the first `passwords` users can sign in. */
   twinpool(people: { users: number; passwords: number; built?: boolean }): Promise<Service>
-  /** The bare server, and tokens that it signed. */
+  /** The bare server (peers/raw.ts), and tokens that it signed. */
   raw(): Promise<Server & { tokens: string[] }>
   cognitoLocal(people: { users: number }): Promise<Service>
   oidcProvider(): Promise<Server & { client: string; refreshTokens: string[] }>
-  /** Flags for Node to profile our servers with; none unless that was asked for. */
+  /** Node flags that profile our servers; empty unless `profiles` is set. */
   profiling: readonly string[]
-  /** A new directory, removed at the end. */
+  /** Creates a directory, which is removed at the end. */
   homeOf(name: string): string
-  /** What a case started itself is ended with the rest, the last first. */
+  /** Registers a function that is called at the end, in reverse order. */
   atEnd(close: () => Promise<unknown>): void
   say(line: string): void
   close(): Promise<void>
@@ -128,7 +128,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       const env = { HOST: '127.0.0.1', PORT: String(await freePort()) }
       const directory = homeOf('cognito-local')
       mkdirSync(join(directory, '.cognito'))
-      // By default it takes e-mail addresses alone for usernames.
+      // By default, cognito-local accepts only e-mail addresses as usernames.
       const config = { UserPoolDefaults: { UsernameAttributes: [] } }
       writeFileSync(join(directory, '.cognito/config.json'), JSON.stringify(config))
       const settings = { name: 'cognito-local', directory, env }
@@ -180,7 +180,7 @@ async function createPool({
 
 async function createPerson({ endpoint, pool }: Pick<Service, 'endpoint' | 'pool'>, at: number): Promise<void> {
   const Username = nameOf(at)
-  const ask = (operation: string, input: object): Promise<string> =>
+  const call = (operation: string, input: object): Promise<string> =>
     sendOnce(endpoint, signedCallOf(endpoint, operation, { UserPoolId: pool, Username, ...input }))
   const UserAttributes = [
     { Name: 'email', Value: emailOf(at) },
@@ -188,8 +188,8 @@ async function createPerson({ endpoint, pool }: Pick<Service, 'endpoint' | 'pool
     { Name: 'given_name', Value: 'Person' },
     { Name: 'family_name', Value: `Number ${at}` },
   ]
-  await ask('AdminCreateUser', { TemporaryPassword: PASSWORD, MessageAction: 'SUPPRESS', UserAttributes })
-  await ask('AdminSetUserPassword', { Password: PASSWORD, Permanent: true })
+  await call('AdminCreateUser', { TemporaryPassword: PASSWORD, MessageAction: 'SUPPRESS', UserAttributes })
+  await call('AdminSetUserPassword', { Password: PASSWORD, Permanent: true })
 }
 
 export interface Tokens {
@@ -197,15 +197,15 @@ export interface Tokens {
   RefreshToken: string
 }
 
-/** Signs the first so many users in by their password. */
+/** Signs the first `people` users in with their passwords. */
 export async function signIn(
   { endpoint, client }: Pick<Service, 'endpoint' | 'client'>,
   people: number,
 ): Promise<Tokens[]> {
   const tokens: Tokens[] = []
   for (let at = 0; at < people; at += 1) {
-    const answer = await sendOnce(endpoint, passwordCall(client, at))
-    tokens.push(JSON.parse(answer).AuthenticationResult as Tokens)
+    const body = await sendOnce(endpoint, passwordCall(client, at))
+    tokens.push(JSON.parse(body).AuthenticationResult as Tokens)
   }
   return tokens
 }

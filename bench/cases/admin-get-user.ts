@@ -16,7 +16,7 @@ export const adminGetUser: Case = {
     const signed = ({ endpoint, pool }: Service) => {
       const call = (at: number) => signedCallOf(endpoint, 'AdminGetUser', { UserPoolId: pool, Username: nameOf(at) })
       const made = { calls: [] as ReturnType<typeof call>[], at: 0 }
-      // Signatures are good for five minutes only.
+      // Signatures are valid for five minutes only.
       return inTurn(() => {
         if (made.calls.length === 0 || performance.now() - made.at > FRESH_MILLISECONDS) {
           made.calls = Array.from({ length: PEOPLE }, (_, at) => call(at))
@@ -30,7 +30,7 @@ export const adminGetUser: Case = {
       { name: 'cognito-local', ...local, work: signed(local) },
     ]
     return compareAll(stage, subjects, {
-      notes: ['Ours has 10,000 users; cognito-local has 100, and does not look at the signature of the call.'],
+      notes: ['Ours has 10,000 users; cognito-local has 100 and does not check the signature of the call.'],
     })
   },
 }

@@ -1,7 +1,10 @@
-import { compare, type Pace, type Standing, type Subject } from '../rounds.ts'
+import { compare, type Pace, type Subject, type SubjectFigures } from '../rounds.ts'
 import type { Stage } from '../stage.ts'
 
-/** One line of the result. `ratio` is ours over theirs; of requests per second more is better, of milliseconds less. */
+/**
+ * One line of the result. `ratio` is ours over theirs: for requests per second, higher is better; for milliseconds,
+ * lower.
+ */
 export interface Row {
   what: string
   peer: string
@@ -10,13 +13,13 @@ export interface Row {
   ratio: number
 }
 
-/** A case in full: the rows, and the table with the latencies. */
+/** The complete result of a case: the rows, and the table with the latencies. */
 export interface Measured {
   rows: Row[]
   table: { head: string[]; lines: string[][] }
-  /** Drawings for docs/benchmarks/. */
-  figures?: { file: string; words: string; svg: string }[]
-  /** What the reader must know of it, a sentence each. */
+  /** Charts for docs/benchmarks/; `alt` is the text of the image. */
+  figures?: { file: string; alt: string; svg: string }[]
+  /** Notes for the reader, one sentence or more each. */
   notes: string[]
 }
 
@@ -26,18 +29,21 @@ export interface Case {
   run(stage: Stage): Promise<Measured>
 }
 
-/** Requests per second, p50 and p99 of ours and of the peers, at each number of connections. The first subject is ours. */
+/**
+ * Measures requests per second, p50 and p99 of ours and of the peers at each number of connections. The first subject
+ * is ours.
+ */
 export async function compareAll(
   { pace, connections: numbers, say }: Pick<Stage, 'pace' | 'connections' | 'say'>,
   subjects: readonly Subject[],
-  { notes = [], also = '' }: { notes?: string[]; also?: string } = {},
+  { notes = [], suffix = '' }: { notes?: string[]; suffix?: string } = {},
 ): Promise<Measured> {
   const rows: Row[] = []
   const lines: string[][] = []
   for (const connections of numbers) {
-    const standings = await compare(subjects, { connections, pace: paceFor(pace, numbers.length) })
-    const [ours, ...peers] = standings as [Standing, ...Standing[]]
-    const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}${also}`
+    const figures = await compare(subjects, { connections, pace: paceFor(pace, numbers.length) })
+    const [ours, ...peers] = figures as [SubjectFigures, ...SubjectFigures[]]
+    const what = `${connections} ${connections === 1 ? 'connection' : 'connections'}${suffix}`
     for (const peer of peers) {
       const row = {
         what,
@@ -49,7 +55,7 @@ export async function compareAll(
       rows.push(row)
       say(`${what}: ${row.ours}/s, ${row.peer} ${row.theirs}/s, ratio ${row.ratio}`)
     }
-    for (const { name, perSecond, p50, p99, processor, ratio } of standings) {
+    for (const { name, perSecond, p50, p99, processor, ratio } of figures) {
       lines.push([
         what,
         name,
@@ -68,7 +74,7 @@ export async function compareAll(
   }
 }
 
-/** Three significant digits are what such a measurement tells. */
+/** Rounds to three significant digits: such a measurement is no more precise. */
 export const round = (value: number): number => Number(value.toPrecision(3))
 export const shown = (value: number): string => round(value).toLocaleString('en', { maximumFractionDigits: 3 })
 

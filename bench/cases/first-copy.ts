@@ -7,13 +7,13 @@ import type { Stage } from '../stage.ts'
 import { type Case, type Row, round, shown } from './case.ts'
 
 const USERS = { full: 1_000_000, quick: 20_000 }
-const LOOK_MILLISECONDS = 20
-/** Seconds; megabytes. */
+const POLL_MILLISECONDS = 20
+/** `time` in seconds, `memory` in megabytes. */
 const BOUND = { time: 300, memory: 300 }
 
 export const firstCopy: Case = {
   name: 'first-copy',
-  title: 'First copy of a pool into another region, which is killed halfway',
+  title: 'First copy of a pool into another region, which is killed halfway through',
   run: async (stage) => {
     const users = stage.quick ? USERS.quick : USERS.full
     const rows: Row[] = []
@@ -31,9 +31,9 @@ export const firstCopy: Case = {
         })
       }
       bound('seconds', copy.seconds, BOUND.time)
-      bound('peak of memory in MB, the region that copies', copy.peak.secondary, BOUND.memory)
-      bound('peak of memory in MB, the primary', copy.peak.primary, BOUND.memory)
-      bound('rows there after the kill', copy.kept, copy.atKill, 'rows there at the kill')
+      bound('peak memory of the copying region in MB', copy.peak.secondary, BOUND.memory)
+      bound('peak memory of the primary in MB', copy.peak.primary, BOUND.memory)
+      bound('rows after the kill', copy.kept, copy.atKill, 'rows at the time of the kill')
       lines.push([
         `twinpool, ${what}`,
         shown(copy.seconds),
@@ -53,21 +53,21 @@ export const firstCopy: Case = {
     }
     return {
       rows,
-      table: { head: ['', 'seconds', 'rows', 'rows/s', 'peak of memory, primary; copying region, MB'], lines },
+      table: { head: ['', 'seconds', 'rows', 'rows/s', 'peak memory, primary; copying region, MB'], lines },
       notes: [
-        'A user is a row with nine indexes, and two rows of names (username, e-mail).',
-        'The region that copies is killed (SIGKILL) when half of the rows are in, and started again; the time is that of the whole, less the time in which it was down.',
-        'The initial sync copies the same rows from the same database into the same tables and indexes on the same second server, with two workers, as by default.',
+        'A user is one row with nine indexes, and two alias rows (username, e-mail).',
+        'The copying region is killed (SIGKILL) when half of the rows are copied, and started again; the time is the total without the downtime.',
+        'The initial sync copies the same rows from the same database into the same tables and indexes on the same second server, with two workers (the default).',
       ],
     }
   },
 }
 
 interface CopyFigures {
-  /** Without the time in which the region was down. */
+  /** Excludes the time in which the region was down. */
   seconds: number
   rows: number
-  /** Rows that were in at the kill, and when the copy was seen again. */
+  /** Rows copied at the time of the kill, and when the resumed copy was first seen. */
   atKill: number
   kept: number
   /** Megabytes. */
@@ -94,7 +94,7 @@ async function measureCopy(stage: Stage, engine: EngineName, users: number): Pro
   await secondary.start()
   const down = performance.now() - killed
   const resumed = await progressWhen(watcher.copy, ({ generation }) => generation === atKill.generation)
-  stage.say(`${engine}: killed with ${atKill.done} of ${half.total} rows in, went on with ${resumed.done}`)
+  stage.say(`${engine}: killed with ${atKill.done} of ${half.total} rows copied, resumed with ${resumed.done}`)
   await plane.copied(pool, secondary)
   const seconds = (performance.now() - began - down) / 1_000
   const figures: CopyFigures = {
@@ -119,12 +119,12 @@ async function measureCopy(stage: Stage, engine: EngineName, users: number): Pro
 }
 
 async function progressWhen(
-  look: () => Promise<CopyProgress | undefined>,
-  isThere: (progress: CopyProgress) => boolean,
+  read: () => Promise<CopyProgress | undefined>,
+  isReached: (progress: CopyProgress) => boolean,
 ): Promise<CopyProgress> {
   for (;;) {
-    const progress = await look()
-    if (progress && isThere(progress)) return progress
-    await wait(LOOK_MILLISECONDS)
+    const progress = await read()
+    if (progress && isReached(progress)) return progress
+    await wait(POLL_MILLISECONDS)
   }
 }

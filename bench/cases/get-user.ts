@@ -6,14 +6,14 @@ import { inTurn } from './turns.ts'
 
 const PEOPLE = 100
 const USERS = 10_000
-/** More of both than a region remembers, so that each has been forgotten when its turn comes again. */
+/** More tokens and users than a region caches, so that each has been evicted when its turn comes again. */
 const NEW_TOKENS = 11_000
 const NEW_PEOPLE = 4_400
 const AT_ONCE = 100
 
 export const getUser: Case = {
   name: 'get-user',
-  title: 'GetUser: what an access token tells of its user',
+  title: 'GetUser: the attributes of the user of an access token',
   run: async (stage) => {
     const ours = await stage.twinpool({ users: USERS, passwords: stage.quick ? PEOPLE : NEW_PEOPLE })
     const local = await stage.cognitoLocal({ users: PEOPLE })
@@ -36,20 +36,20 @@ export const getUser: Case = {
     ]
     const measured = await compareAll(stage, subjects, {
       notes: [
-        'raw: a bare server that verifies one RS256 token and makes one indexed read in SQLite; 10,000 users in both.',
-        'Ours reads three rows each time (the user, a sign-out, a revocation). cognito-local does not verify the token; it has 100 users.',
-        'Ours verifies the signature of a token once and remembers that, of up to 10,000 tokens, and it opens the sealed row of a user once while the row stays as it is, of up to 4,000 users.',
-        'The last parts, left out by --quick, are with tokens that it does not know: of 100 users, and of more users than it remembers.',
+        'raw: a bare server that verifies one RS256 token and does one indexed read in SQLite. Both have 10,000 users.',
+        'Ours reads three rows per call (user, sign-out, revocation). cognito-local does not verify the token; it has 100 users.',
+        'Ours caches verified signatures of up to 10,000 tokens and opened rows of up to 4,000 users (until the row changes).',
+        'The last rows, omitted by --quick, use uncached tokens: of 100 users, and of more users than the cache holds.',
       ],
     })
     if (stage.quick) return measured
     const parts = [measured]
-    for (const [people, also] of [
+    for (const [people, suffix] of [
       [ourTokens, ', unknown tokens'],
       [await signIn(ours, NEW_PEOPLE), ', unknown tokens and users'],
     ] as const) {
       const unknown = [{ name: 'twinpool', ...ours, work: byTokens(await newTokens(ours, people)) }, bare]
-      parts.push(await compareAll({ ...stage, connections: [16] }, unknown, { also }))
+      parts.push(await compareAll({ ...stage, connections: [16] }, unknown, { suffix }))
     }
     return {
       ...measured,
@@ -59,15 +59,15 @@ export const getUser: Case = {
   },
 }
 
-/** Tokens of these people in turn, over and over. */
+/** Issues NEW_TOKENS access tokens, for these users in rotation. */
 async function newTokens({ endpoint, client }: Service, tokens: readonly Tokens[]): Promise<string[]> {
   const calls = tokens.map(({ RefreshToken: REFRESH_TOKEN }) =>
     callOf('InitiateAuth', { AuthFlow: 'REFRESH_TOKEN_AUTH', ClientId: client, AuthParameters: { REFRESH_TOKEN } }),
   )
   const made: string[] = []
   for (let at = 0; made.length < NEW_TOKENS; at = (at + AT_ONCE) % calls.length) {
-    const answers = await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => sendOnce(endpoint, call)))
-    made.push(...answers.map((answer) => JSON.parse(answer).AuthenticationResult.AccessToken as string))
+    const responses = await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => sendOnce(endpoint, call)))
+    made.push(...responses.map((body) => JSON.parse(body).AuthenticationResult.AccessToken as string))
   }
   return made
 }

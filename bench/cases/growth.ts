@@ -18,7 +18,7 @@ type Axis = keyof typeof AXES
 
 const USERS = 1_000
 const USERS_OF_ANOTHER_POOL = 10
-/** Those who make calls, in as many pools as there are, up to this number. */
+/** Users that make calls, spread over all pools. */
 const PEOPLE = 20
 const WRITES_PER_SECOND = 50
 
@@ -33,22 +33,22 @@ type Costs = Record<'sign-in' | 'refresh' | 'GetUser' | 'ListUsers' | 'lag', { p
 
 export const growth: Case = {
   name: 'growth',
-  title: 'How cost grows with users, pools and regions',
+  title: 'Scaling with users, pools and regions',
   run: async (stage) => {
     const valuesOf = (axis: Axis): readonly number[] => (stage.quick ? AXES[axis].quick : AXES[axis].full)
-    const taken: Record<Axis, Map<number, Costs>> = { users: new Map(), pools: new Map(), regions: new Map() }
-    const take = (axis: Axis, value: number, costs: Costs): void => {
-      taken[axis].set(value, costs)
+    const results: Record<Axis, Map<number, Costs>> = { users: new Map(), pools: new Map(), regions: new Map() }
+    const record = (axis: Axis, value: number, costs: Costs): void => {
+      results[axis].set(value, costs)
       const words = Object.entries(costs).map(([what, { p50 }]) => `${what} ${shown(p50)}`)
       stage.say(`${counted(value, axis)}: ${words.join(', ')} ms`)
     }
 
     const base = await openGrown(stage, { users: USERS, regions: 2 })
-    const least = await measureCosts(stage, base)
-    for (const axis of Object.keys(AXES) as Axis[]) take(axis, valuesOf(axis)[0] as number, least)
+    const smallest = await measureCosts(stage, base)
+    for (const axis of Object.keys(AXES) as Axis[]) record(axis, valuesOf(axis)[0] as number, smallest)
     for (const pools of valuesOf('pools').slice(1)) {
       await addPools(base, pools - base.places.length)
-      take('pools', pools, await measureCosts(stage, base))
+      record('pools', pools, await measureCosts(stage, base))
     }
     await base.plane.stop()
     for (const [axis, users, regions] of [
@@ -56,15 +56,15 @@ export const growth: Case = {
       ...valuesOf('regions').map((regions) => ['regions', USERS, regions] as const),
     ]) {
       const value = axis === 'users' ? users : regions
-      if (taken[axis].has(value)) continue
+      if (results[axis].has(value)) continue
       const grown = await openGrown(stage, { users, regions })
-      take(axis, value, await measureCosts(stage, grown))
+      record(axis, value, await measureCosts(stage, grown))
       await grown.plane.stop()
     }
 
     const rows: Row[] = []
     const lines: string[][] = []
-    for (const [axis, points] of Object.entries(taken) as [Axis, Map<number, Costs>][]) {
+    for (const [axis, points] of Object.entries(results) as [Axis, Map<number, Costs>][]) {
       const [[from, first], [to, last]] = [[...points].at(0), [...points].at(-1)] as [[number, Costs], [number, Costs]]
       for (const [value, costs] of points) {
         const cells = Object.values(costs).map(({ p50, p99 }) => `${shown(p50)}; ${shown(p99)}`)
@@ -83,16 +83,16 @@ export const growth: Case = {
     }
     return {
       rows,
-      table: { head: ['p50; p99 in ms', ...Object.keys(least)], lines },
+      table: { head: ['p50; p99 in ms', ...Object.keys(smallest)], lines },
       figures: (Object.keys(AXES) as Axis[]).map((axis) => ({
         file: `growth-${axis}.svg`,
-        words: `What a call costs, and how far the replica is behind, over the number of ${axis}`,
-        svg: renderPlot(plotOf(axis, taken[axis])),
+        alt: `Cost of a call, and replication lag, by the number of ${axis}`,
+        svg: renderPlot(plotOf(axis, results[axis])),
       })),
       notes: [
-        `SQLite; where it is not what grows: ${USERS.toLocaleString('en')} users, one pool, two regions. Each further pool has ${USERS_OF_ANOTHER_POOL} users.`,
-        'One call at a time at the primary: USER_PASSWORD_AUTH, REFRESH_TOKEN_AUTH, GetUser, ListUsers by an exact e-mail.',
-        `The lag is that of the region that is furthest behind, at ${WRITES_PER_SECOND} writes/s spread over all pools.`,
+        `SQLite. Unless varied: ${USERS.toLocaleString('en')} users, one pool, two regions. Each additional pool has ${USERS_OF_ANOTHER_POOL} users.`,
+        'One call at a time to the primary: USER_PASSWORD_AUTH, REFRESH_TOKEN_AUTH, GetUser, ListUsers by an exact e-mail.',
+        `The lag is that of the slowest region, at ${WRITES_PER_SECOND} writes/s spread over all pools.`,
       ],
     }
   },

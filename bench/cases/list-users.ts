@@ -10,7 +10,7 @@ const PAGE = 60
 const CONNECTIONS = 4
 const EXACT = 'exact e-mail'
 
-/** Milliseconds. Of a prefix nothing is promised but that a call looks at 2,000 rows at most. */
+/** Milliseconds. For a prefix, the only promise is that a call reads 2,000 rows at most. */
 const BOUND = { exact: 20 }
 
 export const listUsers: Case = {
@@ -58,7 +58,7 @@ export const listUsers: Case = {
       table: { head: ['', 'calls/s', 'p50 ms', 'p99 ms'], lines },
       notes: [
         `${users.toLocaleString('en')} users in a pool with a replica, ${CONNECTIONS} connections.`,
-        'Attributes are sealed, and an index knows equal values only: a prefix is found by looking at rows, 2,000 of them at most in one call, which then answers with a short page and a token to go on from.',
+        'Attributes are sealed, and an index finds only equal values. A prefix filter scans rows, at most 2,000 per call; after that the call returns a short page and a pagination token.',
       ],
     }
   },

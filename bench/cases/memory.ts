@@ -36,7 +36,7 @@ export const memory: Case = {
     const lines = [
       ['after the start', shown(started.resident)],
       [`idle for ${seconds} s after ${PEOPLE * 5} calls`, shown(idle)],
-      ['the most there ever was', shown(peak)],
+      ['peak', shown(peak)],
     ]
     for (const [what, megabytes] of lines) stage.say(`${what}: ${megabytes} MB`)
     return {
@@ -50,7 +50,7 @@ export const memory: Case = {
         },
       ],
       table: { head: ['', 'resident MB'], lines },
-      notes: [`${users.toLocaleString('en')} users; the packages run as they are installed.`],
+      notes: [`${users.toLocaleString('en')} users; compiled packages, as installed by users.`],
     }
   },
 }

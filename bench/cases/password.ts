@@ -19,8 +19,8 @@ export const password: Case = {
     ]
     return compareAll(stage, subjects, {
       notes: [
-        'raw: a bare server that makes one modular exponentiation over 3072 bits (the check of the password) and two RS256 signatures.',
-        'cognito-local compares plain text, and signs three times. It keeps every refresh token in the one JSON file of the pool, which it writes at each sign-in, so it slows down as the run goes on.',
+        'raw: a bare server that computes one 3072-bit modular exponentiation (the password check) and two RS256 signatures.',
+        'cognito-local compares plain text and creates three signatures. It keeps all refresh tokens in one JSON file per pool, which it rewrites at each sign-in, so it becomes slower during the run.',
       ],
     })
   },

@@ -27,8 +27,8 @@ export const refresh: Case = {
     ]
     return compareAll(stage, subjects, {
       notes: [
-        'raw: a bare server that makes two RS256 signatures with 2048 bits.',
-        'oidc-provider keeps its grants in memory and issues an RS256 ID token and an RS256 access token, two signatures as well; cognito-local signs three times.',
+        'raw: a bare server that creates two RS256 signatures with 2048 bits.',
+        'oidc-provider keeps its grants in memory and issues an RS256 ID token and an RS256 access token, so it also creates two signatures; cognito-local creates three.',
       ],
     })
   },

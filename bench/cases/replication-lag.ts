@@ -1,5 +1,5 @@
 import { type Lag, measureLag } from '../regions/lag.ts'
-import { openMirror, season } from '../regions/mirror.ts'
+import { openMirror, preallocateWal } from '../regions/mirror.ts'
 import { type BenchPlane, type EngineName, openPlane } from '../regions/plane.ts'
 import type { Watcher } from '../regions/watcher.ts'
 import { median } from '../rounds.ts'
@@ -15,7 +15,7 @@ const BOUND = 100
 export const replicationLag: Case = {
   name: 'replication-lag',
   title:
-    'Replication: changes in a second, and the time from the acknowledgement of a write to its sight in the other region',
+    'Replication: changes per second, and the time from the acknowledgement of a write to its visibility in the other region',
   run: async (stage) => {
     const pace = stage.quick
       ? { rounds: 1, seconds: 1.5, warmUp: 0.5, first: 0.5 }
@@ -23,50 +23,50 @@ export const replicationLag: Case = {
     const rates = stage.quick ? RATES.quick : RATES.full
     const rows: Row[] = []
     const lines: string[][] = []
-    const tell = (what: string, who: string, lag: Lag, ratio: string): void => {
-      lines.push([what, who, shown(lag.perSecond), shown(lag.p50), shown(lag.p99), shown(lag.worst), ratio])
+    const addLine = (what: string, server: string, lag: Lag, ratio: string): void => {
+      lines.push([what, server, shown(lag.perSecond), shown(lag.p50), shown(lag.p99), shown(lag.worst), ratio])
     }
 
     const postgres = await openWriting(stage, 'postgres')
     const mirror = await openMirror(stage, { publisher: postgres.plane.primary, subscriber: postgres.plane.secondary })
-    const taken = { ours: new Map<number, Lag[]>(), theirs: new Map<number, Lag[]>() }
-    const turn = async (who: 'ours' | 'theirs', watcher: Watcher): Promise<void> => {
+    const results = { ours: new Map<number, Lag[]>(), theirs: new Map<number, Lag[]>() }
+    const measureSide = async (side: 'ours' | 'theirs', watcher: Watcher): Promise<void> => {
       await postgres.measure(watcher, { perSecond: 200, seconds: pace.warmUp })
       for (const perSecond of rates) {
         const lag = await postgres.measure(watcher, { perSecond, seconds: pace.seconds })
         stage.say(
-          `${perSecond}/s, ${who}: ${shown(lag.perSecond)}/s, p50 ${shown(lag.p50)} ms, p99 ${shown(lag.p99)} ms`,
+          `${perSecond}/s, ${side}: ${shown(lag.perSecond)}/s, p50 ${shown(lag.p50)} ms, p99 ${shown(lag.p99)} ms`,
         )
-        taken[who].set(perSecond, [...(taken[who].get(perSecond) ?? []), lag])
+        results[side].set(perSecond, [...(results[side].get(perSecond) ?? []), lag])
       }
     }
-    if (!stage.quick) await Promise.all(postgres.plane.regions.map(season))
-    // The primary is the same for both, and lives through all rounds.
+    if (!stage.quick) await Promise.all(postgres.plane.regions.map(preallocateWal))
+    // Both sides share the primary, which runs through all rounds.
     await postgres.measure(postgres.watcher, { perSecond: 500, seconds: pace.first })
     for (let at = 0; at < pace.rounds; at += 1) {
-      await turn('ours', postgres.watcher)
+      await measureSide('ours', postgres.watcher)
       await postgres.plane.secondary.stop()
       await mirror.subscribe()
-      await turn('theirs', mirror.watcher)
+      await measureSide('theirs', mirror.watcher)
       await mirror.unsubscribe()
       await postgres.plane.secondary.start()
     }
     for (const perSecond of rates) {
-      const [ours, theirs] = [taken.ours.get(perSecond) ?? [], taken.theirs.get(perSecond) ?? []]
+      const [ours, theirs] = [results.ours.get(perSecond) ?? [], results.theirs.get(perSecond) ?? []]
       const what = `${perSecond} writes/s`
       const ratio = median(ours.map((lag, at) => lag.p99 / (theirs[at] as Lag).p99))
-      const [mine, other] = [middleOf(ours), middleOf(theirs)]
-      tell(what, 'twinpool, PostgreSQL', mine, shown(ratio))
-      tell(what, 'logical replication', other, '')
-      const both = { ours: round(mine.p99), theirs: round(other.p99), ratio: round(ratio) }
+      const [ourMedian, theirMedian] = [medianOf(ours), medianOf(theirs)]
+      addLine(what, 'twinpool, PostgreSQL', ourMedian, shown(ratio))
+      addLine(what, 'logical replication', theirMedian, '')
+      const both = { ours: round(ourMedian.p99), theirs: round(theirMedian.p99), ratio: round(ratio) }
       rows.push({ what: `${what}, p99 in ms`, peer: 'PostgreSQL logical replication', ...both })
-      if (perSecond === 200) rows.push(boundOf(what, mine))
+      if (perSecond === 200) rows.push(boundOf(what, ourMedian))
     }
-    // What was written while the second region was down is caught up with first.
+    // First let the second region catch up with the writes that it missed.
     await postgres.measure(postgres.watcher, { perSecond: 200, seconds: pace.warmUp })
     const steady = stage.quick ? { ...STEADY, seconds: 4 } : STEADY
     const lag = await postgres.measure(postgres.watcher, steady)
-    tell(`${shown(steady.perSecond)} writes/s for ${steady.seconds} s`, 'twinpool, PostgreSQL', lag, '')
+    addLine(`${shown(steady.perSecond)} writes/s for ${steady.seconds} s`, 'twinpool, PostgreSQL', lag, '')
     const growth = round(lag.ends / lag.begins)
     rows.push({
       what: `${steady.perSecond} writes/s for ${steady.seconds} s, p50 of the last fifth in ms`,
@@ -81,18 +81,18 @@ export const replicationLag: Case = {
     await sqlite.measure(sqlite.watcher, { perSecond: 200, seconds: pace.warmUp })
     for (const perSecond of rates) {
       const lag = await sqlite.measure(sqlite.watcher, { perSecond, seconds: pace.seconds })
-      tell(`${perSecond} writes/s`, 'twinpool, SQLite', lag, '')
+      addLine(`${perSecond} writes/s`, 'twinpool, SQLite', lag, '')
       if (perSecond === 200) rows.push(boundOf(`${perSecond} writes/s, SQLite`, lag))
     }
     return {
       rows,
       table: { head: ['', '', 'changes/s', 'p50 ms', 'p99 ms', 'worst ms', 'p99, ours : theirs'], lines },
       notes: [
-        `A write changes the name of one of ${USERS.toLocaleString('en')} users, each in a durable transaction of its own, made in the process of the primary at a fixed rate as far as the machine can; 64 at most are under way.`,
-        'The replica is looked at from outside, once in a millisecond at most; both ends are timed by one clock.',
-        "PostgreSQL's own logical replication carries the same rows, from the same database under the same writes, into the same tables and indexes on the same second server, while our second region is down; they take turns.",
-        'Both servers have run for a while: one that was just made fills each 16 MB of its log with zeros first, a tenth of a second or more in which nothing is committed, and the side whose turn it is has that for its p99.',
-        `Steady: over ${steady.seconds} s the lag changed by ${shown(lag.growth)} ms in a minute (least squares); p50 was ${shown(lag.begins)} ms in the first fifth and ${shown(lag.ends)} ms in the last.`,
+        `A write changes the name of one of ${USERS.toLocaleString('en')} users, each in its own durable transaction. The primary's process generates the writes at a fixed rate, or as fast as the machine can, with at most 64 in flight.`,
+        'The replica is polled from outside, at most once per millisecond; one clock times both ends.',
+        "PostgreSQL's own logical replication copies the same rows, from the same database under the same writes, into the same tables and indexes on the same second server, while our second region is stopped; the two alternate.",
+        'Both servers start with recyclable WAL files: a new server first fills each 16 MB file with zeros, for a tenth of a second or more without commits, which would distort the p99 of the side being measured.',
+        `Steady: over ${steady.seconds} s the lag changed by ${shown(lag.growth)} ms per minute (least squares); p50 was ${shown(lag.begins)} ms in the first fifth and ${shown(lag.ends)} ms in the last.`,
       ],
     }
   },
@@ -127,7 +127,7 @@ const boundOf = (what: string, { p99 }: Lag): Row => ({
 })
 
 /** Each figure is the median of the rounds. */
-function middleOf(lags: readonly Lag[]): Lag {
+function medianOf(lags: readonly Lag[]): Lag {
   const names = Object.keys(lags[0] as Lag) as (keyof Lag)[]
   return Object.fromEntries(names.map((name) => [name, median(lags.map((lag) => lag[name]))])) as unknown as Lag
 }

@@ -6,7 +6,7 @@ import { type Case, compareAll } from './case.ts'
 
 export const signUp: Case = {
   name: 'sign-up',
-  title: 'SignUp: a new user, durable when the call is answered',
+  title: 'SignUp: a new user, durable before the response',
   run: async (stage) => {
     const ours = await stage.twinpool({ users: 1, passwords: 0 })
     const local = await stage.cognitoLocal({ users: 0 })
@@ -23,8 +23,8 @@ export const signUp: Case = {
     ]
     return compareAll(stage, subjects, {
       notes: [
-        'Ours makes an SRP verifier of the password, and waits for the disk (`synchronous=FULL`). No messages are sent: the pool verifies nothing by itself.',
-        'cognito-local writes all users into one JSON file each time, without waiting for the disk, and slows down with their number.',
+        'Ours computes an SRP verifier of the password and waits for the disk (`synchronous=FULL`). No messages are sent: the pool has no auto-verified attributes.',
+        'cognito-local writes all users to one JSON file each time, without waiting for the disk, and becomes slower with their number.',
       ],
     })
   },

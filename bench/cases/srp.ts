@@ -15,7 +15,7 @@ export const srp: Case = {
     const raw = await stage.raw()
     const rawWork: Work = async (send) => {
       await send({ path: '/srp-begin', headers: {}, body: '{}' })
-      // What the client of ours has to compute in between.
+      // The computation that our client has to do between the two calls.
       power(toBuffer(N - 2n), 1n << 511n)
       await send({ path: '/srp-end', headers: {}, body: '{}' })
     }
@@ -25,14 +25,14 @@ export const srp: Case = {
     ]
     return compareAll(stage, subjects, {
       notes: [
-        'Sign-ins per second; a latency is that of the two calls together, with the mathematics of the client.',
-        'raw: a bare server that makes three modular exponentiations over 3072 bits and two RS256 signatures, in two calls. cognito-local has no SRP; oidc-provider has no passwords.',
+        'Sign-ins per second; a latency covers both calls and the computation of the client.',
+        'raw: a bare server that computes three 3072-bit modular exponentiations and two RS256 signatures, in two calls. cognito-local has no SRP; oidc-provider has no passwords.',
       ],
     })
   },
 }
 
-// The client's side of SRP-6a, with what does not change made once: a is 1, so that A is 2, which any server must take.
+// The client's side of SRP-6a, with constant parts computed once: a is 1, so A is 2, which every server must accept.
 const group = createDiffieHellmanGroup('modp15') as DiffieHellman
 group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
 const N = toInteger(group.getPrime())
@@ -99,7 +99,7 @@ function toBuffer(value: bigint): Buffer {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
 }
 
-/** As Java's BigInteger writes a number that is not negative. */
+/** The encoding of a non-negative number by Java's BigInteger. */
 function padded(value: bigint): Buffer {
   const bytes = toBuffer(value)
   return (bytes[0] as number) < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes])

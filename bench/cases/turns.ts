@@ -1,11 +1,11 @@
 import type { Exchange, Work } from '../load.ts'
 
-/** Sends the exchanges in turn, on and on over all rounds; a function is asked for them each time. */
+/** Sends the exchanges in rotation over all rounds. If `exchanges` is a function, calls it before each request. */
 export function inTurn(exchanges: readonly Exchange[] | (() => readonly Exchange[])): Work {
-  const present = typeof exchanges === 'function' ? exchanges : () => exchanges
+  const currentList = typeof exchanges === 'function' ? exchanges : () => exchanges
   let turn = 0
   return async (send) => {
-    const list = present()
+    const list = currentList()
     turn += 1
     await send(list[turn % list.length] as Exchange)
   }

@@ -7,7 +7,7 @@ const script = join(import.meta.dirname, '../../packages/verifier/bench/verify.t
 
 export const verifier: Case = {
   name: 'verifier',
-  title: 'The verifier: tokens in a second, warm, one after another',
+  title: 'The verifier: tokens per second, warm, sequential',
   run: async ({ quick, say }) => {
     const args = ['--conditions=twinpool-source', script, '--json', ...(quick ? ['--quick'] : [])]
     const { stdout } = await promisify(execFile)(process.execPath, args)
@@ -18,7 +18,7 @@ export const verifier: Case = {
     return {
       rows,
       table: { head: ['', '@twinpool/verifier', 'aws-jwt-verify', 'ours : theirs'], lines },
-      notes: ['Same keys, same tokens, same process, in turns.'],
+      notes: ['Same keys, same tokens, same process, alternating rounds.'],
     }
   },
 }

@@ -1,4 +1,4 @@
-/** cognito-local as its own command starts it, with its files in the working directory. */
+/** Starts cognito-local as its own command does, with its files in the working directory. */
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 

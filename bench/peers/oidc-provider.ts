@@ -1,6 +1,6 @@
 /**
- * oidc-provider with its adapter in memory, made to do what a refresh of a user pool does: an ID token and a JWT access token,
- * both signed with RS256, and the same refresh token again.
+ * oidc-provider with its in-memory adapter, configured so that a refresh does the same as in a user pool: it issues an ID
+ * token and a JWT access token, both signed with RS256, and keeps the refresh token.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import type { AddressInfo } from 'node:net'

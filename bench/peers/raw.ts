@@ -1,11 +1,11 @@
 /**
- * The limit: a bare server that does the cryptography of a call and nothing else, so that what Twinpool adds can be seen.
- * Bodies are read and parsed, for whoever answers a call must do that.
+ * The lower bound: a bare server that does only the cryptography of a call, so that the difference to Twinpool is visible.
+ * It also reads and parses the body, which every server must do.
  *
  * POST /sign-2     two RS256 signatures
  * POST /password   one modular exponentiation over 3072 bits, two RS256 signatures
  * POST /srp-begin  one exponentiation (g^b)
- * POST /srp-end    two of them (v^u and S), two RS256 signatures
+ * POST /srp-end    two exponentiations (v^u and S), two RS256 signatures
  * POST /read       verifies the RS256 token of the body and makes one indexed read
  */
 import { createDiffieHellmanGroup, DiffieHellman, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
@@ -17,7 +17,8 @@ import { DatabaseSync } from 'node:sqlite'
 const PEOPLE = 10_000
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-// The setter borrowed as in packages/server/src/identity/srp.ts: an object over the prime itself would test it first.
+// Borrows the setter, as in packages/server/src/identity/credentials/srp.ts: an object created from the prime would
+// test it for primality first.
 const group = createDiffieHellmanGroup('modp15') as DiffieHellman
 group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
 const base = group.getPrime().map((byte, at) => (at === 0 ? 0x7f : byte ^ 0x55))
@@ -53,7 +54,7 @@ const find = db.prepare('select body from people where id = ?')
 const read = ({ AccessToken }: { AccessToken: string }): string => {
   const [head, claims, signature] = AccessToken.split('.') as [string, string, string]
   if (!verify('RSA-SHA256', Buffer.from(`${head}.${claims}`), publicKey, Buffer.from(signature, 'base64url'))) {
-    throw new Error('the token is not ours')
+    throw new Error('the token was not signed by this server')
   }
   const { sub } = JSON.parse(Buffer.from(claims, 'base64url').toString())
   return (find.get(sub) as { body: string }).body

@@ -1,4 +1,4 @@
-/** The package brings no types; the bench uses this much of it. */
+/** The package has no types; this declares the part that the bench uses. */
 declare module 'oidc-provider' {
   import type { Server } from 'node:http'
 

@@ -4,27 +4,30 @@ import { moment } from './moment.ts'
 import type { Watcher } from './watcher.ts'
 import type { Write, WriteOrder, WriterMessage } from './writing-region.ts'
 
-/** Milliseconds from the acknowledgement of a write at the primary to the moment at which it could be seen elsewhere. */
+/** Time from the acknowledgement of a write at the primary to its visibility in another region, in milliseconds. */
 export interface Lag {
   writes: number
-  /** Changes seen in a second, from the first acknowledgement to the last sight. */
+  /** Changes per second, from the first acknowledgement to the last arrival. */
   perSecond: number
   p50: number
   p99: number
   worst: number
-  /** The median of the first fifth of the time, and of the last. */
+  /** The median of the first fifth of the time, and of the last fifth. */
   begins: number
   ends: number
-  /** Milliseconds that the lag grew by in a minute (least squares). */
+  /** Growth of the lag in milliseconds per minute (least squares). */
   growth: number
 }
 
-/** How many of the writes that are under way are looked for at once. */
-const LOOKED_FOR = 500
-const LOOK_MILLISECONDS = 1
-const PATIENCE_MILLISECONDS = 60_000
+/** Maximum writes per query of a watcher. */
+const QUERY_LIMIT = 500
+const POLL_MILLISECONDS = 1
+const TIMEOUT_MILLISECONDS = 60_000
 
-/** Lets the writer write, and watches. One Lag for each watcher. @throws Error when a write fails, or never arrives */
+/**
+ * Starts the writer and measures the lag at each watcher. Returns one Lag per watcher. @throws Error if a write fails
+ * or never arrives
+ */
 export async function measureLag(
   writer: ChildProcess,
   watchers: readonly Watcher[],
@@ -32,40 +35,40 @@ export async function measureLag(
 ): Promise<Lag[]> {
   let ended: { failed: number; why: string } | undefined
   const queues = watchers.map(() => [] as Write[])
-  const hear = (message: WriterMessage): void => {
+  const onMessage = (message: WriterMessage): void => {
     if ('ended' in message) ended = message.ended
     else for (const queue of queues) queue.push(...message.written)
   }
-  writer.on('message', hear)
+  writer.on('message', onMessage)
   writer.send(order)
   try {
     return await Promise.all(
       watchers.map(async (watcher, at) => {
-        const coming = queues[at] as Write[]
+        const queue = queues[at] as Write[]
         const arrived: { at: number; lag: number }[] = []
-        let under: Write[] = []
-        let newest = moment()
-        while (!ended || coming.length > 0 || under.length > 0) {
-          under.push(...coming.splice(0))
-          if (under.length > 0) {
-            const seen = new Set(await watcher.seen(under.slice(0, LOOKED_FOR)))
+        let pending: Write[] = []
+        let lastArrival = moment()
+        while (!ended || queue.length > 0 || pending.length > 0) {
+          pending.push(...queue.splice(0))
+          if (pending.length > 0) {
+            const seen = new Set(await watcher.seen(pending.slice(0, QUERY_LIMIT)))
             const now = moment()
             for (const { at } of seen) arrived.push({ at, lag: now - at })
             if (seen.size > 0) {
-              newest = now
-              under = under.filter((write) => !seen.has(write))
+              lastArrival = now
+              pending = pending.filter((write) => !seen.has(write))
             }
-          } else newest = moment()
-          if (moment() - newest > PATIENCE_MILLISECONDS)
-            throw new Error(`${under.length} writes never arrived at ${watcher.name}`)
-          await wait(LOOK_MILLISECONDS)
+          } else lastArrival = moment()
+          if (moment() - lastArrival > TIMEOUT_MILLISECONDS)
+            throw new Error(`${pending.length} writes never arrived at ${watcher.name}`)
+          await wait(POLL_MILLISECONDS)
         }
         if (ended.failed > 0) throw new Error(`${ended.failed} writes failed: ${ended.why}`)
         return toLag(arrived)
       }),
     )
   } finally {
-    writer.off('message', hear)
+    writer.off('message', onMessage)
   }
 }
 
@@ -75,12 +78,12 @@ function toLag(arrived: { at: number; lag: number }[]): Lag {
   const until = (arrived.at(-1)?.at ?? 0) - first
   const lags = arrived.map(({ lag }) => lag).sort((a, b) => a - b)
   const fifth = (from: number): number =>
-    middle(arrived.filter(({ at }) => at - first >= from * until && at - first <= (from + 0.2) * until))
+    medianLag(arrived.filter(({ at }) => at - first >= from * until && at - first <= (from + 0.2) * until))
   const times = arrived.map(({ at }) => (at - first) / 60_000)
   const meanTime = mean(times)
   const meanLag = mean(lags)
-  const spread = mean(times.map((time) => (time - meanTime) ** 2))
-  const together = mean(arrived.map(({ lag }, at) => ((times[at] as number) - meanTime) * (lag - meanLag)))
+  const variance = mean(times.map((time) => (time - meanTime) ** 2))
+  const covariance = mean(arrived.map(({ lag }, at) => ((times[at] as number) - meanTime) * (lag - meanLag)))
   const last = arrived.reduce((latest, { at, lag }) => Math.max(latest, at + lag), first)
   return {
     writes: arrived.length,
@@ -90,11 +93,11 @@ function toLag(arrived: { at: number; lag: number }[]): Lag {
     worst: lags.at(-1) ?? Number.NaN,
     begins: fifth(0),
     ends: fifth(0.8),
-    growth: together / spread,
+    growth: covariance / variance,
   }
 }
 
-function middle(arrived: readonly { lag: number }[]): number {
+function medianLag(arrived: readonly { lag: number }[]): number {
   const lags = arrived.map(({ lag }) => lag).sort((a, b) => a - b)
   return lags[Math.floor((lags.length - 1) / 2)] ?? Number.NaN
 }

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 
 export interface Memory {
-  /** What of the process is in memory now, in megabytes (10^6 bytes). */
+  /** Resident set size now, in megabytes (10^6 bytes). */
   resident: number
-  /** The most that ever was. */
+  /** Peak resident set size, in megabytes. */
   peak: number
 }
 
-/** Memory of a process as the kernel counts it. NaN where that cannot be read. */
+/** Memory of a process, from /proc. NaN if it cannot be read. */
 export function memoryOf(pid: number): Memory {
   try {
     // https://man7.org/linux/man-pages/man5/proc_pid_status.5.html

@@ -8,21 +8,21 @@ import type { BenchRegion } from './plane.ts'
 import { type Watcher, watchPostgres } from './watcher.ts'
 
 /**
- * PostgreSQL's own logical replication of the same rows: from the primary's database, into a database with the same tables
- * and indexes on the server of the secondary. https://www.postgresql.org/docs/current/logical-replication.html
+ * PostgreSQL's own logical replication of the same rows, from the primary's database into a database with the same tables
+ * and indexes on the secondary's server. https://www.postgresql.org/docs/current/logical-replication.html
  */
 export interface Mirror {
   watcher: Watcher
-  /** Subscribes, and waits for the initial sync; answers how long that took, in seconds. */
+  /** Subscribes, and waits for the initial sync. Returns its duration in seconds. */
   subscribe(): Promise<number>
   /** Ends the subscription, and empties the tables. */
   unsubscribe(): Promise<void>
 }
 
 const KINDS = ['user', 'alias', 'credential'] as const
-const LOOK_MILLISECONDS = 20
+const POLL_MILLISECONDS = 20
 /** 16 MB each. */
-const LOG_FILES = 48
+const WAL_FILES = 48
 
 export async function openMirror(
   stage: Stage,
@@ -48,7 +48,7 @@ export async function openMirror(
     subscribed = false
   }
   stage.atEnd(async () => {
-    // A subscription would keep the publisher from shutting down before its timeout.
+    // With a subscription, the publisher would shut down only after its timeout.
     await unsubscribe()
     await watcher.close()
   })
@@ -61,7 +61,7 @@ export async function openMirror(
       for (;;) {
         const rows = await query(to.href, `select 1 from pg_subscription_rel where srsubstate <> 'r'`)
         if (rows.length === 0) return (performance.now() - began) / 1_000
-        await wait(LOOK_MILLISECONDS)
+        await wait(POLL_MILLISECONDS)
       }
     },
     unsubscribe,
@@ -69,13 +69,13 @@ export async function openMirror(
 }
 
 /**
- * Makes a server one that has run for a while: it has files of its log that it can use again. One that was just made fills each new one with zeros, all 16 MB, while
- * whoever commits waits. https://www.postgresql.org/docs/current/wal-configuration.html
+ * Gives a new server WAL files that it can recycle, like a server that has run for a while. A new server fills each new
+ * WAL file with 16 MB of zeros, while commits wait. https://www.postgresql.org/docs/current/wal-configuration.html
  */
-export async function season(region: BenchRegion): Promise<void> {
+export async function preallocateWal(region: BenchRegion): Promise<void> {
   const url = urlOf(region)
-  for (let file = 0; file < LOG_FILES; file += 1) {
-    await query(url, `select pg_logical_emit_message(true, 'season', ''), pg_switch_wal()`)
+  for (let file = 0; file < WAL_FILES; file += 1) {
+    await query(url, `select pg_logical_emit_message(true, 'bench', ''), pg_switch_wal()`)
   }
   await query(url, 'checkpoint')
 }

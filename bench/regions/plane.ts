@@ -26,7 +26,7 @@ const NAMES = [REGION, 'us-east-1', 'eu-west-1', 'ap-southeast-2'] as const
 const FLOWS = ['ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] as const
 const WRITING = join(import.meta.dirname, 'writing-region.ts')
 
-/** A region of a plane, in a process of its own. */
+/** A region of a plane, in its own process. */
 export interface BenchRegion {
   readonly name: string
   readonly endpoint: string
@@ -37,29 +37,35 @@ export interface BenchRegion {
   readonly kms: KMSClient
   start(): Promise<void>
   stop(): Promise<void>
-  /** SIGKILL; resolves once the process is gone. */
+  /** Sends SIGKILL; resolves once the process has exited. */
   kill(): Promise<void>
-  /** Looks into its store; ends with the stage. */
+  /** Opens a watcher of the region's store; it is closed with the stage. */
   watch(): Promise<Watcher>
 }
 
-/** Regions that follow each other; pools have their primary in the first, which can be told to write (writing-region.ts). */
+/**
+ * Regions that follow each other. Pools have their primary in the first region, which can generate writes
+ * (writing-region.ts).
+ */
 export interface BenchPlane {
   readonly regions: readonly BenchRegion[]
   readonly primary: BenchRegion
   readonly secondary: BenchRegion
-  /** Makes pools that can have replicas, with a client each. */
+  /** Creates pools that can have replicas, with one app client each. */
   createPools(count: number): Promise<{ pool: string; client: string }[]>
-  /** Fills pools with users while their primary is down for a moment; the first of them can sign in. */
+  /** Stops the primary, fills pools with users, and starts it again. The first `passwords` users can sign in. */
   fill(people: readonly { pool: string; users: number; passwords: number }[]): Promise<void>
-  /** Gives a pool a replica in every other region; does not wait for it. */
+  /** Creates a replica of a pool in every other region; does not wait for the copy. */
   replicate(pool: string): Promise<void>
-  /** Resolves once the replica of the pool in a region is whole. */
+  /** Resolves once the replica of the pool in a region is complete. */
   copied(pool: string, region: BenchRegion): Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts regions; `built` ones run as they are installed, and cannot be told to write. On PostgreSQL each has a server of its own: one region's transactions would hold back the log of another. */
+/**
+ * Starts regions. With `built`, they run the compiled packages and cannot generate writes. On PostgreSQL, each region has
+ * its own server, because the transactions of one region would delay reading the log of another.
+ */
 export async function openPlane(
   stage: Stage,
   { engine, count = 2, built = false }: { engine: EngineName; count?: number; built?: boolean },
@@ -207,10 +213,10 @@ function planeOf(regions: readonly BenchRegion[]): BenchPlane {
     },
     copied: async (pool, region) => {
       for (;;) {
-        const answer = await primary.cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool }))
-        const replica = answer.UserPoolReplicas?.find(({ RegionName }) => RegionName === region.name)
+        const { UserPoolReplicas } = await primary.cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool }))
+        const replica = UserPoolReplicas?.find(({ RegionName }) => RegionName === region.name)
         if (replica?.Status !== 'CREATING') return
-        await wait(LOOK_MILLISECONDS)
+        await wait(POLL_MILLISECONDS)
       }
     },
     stop: async () => {
@@ -219,4 +225,4 @@ function planeOf(regions: readonly BenchRegion[]): BenchPlane {
   }
 }
 
-const LOOK_MILLISECONDS = 50
+const POLL_MILLISECONDS = 50

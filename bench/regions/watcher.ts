@@ -2,12 +2,12 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import type { Write } from './writing-region.ts'
 
-/** Looks into a store from outside, to see what has arrived. */
+/** Reads a store from outside to find which changes have arrived. */
 export interface Watcher {
   name: string
-  /** Those of the writes that can be seen now. */
+  /** Returns the given writes that are visible now. */
   seen(writes: readonly Write[]): Promise<Write[]>
-  /** How far the first copy that is under way has come; undefined when there is none. */
+  /** Progress of the first copy; undefined if none is in progress. */
   copy(): Promise<CopyProgress | undefined>
   close(): Promise<void>
 }

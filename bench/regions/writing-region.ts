@@ -1,11 +1,14 @@
 import { createRegion, readConfig } from '@twinpool/server'
 import { indexOf } from '@twinpool/server/internal/directory/alias'
-import { lockUser, putUser, type UserPlace } from '@twinpool/server/internal/directory/user'
+import type { OpenPool } from '@twinpool/server/internal/directory/open-pool'
+import { lockUser, putUser } from '@twinpool/server/internal/directory/user'
 import { moment } from './moment.ts'
+
 /**
- * A region as `twinpool serve` runs it, that also writes to its users when it is told to, at a given rate and whatever the
- * answers (an open loop, unless the machine cannot: then it is the pace of the machine). A write is what AdminUpdateUserAttributes does inside: lock, read, open, seal, put, in one durable
- * transaction. The load is made in here because an HTTP client for a thousand writes a second would take a core of the machine.
+ * A region as `twinpool serve` runs it, which also generates writes on request: at a given rate, in an open loop, limited
+ * only by the speed of the machine. A write does the same as AdminUpdateUserAttributes inside: lock, read, open, seal,
+ * put, in one durable transaction. The load runs in this process because an HTTP client for a thousand writes per second
+ * would use a core of the machine.
  */
 
 export interface WriteOrder {
@@ -14,21 +17,21 @@ export interface WriteOrder {
   seconds: number
 }
 
-/** One acknowledged write: the row can be told by the pool and the index column of its name. */
+/** One acknowledged write. The pool and the index column of the name (`token`) identify it. */
 export interface Write {
   pool: string
   token: string
-  /** When it was acknowledged; see moment.ts. */
+  /** Time of the acknowledgement; see moment.ts. */
   at: number
 }
 
 export type WriterMessage = { written: Write[] } | { ended: { failed: number; why: string } }
 
-/** Users that are written to in turn, of all pools together: more than a follower can be behind. */
+/** Users that are written to in rotation, over all pools: more than the changes that a follower can be behind. */
 const USERS = 10_000
 const TICK_MILLISECONDS = 2
-/** More than that would only wait for a connection to the database. */
-const UNDER_WAY = 64
+/** Maximum concurrent writes. More would only wait for a database connection. */
+const MAX_CONCURRENT = 64
 
 const region = await createRegion(readConfig(process.argv[2] as string))
 const { store, pools, keys, clock } = region.context
@@ -49,11 +52,11 @@ process.send?.({ endpoint })
 
 async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<void> {
   run += 1
-  const targets: { place: UserPlace; sub: string }[] = []
+  const targets: { openPool: OpenPool; sub: string }[] = []
   for (const id of ids) {
-    const place: UserPlace = { pool: await pools.get(id), cipher: await keys.get(id) }
+    const openPool: OpenPool = { pool: await pools.get(id), cipher: await keys.get(id) }
     const rows = await store.list('user', { pool: id, limit: Math.ceil(USERS / ids.length) })
-    targets.push(...rows.map(({ key }) => ({ place, sub: key })))
+    targets.push(...rows.map(({ key }) => ({ openPool, sub: key })))
   }
   let written: Write[] = []
   let failed = 0
@@ -62,15 +65,15 @@ async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<vo
   const all = perSecond * seconds
   const done = Promise.withResolvers<void>()
   const writeOne = async (number: number): Promise<void> => {
-    const { place, sub } = targets[number % targets.length] as (typeof targets)[number]
+    const { openPool, sub } = targets[number % targets.length] as (typeof targets)[number]
     const name = `Write ${run}.${number}`
     open += 1
     try {
       await store.write(async (tx) => {
-        const user = await lockUser(tx, place, sub)
-        await putUser(tx, place, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
+        const user = await lockUser(tx, openPool, sub)
+        await putUser(tx, openPool, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
       })
-      written.push({ pool: place.pool.id, token: indexOf(place, 'name', name), at: moment() })
+      written.push({ pool: openPool.pool.id, token: indexOf(openPool, 'name', name), at: moment() })
     } catch (error) {
       failed += 1
       why = String(error)
@@ -82,7 +85,7 @@ async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<vo
   const start = moment()
   const timer = setInterval(() => {
     const due = Math.min(all, Math.floor(((moment() - start) / 1_000) * perSecond) + 1)
-    while (begun < due && open < UNDER_WAY) {
+    while (begun < due && open < MAX_CONCURRENT) {
       begun += 1
       void writeOne(begun)
     }

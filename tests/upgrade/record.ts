@@ -1,22 +1,25 @@
 /**
  * Records the store of a region as the present version writes it, for the tests of those that come later:
  *
- *     node --conditions=twinpool-source tests/upgrade/record.ts
+ *     node --conditions=twinpool-source tests/upgrade/record.ts [schema-<name>]
  *
  * writes tests/upgrade/schema-<version>/: the tables of each engine, the rows of both, and what a region needs to open them.
- * To be run once per step of the schema, before the next one is written; what is recorded is never changed.
+ * To be run before the next step of the schema is written, and whenever kinds were added; what is recorded is never changed.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { indexesOf, makeAdditions } from '@twinpool/server/internal/store/additions'
+import { firstKinds } from '@twinpool/server/internal/store/first-kinds'
+import { tableOf } from '@twinpool/server/internal/store/kinds'
 import { steps } from '@twinpool/server/internal/store/migrations'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { serveRegion } from '@twinpool/testing/served-region'
-import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 
 const version = steps.length
-const target = join(import.meta.dirname, `schema-${version}`)
+const target = join(import.meta.dirname, process.argv[2] ?? `schema-${version}`)
 const directory = mkdtempSync(join(tmpdir(), 'twinpool-record-'))
 const file = join(directory, 'region.db')
 const masterKey = Buffer.alloc(32, `schema ${version}`).toString('base64')
@@ -56,6 +59,27 @@ const compiler = new Kysely<unknown>({
   log: ({ query }) => void statements.push(`${query.sql};`),
 })
 for (const step of steps) await step(compiler, 'postgres')
+// What was only added, as a store gains it on opening that has seen the steps and nothing else.
+const columns = new Map<string, Set<string>>([
+  ...['cursors', 'copies'].map((table): [string, Set<string>] => [table, new Set()]),
+  ...Object.entries(firstKinds).map(([kind, { index }]): [string, Set<string>] => [
+    tableOf(kind),
+    new Set(index.map((name) => `i_${name}`)),
+  ]),
+])
+const indexes = new Set(
+  Object.entries(firstKinds).flatMap(([kind, row]) => indexesOf(tableOf(kind), row).map(({ name }) => name)),
+)
+await makeAdditions({
+  name: 'postgres',
+  describe: async () => ({ columns, indexes }),
+  unhurried: (work) => work(compiler as never),
+  transaction: (work) => work(compiler as never),
+  lock: async () => {},
+  addColumn: async ({ table, name, type }) =>
+    void (await sql`alter table ${sql.table(table)} add column ${sql.ref(name)} ${type}`.execute(compiler)),
+  addIndex: async ({ statement }) => void (await statement.execute(compiler)),
+})
 statements.push('create table if not exists schema_version (version bigint not null);')
 
 mkdirSync(target, { recursive: true })

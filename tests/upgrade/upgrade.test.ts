@@ -1,12 +1,7 @@
 /** Stores and regions of other versions. What older versions wrote is recorded in tests/upgrade, by tests/upgrade/record.ts. */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { AdminGetUserCommand, InitiateAuthCommand } from '@aws-sdk/client-cognito-identity-provider'
 import type { RegionConfigInput } from '@twinpool/server'
@@ -18,60 +13,7 @@ import { credentials, engines, freePorts, until } from '@twinpool/testing/region
 import { loneConfig, type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import { createServiceCaller } from '@twinpool/toolkit'
 import { sql } from 'kysely'
-import pg from 'pg'
-
-interface Recorded {
-  masterKey: string
-  pool: string
-  client: string
-  username: string
-  password: string
-}
-
-const recordings = readdirSync(import.meta.dirname).filter((name) => name.startsWith('schema-'))
-const read = (recording: string, name: string): string =>
-  readFileSync(join(import.meta.dirname, recording, name), 'utf8')
-
-type StoreOf = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
-
-/** A store as the older version left it. */
-async function restore(
-  recording: string,
-  engine: StoreOf['engine'],
-  undo: (() => Promise<void> | void)[],
-): Promise<StoreOf> {
-  if (engine === 'sqlite') {
-    const directory = mkdtempSync(join(tmpdir(), 'twinpool-upgrade-'))
-    undo.push(() => rmSync(directory, { recursive: true, force: true }))
-    const file = join(directory, 'region.db')
-    const db = new DatabaseSync(file)
-    db.exec(`begin; ${read(recording, 'sqlite.sql')} ${read(recording, 'rows.sql')} commit`)
-    db.close()
-    return { engine, file }
-  }
-  const server = process.env.TWINPOOL_TEST_POSTGRES as string
-  const name = `twinpool_${randomUUID().replaceAll('-', '')}`
-  const url = new URL(server)
-  url.pathname = `/${name}`
-  await ask(server, `create database ${name}`)
-  undo.push(() => ask(server, `drop database if exists ${name} with (force)`))
-  await ask(
-    url.href,
-    `${read(recording, 'postgres.sql')} ${read(recording, 'rows.sql')}
-     select setval(pg_get_serial_sequence('changes', 'seq'), max(seq)) from changes`,
-  )
-  return { engine, url: url.href }
-}
-
-async function ask(url: string, statements: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(statements)
-  } finally {
-    await client.end()
-  }
-}
+import { readRecorded, recordings, restore, type StoreOf } from './recordings.ts'
 
 const open = (store: StoreOf) => (store.engine === 'sqlite' ? openSqlite(store.file) : openPostgres(store.url))
 
@@ -84,7 +26,7 @@ for (const engine of engines) {
       })
 
       it('opens: people sign in with their passwords, and are changed', async () => {
-        const { masterKey, pool, client, username, password } = JSON.parse(read(recording, 'region.json')) as Recorded
+        const { masterKey, pool, client, username, password } = readRecorded(recording)
         const store = await restore(recording, engine, undo)
         const region = await serveRegion({ config: { store, keys: { provider: 'local', masterKey } } })
         undo.push(() => region.stop())
@@ -103,7 +45,7 @@ for (const engine of engines) {
       })
 
       it('is brought on by a later version: all of its steps, or none; and is then refused by this one', async () => {
-        const { masterKey } = JSON.parse(read(recording, 'region.json')) as Recorded
+        const { masterKey } = readRecorded(recording)
         const store = await restore(recording, engine, undo)
         const later: Step = async (db) => {
           await sql`create table later (name text primary key)`.execute(db)

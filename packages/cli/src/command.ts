@@ -6,12 +6,12 @@ export interface Command {
   run(args: string[]): Promise<number>
 }
 
-/** Why a command cannot run, in a sentence for the person at the terminal. */
+/** A command cannot run; the message explains it to the user at the terminal. */
 export class CommandError extends Error {
   override name = 'CommandError'
 }
 
-/** Reads options; a mistake in them is a CommandError that says which. */
+/** Parses the options of a command. Throws CommandError, which names the invalid option. */
 export function readOptions<const T extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: T) {
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values

@@ -6,14 +6,14 @@ import { DEFAULT_PORT } from './invocation.ts'
 export const drill: Command = {
   help: `twinpool drill [options]
 
-  Kills the primary region of a pool under load, and reports what that cost. It uses the plane of a running 'twinpool dev',
-  or starts one for itself. Exit code 0: the pool survived; 1: the report found a problem; 2: the drill could not run.
+  Kills the primary region of a pool under load, and reports the effect. It uses the plane of a running 'twinpool dev',
+  or starts its own. Exit code 0: the pool survived; 1: the report found a problem; 2: the drill could not run.
 
-  --users N       people in the pool                                 (1000)
+  --users N       users in the pool                                  (1000)
   --port N        control port of the plane                          (${DEFAULT_PORT})
-  --outage N      seconds that the primary stays away, at least      (3)
-  --store ...     for a plane of its own: sqlite, postgres, or a postgres:// URL   (sqlite)
-  --json          the report as one object, the last line on stdout
+  --outage N      minimum outage of the primary in seconds           (3)
+  --store ...     store of its own plane: sqlite, postgres, or a postgres:// URL   (sqlite)
+  --json          also print the report as one JSON object, as the last line on stdout
 `,
   run: async (args) => {
     const options = readOptions(args, {
@@ -33,7 +33,7 @@ export const drill: Command = {
     const { plane, stop } = await findPlane({ port, store: options.store, progress })
     try {
       const report = await runDrill({ plane, users, outage: outage * 1_000, progress }).catch((error: Error) => {
-        throw new CommandError(`the drill could not be carried out: ${error.message}`)
+        throw new CommandError(`the drill could not run: ${error.message}`)
       })
       process.stdout.write(`\n${renderDrillReport(report)}`)
       if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)

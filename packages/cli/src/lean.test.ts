@@ -8,7 +8,9 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-describe('a process that begins lean', { skip: process.platform === 'win32' && 'there is no exec' }, () => {
+describe('a process that restarts itself with leaner flags', {
+  skip: process.platform === 'win32' && 'there is no exec',
+}, () => {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-lean-'))
   const script = join(directory, 'script.mjs')
   writeFileSync(
@@ -27,7 +29,7 @@ process.stdout.write(JSON.stringify({ flags: process.execArgv, args: process.arg
     return JSON.parse(stdout) as { flags: string[]; args: string[]; kept: string }
   }
 
-  it('has the flag, and its own flags, arguments and environment', async () => {
+  it('has the flag, and keeps its own flags, arguments and environment', async () => {
     assert.deepEqual(await begin({ flags: ['--disable-warning=DEP0040'] }), {
       flags: ['--disable-warning=DEP0040', '--max-semi-space-size=8'],
       args: ['serve', '--config', 'a b'],
@@ -35,7 +37,7 @@ process.stdout.write(JSON.stringify({ flags: process.execArgv, args: process.arg
     })
   })
 
-  it('keeps what it was given instead', async () => {
+  it('keeps a size that is already set', async () => {
     assert.deepEqual((await begin({ flags: ['--max-semi-space-size=32'] })).flags, ['--max-semi-space-size=32'])
     assert.deepEqual((await begin({ env: { NODE_OPTIONS: '--max-semi-space-size=32' } })).flags, [])
   })

@@ -9,7 +9,7 @@ after(async () => {
   for (const close of closers) await close()
 })
 
-/** A server whose side of each connection is handed to `serve`. */
+/** A server that passes its side of each connection to `serve`. */
 async function startTarget(serve: (socket: Socket) => void): Promise<number> {
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined)
@@ -56,7 +56,7 @@ describe('a link proxy', () => {
     assert.equal((await readAll(socket)).toString(), 'there and back')
   })
 
-  it('breaks open connections when it is cut', async () => {
+  it('resets open connections when it is cut', async () => {
     const socket = await connectTo(proxy.port)
     socket.write('hello')
     await once(socket, 'data')
@@ -64,7 +64,7 @@ describe('a link proxy', () => {
     await closed(socket)
   })
 
-  it('tells the target too when it is cut', async () => {
+  it('resets the connection to the target too when it is cut', async () => {
     const met = Promise.withResolvers<Socket>()
     const cutting = await startProxy(await startTarget((socket) => socket.once('data', () => met.resolve(socket))))
     const socket = await connectTo(cutting.port)
@@ -74,7 +74,7 @@ describe('a link proxy', () => {
     await closed(farEnd)
   })
 
-  it('lets no byte through a new connection while it is cut, and all once healed', async () => {
+  it('passes no byte of a new connection while it is cut, and all bytes once healed', async () => {
     proxy.cut()
     const refused = connect(proxy.port, '127.0.0.1')
     refused.on('error', () => undefined)
@@ -92,7 +92,7 @@ describe('a link proxy', () => {
     assert.equal((await readAll(socket)).toString(), 'carried')
   })
 
-  it('delays each way when slowed', async () => {
+  it('delays each direction when slowed', async () => {
     proxy.slow(60)
     const socket = await connectTo(proxy.port)
     const begun = performance.now()
@@ -114,7 +114,7 @@ describe('a link proxy', () => {
     assert.ok((await readAll(socket)).equals(Buffer.from(sent)))
   })
 
-  it('sends at once what it held back when the slowness ends', { timeout: 10_000 }, async () => {
+  it('sends all held bytes at once when the delay ends', { timeout: 10_000 }, async () => {
     proxy.slow(3_600_000)
     const socket = await connectTo(proxy.port)
     const farReady = once(socket, 'data')
@@ -129,7 +129,7 @@ describe('a link proxy', () => {
       stalled.slow(delayMs)
       const socket = await connectTo(stalled.port)
       const chunk = Buffer.alloc(1 << 20)
-      // 64 MB is beyond what the buffers of the kernel and of the proxy hold between them.
+      // 64 MB exceeds the buffers of the kernel and of the proxy together.
       for (let megabytes = 0; megabytes < 64; megabytes++) socket.write(chunk)
       const flushed = new Promise((resolve) => socket.write('last', resolve))
       const quiet = settled(() => socket.bytesWritten - socket.writableLength)
@@ -138,7 +138,7 @@ describe('a link proxy', () => {
     }
   })
 
-  it('closes a caller whose target is not there', async () => {
+  it('closes a connection whose target is unreachable', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -150,7 +150,7 @@ describe('a link proxy', () => {
     await closed(socket)
   })
 
-  it('breaks a connection whose end is just on its way', async () => {
+  it('resets a connection that is just ending', async () => {
     const socket = await connectTo(await startTarget((target) => target.pause()))
     let problem: unknown
     socket.on('error', (error) => {
@@ -158,7 +158,7 @@ describe('a link proxy', () => {
     })
     const gone = once(socket, 'close')
     socket.end()
-    // The shutdown is asked for by then, and done in the next turn of the loop.
+    // The shutdown has been requested by now and happens in the next iteration of the event loop.
     await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)))
     assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false])
     sever(socket)
@@ -166,7 +166,7 @@ describe('a link proxy', () => {
     assert.equal(problem, undefined)
   })
 
-  it('refuses a delay that is none', () => {
+  it('refuses an invalid delay', () => {
     assert.throws(() => proxy.slow(-1), RangeError)
     assert.throws(() => proxy.slow(Number.NaN), RangeError)
   })
@@ -180,7 +180,7 @@ describe('a link proxy', () => {
   })
 })
 
-/** Resolves once the reading has stayed the same over many turns of the event loop. */
+/** Resolves once the value has not changed for many iterations of the event loop. */
 async function settled(read: () => number): Promise<void> {
   let last = read()
   for (let same = 0; same < 2_000; same++) {

@@ -1,31 +1,31 @@
-/** One direction of a replication link, as a TCP proxy that can be cut and slowed: the network's bad days on a laptop. */
+/** One direction of a replication link as a TCP proxy that can be cut and slowed, to simulate network faults on one machine. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface LinkProxy {
   /** The port on 127.0.0.1 to connect to in place of the target's. */
   port: number
-  /** Breaks open connections and refuses new ones (closes them at once) until `heal`. */
+  /** Resets open connections, and refuses new ones (closes them at once) until `heal`. */
   cut(): void
   heal(): void
-  /** Delays every chunk by so many milliseconds each way; 0 ends it, and what is held back goes out at once. */
+  /** Delays every chunk by `ms` milliseconds in each direction; 0 ends the delay and sends all held chunks at once. */
   slow(ms: number): void
-  /** Breaks open connections and stops listening. */
+  /** Resets open connections and stops listening. */
   close(): Promise<void>
 }
 
 export interface LinkProxyOptions {
   targetPort: number
   targetHost?: string
-  /** Left out or 0: a free one. */
+  /** Undefined or 0: any free port. */
   port?: number
 }
 
-/** What may be held back per direction before its source is paused. */
+/** Maximum bytes held per direction; above it the source is paused. */
 const holdLimitBytes = 256 * 1024
 
 interface Line {
-  /** Sends what is due by the present delay. */
+  /** Sends all chunks whose delay is over. */
   advance(): void
   dispose(): void
 }
@@ -57,8 +57,8 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
       socket.on('error', () => undefined)
       socket.on('close', (hadError) => {
         sockets.delete(socket)
-        // After a clean end the other side may still have bytes coming; after a break it must learn of it, as through a
-        // real network.
+        // After a clean end the other side may still send; after a reset the other side must see the reset too, as on a real
+        // network.
         if (hadError) for (const end of pair) sever(end)
         if (pair.every((end) => end.closed)) for (const line of ours) finish(line)
       })
@@ -94,17 +94,17 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
   }
 }
 
-/** Breaks a connection so that the other end learns of it. */
+/** Resets a connection, so that the other end notices at once. */
 export function sever(socket: Socket): void {
-  // While the end of a stream is on its way, libuv refuses to reset (EINVAL), and Node leaves such a socket open for ever.
+  // While a socket is ending, libuv refuses to reset it (EINVAL), and Node then leaves it open forever.
   const ending = socket.writableEnded && !socket.writableFinished
   if (socket.connecting || ending) socket.destroy()
   else socket.resetAndDestroy()
 }
 
 /**
- * Carries one direction. Chunks leave in the order in which they came, each when its delay is over; the end of the stream
- * is one of them. The source is paused while too much is held or the destination is full.
+ * Carries one direction. Chunks, and the end of the stream after them, leave in their order of arrival, each when its delay is
+ * over. The source is paused while too many bytes are held or the destination is full.
  */
 function joinLine(source: Socket, destination: Socket, delay: () => number): Line {
   const held: { chunk: Buffer | 'end'; arrivedAt: number }[] = []

@@ -1,5 +1,5 @@
 import { beginLean } from './lean.ts'
 
-// Before anything else is loaded.
+// Before any other module is loaded.
 if (process.argv[2] === 'serve') beginLean()
 await import('./program.ts')

@@ -7,12 +7,12 @@ export const serve: Command = {
 
   Runs one region until SIGINT or SIGTERM.
 
-  --config FILE   the region's configuration (JSON; "\${NAME}" is taken from the environment)
+  --config FILE   the region's configuration (JSON; "\${NAME}" is replaced by the environment variable)
   --json          print one line {"event":"ready", ...} on stdout once it listens
 `,
   run: async (args) => {
     const options = readOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } })
-    if (!options.config) throw new CommandError('--config FILE is needed')
+    if (!options.config) throw new CommandError('--config FILE is required')
     return serveRegion({ file: options.config, json: options.json })
   },
 }
@@ -40,7 +40,7 @@ export async function serveRegion({
     await region.stop()
     return 0
   } finally {
-    // The channel to the process that started this one would keep it alive.
+    // The IPC channel to the parent process would keep this process alive.
     if (process.connected) process.disconnect()
   }
 }

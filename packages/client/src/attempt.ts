@@ -1,28 +1,30 @@
 import type { Clock } from './clock.ts'
 import { type SdkClient, type SdkCommand, singleAttempt } from './command.ts'
 import { DeadlineError } from './errors.ts'
-import { judge, type Verdict } from './outcome.ts'
+import { classifyFailure, type FailedOutcome } from './outcome.ts'
 
 export type Attempt = {
   readonly region: string
   readonly client: SdkClient
   readonly command: SdkCommand
   readonly clock: Clock
-  /** From the moment the request leaves. The time to find credentials does not count against the region. */
+  /** Starts when the request is sent: the time to load credentials does not count against the region. */
   readonly deadlineMs: number
-  /** For everything, credentials included. */
+  /** Limit for the complete attempt, including loading credentials. */
   readonly limitMs: number
   readonly signal?: AbortSignal | undefined
-  /** Passed on to the SDK's `send`. */
+  /** Further options for the SDK's `send`. */
   readonly sdkOptions?: object
 }
 
 export type AttemptResult = { readonly latencyMs: number } & (
   | { readonly outcome: 'success'; readonly output: object }
-  | ({ readonly error: unknown } & Verdict)
+  | ({ readonly error: unknown } & FailedOutcome)
 )
 
-/** Sends a command once to one region, and always ends: with an answer, an error, at the deadline, or when `signal` fires. */
+/**
+ * Sends a command once to one region. Never rejects: errors, timeouts and aborts by `signal` are returned as outcomes.
+ */
 export async function attempt(request: Attempt): Promise<AttemptResult> {
   const { region, client, clock, deadlineMs, limitMs, signal } = request
   const startedAt = clock.now()
@@ -31,10 +33,11 @@ export async function attempt(request: Attempt): Promise<AttemptResult> {
   let onWire = false
   let interrupt: (error: unknown, outcome: 'timeout' | 'abandoned') => void = () => {}
 
-  const interrupted = new Promise<{ error: unknown } & Verdict>((resolve) => {
+  const interrupted = new Promise<{ error: unknown } & FailedOutcome>((resolve) => {
     interrupt = (error, outcome) => {
       resolve({ error, outcome, unexecuted: !onWire, signAgain: false })
-      // Only now: aborting a request that has ended would close its connection, which is kept for the next.
+      // Never abort a request that has ended: that would close its connection, which is kept alive for the next
+      // request.
       abort.abort(error)
     }
   })
@@ -42,20 +45,20 @@ export async function attempt(request: Attempt): Promise<AttemptResult> {
     const error = new DeadlineError({ region, deadlineMs: ms })
     timers.push(clock.setTimeout(() => interrupt(error, onWire ? 'timeout' : 'abandoned'), ms))
   }
-  const leave = () => {
+  const markSent = () => {
     onWire = true
     if (deadlineMs < limitMs) expireAfter(deadlineMs)
   }
   const cancel = () => interrupt(signal?.reason, 'abandoned')
 
-  const answer = async (): Promise<{ outcome: 'success'; output: object } | ({ error: unknown } & Verdict)> => {
+  const send = async (): Promise<{ outcome: 'success'; output: object } | ({ error: unknown } & FailedOutcome)> => {
     try {
-      const { command, isResolved } = singleAttempt(request.command, { onWire: leave })
+      const { command, isResolved } = singleAttempt(request.command, { onWire: markSent })
       const sent = client.send(command as never, { ...request.sdkOptions, abortSignal: abort.signal } as never)
-      if (!isResolved()) leave()
+      if (!isResolved()) markSent()
       return { outcome: 'success', output: (await sent) as object }
     } catch (error) {
-      return { error, ...judge(error, { onWire }) }
+      return { error, ...classifyFailure(error, { onWire }) }
     }
   }
 
@@ -63,7 +66,7 @@ export async function attempt(request: Attempt): Promise<AttemptResult> {
     signal?.throwIfAborted()
     signal?.addEventListener('abort', cancel, { once: true })
     expireAfter(limitMs)
-    const result = await Promise.race([answer(), interrupted])
+    const result = await Promise.race([send(), interrupted])
     return { ...result, latencyMs: clock.now() - startedAt }
   } catch (error) {
     return { error, outcome: 'abandoned', unexecuted: true, signAgain: false, latencyMs: 0 }

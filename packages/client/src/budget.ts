@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts'
 
 /**
- * A token bucket: how many throttled requests may be tried again in the same region. Without it each
- * throttled request would become several, just when there are too many.
+ * A token bucket that limits how many throttled requests are retried in the same region. Without this limit, each
+ * throttled request would become several requests exactly when the region is overloaded.
  */
 export type Budget = { take(): boolean }
 

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts'
 
 /**
- * Remembers which region asked which challenge, by the value the caller will echo (Session, SECRET_BLOCK), not by
- * user: one user may be signing in twice at once. Bounded; the oldest goes first.
+ * Remembers which region issued each challenge. The key is the value that the caller will echo (Session,
+ * SECRET_BLOCK), not the user: one user may run two sign-ins at once. Bounded; the oldest entry is evicted first.
  */
 export type ChallengeMemory = {
   remember(output: object, region: string): void
@@ -14,15 +14,15 @@ const LIFETIME_MS = 15 * 60_000
 const CAPACITY = 10_000
 
 export function createChallengeMemory(clock: Pick<Clock, 'now'>, capacity = CAPACITY): ChallengeMemory {
-  const askers = new Map<string, { region: string; expiresAt: number }>()
+  const issuers = new Map<string, { region: string; expiresAt: number }>()
 
   function put(challenge: unknown, region: string) {
     if (typeof challenge !== 'string' || challenge === '') return
-    askers.delete(challenge)
-    askers.set(challenge, { region, expiresAt: clock.now() + LIFETIME_MS })
-    for (const [oldest, { expiresAt }] of askers) {
-      if (askers.size <= capacity && expiresAt > clock.now()) break
-      askers.delete(oldest)
+    issuers.delete(challenge)
+    issuers.set(challenge, { region, expiresAt: clock.now() + LIFETIME_MS })
+    for (const [oldest, { expiresAt }] of issuers) {
+      if (issuers.size <= capacity && expiresAt > clock.now()) break
+      issuers.delete(oldest)
     }
   }
 
@@ -36,8 +36,8 @@ export function createChallengeMemory(clock: Pick<Clock, 'now'>, capacity = CAPA
       put(ChallengeParameters?.SECRET_BLOCK, region)
     },
     regionOf(challenge) {
-      const asker = challenge === undefined ? undefined : askers.get(challenge)
-      return asker && asker.expiresAt > clock.now() ? asker.region : undefined
+      const issuer = challenge === undefined ? undefined : issuers.get(challenge)
+      return issuer && issuer.expiresAt > clock.now() ? issuer.region : undefined
     },
   }
 }

@@ -12,7 +12,7 @@ const BAD = new Set<CircuitEvent>(['transportFailure', 'timeout', 'serverError',
 const history = fc.array(fc.record({ event: fc.constantFrom(...EVENTS), afterMs: fc.nat(4_000) }), { maxLength: 80 })
 type History = { event: CircuitEvent; afterMs: number }[]
 
-/** Each circuit of a history, with the event that led to it. */
+/** Runs a history of events; yields the circuit before and after each event. */
 function* run(events: History) {
   let now = 0
   let circuit: Circuit = healthyCircuit(now)
@@ -24,7 +24,7 @@ function* run(events: History) {
   }
 }
 
-test('SPEC.md has the table of the code', async () => {
+test('the table in SPEC.md matches the code', async () => {
   const spec = await readFile(new URL('../SPEC.md', import.meta.url), 'utf8')
   const cells = (spec.split('## States and events')[1] ?? '')
     .split('\n')
@@ -44,7 +44,7 @@ test('SPEC.md has the table of the code', async () => {
   assert.deepEqual(written, TRANSITIONS)
 })
 
-test('traffic goes back only after enough good answers over enough time since the last failure', () => {
+test('traffic returns only after enough successes over enough time since the last failure', () => {
   fc.assert(
     fc.property(history, (events) => {
       let good = 0
@@ -70,7 +70,7 @@ test('traffic goes back only after enough good answers over enough time since th
   )
 })
 
-test('a region goes down only after failures worth four strikes with no good answer between them, or while it recovers', () => {
+test('a region goes down only after four strikes without a success between them, or during recovery', () => {
   fc.assert(
     fc.property(history, (events) => {
       let failures = 0
@@ -87,7 +87,7 @@ test('a region goes down only after failures worth four strikes with no good ans
   )
 })
 
-test('throttling and what ends on this side never bring a region down', () => {
+test('throttled and abandoned requests never bring a region down', () => {
   const mild = fc.array(
     fc.record({
       event: fc.constantFrom<CircuitEvent>('throttled', 'abandoned', 'success', 'probeDue'),
@@ -102,7 +102,7 @@ test('throttling and what ends on this side never bring a region down', () => {
   )
 })
 
-test('from every state that can be reached, good answers and due probes lead back to health', () => {
+test('from every reachable state, successes and due probes lead back to HEALTHY', () => {
   fc.assert(
     fc.property(history, (events) => {
       let circuit = [...run(events)].at(-1)?.circuit ?? healthyCircuit(0)
@@ -118,7 +118,7 @@ test('from every state that can be reached, good answers and due probes lead bac
   )
 })
 
-test('from every state that can be reached, steady failure leads down', () => {
+test('from every reachable state, repeated failures lead to DOWN', () => {
   fc.assert(
     fc.property(history, fc.constantFrom(...BAD), (events, failure) => {
       let circuit = [...run(events)].at(-1)?.circuit ?? healthyCircuit(0)

@@ -1,29 +1,29 @@
 import type { Outcome } from './outcome.ts'
 
 /**
- * What is thought of a region.
- * - `HEALTHY`: serves;
- * - `SUSPECT`: has failed lately, still served from;
- * - `DOWN`: not served from while another region is usable;
- * - `PROBING`: down, and one request is out to see whether it still is;
- * - `RECOVERING`: answers again, but has to do so for a while before traffic goes back.
+ * The health of a region.
+ * - `HEALTHY`: receives traffic;
+ * - `SUSPECT`: has failed recently, but still receives traffic;
+ * - `DOWN`: receives no traffic while another region is usable;
+ * - `PROBING`: down, with one probe in flight;
+ * - `RECOVERING`: works again, but must do so for `recoveryMs` before traffic returns.
  */
 export type CircuitState = 'HEALTHY' | 'SUSPECT' | 'DOWN' | 'PROBING' | 'RECOVERING'
 
-/** The outcome of an attempt or of a probe, or the time to probe. */
+/** The outcome of an attempt or of a probe, or `probeDue`: it is time to probe. */
 export type CircuitEvent = Outcome | 'probeDue'
 
 export type Circuit = {
   readonly state: CircuitState
   /** When this state began, milliseconds since the epoch. */
   readonly since: number
-  /** Failures held against the region since it last served. */
+  /** Weighted failures since the last success. */
   readonly strikes: number
-  /** Good answers since it began to recover. */
+  /** Successes since recovery began. */
   readonly successes: number
-  /** Probes in a row that failed; spaces them out. */
+  /** Consecutive failed probes; each one lengthens the interval to the next. */
   readonly failedProbes: number
-  /** The failure that made it suspect or brought it down. */
+  /** The failure that made the region SUSPECT or DOWN. */
   readonly reason?: Outcome
 }
 
@@ -33,9 +33,18 @@ export type CircuitSettings = {
   readonly recoveryMs: number
 }
 
-type Step = 'stay' | 'strike' | 'heal' | 'probe' | 'rise' | 'sink' | 'climb' | 'hold' | 'relapse'
+type Step =
+  | 'stay'
+  | 'strike'
+  | 'reset'
+  | 'probe'
+  | 'beginRecovery'
+  | 'probeFailed'
+  | 'countSuccess'
+  | 'restartRecovery'
+  | 'goDown'
 
-/** SPEC.md, "States and events", has this table with its reasons; a test compares the two. */
+/** SPEC.md, "States and events", explains this table; a test compares the two. */
 // biome-ignore format: an aligned table is read column by column
 export const TRANSITIONS: Record<CircuitState, Record<CircuitEvent, Step>> = {
   HEALTHY: {
@@ -43,26 +52,26 @@ export const TRANSITIONS: Record<CircuitState, Record<CircuitEvent, Step>> = {
     throttled: 'strike', notEnabled: 'strike', abandoned: 'stay', probeDue: 'stay',
   },
   SUSPECT: {
-    success: 'heal', businessError: 'heal', transportFailure: 'strike', timeout: 'strike', serverError: 'strike',
+    success: 'reset', businessError: 'reset', transportFailure: 'strike', timeout: 'strike', serverError: 'strike',
     throttled: 'strike', notEnabled: 'strike', abandoned: 'stay', probeDue: 'stay',
   },
   DOWN: {
-    success: 'rise', businessError: 'rise', transportFailure: 'stay', timeout: 'stay', serverError: 'stay',
-    throttled: 'stay', notEnabled: 'stay', abandoned: 'stay', probeDue: 'probe',
+    success: 'beginRecovery', businessError: 'beginRecovery', transportFailure: 'stay', timeout: 'stay',
+    serverError: 'stay', throttled: 'stay', notEnabled: 'stay', abandoned: 'stay', probeDue: 'probe',
   },
   PROBING: {
-    success: 'rise', businessError: 'rise', transportFailure: 'sink', timeout: 'sink', serverError: 'sink',
-    throttled: 'sink', notEnabled: 'sink', abandoned: 'sink', probeDue: 'stay',
+    success: 'beginRecovery', businessError: 'beginRecovery', transportFailure: 'probeFailed', timeout: 'probeFailed',
+    serverError: 'probeFailed', throttled: 'probeFailed', notEnabled: 'probeFailed', abandoned: 'probeFailed', probeDue: 'stay',
   },
   RECOVERING: {
-    success: 'climb', businessError: 'climb', transportFailure: 'relapse', timeout: 'relapse', serverError: 'relapse',
-    throttled: 'hold', notEnabled: 'relapse', abandoned: 'stay', probeDue: 'stay',
+    success: 'countSuccess', businessError: 'countSuccess', transportFailure: 'goDown', timeout: 'goDown',
+    serverError: 'goDown', throttled: 'restartRecovery', notEnabled: 'goDown', abandoned: 'stay', probeDue: 'stay',
   },
 }
 
 /**
- * How much a failure weighs. A refused connection tells more than a slow answer; throttling tells that the region
- * lives, and alone never brings it down.
+ * Weight of each failure. A refused connection is stronger evidence than a slow response. Throttling proves that the
+ * region is alive, so throttling alone never brings it down.
  */
 const STRIKES: Partial<Record<CircuitEvent, number>> = {
   transportFailure: 2,
@@ -76,7 +85,7 @@ export function healthyCircuit(now: number): Circuit {
   return { state: 'HEALTHY', since: now, strikes: 0, successes: 0, failedProbes: 0 }
 }
 
-/** The circuit after an event. Pure; returns the same object if nothing changed. */
+/** Returns the circuit after an event. A pure function; returns the same object if nothing changed. */
 export function advance(
   circuit: Circuit,
   event: CircuitEvent,
@@ -100,32 +109,39 @@ export function advance(
       const since = circuit.state === 'SUSPECT' ? circuit.since : now
       return { ...circuit, state: 'SUSPECT', since, strikes, reason: event as Outcome }
     }
-    case 'heal':
+    case 'reset':
       return healthyCircuit(now)
     case 'probe':
-      // Still down: `since` stays, so that the state shows for how long.
+      // Keep `since`: it shows how long the region has been down.
       return { ...circuit, state: 'PROBING' }
-    case 'rise':
-      return settle({ ...circuit, state: 'RECOVERING', since: now, strikes: 0, successes: 1, failedProbes: 0 })
-    case 'sink':
+    case 'beginRecovery':
+      return healthyIfRecovered({
+        ...circuit,
+        state: 'RECOVERING',
+        since: now,
+        strikes: 0,
+        successes: 1,
+        failedProbes: 0,
+      })
+    case 'probeFailed':
       return down(circuit.failedProbes + 1)
-    case 'climb':
-      return settle({ ...circuit, successes: circuit.successes + 1 })
-    case 'hold':
+    case 'countSuccess':
+      return healthyIfRecovered({ ...circuit, successes: circuit.successes + 1 })
+    case 'restartRecovery':
       return { ...circuit, since: now, successes: 0 }
-    case 'relapse':
+    case 'goDown':
       return down(0)
   }
-  function settle(recovering: Circuit): Circuit {
+  function healthyIfRecovered(recovering: Circuit): Circuit {
     const longEnough = now - recovering.since >= settings.recoveryMs
     return longEnough && recovering.successes >= settings.successesToRecover ? healthyCircuit(now) : recovering
   }
 }
 
-/** Regions that are served from, the best first. */
+/** Preference of each state; lower is better. */
 const RANKS: Record<CircuitState, number> = { HEALTHY: 0, SUSPECT: 0, RECOVERING: 1, DOWN: 2, PROBING: 2 }
 
-/** Lower is better; regions of equal rank are taken in the order of preference. */
+/** Rank of a region, lower is better. Regions of equal rank keep their order of preference. */
 export function rankOf(circuit: Circuit): number {
   return RANKS[circuit.state]
 }

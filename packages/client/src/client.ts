@@ -14,7 +14,7 @@ import {
 } from './errors.ts'
 import { createEmitter, type EventListener, type EventName } from './events.ts'
 import { type Kind, type Plan, planOf } from './operations.ts'
-import { judge, type Outcome } from './outcome.ts'
+import { classifyFailure, type Outcome } from './outcome.ts'
 import { createProbeCommands } from './probe.ts'
 import { createRegions, type Region } from './regions.ts'
 import { settingsFrom, THROTTLE_BUDGET, type TwinpoolClientOptions } from './settings.ts'
@@ -23,10 +23,10 @@ import type { TwinpoolState } from './state.ts'
 export type SendOptions = {
   /** Send to this region and no other. */
   readonly region?: string
-  /** Name of the operation, for commands from which it cannot be told. */
+  /** Name of the operation, for commands whose operation cannot be determined. */
   readonly operation?: string
   readonly abortSignal?: AbortSignal
-  /** In place of `totalTimeoutMs`. */
+  /** Overrides `totalTimeoutMs`. */
   readonly timeoutMs?: number
   /** Further options for the SDK's own `send`. */
   readonly [sdkOption: string]: unknown
@@ -34,34 +34,40 @@ export type SendOptions = {
 
 export type TwinpoolClient = {
   /**
-   * Sends a command to the region that it belongs to, and to another one where that helps and can do no harm.
+   * Sends a command to the region chosen by its route, and fails over to another region where that is safe (SPEC.md).
    *
-   * @returns what the SDK's `send` returns
+   * @returns the output of the SDK's `send`
    * @throws the service's own errors, as the SDK made them; OutcomeUnknownError, RegionUnavailableError,
-   *   AllRegionsFailedError, ChallengeLostError, UnknownCommandError, ClientClosedError; the signal's reason
+   *   AllRegionsFailedError, ChallengeLostError, UnknownCommandError, ClientClosedError; the signal's abort reason
    */
   send<Output extends object>(command: SdkCommand<Output>, options?: SendOptions): Promise<Output>
-  /** The present state. The same object until something changes. */
+  /** The current state. The same object until something changes. */
   readonly state: TwinpoolState
-  /** Calls `listener` at each change of the state. Returns the function that ends it. */
+  /** Calls `listener` at each change of the state. Returns a function that unsubscribes. */
   subscribe(listener: (state: TwinpoolState) => void): () => void
-  /** Calls `listener` at each event. Returns the function that ends it. */
+  /** Calls `listener` at each event. Returns a function that unsubscribes. */
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): () => void
   off<Name extends EventName>(name: Name, listener: EventListener<Name>): void
-  /** Stops probing and refuses further commands. Requests under way end as they may. Leaves the SDK clients alone: they are yours. */
+  /**
+   * Stops the probes and refuses further commands. Requests in flight continue. Does not destroy the SDK clients: they
+   * are yours.
+   */
   close(): void
 }
 
 type Failure = Extract<AttemptResult, { error: unknown }>
 
-/** A client over one SDK client for each region. SPEC.md says what it does in which case. @throws TypeError, RangeError for contradictory options */
+/**
+ * Creates a client over one SDK client per region. SPEC.md specifies its behaviour. @throws TypeError, RangeError for
+ * invalid options
+ */
 export function createTwinpoolClient<Client extends SdkClient>(options: TwinpoolClientOptions<Client>): TwinpoolClient {
   const settings = settingsFrom(options)
   const { clock, portable } = settings
   const events = createEmitter()
   const challenges = createChallengeMemory(clock)
   const probeCommands = createProbeCommands()
-  const regions = createRegions(settings, { events, inquire })
+  const regions = createRegions(settings, { events, sendProbe })
   const budgets = new Map(settings.regions.map(({ name }) => [name, createBudget(THROTTLE_BUDGET, clock)]))
   const closing = new AbortController()
 
@@ -80,23 +86,23 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
     const startedAt = clock.now()
     const failures = new Map<Region, Failure>()
     let attempts = 0
-    let asked: Region | undefined
+    let lastRegion: Region | undefined
 
-    const settle = (result: 'served' | 'refused' | 'failed', error?: unknown) => {
+    const emitRequest = (result: 'served' | 'refused' | 'failed', error?: unknown) => {
       const at = clock.now()
       events.emit('request', {
         ...{ operation, kind: plan.kind, result, attempts, latencyMs: at - startedAt, at },
-        ...(asked && { region: asked.name }),
+        ...(lastRegion && { region: lastRegion.name }),
         ...(error === undefined ? {} : { error: nameOf(error) }),
       })
     }
 
-    const tryRegion = async (region: Region, isLastHope: boolean): Promise<AttemptResult> => {
+    const tryRegion = async (region: Region, isLastUsable: boolean): Promise<AttemptResult> => {
       let throttled = 0
       let signedAgain = false
       for (;;) {
         const limitMs = Math.max(0, startedAt + timeoutMs - clock.now())
-        const deadlineMs = isLastHope ? limitMs : Math.min(limitMs, settings.attemptTimeoutMs)
+        const deadlineMs = isLastUsable ? limitMs : Math.min(limitMs, settings.attemptTimeoutMs)
         const { name, client } = region
         attempts += 1
         const at = clock.now()
@@ -104,19 +110,19 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
           ...{ region: name, client, command, clock, deadlineMs, limitMs, sdkOptions },
           signal: abortSignal,
         })
-        tell(plan, { region: name, attempt: attempts, result, at, probe: false })
-        const again =
+        emitAttempt(plan, { region: name, attempt: attempts, result, at, probe: false })
+        const shouldRetry =
           result.outcome === 'throttled'
             ? throttled < settings.throttleRetries && (budgets.get(name)?.take() ?? false)
             : result.outcome === 'businessError' && result.signAgain && !signedAgain
-        if (again && result.outcome === 'throttled') {
+        if (shouldRetry && result.outcome === 'throttled') {
           const backoffMs = settings.throttleBackoffMs * 2 ** throttled
           throttled += 1
           await pause(clock, backoffMs * (0.5 + clock.random() / 2), abortSignal)
-        } else if (again) {
+        } else if (shouldRetry) {
           signedAgain = true
         } else {
-          // A refused write or answer is refused for what it is; the region serves.
+          // A replica that refuses a write or a challenge response is still healthy.
           const isAlive = result.outcome === 'notEnabled' && plan.route !== 'any'
           regions.record(region, isAlive ? 'businessError' : result.outcome)
           return result
@@ -125,27 +131,27 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
     }
 
     const fail = (error: unknown, result: 'refused' | 'failed' = 'failed'): never => {
-      settle(result, error)
+      emitRequest(result, error)
       throw error
     }
 
     for (const [index, region] of candidates.entries()) {
       if (clock.now() - startedAt >= timeoutMs) break
-      if (candidates.length === 1 && isKnownSilent(region)) {
+      if (candidates.length === 1 && isKnownUnresponsive(region)) {
         const cause = new DeadlineError({ region: region.name, deadlineMs: settings.attemptTimeoutMs })
         return fail(unavailable(plan, region, { cause, portable: portable || pinnedTo !== undefined }))
       }
       region.trial = false
-      asked = region
-      // With another usable region still to ask, silence is given up early; without one, waiting is all there is. A region
-      // that is down is asked last, and briefly.
+      lastRegion = region
+      // Use the short deadline while another usable region remains, and the rest of the total timeout otherwise. A
+      // region that is down is tried last, with the short deadline.
       const hasAlternative = candidates.slice(index + 1).some(({ circuit }) => !isDown(circuit))
-      const isLastHope = candidates.length === 1 || (!hasAlternative && !isDown(region.circuit))
-      const result = await tryRegion(region, isLastHope)
+      const isLastUsable = candidates.length === 1 || (!hasAlternative && !isDown(region.circuit))
+      const result = await tryRegion(region, isLastUsable)
       if (result.outcome === 'success') {
         challenges.remember(result.output, region.name)
         probeCommands.learn(operation, command)
-        settle('served')
+        emitRequest('served')
         return result.output
       }
       if (result.outcome === 'businessError') {
@@ -158,38 +164,38 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
         return fail(new OutcomeUnknownError({ operation, region: region.name, cause: result.error }))
       }
     }
-    return fail(explain(plan, { candidates, failures, portable: portable || pinnedTo !== undefined }))
+    return fail(errorOfAllRegions(plan, { candidates, failures, portable: portable || pinnedTo !== undefined }))
   }
 
   function candidatesFor({ route, challenge }: Plan, pinnedTo: string | undefined): Region[] {
     if (pinnedTo !== undefined) {
       const region = regions.get(pinnedTo)
-      if (!region) throw new TypeError(`${pinnedTo} is not among the regions`)
+      if (!region) throw new TypeError(`${pinnedTo} is not in 'regions'`)
       return [region]
     }
     const primary = regions.get(settings.primary) as Region
     if (route === 'primary' || route === 'regional') return [primary]
     const ranked = regions.ranked()
-    const asker = route === 'asker' ? regions.get(challenges.regionOf(challenge) ?? '') : undefined
-    if (asker && !portable) return [asker]
-    // What everybody's first request to a doubtful region has to find out must not be an answer that can be given once.
-    const first = asker && !isDown(asker.circuit) ? asker : ranked.find((region) => route === 'any' && region.trial)
+    const issuer = route === 'asker' ? regions.get(challenges.regionOf(challenge) ?? '') : undefined
+    if (issuer && !portable) return [issuer]
+    // A trial request must be repeatable, so a challenge response, which can be used only once, never serves as one.
+    const first = issuer && !isDown(issuer.circuit) ? issuer : ranked.find((region) => route === 'any' && region.trial)
     return first ? [first, ...ranked.filter((region) => region !== first)] : ranked
   }
 
-  /** Asking a region that swallows requests again would only cost the caller the whole timeout. */
-  function isKnownSilent({ circuit, trial }: Region): boolean {
+  /** Another request to a region that does not respond would only cost the caller the full timeout. */
+  function isKnownUnresponsive({ circuit, trial }: Region): boolean {
     return isDown(circuit) && circuit.reason === 'timeout' && !trial
   }
 
-  function inquire(region: Region): Promise<Outcome> | undefined {
+  function sendProbe(region: Region): Promise<Outcome> | undefined {
     const { name, client } = region
     if (settings.probe === false) return undefined
-    const question = settings.probe ? undefined : probeCommands.next()
-    if (!settings.probe && !question) return undefined
-    return question ? inquireByCommand(question) : inquireByCaller(settings.probe as NonNullable<typeof settings.probe>)
+    if (settings.probe) return probeByFunction(settings.probe)
+    const probeCommand = probeCommands.next()
+    return probeCommand && probeByCommand(probeCommand)
 
-    async function inquireByCommand({
+    async function probeByCommand({
       operation,
       command,
     }: {
@@ -202,21 +208,21 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
         ...{ region: name, client, command, clock, deadlineMs },
         ...{ limitMs: settings.totalTimeoutMs, signal: closing.signal },
       })
-      tell({ operation, kind: 'read' }, { region: name, attempt: 1, result, at, probe: true })
+      emitAttempt({ operation, kind: 'read' }, { region: name, attempt: 1, result, at, probe: true })
       return result.outcome
     }
 
-    async function inquireByCaller(probe: NonNullable<Exclude<typeof settings.probe, false>>): Promise<Outcome> {
+    async function probeByFunction(probe: NonNullable<Exclude<typeof settings.probe, false>>): Promise<Outcome> {
       const at = clock.now()
-      const silence = new AbortController()
-      const end = () => silence.abort()
+      const ending = new AbortController()
+      const end = () => ending.abort()
       closing.signal.addEventListener('abort', end, { once: true })
-      const waiting = pause(clock, settings.attemptTimeoutMs, silence.signal).then((): Outcome => 'timeout')
-      const asking = Promise.resolve()
-        .then(() => probe(client, { region: name, signal: silence.signal }))
+      const timeout = pause(clock, settings.attemptTimeoutMs, ending.signal).then((): Outcome => 'timeout')
+      const probing = Promise.resolve()
+        .then(() => probe(client, { region: name, signal: ending.signal }))
         .then((): Outcome => 'success')
-        .catch((error): Outcome => judge(error, { onWire: true }).outcome)
-      const outcome = await Promise.race([asking, waiting])
+        .catch((error): Outcome => classifyFailure(error, { onWire: true }).outcome)
+      const outcome = await Promise.race([probing, timeout])
       closing.signal.removeEventListener('abort', end)
       end()
       const latencyMs = clock.now() - at
@@ -227,11 +233,11 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
     }
   }
 
-  function tell(
+  function emitAttempt(
     { operation, kind }: { operation: string; kind: Kind },
-    seen: { region: string; attempt: number; result: AttemptResult; at: number; probe: boolean },
+    details: { region: string; attempt: number; result: AttemptResult; at: number; probe: boolean },
   ): void {
-    const { region, attempt, result, at, probe } = seen
+    const { region, attempt, result, at, probe } = details
     const { outcome, latencyMs } = result
     events.emit('attempt', {
       ...{ operation, kind, region, attempt, outcome, latencyMs, at, probe },
@@ -254,14 +260,14 @@ export function createTwinpoolClient<Client extends SdkClient>(options: Twinpool
   }
 }
 
-type Ending = {
+type RegionFailures = {
   readonly candidates: readonly Region[]
   readonly failures: ReadonlyMap<Region, Failure>
   readonly portable: boolean
 }
 
-/** The error of a request that no region served. A refusal that all agree on is passed on as it came. */
-function explain(plan: Plan, { candidates, failures, portable }: Ending): unknown {
+/** The error of a request that no region served. If all regions returned the same refusal, returns that refusal. */
+function errorOfAllRegions(plan: Plan, { candidates, failures, portable }: RegionFailures): unknown {
   const [first, ...others] = [...failures.values()]
   const isRefusal = first?.outcome === 'notEnabled' || first?.outcome === 'throttled'
   if (first && isRefusal && others.every(({ outcome }) => outcome === first.outcome)) return first.error

@@ -1,19 +1,19 @@
-/** Time and randomness, so that a test can hold both. `setTimeout` returns whatever `clearTimeout` takes. */
+/** Time and randomness, so that a test can control both. `setTimeout` returns a handle for `clearTimeout`. */
 export type Clock = {
-  /** Milliseconds since the Unix epoch; must not go back. */
+  /** Milliseconds since the Unix epoch; must be monotonic. */
   now(): number
   setTimeout(run: () => void, ms: number): unknown
   clearTimeout(timer: unknown): void
-  /** In [0, 1). Only spreads retries and probes; guards no secret. */
+  /** In [0, 1). Used only for jitter of retries and probes, never for secrets. */
   random(): number
 }
 
 export const systemClock: Clock = {
-  // performance.now() keeps counting when the machine's clock is set back.
+  // performance.now() does not go back when the system clock is set back.
   now: () => performance.timeOrigin + performance.now(),
   setTimeout: (run, ms) => {
     const timer: unknown = setTimeout(run, ms)
-    // In Node a timer of ours must not keep a finished process alive; browsers return a number.
+    // In Node, these timers must not keep a finished process alive. Browsers return a number instead of an object.
     if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref()
     return timer
   },
@@ -21,7 +21,7 @@ export const systemClock: Clock = {
   random: Math.random,
 }
 
-/** Waits; ends early, without an error, when `signal` fires. */
+/** Waits for `ms` milliseconds; returns early, without an error, when `signal` fires. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()

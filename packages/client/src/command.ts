@@ -1,15 +1,15 @@
 import { UnknownCommandError } from './errors.ts'
 
 /**
- * The part of an SDK v3 command that is used here. Structural, so that the commands of whichever version of
- * `@aws-sdk/client-cognito-identity-provider` the caller has will fit.
+ * The part of an SDK v3 command that this package uses. A structural type, so that the commands of any version of
+ * `@aws-sdk/client-cognito-identity-provider` are accepted.
  */
 export interface SdkCommand<Output extends object = object> {
   readonly input: object
   resolveMiddleware(stack: never, configuration: never, options: never): (args: never) => Promise<{ output: Output }>
 }
 
-/** The part of an SDK v3 client that is used here. */
+/** The part of an SDK v3 client that this package uses. */
 export interface SdkClient {
   readonly config?: unknown
   send(command: never, options: never): Promise<unknown>
@@ -28,9 +28,9 @@ type Resolve = (stack: MiddlewareStack, configuration: unknown, options: unknown
 const names = new WeakMap<object, string>()
 
 /**
- * The operation of a command, told without the name of its class, which minifiers change: first from the
- * schema that newer SDKs attach, else from the `commandName` that every version of the SDK hands to its middleware. That is
- * a string in the code of the SDK, and is seen by resolving the command against a stack that runs nothing.
+ * Returns the operation of a command without relying on its class name, which minifiers change. Reads the schema that
+ * newer SDKs attach, else the `commandName` that every version of the SDK passes to its middleware. Both are string
+ * literals in the SDK. The `commandName` is found by resolving the command against a stack that does nothing.
  *
  * @throws UnknownCommandError
  */
@@ -64,7 +64,7 @@ function nameInContext(command: SdkCommand, client: SdkClient): string | undefin
   try {
     ;(command.resolveMiddleware as Resolve).call(command, idle, client.config ?? {}, {})
   } catch {
-    // Not an SDK command after all.
+    // Not an SDK command.
   }
   return commandName?.replace(/Command$/, '')
 }
@@ -74,16 +74,16 @@ function nameOfClass(command: SdkCommand): string | undefined {
   return /^([A-Z]\w+)Command$/.exec(command.constructor.name)?.[1]
 }
 
-/** Where every version of the SDK puts its retries. */
-const RETRY_PLACE = { name: 'retryMiddleware', tags: ['RETRY'], step: 'finalizeRequest', priority: 'high' } as const
+/** The position of the retry middleware in every version of the SDK. */
+const RETRY_POSITION = { name: 'retryMiddleware', tags: ['RETRY'], step: 'finalizeRequest', priority: 'high' } as const
 
-/** The innermost place, next to the HTTP handler. */
-const WIRE_PLACE = { name: 'twinpoolWireMiddleware', step: 'deserialize', priority: 'low', override: true } as const
+/** The innermost position, next to the HTTP handler. */
+const WIRE_POSITION = { name: 'twinpoolWireMiddleware', step: 'deserialize', priority: 'low', override: true } as const
 
 /**
- * Stands in for the SDK's own retry middleware, under its name and in its place, because the signing middleware is
- * placed relative to it. Retrying is decided here, across regions; three tries with backoff against a dead region
- * would come before the first try against a living one.
+ * Replaces the SDK's retry middleware under the same name and position, because the signing middleware is
+ * positioned relative to it. This package retries across regions. With the SDK's retries, three attempts with backoff
+ * against a dead region would precede the first attempt against a healthy one.
  */
 const tryOnce: Middleware = (next) => async (args) => {
   const result = await next(args)
@@ -96,12 +96,12 @@ const tryOnce: Middleware = (next) => async (args) => {
 }
 
 /**
- * The same command, sent once and without the SDK's retries, by whichever client it is given to. The
- * client's own middleware stack is left as it is; the change is made on a copy, for this command.
+ * Wraps a command so that any SDK client sends it once, without the SDK's retries. The client's own middleware stack
+ * stays unchanged: the wrapper modifies a copy, for this command only.
  *
- * `onWire` is called when the request is built and signed and goes to the HTTP handler: an error before that is
- * the caller's (credentials, input), one after it is the region's. `isResolved` tells whether the client has
- * looked at the command's middleware at all, which test doubles do not: then `onWire` is never called.
+ * Calls `onWire` when the request is built and signed and is passed to the HTTP handler. An earlier error is the
+ * caller's (credentials, input); a later error is the region's. `isResolved` returns whether the client has resolved
+ * the command's middleware. Test doubles do not resolve it, and then `onWire` is never called.
  */
 export function singleAttempt(
   command: SdkCommand,
@@ -116,12 +116,12 @@ export function singleAttempt(
   const resolveOnce: Resolve = (stack, configuration, options) => {
     resolved = true
     const copy = stack.clone()
-    copy.add(tryOnce, { ...RETRY_PLACE, override: true })
-    copy.add(wire, WIRE_PLACE)
+    copy.add(tryOnce, { ...RETRY_POSITION, override: true })
+    copy.add(wire, WIRE_POSITION)
     return resolve.call(command, copy, configuration, options)
   }
-  // Inherits from the command, so that `instanceof` and `constructor` still tell what it is; the input is its own property,
-  // because middleware may copy what it is given, and a copy has own properties only.
+  // The wrapper inherits from the command, so that `instanceof` and `constructor` still work. `input` is an own
+  // property, because middleware may copy the command, and a copy has own properties only.
   return {
     command: Object.create(command, {
       input: { value: command.input, enumerable: true },

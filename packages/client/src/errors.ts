@@ -1,9 +1,9 @@
-/** Base of the errors of this package. Errors of the service itself are passed on as the SDK made them. */
+/** Base class of this package's errors. Errors of the service are passed on exactly as the SDK made them. */
 export class TwinpoolClientError extends Error {
   override readonly name: string = 'TwinpoolClientError'
 }
 
-/** The client was closed. */
+/** `send` was called after `close`. */
 export class ClientClosedError extends TwinpoolClientError {
   override readonly name = 'ClientClosedError'
   constructor() {
@@ -11,24 +11,24 @@ export class ClientClosedError extends TwinpoolClientError {
   }
 }
 
-/** The operation of a command could not be told. Name it: `send(command, { operation: 'GetUser' })`. */
+/** The operation of a command could not be determined. Name it: `send(command, { operation: 'GetUser' })`. */
 export class UnknownCommandError extends TwinpoolClientError {
   override readonly name = 'UnknownCommandError'
   constructor() {
-    super("Cannot tell which operation this command is; name it with the option 'operation'")
+    super("Cannot determine the operation of this command; name it with the option 'operation'")
   }
 }
 
 /**
- * No answer within the deadline. Seen as a cause; thrown as such only if the time ran out before anything was sent
- * (credentials were not found).
+ * No response before the deadline. Usually the `cause` of another error; thrown directly only if the time ran out before
+ * the request was sent (credentials took too long).
  */
 export class DeadlineError extends TwinpoolClientError {
   override readonly name = 'DeadlineError'
   readonly region: string
   readonly deadlineMs: number
   constructor({ region, deadlineMs }: { region: string; deadlineMs: number }) {
-    super(`No answer from ${region} within ${Math.round(deadlineMs)} ms`)
+    super(`No response from ${region} within ${Math.round(deadlineMs)} ms`)
     this.region = region
     this.deadlineMs = deadlineMs
   }
@@ -37,50 +37,50 @@ export class DeadlineError extends TwinpoolClientError {
 type SingleRegionFailure = { operation: string; region: string; cause: unknown }
 
 /**
- * A write was sent, and whether it was carried out is not known: the answer never came, or was a server
- * error. The client does not send it again. Read the state before repeating it.
+ * A write was sent, but no response arrived, or the response was a server error: the write may or may not have been
+ * executed. The client does not send it again. Read the current state before you repeat the write.
  */
 export class OutcomeUnknownError extends TwinpoolClientError {
   override readonly name = 'OutcomeUnknownError'
   readonly operation: string
   readonly region: string
   constructor({ operation, region, cause }: SingleRegionFailure) {
-    super(`${operation} was sent to ${region}, and its outcome is not known`, { cause })
+    super(`${operation} was sent to ${region}, but its outcome is unknown`, { cause })
     this.operation = operation
     this.region = region
   }
 }
 
 /**
- * The only region that may serve the operation could not. A write that ends so was certainly not carried out and
- * may be repeated later.
+ * The only region that may serve the operation was unavailable. If the operation is a write, it was certainly not
+ * executed and may be repeated later.
  */
 export class RegionUnavailableError extends TwinpoolClientError {
   override readonly name = 'RegionUnavailableError'
   readonly operation: string
   readonly region: string
   constructor({ operation, region, cause }: SingleRegionFailure) {
-    super(`${operation} can only be served by ${region}, which is not available`, { cause })
+    super(`${operation} can only be served by ${region}, which is unavailable`, { cause })
     this.operation = operation
     this.region = region
   }
 }
 
 /**
- * The region that asked a challenge is gone, and challenges are `pinned` to it: the sign-in has to begin again.
+ * The region that issued the challenge is unavailable, and challenges are `pinned` to it: start the sign-in again.
  */
 export class ChallengeLostError extends TwinpoolClientError {
   override readonly name = 'ChallengeLostError'
   readonly operation: string
   readonly region: string
   constructor({ operation, region, cause }: SingleRegionFailure) {
-    super(`${region}, which asked this challenge, is not available; begin the sign-in again`, { cause })
+    super(`${region}, which issued this challenge, is unavailable; start the sign-in again`, { cause })
     this.operation = operation
     this.region = region
   }
 }
 
-/** Every region was asked, and none served the operation. `causes` has the last error of each, by region. */
+/** Every region was tried and failed. `causes` has the last error of each region, by region name. */
 export class AllRegionsFailedError extends AggregateError {
   override readonly name = 'AllRegionsFailedError'
   readonly operation: string

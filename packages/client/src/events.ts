@@ -2,31 +2,33 @@ import type { CircuitState } from './circuit.ts'
 import type { Kind } from './operations.ts'
 import type { Outcome } from './outcome.ts'
 
-/** Times are milliseconds since the epoch, latencies milliseconds. No event carries an input, a token or a Session. */
+/**
+ * Times are milliseconds since the epoch; latencies are milliseconds. No event carries an input, a token or a Session.
+ */
 export type TwinpoolEvents = {
-  /** One try in one region. A request that is served at once has one. */
+  /** One attempt in one region. A request without retries has one. */
   attempt: {
     readonly operation: string
     readonly kind: Kind
     readonly region: string
-    /** 1 for the first try of a request. */
+    /** 1 for the first attempt of a request. */
     readonly attempt: number
     readonly outcome: Outcome
     readonly latencyMs: number
     readonly at: number
-    /** True for the client's own question to a region that is not healthy; belongs to no request. */
+    /** True for a probe of an unhealthy region; it belongs to no request. */
     readonly probe: boolean
     /** Name of the error, such as `NotAuthorizedException`. */
     readonly error?: string
   }
-  /** A `send` has ended. It was retried if `attempts` is above 1. */
+  /** A call of `send` has ended. It was retried if `attempts` is above 1. */
   request: {
     readonly operation: string
     readonly kind: Kind
-    /** `served`; `refused` for a business error of the service; `failed` for what the client could not get done. */
+    /** `served`: success; `refused`: a business error of the service; `failed`: any other error. */
     readonly result: 'served' | 'refused' | 'failed'
     readonly attempts: number
-    /** The region asked last; undefined if none was. */
+    /** The region of the last attempt; undefined without an attempt. */
     readonly region?: string
     readonly latencyMs: number
     readonly at: number
@@ -42,9 +44,9 @@ export type TwinpoolEvents = {
   }
   /** Sign-ins, refreshes and reads now go to a less preferred region. */
   failover: { readonly from: string; readonly to: string; readonly at: number }
-  /** They go to a more preferred region again. */
+  /** Sign-ins, refreshes and reads return to a more preferred region. */
   failback: { readonly from: string; readonly to: string; readonly at: number }
-  /** A region is out of use: one more failure would be felt. */
+  /** A region is out of use, so redundancy is reduced. */
   degraded: { readonly at: number }
   /** Every region is in use again. */
   recovered: { readonly at: number }
@@ -77,7 +79,7 @@ export function createEmitter(): Emitter {
   }
 }
 
-/** A listener that throws fails where such errors belong, as an uncaught error, and not the request that told it. */
+/** Calls a listener. If the listener throws, the error surfaces as an uncaught error and does not fail the request. */
 export function call(listener: () => void): void {
   try {
     listener()

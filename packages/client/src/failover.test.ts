@@ -51,7 +51,7 @@ const signUp = () => new SignUpCommand({ ClientId, Username: 'ana', Password: 'P
 const answer = (more: { Session?: string; ChallengeResponses?: Record<string, string> }, name = 'SMS_MFA') =>
   new RespondToAuthChallengeCommand({ ClientId, ChallengeName: name as 'SMS_MFA', ...more })
 
-/** What this package needs of an SDK client, with a count of requests around it. */
+/** The SDK client interface that this package needs, with a counter of requests. */
 type RegionClient = {
   config: unknown
   send(command: GetUserCommand, options: object): Promise<GetUserCommandOutput>
@@ -62,7 +62,7 @@ type Plane = {
   east: PlayRegion
   client: TwinpoolClient
   clock: FakeClock
-  /** Requests that real sockets are busy with. */
+  /** Requests in flight on real sockets. */
   flights: { open: number }
   attempts: TwinpoolEvents['attempt'][]
   requests: TwinpoolEvents['request'][]
@@ -109,17 +109,17 @@ async function play(options: Partial<TwinpoolClientOptions<RegionClient>> = {}):
 const tried = ({ attempts }: Plane) =>
   attempts.filter(({ probe }) => !probe).map(({ region, outcome }) => `${region} ${outcome}`)
 
-/** Lets probes and their answers happen until the condition holds. */
+/** Advances the clock, so that probes run, until the condition holds. */
 async function until({ clock, flights }: Plane, condition: () => boolean): Promise<void> {
   for (let round = 0; !condition(); round += 1) {
     assert.ok(round < 2_000, 'the condition never held')
     await clock.advance(50)
-    // The clock stands still while a real socket is busy.
+    // Do not advance the clock while a request is in flight on a real socket.
     while (flights.open > 0) await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
-test('sign-in goes to the preferred region and writes go to the primary', async () => {
+test('sign-in goes to the preferred region, and writes go to the primary', async () => {
   const plane = await play({ prefer: 'us-east-1' })
   await plane.client.send(signIn())
   await plane.client.send(signUp())
@@ -166,7 +166,7 @@ test('with default settings and default SDK clients, first success after a kill 
   assert.ok(performance.now() - killedAt < 1_000)
 })
 
-test('a silent region is given up after the deadline of an attempt, and the other answers', async () => {
+test('a region that does not respond is abandoned after the attempt timeout, and the other region serves the request', async () => {
   const plane = await play()
   plane.west.behaviour = isSilent
   const signedIn = plane.client.send(signIn())
@@ -178,7 +178,7 @@ test('a silent region is given up after the deadline of an attempt, and the othe
   assert.deepEqual(tried(plane), ['us-west-2 timeout', 'us-east-1 success'])
 })
 
-test('the last usable region is waited for longer than the deadline of an attempt', async () => {
+test('the last usable region gets more time than the attempt timeout', async () => {
   const plane = await play()
   await plane.west.kill()
   for (let n = 0; n < 2; n += 1) await plane.client.send(signIn())
@@ -192,10 +192,10 @@ test('the last usable region is waited for longer than the deadline of an attemp
 })
 
 for (const [what, behaviour, outcome] of [
-  ['answers 500', breaks, 'serverError'],
+  ['responds with HTTP 500', breaks, 'serverError'],
   ['hangs up', hangsUp, 'transportFailure'],
-  ['answers with a page of a proxy', () => ({ status: 502, body: '<html>Bad gateway</html>' }), 'serverError'],
-  ['answers nonsense', () => ({ status: 200, body: '<html>Welcome to the hotel</html>' }), 'transportFailure'],
+  ['responds with a proxy’s page', () => ({ status: 502, body: '<html>Bad gateway</html>' }), 'serverError'],
+  ['responds with nonsense', () => ({ status: 200, body: '<html>Welcome to the hotel</html>' }), 'transportFailure'],
   ['does not serve the pool', isInactive, 'notEnabled'],
 ] as const) {
   test(`a sign-in fails over when the region ${what}`, async () => {
@@ -207,7 +207,7 @@ for (const [what, behaviour, outcome] of [
   })
 }
 
-test('a throttled request is tried again in the same region within its budget, then fails over', async () => {
+test('a throttled request is retried in the same region within its budget, then fails over', async () => {
   const plane = await play()
   plane.west.behaviour = throttles
   const signedIn = plane.client.send(signIn())
@@ -218,7 +218,7 @@ test('a throttled request is tried again in the same region within its budget, t
   assert.equal(plane.client.state.region, 'us-west-2', 'throttling alone moves nobody else')
 })
 
-test('all requests together have one budget of tries against throttling in a region', async () => {
+test('all requests share one budget of throttling retries per region', async () => {
   const plane = await play({ throttleBackoffMs: 0 })
   plane.west.behaviour = throttles
   const signIns = Promise.all(Array.from({ length: 30 }, () => plane.client.send(signIn())))
@@ -248,7 +248,7 @@ for (const name of [
   'UserLambdaValidationException',
   'UnheardOfException',
 ]) {
-  test(`${name} reaches the caller as it is and asks no other region`, async () => {
+  test(`${name} reaches the caller unchanged and is not retried in another region`, async () => {
     const plane = await play()
     plane.west.behaviour = () => refuse(name)
     await assert.rejects(plane.client.send(signIn()), { name })
@@ -263,9 +263,9 @@ for (const name of [
 
 for (const [what, behaviour] of [
   ['breaks the connection', hangsUp],
-  ['answers 500', breaks],
+  ['responds with HTTP 500', breaks],
 ] as const) {
-  test(`a write is sent once, and its outcome is called unknown, when the primary ${what}`, async () => {
+  test(`a write is sent once, and its outcome is reported as unknown, when the primary ${what}`, async () => {
     const plane = await play()
     plane.west.behaviour = behaviour
     await assert.rejects(plane.client.send(signUp()), (error) => {
@@ -278,7 +278,7 @@ for (const [what, behaviour] of [
   })
 }
 
-test('a write that met silence has an unknown outcome', async () => {
+test('a write without a response has an unknown outcome', async () => {
   const plane = await play()
   plane.west.behaviour = isSilent
   const failed = assert.rejects(plane.client.send(signUp(), { timeoutMs: 2_000 }), OutcomeUnknownError)
@@ -288,7 +288,7 @@ test('a write that met silence has an unknown outcome', async () => {
   assert.equal(plane.east.asked.length, 0)
 })
 
-test('a write that could not be sent is reported as not carried out', async () => {
+test('a write that could not be sent is reported as not executed', async () => {
   const plane = await play()
   await plane.west.kill()
   await assert.rejects(plane.client.send(signUp()), RegionUnavailableError)
@@ -297,7 +297,7 @@ test('a write that could not be sent is reported as not carried out', async () =
   assert.equal(plane.east.asked.length, 0)
 })
 
-test('a write to a primary known to be silent fails at once', async () => {
+test('a write to a primary that is known not to respond fails at once', async () => {
   const plane = await play({ probe: false })
   plane.west.behaviour = isSilent
   const signIns = Array.from({ length: 4 }, () => plane.client.send(signIn()))
@@ -338,7 +338,7 @@ test('calls about regional settings are never redirected', async () => {
   assert.equal(plane.east.asked.length, 1)
 })
 
-test('when every region fails the error tells the cause in each', async () => {
+test('when every region fails, the error has the cause in each region', async () => {
   const plane = await play()
   await plane.west.kill()
   plane.east.behaviour = breaks
@@ -350,7 +350,7 @@ test('when every region fails the error tells the cause in each', async () => {
   })
 })
 
-test('a challenge is answered where it was asked, whatever became preferred since', async () => {
+test('a challenge response goes to the region that issued the challenge, whichever region is preferred now', async () => {
   for (const more of [
     { Session: 'session-of-east-0123456789' },
     { ChallengeResponses: { USERNAME: 'ana', PASSWORD_CLAIM_SECRET_BLOCK: 'block-of-east' } },
@@ -367,7 +367,7 @@ test('a challenge is answered where it was asked, whatever became preferred sinc
   }
 })
 
-test('when the region that asked dies, a portable challenge is answered in the other', async () => {
+test('when the region that issued a portable challenge dies, the response goes to the other region', async () => {
   const plane = await play()
   plane.west.behaviour = () => ok({ ChallengeName: 'SMS_MFA', Session: 'session-of-west-0123456789' })
   const { Session } = await plane.client.send(signIn())
@@ -376,7 +376,7 @@ test('when the region that asked dies, a portable challenge is answered in the o
   assert.deepEqual(plane.east.asked, ['RespondToAuthChallenge'])
 })
 
-test('when the region that asked dies, a pinned challenge is lost and the caller is told to begin again', async () => {
+test('when the region that issued a pinned challenge dies, the caller gets ChallengeLostError', async () => {
   const plane = await play({ challenges: 'pinned' })
   plane.west.behaviour = () => ok({ ChallengeName: 'SMS_MFA', Session: 'session-of-west-0123456789' })
   const { Session } = await plane.client.send(signIn())
@@ -385,7 +385,7 @@ test('when the region that asked dies, a pinned challenge is lost and the caller
   assert.deepEqual(plane.east.asked, [])
 })
 
-test('an answer that the region that asked may not take goes to the other, and the region stays in use', async () => {
+test('a challenge response that the issuing region refuses goes to the other region, and the issuing region stays in use', async () => {
   const plane = await play({ prefer: 'us-east-1' })
   plane.east.behaviour = (operation) =>
     operation === 'InitiateAuth'
@@ -399,7 +399,7 @@ test('an answer that the region that asked may not take goes to the other, and t
   assert.equal(plane.client.state.region, 'us-east-1')
 })
 
-test('an answer that sets a password is a write: to the primary, and once', async () => {
+test('a challenge response that sets a password is a write: sent once, to the primary', async () => {
   const plane = await play({ prefer: 'us-east-1' })
   plane.east.behaviour = () => ok({ ChallengeName: 'NEW_PASSWORD_REQUIRED', Session: 'session-of-east-0123456789' })
   plane.west.behaviour = hangsUp
@@ -409,7 +409,7 @@ test('an answer that sets a password is a write: to the primary, and once', asyn
   assert.deepEqual(plane.east.asked, ['InitiateAuth'])
 })
 
-test('traffic goes back only after enough good answers over enough time, and probes need no user', async () => {
+test('traffic returns only after enough successes over enough time, and probes need no user', async () => {
   const plane = await play()
   const { client, clock, west, east } = plane
   await west.kill()
@@ -434,7 +434,7 @@ test('traffic goes back only after enough good answers over enough time, and pro
   assert.equal(clock.pending, 0, 'nothing is probed while all is well')
 })
 
-test('a region that falls again while it recovers does not get its traffic back', async () => {
+test('a region that fails during recovery does not get its traffic back', async () => {
   const plane = await play()
   const { client, clock, west } = plane
   await west.kill()
@@ -447,7 +447,7 @@ test('a region that falls again while it recovers does not get its traffic back'
   assert.deepEqual(plane.moves, ['failover', 'degraded'])
 })
 
-test('without a way to probe, one real request at a time finds out', async () => {
+test('without a probe, one real request at a time tests the region', async () => {
   const plane = await play({ probe: false })
   const { client, clock, west } = plane
   await west.kill()
@@ -461,7 +461,7 @@ test('without a way to probe, one real request at a time finds out', async () =>
   assert.equal(client.state.regions['us-west-2']?.state, 'RECOVERING')
 })
 
-test('a probe of the caller is used, and an exception that the service models counts as alive', async () => {
+test('a probe function of the caller is used, and a modelled exception of the service counts as alive', async () => {
   const asked: string[] = []
   const plane = await play({
     probe: (sdk, { region, signal }) => {
@@ -476,7 +476,7 @@ test('a probe of the caller is used, and an exception that the service models co
   assert.ok(asked.length >= 3 && asked.every((region) => region === 'us-west-2'))
 })
 
-test('one slow answer in a while does not move the traffic', async () => {
+test('an occasional slow response does not move the traffic', async () => {
   const plane = await play()
   for (let n = 0; n < 10; n += 1) {
     plane.west.behaviour = isSilent
@@ -490,7 +490,7 @@ test('one slow answer in a while does not move the traffic', async () => {
   assert.deepEqual(plane.moves, [])
 })
 
-test('missing credentials are the caller’s error: no other region is asked and none is blamed', async () => {
+test('missing credentials are the caller’s error: no other region is tried, and no circuit counts a failure', async () => {
   const plane = await play()
   const error = new Error('no credentials here')
   const sdk = plane.west.client().constructor as unknown as new (config: object) => ReturnType<PlayRegion['client']>
@@ -510,7 +510,7 @@ test('missing credentials are the caller’s error: no other region is asked and
   client.close()
 })
 
-test('the caller’s abort ends the request with its reason and blames no region', async () => {
+test('an abort by the caller ends the request with its reason, and no circuit counts a failure', async () => {
   const plane = await play()
   plane.west.behaviour = isSilent
   const abort = new AbortController()
@@ -522,7 +522,7 @@ test('the caller’s abort ends the request with its reason and blames no region
   assert.deepEqual(plane.east.asked, [])
 })
 
-test('requests under way when the primary is killed are served by the other region, each once', async () => {
+test('requests in flight when the primary is killed are served by the other region, each exactly once', async () => {
   const plane = await play()
   plane.west.behaviour = isSilent
   const signIns = Array.from({ length: 20 }, () => plane.client.send(signIn()))
@@ -537,7 +537,7 @@ test('requests under way when the primary is killed are served by the other regi
   assert.deepEqual(plane.moves, ['failover', 'degraded'])
 })
 
-test('a request signed by a wrong clock is signed again, in the same region', async () => {
+test('a request signed with a skewed clock is signed again in the same region', async () => {
   const plane = await play()
   const future = new Date(Date.now() + 3_600_000).toUTCString()
   plane.west.behaviour = () =>
@@ -570,7 +570,7 @@ function outcomeOf(task: () => void): unknown {
   }
 }
 
-test('the SDK client of the caller keeps its own middleware and its own retries', async () => {
+test('the caller’s SDK client keeps its own middleware and its own retries', async () => {
   const plane = await play()
   const sdk = plane.west.client()
   endings.push(() => sdk.destroy())
@@ -593,7 +593,7 @@ test('the SDK client of the caller keeps its own middleware and its own retries'
   client.close()
 })
 
-test('connections are kept between requests', async () => {
+test('connections are kept alive between requests', async () => {
   const plane = await play()
   const sdk = plane.west.client()
   endings.push(() => sdk.destroy())
@@ -604,7 +604,7 @@ test('connections are kept between requests', async () => {
   client.close()
 })
 
-test('one command can be sent again after it failed over', async () => {
+test('a command can be sent again after it failed over', async () => {
   const plane = await play()
   const command = signIn()
   plane.west.behaviour = breaks
@@ -640,7 +640,7 @@ test('the state is one object until it changes, and subscribers see each change'
   unsubscribe()
 })
 
-test('no event carries what the user typed or a token', async () => {
+test('no event carries user input or a token', async () => {
   const plane = await play()
   await plane.west.kill()
   await plane.client.send(signIn())
@@ -661,7 +661,7 @@ test('contradictory options are refused', () => {
   assert.throws(() => createTwinpoolClient({ regions, primary: 'us-west-2', recoveryMs: Number.NaN }), RangeError)
 })
 
-test('a region receives the whole input of a command', async () => {
+test('a region receives the complete input of a command', async () => {
   const plane = await play()
   const received: object[] = []
   plane.west.behaviour = (_operation, input) => {

@@ -41,19 +41,19 @@ test('the table has exactly the operations of the SDK', () => {
   assert.equal(rows.length, 140)
 })
 
-test('the table agrees with what a replica serves', () => {
+test('the table matches the operations that a replica serves', () => {
   const gated = (gate: string) => rows.filter(([, { replica }]) => replica === gate).map(([operation]) => operation)
   assert.deepEqual(gated('I').sort(), INACTIVE)
   assert.deepEqual(gated('A').sort(), ACTIVE)
 })
 
-test('what only the primary serves is sent nowhere else', () => {
+test('operations that only the primary serves are never sent to a replica', () => {
   for (const [operation, { replica, route }] of rows) {
     if (replica === 'P') assert.ok(route === 'primary' || route === 'regional', operation)
   }
 })
 
-test('nothing that sets or replaces is sent to whichever region is at hand, except feedback', () => {
+test('no write may go to any region, except feedback', () => {
   const anywhere = rows
     .filter(([, { kind, route }]) => kind === 'write' && route === 'any')
     .map(([operation]) => operation)
@@ -74,24 +74,24 @@ test('reads and writes of the same regional setting have the same route', () => 
   }
 })
 
-test('an operation that the table does not know is a write to the primary', () => {
+test('an operation that is not in the table is a write to the primary', () => {
   assert.equal(rowOf('TeleportUser'), UNKNOWN_OPERATION)
   assert.equal(rowOf('constructor'), UNKNOWN_OPERATION)
 })
 
-test('a refresh through InitiateAuth is a refresh', () => {
+test('InitiateAuth with a refresh flow is of kind refresh', () => {
   for (const AuthFlow of ['REFRESH_TOKEN_AUTH', 'REFRESH_TOKEN']) {
     assert.equal(planOf({ operation: 'InitiateAuth', input: { AuthFlow } }, portable).kind, 'refresh')
     assert.equal(planOf({ operation: 'AdminInitiateAuth', input: { AuthFlow } }, portable).kind, 'refresh')
   }
 })
 
-test('a sign-in with the Session of ConfirmSignUp belongs to the region that gave it', () => {
+test('a sign-in with the Session of ConfirmSignUp goes to the region that issued it', () => {
   const plan = planOf({ operation: 'InitiateAuth', input: { AuthFlow: 'USER_AUTH', Session: 's' } }, portable)
   assert.deepEqual(plan, { operation: 'InitiateAuth', kind: 'signIn', route: 'asker', challenge: 's' })
 })
 
-test('every command is recognised under a minified name, with its schema and without', () => {
+test('every command is recognised under a minified class name, with and without its schema', () => {
   for (const { operation, Command } of commands) {
     const minify = () => {
       const Minified = { a: class extends (Command as new (input: object) => object) {} }.a
@@ -106,7 +106,7 @@ test('every command is recognised under a minified name, with its schema and wit
   }
 })
 
-test('what is no command is refused by name', () => {
+test('an object that is not a command throws UnknownCommandError', () => {
   const client = { send: async () => ({}) }
   assert.throws(() => operationOf({ input: {} } as SdkCommand, client), UnknownCommandError)
 })

@@ -1,36 +1,36 @@
 /**
- * What an operation asks for. Decides what may be done when its outcome is not known:
- * everything but `write` may be asked again in another region (SPEC.md, "Retry rules").
+ * The kind of an operation. It decides whether an operation with an unknown outcome may be retried:
+ * every kind except `write` may be retried in another region (SPEC.md, "Retry rules").
  */
 export type Kind = 'signIn' | 'answer' | 'refresh' | 'signOut' | 'read' | 'write'
 
 /**
- * Where an operation may go.
+ * The regions that an operation may go to.
  * - `any`: the preferred usable region, then the others;
- * - `asker`: the region that asked the challenge, then the others if challenges are portable;
- * - `primary`: the primary region and no other;
- * - `regional`: the region the caller names (the primary if none is named) and no other: what it
- *   reads or writes differs from region to region.
+ * - `asker`: the region that issued the challenge, then the others if challenges are portable;
+ * - `primary`: only the primary region;
+ * - `regional`: only the region that the caller names (by default the primary), because the
+ *   settings that it reads or writes differ between regions.
  */
 export type Route = 'any' | 'asker' | 'primary' | 'regional'
 
 /**
- * What a replica does with it: `I` serves it while INACTIVE and ACTIVE, `A` only while ACTIVE,
+ * How a replica handles the operation: `I` serves it while INACTIVE and ACTIVE, `A` only while ACTIVE,
  * `P` refuses it (OperationNotEnabledException).
  */
 export type ReplicaGate = 'I' | 'A' | 'P'
 
 export type OperationRow = { readonly kind: Kind; readonly route: Route; readonly replica: ReplicaGate }
 
-/** An operation that the table does not know (a newer SDK) is treated as a write to the primary: the rule that can do no harm. */
+/** An operation that is not in the table (of a newer SDK) is treated as a write to the primary, the safest rule. */
 export const UNKNOWN_OPERATION: OperationRow = { kind: 'write', route: 'primary', replica: 'P' }
 
 /**
  * The 140 operations of the user pools API, 2016-04-18.
  *
- * Reads of settings that each region has for itself (e-mail and SMS senders, triggers, tags, logs, domains) are
- * `regional` like the calls that set them: UpdateUserPool replaces everything, and must never be
- * fed with what another region said.
+ * Reads of settings that are kept per region (e-mail and SMS senders, triggers, tags, logs, domains) are
+ * `regional`, like the calls that change them: UpdateUserPool replaces all settings and must never
+ * receive the values of another region.
  */
 // biome-ignore format: an aligned table is read column by column
 export const OPERATIONS = {
@@ -204,18 +204,18 @@ export type Plan = {
   readonly operation: string
   readonly kind: Kind
   readonly route: Route
-  /** Session or SECRET_BLOCK of an earlier answer, which ties the request to the region that gave it. */
+  /** Session or SECRET_BLOCK of an earlier response, which ties the request to the region that issued it. */
   readonly challenge?: string
 }
 
 const REFRESH_FLOWS = new Set(['REFRESH_TOKEN_AUTH', 'REFRESH_TOKEN'])
 
-/** Answers that change the directory, which only the primary may do. */
+/** Challenges whose response changes the directory, which only the primary may do. */
 const WRITING_CHALLENGES = new Set(['NEW_PASSWORD_REQUIRED', 'MFA_SETUP'])
 
 /**
- * The row of the operation, refined by what the input says: a refresh through InitiateAuth is a refresh, an
- * answer that sets a password is a write.
+ * Returns the row of the operation, refined by the input: InitiateAuth with a refresh flow is of kind `refresh`, and
+ * a challenge response that sets a password is a write.
  */
 export function planOf(
   { operation, input }: { operation: string; input: object },
@@ -230,7 +230,7 @@ export function planOf(
   if (kind === 'answer' && WRITING_CHALLENGES.has(String(members.ChallengeName))) {
     return { operation, kind: 'write', route: portable ? 'primary' : 'asker', challenge }
   }
-  // InitiateAuth with the Session of ConfirmSignUp goes on where that Session was given.
+  // InitiateAuth with the Session of ConfirmSignUp goes to the region that issued that Session.
   return { operation, kind, route: route === 'any' && challenge !== undefined ? 'asker' : route, challenge }
 }
 

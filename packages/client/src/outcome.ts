@@ -1,27 +1,27 @@
-/** What an attempt says about the region that it was made in. */
+/** The outcome of one attempt, as it counts for the region's health. */
 export type Outcome =
   /** Served. */
   | 'success'
-  /** Refused for a reason of the caller's or the user's: the region works. */
+  /** Refused because of the input or the user's state: the region works. */
   | 'businessError'
-  /** No connection, or the connection broke, or what came back is not an answer of the service. */
+  /** No connection, a broken connection, or a response that is not the service's. */
   | 'transportFailure'
-  /** Silence until the deadline. */
+  /** No response before the deadline. */
   | 'timeout'
   /** HTTP 5xx. */
   | 'serverError'
-  /** Over a quota. */
+  /** A quota was exceeded. */
   | 'throttled'
-  /** OperationNotEnabledException: not in this region, or not in its present state. */
+  /** OperationNotEnabledException: this region does not serve the operation, or not in its present state. */
   | 'notEnabled'
-  /** Ended on this side before the region had a say: credentials, input, the caller's abort. */
+  /** Ended on the client's side, through no fault of the region: credentials, input, abort by the caller. */
   | 'abandoned'
 
-export type Verdict = {
+export type FailedOutcome = {
   readonly outcome: Exclude<Outcome, 'success'>
-  /** True if the request was certainly not carried out, so that even a write may be sent again. */
+  /** True if the request was certainly not executed, so that even a write may be sent again. */
   readonly unexecuted: boolean
-  /** The SDK has corrected its idea of the region's clock: the same request will now be signed well. */
+  /** The SDK has corrected the clock skew, so the same request can now be signed correctly. */
   readonly signAgain: boolean
 }
 
@@ -49,12 +49,12 @@ const THROTTLING = new Set([
 ])
 
 /**
- * Judges a failed attempt.
+ * Classifies a failed attempt.
  *
  * @param error what the SDK's `send` rejected with
- * @param onWire whether the request had been handed to the HTTP handler
+ * @param onWire whether the request had been passed to the HTTP handler
  */
-export function judge(error: unknown, { onWire }: { onWire: boolean }): Verdict {
+export function classifyFailure(error: unknown, { onWire }: { onWire: boolean }): FailedOutcome {
   if (!onWire) return { outcome: 'abandoned', unexecuted: true, signAgain: false }
   const seen: SdkError = typeof error === 'object' && error !== null ? error : {}
   const status = seen.$metadata?.httpStatusCode ?? seen.$response?.statusCode
@@ -64,21 +64,21 @@ export function judge(error: unknown, { onWire }: { onWire: boolean }): Verdict 
   if ((status !== undefined && status >= 500) || seen.$fault === 'server') {
     return { outcome: 'serverError', unexecuted: false, signAgain: false }
   }
-  // The SDK makes an exception with `$fault` of every answer that it can read, of unknown ones too. What it could
-  // not read (a proxy's page, half a body) is no answer of the service.
+  // The SDK turns every response that it can parse into an exception with `$fault`, even an unknown one. A response
+  // that it could not parse (a proxy's page, a truncated body) is not the service's.
   if (seen.$fault === 'client') {
     return { outcome: 'businessError', unexecuted: true, signAgain: seen.$metadata?.clockSkewCorrected === true }
   }
   return { outcome: 'transportFailure', unexecuted: neverConnected(seen), signAgain: false }
 }
 
-function refused(outcome: 'notEnabled' | 'throttled'): Verdict {
+function refused(outcome: 'notEnabled' | 'throttled'): FailedOutcome {
   return { outcome, unexecuted: true, signAgain: false }
 }
 
-/** Node tells the step that failed; a browser's "Failed to fetch" does not, and counts as perhaps sent. */
+/** Node reports which step failed. A browser's "Failed to fetch" does not, so the request counts as possibly sent. */
 function neverConnected({ syscall, errors }: SdkError): boolean {
   if (syscall === 'connect' || syscall === 'getaddrinfo') return true
-  // One error for each address tried (happy eyeballs).
+  // One error per address (happy eyeballs).
   return Array.isArray(errors) && errors.length > 0 && errors.every((each) => neverConnected(Object(each)))
 }

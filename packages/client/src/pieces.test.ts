@@ -4,11 +4,11 @@ import { test } from 'node:test'
 import { createFakeClock } from '@twinpool/testing/client-clock'
 import { createBudget } from './budget.ts'
 import { createChallengeMemory } from './challenges.ts'
-import { judge } from './outcome.ts'
+import { classifyFailure } from './outcome.ts'
 
 const source = new URL('./', import.meta.url)
 
-test('the source imports nothing but itself, and uses nothing that only Node has', async () => {
+test('the source imports only its own files and uses no Node-only API', async () => {
   for (const name of await readdir(source)) {
     if (name.endsWith('.test.ts')) continue
     const text = await readFile(new URL(name, source), 'utf8')
@@ -18,12 +18,12 @@ test('the source imports nothing but itself, and uses nothing that only Node has
   }
 })
 
-test('the package brings no dependency', async () => {
+test('the package has no dependencies', async () => {
   const { dependencies } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
   assert.equal(dependencies, undefined)
 })
 
-test('challenges are forgotten after fifteen minutes and when there are too many', async () => {
+test('challenges are evicted after fifteen minutes, or when there are too many', async () => {
   const clock = createFakeClock()
   const memory = createChallengeMemory(clock, 2)
   memory.remember({ Session: 'one' }, 'us-west-2')
@@ -35,7 +35,7 @@ test('challenges are forgotten after fifteen minutes and when there are too many
   assert.equal(memory.regionOf('three'), undefined)
 })
 
-test('a budget runs out and fills again', async () => {
+test('a budget runs out and refills', async () => {
   const clock = createFakeClock()
   const budget = createBudget({ capacity: 2, refillPerSecond: 1 }, clock)
   assert.deepEqual([budget.take(), budget.take(), budget.take()], [true, true, false])
@@ -43,10 +43,10 @@ test('a budget runs out and fills again', async () => {
   assert.deepEqual([budget.take(), budget.take()], [true, false])
 })
 
-test('only a request that found no connection is certain not to have been carried out', () => {
+test('only a request without a connection is certainly not executed', () => {
   const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED', syscall: 'connect' })
   const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET', syscall: 'read' })
-  const unexecuted = (error: unknown) => judge(error, { onWire: true }).unexecuted
+  const unexecuted = (error: unknown) => classifyFailure(error, { onWire: true }).unexecuted
   assert.equal(unexecuted(refused), true)
   assert.equal(unexecuted(Object.assign(new Error('dns'), { syscall: 'getaddrinfo' })), true)
   assert.equal(unexecuted(new AggregateError([refused, refused])), true)
@@ -56,15 +56,19 @@ test('only a request that found no connection is certain not to have been carrie
   assert.equal(unexecuted(undefined), false)
 })
 
-test('an error before the request left is nobody’s failure but the caller’s', () => {
-  assert.equal(judge(new Error('no credentials'), { onWire: false }).outcome, 'abandoned')
+test('an error before the request was sent is the caller’s', () => {
+  assert.equal(classifyFailure(new Error('no credentials'), { onWire: false }).outcome, 'abandoned')
 })
 
-test('a request refused for a wrong clock may be signed again', () => {
+test('a request refused because of clock skew may be signed again', () => {
   const error = {
     name: 'InvalidSignatureException',
     $fault: 'client',
     $metadata: { httpStatusCode: 400, clockSkewCorrected: true },
   }
-  assert.deepEqual(judge(error, { onWire: true }), { outcome: 'businessError', unexecuted: true, signAgain: true })
+  assert.deepEqual(classifyFailure(error, { onWire: true }), {
+    outcome: 'businessError',
+    unexecuted: true,
+    signAgain: true,
+  })
 })

@@ -1,8 +1,8 @@
 import type { SdkClient, SdkCommand } from './command.ts'
 
 /**
- * Asks a region whether it serves. Resolving, or rejecting with a modelled client error
- * (NotAuthorizedException for a made-up token), means yes.
+ * Checks whether a region works. It does if the promise resolves, or rejects with a modelled client error
+ * (NotAuthorizedException for a made-up token).
  */
 export type Probe<Client extends SdkClient = SdkClient> = (
   client: Client,
@@ -11,33 +11,35 @@ export type Probe<Client extends SdkClient = SdkClient> = (
 
 type CommandClass = new (input: object) => SdkCommand
 
-/** Well-formed (`[A-Za-z0-9-_=.]+`) and never a token. */
-const NO_TOKEN = 'twinpool.probe'
+/** Matches the pattern of a token (`[A-Za-z0-9-_=.]+`) but is never a valid token. */
+const FAKE_TOKEN = 'twinpool.probe'
 
 /**
- * How to ask without a user: a made-up token, through an unsigned operation. The first two name an app client, so that
- * the service also tells whether the pool is served in that region; `GetUser` tells only that the service is there.
+ * Probes that need no user: unsigned operations with a made-up token. The first two name an app client, so their
+ * response also shows that the region serves the pool. `GetUser` shows only that the service is running.
  */
-const QUESTIONS: Record<string, { rank: number; input: (seen: { ClientId?: unknown }) => object }> = {
+const PROBES: Record<string, { rank: number; input: (learned: { ClientId?: unknown }) => object }> = {
   GetTokensFromRefreshToken: {
     rank: 2,
-    input: ({ ClientId }) => ({ ClientId, RefreshToken: NO_TOKEN }),
+    input: ({ ClientId }) => ({ ClientId, RefreshToken: FAKE_TOKEN }),
   },
   InitiateAuth: {
     rank: 2,
     input: ({ ClientId }) => ({
       ClientId,
       AuthFlow: 'REFRESH_TOKEN_AUTH',
-      AuthParameters: { REFRESH_TOKEN: NO_TOKEN },
+      AuthParameters: { REFRESH_TOKEN: FAKE_TOKEN },
     }),
   },
-  GetUser: { rank: 1, input: () => ({ AccessToken: NO_TOKEN }) },
+  GetUser: { rank: 1, input: () => ({ AccessToken: FAKE_TOKEN }) },
 }
 
 export type ProbeCommands = {
-  /** Learns a command class (this package imports none) and an app client from a command that was answered. */
+  /**
+   * Takes the command class (this package imports none) and the app client from a command that the service processed.
+   */
   learn(operation: string, command: SdkCommand): void
-  /** A fresh probing command, or undefined while nothing has been learnt. */
+  /** Returns a new probe command, or undefined as long as `learn` has seen no suitable command. */
   next(): { operation: string; command: SdkCommand } | undefined
 }
 
@@ -45,11 +47,11 @@ export function createProbeCommands(): ProbeCommands {
   let best: { operation: string; rank: number; build: () => SdkCommand } | undefined
   return {
     learn(operation, command) {
-      const question = QUESTIONS[operation]
-      if (!question || (best && best.rank > question.rank)) return
+      const probe = PROBES[operation]
+      if (!probe || (best && best.rank > probe.rank)) return
       const { ClientId } = command.input as { ClientId?: unknown }
       const Command = command.constructor as CommandClass
-      best = { operation, rank: question.rank, build: () => new Command(question.input({ ClientId })) }
+      best = { operation, rank: probe.rank, build: () => new Command(probe.input({ ClientId })) }
     },
     next: () => best && { operation: best.operation, command: best.build() },
   }

@@ -9,15 +9,15 @@ export type Region = {
   readonly name: string
   readonly client: SdkClient
   circuit: Circuit
-  /** The next real request is to find out how the region is, because nothing else can. */
+  /** The next real request tests the region, because no probe is possible. */
   trial: boolean
 }
 
 export type Regions = {
-  /** All regions, the one to ask first in front. */
+  /** All regions, the first choice first. */
   ranked(): Region[]
   get(name: string): Region | undefined
-  /** Takes the outcome of an attempt into account. */
+  /** Updates the region's circuit with the outcome of an attempt. */
   record(region: Region, outcome: Outcome): void
   readonly state: TwinpoolState
   subscribe(listener: (state: TwinpoolState) => void): () => void
@@ -25,13 +25,13 @@ export type Regions = {
 }
 
 /**
- * Keeps a circuit for each region, asks the unhealthy ones from time to time, and says what has become of it all.
+ * Keeps a circuit for each region, probes the unhealthy regions, and publishes state and events.
  *
- * @param inquire asks a region in the background; undefined if there is no way to, and a real request has to
+ * @param sendProbe probes a region in the background; returns undefined if that is impossible and a real request must test it
  */
 export function createRegions(
   settings: Settings,
-  { events, inquire }: { events: Emitter; inquire: (region: Region) => Promise<Outcome> | undefined },
+  { events, sendProbe }: { events: Emitter; sendProbe: (region: Region) => Promise<Outcome> | undefined },
 ): Regions {
   const { clock, primary, prefer } = settings
   const regions: Region[] = settings.regions.map(({ name, client }) => ({
@@ -41,7 +41,7 @@ export function createRegions(
     trial: false,
   }))
   const timers = new Map<Region, unknown>()
-  const inquiries = new Set<Region>()
+  const beingProbed = new Set<Region>()
   const subscribers = new Set<(state: TwinpoolState) => void>()
   let closed = false
   let state = snapshot(prefer, clock.now())
@@ -98,9 +98,9 @@ export function createRegions(
 
   function schedule(region: Region): void {
     const { state, failedProbes } = region.circuit
-    if (closed || state === 'HEALTHY' || state === 'PROBING' || timers.has(region) || inquiries.has(region)) return
+    if (closed || state === 'HEALTHY' || state === 'PROBING' || timers.has(region) || beingProbed.has(region)) return
     const interval = Math.min(settings.probeIntervalMs * 1.5 ** failedProbes, settings.probeIntervalMaxMs)
-    // Spread by a quarter either way: all clients lost the region in the same moment.
+    // Jitter of 25 % in both directions: all clients lost the region at the same moment.
     const delayMs = interval * (0.75 + clock.random() / 2)
     timers.set(
       region,
@@ -113,14 +113,14 @@ export function createRegions(
 
   async function probe(region: Region): Promise<void> {
     apply(region, 'probeDue')
-    const inquiry = inquire(region)
-    if (inquiry === undefined) {
+    const sent = sendProbe(region)
+    if (sent === undefined) {
       region.trial = true
       return
     }
-    inquiries.add(region)
-    const outcome = await inquiry
-    inquiries.delete(region)
+    beingProbed.add(region)
+    const outcome = await sent
+    beingProbed.delete(region)
     if (!closed) record(region, outcome)
   }
 

@@ -4,39 +4,41 @@ import type { SdkClient } from './command.ts'
 import type { Probe } from './probe.ts'
 
 export type TwinpoolClientOptions<Client extends SdkClient = SdkClient> = {
-  /** Your own SDK clients, by region name. Order counts: after `prefer` and `primary`, regions are tried in this order. */
+  /** Your own SDK clients, by region name. After `prefer` and `primary`, regions are tried in this order. */
   readonly regions: Readonly<Record<string, Client>>
   /** The region that takes writes. */
   readonly primary: string
   /** The region for sign-in, refresh and reads while it is healthy. Default: the primary. */
   readonly prefer?: string
   /**
-   * Whether a challenge asked in one region may be answered in another. `portable` (default): yes, Twinpool
-   * seals what it needs into Session and SECRET_BLOCK. `pinned`: only where it was asked; if that region dies,
-   * ChallengeLostError. Amazon Cognito promises no portability: use `pinned` there.
+   * Whether a challenge issued in one region may be answered in another. `portable` (default): yes, because Twinpool
+   * seals the state of the sign-in into Session and SECRET_BLOCK. `pinned`: only in the region that issued it; if that
+   * region is lost, `send` throws ChallengeLostError. Amazon Cognito does not promise portability: use `pinned` there.
    */
   readonly challenges?: 'portable' | 'pinned'
-  /** How long a region may be silent while another usable one is left to try. Default 600 ms. */
+  /** Deadline of an attempt while another usable region is left to try. Default 600 ms. */
   readonly attemptTimeoutMs?: number
-  /** How long `send` may take in all, and how long the last region (or the primary, for a write) may. Default 10,000 ms. */
+  /**
+   * Deadline of `send`, and so of the attempt in the last region (or in the primary, for a write). Default 10,000 ms.
+   */
   readonly totalTimeoutMs?: number
-  /** How often a throttled request is tried again in the same region before it fails over. Default 2. */
+  /** Maximum retries of a throttled request in the same region before it fails over. Default 2. */
   readonly throttleRetries?: number
-  /** First wait before such a try; doubles each time; spread between half and all of it. Default 50 ms. */
+  /** Backoff before the first such retry; doubles with each retry; jitter takes it down to half. Default 50 ms. */
   readonly throttleBackoffMs?: number
-  /** Failures, weighted, that bring a region down. Default 4: two broken connections or four silences in a row. */
+  /** Weighted failures that bring a region down. Default 4: two broken connections or four timeouts in a row. */
   readonly strikesToDown?: number
-  /** Good answers needed before traffic goes back to a region. Default 3. */
+  /** Successes needed before traffic returns to a region. Default 3. */
   readonly successesToRecover?: number
-  /** And for how long it must have been answering. Default 10,000 ms. */
+  /** Time without a failure needed before traffic returns to a region. Default 10,000 ms. */
   readonly recoveryMs?: number
-  /** Between probes of a region that is not healthy; grows by half after each failure. Default 500 ms. */
+  /** Interval between probes of an unhealthy region; grows by half after each failure. Default 500 ms. */
   readonly probeIntervalMs?: number
-  /** At most. Default 5,000 ms. */
+  /** Maximum interval between probes. Default 5,000 ms. */
   readonly probeIntervalMaxMs?: number
   /**
-   * How to ask an unhealthy region whether it serves. Default: an unsigned call with a made-up token, with a command class learnt from your
-   * own calls. `false`: never in the background; one real request at a time is sent to find out.
+   * How to probe an unhealthy region. Default: an unsigned call with a made-up token, with a command class taken from your
+   * own calls. `false`: no background probes; one real request at a time tests the region.
    */
   readonly probe?: Probe<Client> | false
   /** For tests. */
@@ -71,14 +73,14 @@ export const DEFAULTS = {
   probeIntervalMaxMs: 5_000,
 } as const
 
-/** Of each region: 20 throttled requests may be tried again at once, and 2 more each second. */
+/** Retries of throttled requests, per region: a burst of 20, then 2 per second. */
 export const THROTTLE_BUDGET = { capacity: 20, refillPerSecond: 2 } as const
 
-/** Options with their defaults filled in. Contradictions are refused here. @throws TypeError, RangeError */
+/** Fills in the defaults and validates the options. @throws TypeError, RangeError */
 export function settingsFrom<Client extends SdkClient>(options: TwinpoolClientOptions<Client>): Settings {
   const { regions, primary, prefer = primary, challenges = 'portable' } = options
   for (const [role, name] of Object.entries({ primary, prefer })) {
-    if (!Object.hasOwn(regions, name)) throw new TypeError(`'${role}' names ${name}, which is not among the regions`)
+    if (!Object.hasOwn(regions, name)) throw new TypeError(`'${role}' is ${name}, which is not in 'regions'`)
   }
   if (challenges !== 'portable' && challenges !== 'pinned') {
     throw new TypeError("'challenges' must be 'portable' or 'pinned'")
@@ -86,8 +88,8 @@ export function settingsFrom<Client extends SdkClient>(options: TwinpoolClientOp
   const numbers = { ...DEFAULTS }
   for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
     const value = options[name] ?? DEFAULTS[name]
-    const least = name === 'throttleRetries' || name === 'throttleBackoffMs' || name === 'recoveryMs' ? 0 : 1
-    if (!Number.isFinite(value) || value < least) throw new RangeError(`'${name}' must be at least ${least}`)
+    const minimum = name === 'throttleRetries' || name === 'throttleBackoffMs' || name === 'recoveryMs' ? 0 : 1
+    if (!Number.isFinite(value) || value < minimum) throw new RangeError(`'${name}' must be at least ${minimum}`)
     Object.assign(numbers, { [name]: value })
   }
   const order = [...new Set([prefer, primary, ...Object.keys(regions)])]
@@ -97,7 +99,7 @@ export function settingsFrom<Client extends SdkClient>(options: TwinpoolClientOp
     primary,
     prefer,
     portable: challenges === 'portable',
-    // It is only ever given the clients above.
+    // The probe is only ever called with the clients above, so the cast is safe.
     probe: options.probe as Probe | false | undefined,
     clock: options.clock ?? systemClock,
   }

@@ -1,18 +1,18 @@
 import type { CircuitState } from './circuit.ts'
 import type { Outcome } from './outcome.ts'
 
-/** What an interface may show. A snapshot: never changes; a new object takes its place when something does. */
+/** State for a user interface. An immutable snapshot: each change creates a new object. */
 export type TwinpoolState = {
-  /** Where sign-in, refresh and reads go now. */
+  /** The region that sign-in, refresh and reads go to now. */
   readonly region: string
-  /** Since when, milliseconds since the epoch. */
+  /** When `region` last changed, milliseconds since the epoch. */
   readonly since: number
   /**
-   * Whether the primary can be reached, as far as the last answers and probes tell: false means that sign-up, password reset and
-   * changes of a profile will fail. It is not a promise: the next request finds out.
+   * Whether the primary was reachable at the last attempt or probe. While it is false, expect sign-up, password reset
+   * and profile changes to fail. Not a guarantee for the next request.
    */
   readonly canWrite: boolean
-  /** A region is out of use: what the user does still works, but on what is left. */
+  /** A region is out of use: users are still served, with reduced redundancy. */
   readonly degraded: boolean
   readonly regions: Readonly<Record<string, RegionState>>
 }

@@ -1,18 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
 /**
- * Time and randomness, the only place that reads either of them to decide something.
- * Everything else takes a clock, so that a history can be replayed from a seed.
+ * Time and randomness. Only this file reads the system's clock and random source for decisions; all other code takes an
+ * injected clock, so that tests can replay a history from a seed.
  */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Milliseconds on a clock that never goes back; only differences mean something. */
+  /** Milliseconds on a clock that never goes back; only differences are meaningful. */
   monotonic(): number
   randomBytes(size: number): Buffer
   /** A random UUID, version 4 (RFC 9562 §5.4). */
   uuid(): string
-  /** Resolves after `milliseconds`; rejects with the reason of the signal (by default an AbortError) when it fires. */
+  /** Resolves after `milliseconds`; rejects with the reason of the signal (by default an AbortError) if it aborts. */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export const systemClock: Clock = {
     }),
 }
 
-/** A UUID of version 7 (RFC 9562 §5.7): its first 48 bits tell when it was made, in milliseconds. */
+/** A UUID of version 7 (RFC 9562 §5.7): its first 48 bits are the time of its creation, in milliseconds since the epoch. */
 export function timedUuid(clock: Pick<Clock, 'now' | 'randomBytes'>): string {
   const bytes = clock.randomBytes(16)
   bytes.writeUIntBE(clock.now(), 0, 6)
@@ -46,7 +46,7 @@ export function timedUuid(clock: Pick<Clock, 'now' | 'randomBytes'>): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** When a UUID of version 7 was made, in milliseconds since the epoch. */
+/** The creation time of a UUID of version 7, in milliseconds since the epoch. */
 export function timeOfUuid(uuid: string): number {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16)
 }

@@ -15,7 +15,7 @@ const least: RegionConfigInput = {
   cluster: { secret: 'the secret of the cluster, 32 characters' },
 }
 
-/** How the file names a variable of the environment. */
+/** Returns the syntax for an environment variable in the file. */
 const clusterSecret = `\${CLUSTER_SECRET}`
 
 const peer = { endpoint: 'http://127.0.0.1:9402' }
@@ -31,7 +31,7 @@ function mistakesOf(input: unknown): string {
 }
 
 describe('the configuration of a region', () => {
-  it('fills in what is left out', () => {
+  it('fills in defaults', () => {
     const config = parseConfig(least)
     assert.equal(config.parity, 'aws')
     assert.deepEqual(config.listen, { host: '127.0.0.1', port: 9401 })
@@ -41,7 +41,7 @@ describe('the configuration of a region', () => {
     assert.equal(config.anyRegionInSignature, false)
   })
 
-  it('takes base addresses with or without a slash at the end', () => {
+  it('accepts base URLs with or without a trailing slash', () => {
     const config = parseConfig({
       ...least,
       endpoint: 'https://idp.example.com/',
@@ -56,19 +56,22 @@ describe('the configuration of a region', () => {
   const contradictions: Record<string, [Partial<RegionConfigInput> | Record<string, unknown>, RegExp]> = {
     'a region that is its own peer': [
       { peers: { 'us-west-2': peer } },
-      /peers\.us-west-2: a region is no peer of itself/,
+      /peers\.us-west-2: a region cannot be its own peer/,
     ],
     'two master keys': [
       { keys: { provider: 'local', masterKey, masterKeyFile: 'key' } },
-      /keys: exactly one of masterKey and masterKeyFile/,
+      /keys: set exactly one of masterKey and masterKeyFile/,
     ],
-    'no master key': [{ keys: { provider: 'local' } }, /keys: exactly one of masterKey and masterKeyFile/],
+    'no master key': [{ keys: { provider: 'local' } }, /keys: set exactly one of masterKey and masterKeyFile/],
     'a master key of another size': [
       { keys: { provider: 'local', masterKey: Buffer.alloc(16).toString('base64') } },
-      /keys\.masterKey: 32 bytes in base64/,
+      /keys\.masterKey: must be 32 bytes in base64/,
     ],
     'an empty master key': [{ keys: { provider: 'local', masterKey: '' } }, /keys\.masterKey: /],
-    'a master key that is no base64': [{ keys: { provider: 'local', masterKey: '?'.repeat(44) } }, /keys\.masterKey: /],
+    'a master key that is not base64': [
+      { keys: { provider: 'local', masterKey: '?'.repeat(44) } },
+      /keys\.masterKey: /,
+    ],
     'the KMS of one region and the key of another': [
       {
         keys: {
@@ -76,12 +79,12 @@ describe('the configuration of a region', () => {
           serviceKeyArn: 'arn:aws:kms:eu-west-1:000000000000:key/mrk-00000000000000000000000000000000',
         },
       },
-      /keys\.serviceKeyArn: a key of the region whose KMS is asked/,
+      /keys\.serviceKeyArn: must be a key of the configured KMS region/,
     ],
-    'a peer without an issuer for both': [{ peers: { 'us-east-1': peer } }, /issuerBase: needed where there are peers/],
-    'two peers where Cognito has one': [
+    'a peer without a common issuer': [{ peers: { 'us-east-1': peer } }, /issuerBase: required with peers/],
+    'two peers in `aws` parity': [
       { peers: { 'us-east-1': peer, 'eu-west-1': peer } },
-      /peers: in `aws` parity there is one other region at most/,
+      /peers: `aws` parity allows one other region/,
     ],
     'an access key id with two secrets': [
       {
@@ -90,44 +93,44 @@ describe('the configuration of a region', () => {
           secretAccessKey,
         })),
       },
-      /credentials: an access key id is there twice/,
+      /credentials: duplicate access key id/,
     ],
-    'a port that nobody knows': [{ listen: { port: 0 } }, /endpoint: needed where the port is chosen by the system/],
-    'nobody who may sign': [{ credentials: [] }, /credentials: /],
-    'a short secret of the cluster': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
-    'a short secret of a key': [
+    'port 0 without an endpoint': [{ listen: { port: 0 } }, /endpoint: required with port 0/],
+    'no credentials': [{ credentials: [] }, /credentials: /],
+    'a short cluster secret': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
+    'a short secret access key': [
       { credentials: [{ accessKeyId: 'AKIAEXAMPLE000000000', secretAccessKey: 'short' }] },
       /credentials\.0\.secretAccessKey: at least 16 characters/,
     ],
-    'a region that is none': [{ region: 'west' }, /region: a region name such as us-west-2/],
-    'a peer that is none': [{ peers: { east: peer } }, /peers\.east: /],
-    'an engine that is none': [{ store: { engine: 'mysql', file: 'x' } }, /store\.engine: /],
+    'an invalid region': [{ region: 'west' }, /region: a region name such as us-west-2/],
+    'an invalid peer': [{ peers: { east: peer } }, /peers\.east: /],
+    'an unknown engine': [{ store: { engine: 'mysql', file: 'x' } }, /store\.engine: /],
     'a file for PostgreSQL': [{ store: { engine: 'postgres', file: 'x' } }, /store(\.url)?: /],
-    'an address of another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
-    'a port that is none': [{ listen: { port: 70_000 } }, /listen\.port: /],
-    'a word that is misspelt': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
-    'a word that is misspelt inside': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
+    'a URL with another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
+    'an invalid port': [{ listen: { port: 70_000 } }, /listen\.port: /],
+    'a misspelt member': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
+    'a misspelt nested member': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
   }
   for (const [what, [difference, told]] of Object.entries(contradictions)) {
     it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), told))
   }
 
-  it('takes two peers where Cognito is not imitated', () => {
+  it('accepts two peers in `extended` parity', () => {
     const peers = { 'us-east-1': peer, 'eu-west-1': peer }
     const config = parseConfig({ ...least, parity: 'extended', issuerBase: 'http://id.test', peers })
     assert.deepEqual(Object.keys(config.peers), Object.keys(peers))
   })
 
-  it('tells all mistakes at once', () => {
+  it('reports all mistakes at once', () => {
     const told = mistakesOf({ ...least, region: 'x', parity: 'y', log: { level: 'z' } })
     for (const word of ['region', 'parity', 'log.level']) assert.match(told, new RegExp(`^  ${word}: `, 'm'))
   })
 
-  it('refuses what is no configuration at all', () => {
+  it('refuses input that is not a configuration', () => {
     for (const input of [undefined, null, [], 'text', 1, {}]) mistakesOf(input)
   })
 
-  it('never repeats a value, wherever it stands', () => {
+  it('never repeats a value of any member', () => {
     const secret = 'a-value-that-must-not-be-seen'
     const full = {
       ...least,
@@ -159,7 +162,7 @@ describe('the configuration of a region', () => {
   })
 })
 
-/** The value with each of its leaves in turn replaced. */
+/** All copies of the value with one leaf replaced. */
 function* withEachLeaf(value: unknown, by: string, path = ''): Generator<[unknown, string]> {
   if (typeof value !== 'object' || value === null) return yield [by, path]
   for (const [name, inner] of Object.entries(value)) {
@@ -187,7 +190,7 @@ describe('the configuration file', () => {
     assert.fail('the file was taken')
   }
 
-  it('takes values from the environment where it says so, and only whole ones', () => {
+  it('reads values from the environment, and only as whole strings', () => {
     const file = fileOf(
       JSON.stringify({
         ...least,
@@ -200,19 +203,19 @@ describe('the configuration file', () => {
     assert.deepEqual(config.store, { engine: 'sqlite', file: `of-${clusterSecret}.db` })
   })
 
-  it('names the variable that the environment lacks', () => {
+  it('names the missing environment variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
-    assert.match(refusalOf(file), /the environment has no CLUSTER_SECRET/)
+    assert.match(refusalOf(file), /the environment variable CLUSTER_SECRET is not set/)
   })
 
-  it('does not repeat what a variable held', () => {
+  it('does not repeat the value of a variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
     const told = refusalOf(file, { CLUSTER_SECRET: 'too short a secret' })
     assert.match(told, /cluster\.secret/)
     assert.doesNotMatch(told, /too short a secret/)
   })
 
-  it('that is not there, or no JSON, is refused by name, not by content', () => {
+  it('that is missing or not JSON is refused by name, without its content', () => {
     assert.match(refusalOf(join(directory, 'none.json')), /none\.json: ENOENT/)
     assert.match(refusalOf(directory), /EISDIR/)
     const told = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
@@ -227,23 +230,23 @@ describe('the configuration file', () => {
   })
 })
 
-describe('keys that AWS KMS keeps', () => {
+describe('keys in AWS KMS', () => {
   const arn = 'arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
   const withKeys = (more: object) => ({ ...least, keys: { provider: 'aws-kms', serviceKeyArn: arn, ...more } })
 
-  it('stay open for 12 hours, unless told otherwise', () => {
+  it('stay unwrapped for 12 hours by default', () => {
     const keys = { provider: 'aws-kms', serviceKeyArn: arn }
     assert.deepEqual(parseConfig(withKeys({})).keys, { ...keys, unwrappedForMinutes: 720 })
     parseConfig(withKeys({ unwrappedForMinutes: 5 }))
     assert.match(mistakesOf(withKeys({ unwrappedForMinutes: 4 })), /keys\.unwrappedForMinutes/)
   })
 
-  it('are named by the ARN of a key, of the region whose KMS is asked', () => {
+  it('are named by the ARN of a key in the configured KMS region', () => {
     assert.match(mistakesOf(withKeys({ serviceKeyArn: undefined })), /keys\.serviceKeyArn/)
     for (const serviceKeyArn of ['alias/pools', arn.replace('key/', 'alias/')]) {
       assert.match(mistakesOf(withKeys({ serviceKeyArn })), /keys\.serviceKeyArn: the ARN of a KMS key/)
     }
-    assert.match(mistakesOf(withKeys({ region: 'us-east-1' })), /a key of the region whose KMS is asked/)
+    assert.match(mistakesOf(withKeys({ region: 'us-east-1' })), /must be a key of the configured KMS region/)
     parseConfig(withKeys({ region: 'us-east-1', serviceKeyArn: arn.replace('us-west-2', 'us-east-1') }))
   })
 

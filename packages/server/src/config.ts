@@ -16,11 +16,11 @@ const schema = z
     listen: z
       .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65_535).default(9401) })
       .prefault({}),
-    /** TLS by this process itself: PEM files. Without it, a proxy in front ends TLS. */
+    /** PEM files for TLS in this process. Leave it out if a proxy terminates TLS. */
     tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
-    /** How clients reach this region. Default: the address it listens on. */
+    /** URL under which clients reach this region. Default: the address it listens on. */
     endpoint: baseUrl.optional(),
-    /** Base of UPDATED issuers: an address that is answered as long as one region lives. Default, without peers: the endpoint. */
+    /** Base URL of UPDATED issuers; it must reach any region that is up. Default, without peers: the endpoint. */
     issuerBase: baseUrl.optional(),
     store: z.discriminatedUnion('engine', [
       z.strictObject({ engine: z.literal('sqlite'), file: z.string().min(1) }),
@@ -28,11 +28,11 @@ const schema = z
         engine: z.literal('postgres'),
         url: z.string().regex(/^postgres(ql)?:\/\//, 'a postgres:// URL'),
         connections: z.number().int().min(2).max(500).optional(),
-        /** How long a statement may take: a PostgreSQL that says nothing is given up a second later. */
+        /** Timeout of a statement. The connection is closed if PostgreSQL has not responded a second later. */
         statementSeconds: z.number().min(1).max(300).optional(),
       }),
     ]),
-    /** Who may make signed calls. */
+    /** The access keys that are accepted for signed calls. */
     credentials: z
       .array(
         z.strictObject({
@@ -41,32 +41,32 @@ const schema = z
         }),
       )
       .min(1),
-    /** Calls may be signed for any region's name: for a region behind a router that clients think of as another one. */
+    /** Accepts calls signed for any region name: for regions behind a router that clients see as one region. */
     anyRegionInSignature: z.boolean().default(false),
     keys: z.discriminatedUnion('provider', [
       z.strictObject({
         provider: z.literal('local'),
-        /** 32 bytes, base64: what the local key ring is sealed under. Either this or masterKeyFile. */
+        /** 32 bytes in base64; the local key ring is encrypted under it. Set either this or masterKeyFile. */
         masterKey: z.base64().optional(),
         masterKeyFile: z.string().optional(),
       }),
       z.strictObject({
         provider: z.literal('aws-kms'),
-        /** The AWS region whose KMS is asked. Default: this region's name. */
+        /** The AWS region of KMS. Default: this region's name. */
         region: regionName.optional(),
         /** Default: the public endpoint of KMS in that region. */
         endpoint: baseUrl.optional(),
-        /** The key for pools that have none of their own. */
+        /** The KMS key for pools without a customer managed key. */
         serviceKeyArn: z.string().regex(/^arn:aws[a-z-]*:kms:[a-z\d-]+:\d{12}:key\/[\w-]+$/, 'the ARN of a KMS key'),
-        /** How long data keys stay open while KMS does not answer. */
+        /** How long unwrapped data keys stay usable while KMS does not respond. */
         unwrappedForMinutes: z.number().int().min(5).max(10_080).default(720),
       }),
     ]),
-    /** With what the regions prove themselves to each other. */
+    /** The shared secret with which regions authenticate to each other. */
     cluster: z.strictObject({ secret: secret(32) }),
-    /** The other regions: where clients reach them, and where this one fetches their changes. */
+    /** The other regions: the URL for clients, and the URL from which this region reads their changes. */
     peers: z.record(regionName, z.strictObject({ endpoint: baseUrl, replication: baseUrl.optional() })).default({}),
-    /** How long, and how many, changes are kept for a peer that is away; one that is away longer copies its pools again. */
+    /** How long and how many changes are kept for an unreachable peer; after a longer absence the peer copies its pools again. */
     replication: z
       .strictObject({
         retentionHours: z
@@ -79,20 +79,20 @@ const schema = z
         trimSeconds: z.number().min(0.1).max(3_600).default(30),
       })
       .prefault({}),
-    /** What is too much is refused with TooManyRequestsException, or ended, so that the rest is answered in time. */
+    /** Calls above these limits are refused with TooManyRequestsException; connections above them are closed. */
     limits: z
       .strictObject({
-        /** Calls under way. */
+        /** Maximum calls in progress. */
         calls: z.number().int().min(1).default(2_000),
-        /** Sign-ins and new passwords that wait for the processor. */
+        /** Maximum calls that wait for the CPU to verify or set a password. */
         passwords: z.number().int().min(1).default(500),
-        /** Open connections; the one that has been idle for longest makes room. Default: what the open files allow. */
+        /** Maximum open connections; the connection that has been idle for longest is closed first. Default: from the open-file limit. */
         connections: z.number().int().min(1).optional(),
-        /** How long the headers of a request may take. */
+        /** Time for the headers of a request to arrive. */
         headersSeconds: z.number().min(0.1).max(300).default(15),
-        /** How long a whole request may take to arrive. */
+        /** Time for a complete request to arrive. */
         requestSeconds: z.number().min(0.1).max(3_600).default(30),
-        /** How long a connection is kept after an answer: longer than a load balancer in front keeps it (60 seconds, as a rule). */
+        /** Keep-alive timeout; must be longer than that of a load balancer in front (usually 60 seconds). */
         idleSeconds: z.number().min(0.1).max(3_600).default(65),
       })
       .prefault({}),
@@ -106,47 +106,47 @@ const schema = z
   })
   .superRefine((config, refinement) => {
     const refuse = (path: string[], message: string): void => refinement.addIssue({ code: 'custom', path, message })
-    if (Object.hasOwn(config.peers, config.region)) refuse(['peers', config.region], 'a region is no peer of itself')
+    if (Object.hasOwn(config.peers, config.region)) refuse(['peers', config.region], 'a region cannot be its own peer')
     const { keys } = config
     if (keys.provider === 'local') {
       if ((keys.masterKey === undefined) === (keys.masterKeyFile === undefined)) {
-        refuse(['keys'], 'exactly one of masterKey and masterKeyFile')
+        refuse(['keys'], 'set exactly one of masterKey and masterKeyFile')
       }
       if (keys.masterKey !== undefined && Buffer.from(keys.masterKey, 'base64').length !== 32) {
-        refuse(['keys', 'masterKey'], '32 bytes in base64')
+        refuse(['keys', 'masterKey'], 'must be 32 bytes in base64')
       }
     } else if (keys.serviceKeyArn.split(':')[3] !== (keys.region ?? config.region)) {
-      refuse(['keys', 'serviceKeyArn'], 'a key of the region whose KMS is asked')
+      refuse(['keys', 'serviceKeyArn'], 'must be a key of the configured KMS region')
     }
     if (new Set(config.credentials.map(({ accessKeyId }) => accessKeyId)).size !== config.credentials.length) {
-      refuse(['credentials'], 'an access key id is there twice')
+      refuse(['credentials'], 'duplicate access key id')
     }
     if (config.listen.port === 0 && config.endpoint === undefined) {
-      refuse(['endpoint'], 'needed where the port is chosen by the system: tokens and links name it')
+      refuse(['endpoint'], 'required with port 0: tokens and links contain the endpoint')
     }
     if (config.issuerBase === undefined && Object.keys(config.peers).length > 0) {
       refuse(
         ['issuerBase'],
-        'needed where there are peers: by their own, regions would refuse the tokens of each other',
+        'required with peers: with different issuers, regions would refuse the tokens of each other',
       )
     }
     if (config.parity === 'aws' && Object.keys(config.peers).length > 1) {
-      refuse(['peers'], 'in `aws` parity there is one other region at most; use "parity": "extended" for more')
+      refuse(['peers'], '`aws` parity allows one other region; use "parity": "extended" for more')
     }
   })
 
 export type RegionConfig = z.output<typeof schema>
 export type RegionConfigInput = z.input<typeof schema>
 
-/** What is wrong with a configuration, a line per mistake; never a value, for it may be a secret. */
+/** Lists the mistakes of a configuration, one per line. It never contains a value, which may be a secret. */
 export class ConfigError extends Error {
   constructor(mistakes: readonly string[]) {
-    super(`the configuration is not usable:\n${mistakes.map((line) => `  ${line}`).join('\n')}`)
+    super(`the configuration is invalid:\n${mistakes.map((line) => `  ${line}`).join('\n')}`)
     this.name = 'ConfigError'
   }
 }
 
-/** Checks a configuration and fills in what has defaults. Throws ConfigError. */
+/** Checks a configuration and fills in defaults. Throws ConfigError. */
 export function parseConfig(input: unknown): RegionConfig {
   const result = schema.safeParse(input)
   if (result.success) return result.data
@@ -154,8 +154,8 @@ export function parseConfig(input: unknown): RegionConfig {
 }
 
 /**
- * Reads a configuration file (JSON). A value of the form `"${NAME}"` is taken from the environment, so that secrets need not
- * stand in the file. Throws ConfigError.
+ * Reads a configuration file (JSON). A value of the form `"${NAME}"` is replaced by the environment variable, so that the file
+ * needs no secrets. Throws ConfigError.
  */
 export function readConfig(file: string, environment: NodeJS.ProcessEnv = process.env): RegionConfig {
   let text: string
@@ -170,7 +170,7 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv = proces
       const name = typeof value === 'string' ? /^\$\{(\w+)\}$/.exec(value)?.[1] : undefined
       if (name === undefined) return value
       const found = environment[name]
-      if (found === undefined) throw new ConfigError([`the environment has no ${name}`])
+      if (found === undefined) throw new ConfigError([`the environment variable ${name} is not set`])
       return found
     })
   } catch (error) {

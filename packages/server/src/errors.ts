@@ -1,6 +1,6 @@
 /**
- * The errors of the Cognito API, and the HTTP status that each has on the wire.
- * Source: the service model of `cognito-idp`; the last group is what the AWS JSON 1.1 front end answers itself.
+ * The errors of the Cognito API, and the HTTP status of each.
+ * Source: the service model of `cognito-idp`; the last group contains the errors of the AWS JSON 1.1 front end itself.
  */
 const STATUS = {
   AliasExistsException: 400,
@@ -67,7 +67,7 @@ const STATUS = {
 
 export type CognitoErrorCode = keyof typeof STATUS
 
-/** A refusal in the terms of an AWS API: `code` is its `__type`, `status` the HTTP status. */
+/** An error of an AWS API: `code` is its `__type`, `status` the HTTP status. The message goes to the caller. */
 export class AwsError extends Error {
   readonly code: string
   readonly status: number
@@ -80,7 +80,7 @@ export class AwsError extends Error {
   }
 }
 
-/** A refusal in the terms of the Cognito API. The message goes to the caller. */
+/** An error of the Cognito API. */
 export class CognitoError extends AwsError {
   declare readonly code: CognitoErrorCode
 

@@ -12,7 +12,7 @@ import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
-import { boundConnections, mostConnections } from './http/connections.ts'
+import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
@@ -169,9 +169,9 @@ async function composeRegion(
   })
   const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
 
-  const ofTheStore = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
-  const most = limits.connections ?? mostConnections({ ofTheStore })
-  boundConnections(server, { most, overload })
+  const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
+  const maximum = limits.connections ?? maximumConnections({ storeConnections })
+  limitConnections(server, { maximum, overload })
   const close = drainable(server)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined

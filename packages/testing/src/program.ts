@@ -8,8 +8,19 @@ const preload = (name: string) => ['--import', new URL(`preload-${name}.ts`, imp
  * What `process.execPath` takes to run the `twinpool` command from its sources; its arguments follow. Its pools get stored
  * key pairs unless `storedKeyPairs` is false.
  */
-export function programArguments({ storedKeyPairs = true }: { storedKeyPairs?: boolean } = {}): string[] {
+export function programArguments({
+  storedKeyPairs = true,
+  imports = [],
+  entry = main,
+}: {
+  storedKeyPairs?: boolean
+  /** Modules to load before the program. */
+  imports?: readonly string[]
+  /** The program itself, where it is not the one of this repository. */
+  entry?: string | undefined
+} = {}): string[] {
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
   // With the lean flags given, the command does not begin anew to get them.
-  return [...conditions, ...leanFlags, ...preload('resolution'), ...(storedKeyPairs ? preload('key-pairs') : []), main]
+  const own = entry === main ? [...preload('resolution'), ...(storedKeyPairs ? preload('key-pairs') : [])] : []
+  return [...conditions, ...leanFlags, ...own, ...imports.map((name) => `--import=${name}`), entry]
 }

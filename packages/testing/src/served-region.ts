@@ -43,6 +43,10 @@ export interface ServedOptions {
   text?: string
   /** How many files and connections the process may have open. */
   openFiles?: number
+  /** Modules that the process loads first. */
+  imports?: readonly string[]
+  /** `main.ts` of another build. */
+  program?: string | undefined
 }
 
 /** What a region that never listened left behind. */
@@ -78,13 +82,19 @@ export async function loneConfig(
 export const MASTER_KEY = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
-export async function serveRegion({ config = {}, text, openFiles }: ServedOptions = {}): Promise<ServedRegion> {
+export async function serveRegion({
+  config = {},
+  text,
+  openFiles,
+  imports = [],
+  program: entry,
+}: ServedOptions = {}): Promise<ServedRegion> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
   const store = config.store ?? { engine: 'sqlite', file: join(directory, 'region.db') }
   const whole = await loneConfig({ ...config, store })
   const file = join(directory, 'region.json')
   writeFileSync(file, text ?? JSON.stringify(whole))
-  const args = [...programArguments(), 'serve', '--json', '--config', file]
+  const args = [...programArguments({ imports, entry }), 'serve', '--json', '--config', file]
   const child = openFiles
     ? spawn('prlimit', [`--nofile=${openFiles}:${openFiles}`, process.execPath, ...args], { stdio: STDIO })
     : spawn(process.execPath, args, { stdio: STDIO })

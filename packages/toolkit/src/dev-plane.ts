@@ -1,26 +1,30 @@
-/** What `twinpool dev` says of itself once it is ready. */
+/** The description that `twinpool dev` serves once it is ready. */
 export interface PlaneDescription {
   control: string
   regions: Record<string, { endpoint: string }>
   credentials: { accessKeyId: string; secretAccessKey: string }
 }
 
-/** The controls of a running `twinpool dev`. */
+/** Controls a running `twinpool dev`. */
 export interface DevPlane extends PlaneDescription {
-  /** SIGKILL; resolves once the process is gone. */
+  /** Sends SIGKILL; resolves once the process has exited. */
   kill(region: string): Promise<void>
   /** Resolves once the region listens again. */
   start(region: string): Promise<void>
 }
 
-/** Finds the plane behind a control port. @throws Error when none answers there */
+/** Connects to the plane behind a control port. @throws Error if no plane responds */
 export async function connectDevPlane(control: string): Promise<DevPlane> {
   const response = await fetch(`${control}/dev/ready`)
-  if (!response.ok) throw new Error(`${control} answered ${response.status}`)
+  if (!response.ok) throw new Error(`${control} responded with HTTP ${response.status}`)
   const description = (await response.json()) as PlaneDescription
-  const order = async (region: string, action: 'kill' | 'start'): Promise<void> => {
-    const answer = await fetch(`${control}/dev/regions/${region}/${action}`, { method: 'POST' })
-    if (!answer.ok) throw new Error(`${action} ${region}: ${(await answer.text()).trim()}`)
+  const sendCommand = async (region: string, action: 'kill' | 'start'): Promise<void> => {
+    const response = await fetch(`${control}/dev/regions/${region}/${action}`, { method: 'POST' })
+    if (!response.ok) throw new Error(`${action} ${region}: ${(await response.text()).trim()}`)
   }
-  return { ...description, kill: (region) => order(region, 'kill'), start: (region) => order(region, 'start') }
+  return {
+    ...description,
+    kill: (region) => sendCommand(region, 'kill'),
+    start: (region) => sendCommand(region, 'start'),
+  }
 }

@@ -1,10 +1,13 @@
 import { createHash, createHmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 
-/** Calls an operation of Twinpool's own (`TwinpoolService.<operation>`). @throws Error with the service's error name */
+/**
+ * Calls an operation of Twinpool's own service (`TwinpoolService.<operation>`). @throws Error with the service's error
+ * name
+ */
 export type ServiceCaller = <Result>(operation: string, input: object) => Promise<Result>
 
-/** Node's hashes in the form that the signer asks for. */
+/** Node's hash functions behind the interface that the signer requires. */
 class Sha256 {
   readonly #secret: string | Uint8Array | undefined
   readonly #chunks: Uint8Array[] = []
@@ -31,6 +34,7 @@ class Sha256 {
 const bytesOf = (data: ArrayBuffer | ArrayBufferView): Uint8Array =>
   ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 
+/** Creates a caller that signs each call for the given endpoint and region. Each call has its own timeout. */
 export function createServiceCaller({
   endpoint,
   region,

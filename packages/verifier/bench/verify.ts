@@ -1,10 +1,10 @@
 /**
- * Tokens verified in a second, warm: this package beside aws-jwt-verify, same keys, same tokens, same process, in turns.
+ * Compares the throughput of this package with aws-jwt-verify: warm, same keys, same tokens, same process, alternating rounds.
  *
  *   node --conditions=twinpool-source packages/verifier/bench/verify.ts [--json] [--quick]
  *
- * With --json the last line is `{name, rows: [{what, peer, ours, theirs, ratio}]}`, in tokens a second; a ratio is the median of
- * those of the rounds, and above 1 where this package is faster.
+ * With --json, the last line is `{name, rows: [{what, peer, ours, theirs, ratio}]}`, in tokens per second. A ratio is the
+ * median over the rounds, and above 1 if this package is faster.
  */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { CognitoJwtVerifier } from 'aws-jwt-verify'
@@ -35,7 +35,7 @@ function makeToken({ kid, privateKey }: { kid: string; privateKey: KeyObject }, 
 const [accessKey, idKey] = [makeKey('access-key='), makeKey('id-key=')]
 const jwks = { keys: [accessKey.jwk, idKey.jwk] }
 
-// Different tokens in turn, as a server sees them: no row may live on the memory of one token.
+// Alternate between many tokens, as a server does: caching a single token must not improve a result.
 const userClaims = () => ({
   event_id: randomUUID(),
   origin_jti: randomUUID(),
@@ -75,7 +75,7 @@ function theirs(tokenUse: 'access' | 'id') {
 
 type Run = (token: string) => unknown
 
-/** Tokens a second, one after another. */
+/** Tokens per second, verified sequentially. */
 async function measure(run: Run, tokens: readonly string[], ms: number): Promise<number> {
   const start = performance.now()
   let count = 0
@@ -88,7 +88,7 @@ async function measure(run: Run, tokens: readonly string[], ms: number): Promise
   return (count / elapsed) * 1000
 }
 
-/** The same without a turn of the microtask queue between tokens. */
+/** Like `measure`, but without awaiting each token. */
 function measureSync(run: Run, tokens: readonly string[], ms: number): number {
   const start = performance.now()
   let count = 0
@@ -106,22 +106,22 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[values.length 
 async function compare(
   what: string,
   tokens: readonly string[],
-  us: Run,
-  them: Run,
+  runOurs: Run,
+  runTheirs: Run,
   gauge: typeof measure | typeof measureSync,
 ) {
   const rates = { ours: [] as number[], theirs: [] as number[], ratio: [] as number[] }
-  await gauge(us, tokens, ROUND_MS)
-  await gauge(them, tokens, ROUND_MS)
+  await gauge(runOurs, tokens, ROUND_MS)
+  await gauge(runTheirs, tokens, ROUND_MS)
   for (let round = 0; round < ROUNDS; round++) {
-    // Whoever goes first in one round goes second in the next.
-    const first = round % 2 === 0
-    const a = await gauge(first ? us : them, tokens, ROUND_MS)
-    const b = await gauge(first ? them : us, tokens, ROUND_MS)
-    const [mine, other] = first ? [a, b] : [b, a]
-    rates.ours.push(mine)
-    rates.theirs.push(other)
-    rates.ratio.push(mine / other)
+    // Alternate which package goes first.
+    const oursFirst = round % 2 === 0
+    const a = await gauge(oursFirst ? runOurs : runTheirs, tokens, ROUND_MS)
+    const b = await gauge(oursFirst ? runTheirs : runOurs, tokens, ROUND_MS)
+    const [ourRate, theirRate] = oursFirst ? [a, b] : [b, a]
+    rates.ours.push(ourRate)
+    rates.theirs.push(theirRate)
+    rates.ratio.push(ourRate / theirRate)
   }
   const row = {
     what,
@@ -172,7 +172,7 @@ const rows = [
   ),
 ]
 if (!quick) {
-  // What a runtime without node:crypto pays; the peer still has it.
+  // The cost on a runtime without node:crypto; aws-jwt-verify still uses node:crypto here.
   rows.push(
     await compare(
       'access token, ours on WebCrypto',

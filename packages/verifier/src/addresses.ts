@@ -1,24 +1,24 @@
 import type { Clock } from './clock.ts'
 
-/** An address that failed this recently is asked after the others. */
+/** For this long after a failure, an address is tried after the others. */
 const UNHEALTHY_MS = 60_000
 
 type Address = { readonly url: string; readonly rank: number; failedAt: number }
 
 /**
- * The addresses that publish one key set, in the order of their authority. `ask` tries them until one answers: the next is
- * tried when one fails, or says nothing for `staggerMs`; the first answer wins and the others are abandoned.
+ * The addresses that publish one key set, in order of authority. `fetchFirst` returns the first success and aborts the
+ * other requests. It tries the next address when one fails or does not respond within `staggerMs`.
  */
 export function createAddresses(urls: readonly string[], { clock, staggerMs }: { clock: Clock; staggerMs: number }) {
   const addresses: Address[] = urls.map((url, rank) => ({ url, rank, failedAt: Number.NEGATIVE_INFINITY }))
 
-  /** @throws AggregateError with the failure of each */
-  function ask<Answer>(question: (url: string, signal: AbortSignal) => Promise<Answer>) {
+  /** @throws AggregateError with the failure of each address */
+  function fetchFirst<Result>(request: (url: string, signal: AbortSignal) => Promise<Result>) {
     const now = clock.now()
     const unhealthy = ({ failedAt }: Address) => Number(now - failedAt < UNHEALTHY_MS)
     const order = [...addresses].sort((a, b) => unhealthy(a) - unhealthy(b) || a.rank - b.rank)
-    const abandon = new AbortController()
-    return new Promise<{ url: string; rank: number; answer: Answer }>((resolve, reject) => {
+    const abort = new AbortController()
+    return new Promise<{ url: string; rank: number; result: Result }>((resolve, reject) => {
       const failures: unknown[] = []
       let settled = false
       let timer: unknown
@@ -34,14 +34,14 @@ export function createAddresses(urls: readonly string[], { clock, staggerMs }: {
             tryNext()
           }, staggerMs)
         }
-        question(address.url, abandon.signal).then(
-          (answer) => {
+        request(address.url, abort.signal).then(
+          (result) => {
             if (settled) return
             settled = true
             clock.clearTimeout(timer)
             address.failedAt = Number.NEGATIVE_INFINITY
-            resolve({ url: address.url, rank: address.rank, answer })
-            abandon.abort()
+            resolve({ url: address.url, rank: address.rank, result })
+            abort.abort()
           },
           (error) => {
             if (settled) return
@@ -57,5 +57,5 @@ export function createAddresses(urls: readonly string[], { clock, staggerMs }: {
     })
   }
 
-  return { ask }
+  return { fetchFirst }
 }

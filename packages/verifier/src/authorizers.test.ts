@@ -1,4 +1,4 @@
-/** Authorizers of API Gateway: events as AWS sends them, answers as it expects them. */
+/** API Gateway authorizers: events as AWS sends them, responses as AWS expects them. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { accessClaims, CLIENT, idClaims, makeKey, signToken } from '@twinpool/testing/issuer'
@@ -43,13 +43,13 @@ const httpEvent = (headers: Record<string, string>) =>
 describe('an authorizer of a REST API', () => {
   const authorize = restAuthorizer(verifier, { groups: { any: ['editors'] } })
 
-  it('allows the stage to a good token, type TOKEN, with and without the scheme', async () => {
+  it('allows the stage for a valid token, type TOKEN, with and without the scheme', async () => {
     for (const text of [`Bearer ${access()}`, access()]) {
       assert.deepEqual(await authorize(tokenEvent(text)), policy('Allow', `${api}/test/*`))
     }
   })
 
-  it('allows it type REQUEST, however the header is written', async () => {
+  it('allows the stage for type REQUEST, in any case of the header name', async () => {
     for (const name of ['authorization', 'Authorization', 'AUTHORIZATION']) {
       assert.deepEqual(
         await authorize(requestEvent({ [name]: `Bearer ${access()}` })),
@@ -58,12 +58,12 @@ describe('an authorizer of a REST API', () => {
     }
   })
 
-  it('allows the one method where that was said', async () => {
+  it('allows only the called method if so configured', async () => {
     const one = restAuthorizer(verifier, { allow: 'method' })
     assert.deepEqual(await one(tokenEvent(access())), policy('Allow', methodArn))
   })
 
-  it('takes the token from where it is told', async () => {
+  it('reads the token with the configured function', async () => {
     const connect = restAuthorizer(verifier, {
       token: (event) => (event as { queryStringParameters?: { token?: string } }).queryStringParameters?.token,
     })
@@ -71,7 +71,7 @@ describe('an authorizer of a REST API', () => {
     assert.equal((await connect(event)).principalId, sub)
   })
 
-  it('answers 401 to what is no good token', async () => {
+  it('responds with 401 to an invalid token', async () => {
     for (const text of ['', 'Bearer x', `Bearer ${access({ exp: 1 })}`, `Bearer ${access({ client_id: 'x' })}`]) {
       await assert.rejects(authorize(tokenEvent(text)), { message: 'Unauthorized' })
     }
@@ -79,16 +79,16 @@ describe('an authorizer of a REST API', () => {
     await assert.rejects(authorize({ type: 'REQUEST', methodArn, headers: null }), { message: 'Unauthorized' })
   })
 
-  it('answers 403 to a good token that does not reach', async () => {
+  it('responds with 403 to a valid token without permission', async () => {
     const answer = await authorize(tokenEvent(access({ 'cognito:groups': ['readers'] })))
     assert.deepEqual(answer, policy('Deny', `${api}/test/*`, 'refused', {}))
   })
 
-  it('answers 500, and not 401, when it cannot tell', async () => {
+  it('responds with 500, not 401, when the keys are unavailable', async () => {
     await assert.rejects(authorize(tokenEvent(access({ iss: deadIssuer }))), { name: 'KeysUnavailableError' })
   })
 
-  it('gives the claims that were asked for', async () => {
+  it('passes on the configured claims', async () => {
     const own = restAuthorizer(verifier, { context: (claims) => ({ tenant: String(claims['custom:tenant']) }) })
     assert.deepEqual((await own(tokenEvent(access({ 'custom:tenant': 'a' })))).context, { tenant: 'a' })
     const id = signToken(key, idClaims(issuer, Date.now(), { 'cognito:groups': undefined }))
@@ -96,7 +96,7 @@ describe('an authorizer of a REST API', () => {
     assert.deepEqual(answer.context, { sub, client_id: CLIENT, username: 'ann' })
   })
 
-  it('tells the application which check failed', async () => {
+  it('reports the failed check to the application', async () => {
     const seen: string[] = []
     const telling = restAuthorizer(verifier, { onRefused: ({ check }) => void seen.push(check) })
     await assert.rejects(telling(tokenEvent('')))
@@ -104,8 +104,11 @@ describe('an authorizer of a REST API', () => {
     assert.deepEqual(seen, ['token', 'exp'])
   })
 
-  it('refuses options that it would not heed, when it is made', () => {
+  it('refuses unknown options at creation', () => {
     assert.throws(() => restAuthorizer(verifier, { group: {} } as never), { check: 'options' })
+    assert.throws(() => restAuthorizer(verifier, { group: {} } as never), {
+      message: /unknown option 'group' of the authorizer/,
+    })
   })
 })
 
@@ -113,20 +116,20 @@ describe('an authorizer of an HTTP API', () => {
   const simple = httpAuthorizer(verifier, { response: 'simple', scopes: { any: ['notes/read'] } })
   const asPolicy = httpAuthorizer(verifier, { response: 'policy' })
 
-  it('answers in the format that was said', async () => {
+  it('responds in the configured format', async () => {
     const event = httpEvent({ authorization: `Bearer ${access()}` })
     assert.deepEqual(await simple(event), { isAuthorized: true, context })
     assert.deepEqual(await asPolicy(event), policy('Allow', `${api}/$default/*`))
   })
 
-  it('answers 401, 403 and 500', async () => {
+  it('responds with 401, 403 and 500', async () => {
     await assert.rejects(simple(httpEvent({})), { message: 'Unauthorized' })
     const narrow = await simple(httpEvent({ authorization: access({ scope: 'openid' }) }))
     assert.deepEqual(narrow, { isAuthorized: false, context: {} })
     await assert.rejects(simple(httpEvent({ authorization: access({ iss: deadIssuer }) })), { check: 'keys' })
   })
 
-  it('must be told the format', () => {
+  it('requires a format', () => {
     assert.throws(() => httpAuthorizer(verifier, {} as never), TypeError)
   })
 })
@@ -137,13 +140,13 @@ describe('an authorizer whose process stops between requests', () => {
   const start = (fetch: () => Promise<Response>) =>
     createVerifier({ pools: [{ ...pool, issuers: [issuer], seed: jwks }], refreshTimer: false, fetch })
 
-  it('waits for the refresh that is under way', async () => {
+  it('waits for a refresh in progress', async () => {
     const own = start(async () => Response.json(jwks))
     await restAuthorizer(own, { settleMs: 10_000 })(tokenEvent(signToken(key, claims)))
     assert.equal(own.state[0]?.state, 'fresh')
   })
 
-  it('and not for long', async () => {
+  it('waits only for a limited time', async () => {
     const own = start(() => new Promise(() => {}))
     await restAuthorizer(own, { settleMs: 5 })(tokenEvent(signToken(key, claims)))
     assert.equal(own.state[0]?.state, 'stale')

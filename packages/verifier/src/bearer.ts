@@ -1,6 +1,6 @@
 /**
- * Bearer tokens in HTTP (RFC 6750): taken from the Authorization header, and what a request without a good one is answered.
- * Shared by all middleware.
+ * Bearer tokens in HTTP (RFC 6750): reads the token from the Authorization header, and builds the response to a request
+ * without a valid token. Shared by all middleware.
  */
 import type { ClaimsOf, Demands, TokenUse } from './claims.ts'
 import {
@@ -11,23 +11,27 @@ import {
   TokenRefusedError,
   type VerifierError,
 } from './errors.ts'
-import { furtherRulesFrom } from './settings.ts'
+import { refuseUnknown } from './known-options.ts'
+import { DEMAND_NAMES, furtherRulesFrom } from './settings.ts'
 import type { Verifier } from './verifier.ts'
 
-/** Further demands (`scopes`, `groups` ...) hold for the requests that this middleware sees, besides those of the pool. */
+/** Requirements (`scopes`, `groups` ...) given here apply to this middleware's requests, in addition to the pool's. */
 export type BearerOptions<Use extends TokenUse = TokenUse> = Demands<Use> & {
-  /** Of the WWW-Authenticate header. Default none. */
+  /** Realm in the WWW-Authenticate header. Default: none. */
   readonly realm?: string
-  /** `true`: a request without a token passes, without claims. A token that is not good is refused all the same. */
+  /** `true`: a request without a token passes, without claims. An invalid token is still refused. */
   readonly optional?: boolean
-  /** Sees each refusal, for logs. `check` tells the reason, which the client is not told in full. */
+  /**
+   * Called for each refusal, for logging. `check` names the reason, which the response to the client does not reveal in
+   * full.
+   */
   readonly onRefused?: (error: BearerError) => void
 }
 
-/** What a request is refused with. Anything else is a fault, and passed on as it is. */
+/** The errors that lead to a refusal. Any other error is a fault and is rethrown unchanged. */
 export type BearerError = TokenMissingError | RequestError | TokenRefusedError | KeysUnavailableError
 
-/** An answer, before a framework sends it. */
+/** A response in framework-neutral form. */
 export type Refusal = {
   readonly status: 400 | 401 | 403 | 503
   readonly headers: Readonly<Record<string, string>>
@@ -38,7 +42,7 @@ const FORM = /^bearer +([\w\-.~+/]+=*) *$/i
 const RETRY_AFTER_SECONDS = '5'
 
 /**
- * The token of an Authorization header. Another scheme counts as none.
+ * Returns the token of an Authorization header. Any other scheme counts as no token.
  * @throws TokenMissingError, RequestError
  */
 export function bearerToken(authorization: string | null | undefined): string {
@@ -48,15 +52,16 @@ export function bearerToken(authorization: string | null | undefined): string {
   return token
 }
 
-/** Takes the token from a header and verifies it, as one middleware is to do for each request. */
+/** Creates the per-request check of a middleware: read the token from the header and verify it. */
 export function createGuard<Use extends TokenUse>(verifier: Verifier<Use>, options: BearerOptions<Use> = {}) {
+  refuseUnknown(options, ['realm', 'optional', 'onRefused', ...DEMAND_NAMES], 'the middleware')
   const { realm, optional = false, onRefused, ...demands } = options
   if (realm !== undefined && !/^[ !#-[\]-~]*$/.test(realm)) {
     throw new TypeError("'realm' must be printable ASCII without quotes and backslashes")
   }
   const further = furtherFrom<Use>(demands)
 
-  /** Undefined without a token, when one is optional. @throws BearerError */
+  /** Returns the claims, or undefined if the token is missing and optional. @throws BearerError */
   async function authenticate(authorization: string | null | undefined): Promise<ClaimsOf<Use> | undefined> {
     try {
       return await verifier.verify(bearerToken(authorization), further)
@@ -70,7 +75,10 @@ export function createGuard<Use extends TokenUse>(verifier: Verifier<Use>, optio
   return { authenticate, refusalFor: (error: unknown) => refusalFor(error, realm) }
 }
 
-/** Demands besides the pool's, if there are any. @throws VerifierOptionsError here, and not at the first request */
+/**
+ * Returns the requirements, or undefined if there are none. @throws VerifierOptionsError at once, not at the first
+ * request
+ */
 export function furtherFrom<Use extends TokenUse>(demands: object): Demands<Use> | undefined {
   if (Object.keys(demands).length === 0) return undefined
   furtherRulesFrom(demands)
@@ -83,19 +91,19 @@ const isBearerError = (error: unknown): error is BearerError =>
   error instanceof RequestError ||
   error instanceof KeysUnavailableError
 
-/** The answer to a request that was refused. @throws the error itself when it is not of this package */
+/** The response to a refused request. @throws the error itself unless it is a BearerError */
 export function refusalFor(error: unknown, realm?: string): Refusal {
   if (!isBearerError(error)) throw error
   const { status } = error
   const type = { 'content-type': 'application/json', 'cache-control': 'no-store' }
   if (error instanceof KeysUnavailableError) {
-    // What the addresses said is for the operator alone.
+    // The errors of the addresses are for the operator only.
     const body = bodyOf('temporarily_unavailable', 'The token cannot be verified at the moment')
     return { status, headers: { ...type, 'retry-after': RETRY_AFTER_SECONDS }, body }
   }
   const parameters = realm === undefined ? [] : [`realm="${realm}"`]
   if (error instanceof TokenMissingError) {
-    // Without a token the client is told no error (RFC 6750 section 3.1).
+    // For a request without a token, the response must not contain an error code (RFC 6750 section 3.1).
     const challenge = ['Bearer', parameters.join(', ')].join(' ').trim()
     return { status, headers: { ...type, 'www-authenticate': challenge }, body: bodyOf('unauthorized', error.message) }
   }
@@ -110,8 +118,11 @@ export function refusalFor(error: unknown, realm?: string): Refusal {
 
 const bodyOf = (error: string, description: string) => JSON.stringify({ error, error_description: description })
 
-/** Only what a client can act on: to refresh, or to ask for more. Which check failed else would help to forge. */
+/**
+ * Describes only errors that the client can act on, by a refresh or by requesting more scopes. Other details would help
+ * a forger.
+ */
 function describe(error: VerifierError): string {
-  if (error instanceof RequestError) return 'The Authorization header has to be of the form: Bearer <token>'
+  if (error instanceof RequestError) return 'The Authorization header must have the form: Bearer <token>'
   return error.check === 'exp' || error instanceof InsufficientTokenError ? error.message : 'The token is not valid'
 }

@@ -1,4 +1,4 @@
-/** What a token must say, and the check of it. */
+/** The claims of tokens, the requirements on them, and their checks. */
 import { InsufficientTokenError, refusal, TokenRefusedError } from './errors.ts'
 import type { TokenHeader } from './jws.ts'
 
@@ -17,7 +17,7 @@ type CommonClaims = {
   readonly [claim: string]: unknown
 }
 
-/** Claims of an access token. `username` and groups are those of users; machine tokens have none. */
+/** Claims of an access token. Machine tokens have no `username` and no groups. */
 export type AccessClaims = CommonClaims & {
   readonly token_use: 'access'
   readonly client_id: string
@@ -47,31 +47,33 @@ export type ClaimsOf<Use extends TokenUse> = Use extends 'access'
     ? IdClaims
     : AccessClaims | IdClaims
 
-/** At least one of `any`, and each of `all`. An empty list is refused: it would ask for nothing, or for the impossible. */
+/**
+ * At least one of `any`, and all of `all`. An empty list is refused: it would require nothing, or something impossible.
+ */
 export type Demand = { readonly any?: readonly string[]; readonly all?: readonly string[] }
 
 type Scalar = string | number | boolean
 
-/** What may be asked of a token besides its signature, issuer, times, use and client. */
+/** Requirements on a token in addition to its signature, issuer, times, use and client. */
 export type Demands<Use extends TokenUse = TokenUse> = {
-  /** Of an access token. */
+  /** Scopes of an access token. */
   readonly scopes?: Use extends 'id' ? undefined : Demand
-  /** In `cognito:groups`. */
+  /** Groups in `cognito:groups`. */
   readonly groups?: Demand
-  /** Claims that must be there, with any value but null. */
+  /** Claims that must be present, with any value except null. */
   readonly requiredClaims?: readonly string[]
-  /** Claims that must have this value, or one of these. */
+  /** Claims that must have the given value, or one of the given values. */
   readonly claimValues?: Readonly<Record<string, Scalar | readonly Scalar[]>>
   /**
-   * The last check, of your own. Only `true` passes; an error that it throws becomes the `cause` of the refusal.
-   * `verifySync` takes none that returns a promise.
+   * Your own check, called last. Only `true` passes; an error that it throws becomes the `cause` of the refusal.
+   * With `verifySync`, it must not return a promise.
    */
   readonly check?: (claims: ClaimsOf<Use>, header: TokenHeader) => boolean | Promise<boolean>
 }
 
 export type Payload = Readonly<Record<string, unknown>>
 
-/** A rule that a payload passes or throws. `nowSeconds` is a float. */
+/** A rule throws if the payload violates it. `nowSeconds` is a float. */
 export type Rule = (payload: Payload, nowSeconds: number) => void
 
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
@@ -85,7 +87,7 @@ function meets(held: ReadonlySet<unknown> | readonly unknown[], { any, all }: De
 
 export type Times = { readonly clockToleranceSeconds: number; readonly issuedAheadSeconds: number }
 
-/** RFC 7519 section 4.1.4 to 4.1.6. `exp` and `iat` must be there, as they always are in tokens of a user pool. */
+/** RFC 7519 section 4.1.4 to 4.1.6. `exp` and `iat` are required: tokens of a user pool always have them. */
 export function timeRule({ clockToleranceSeconds, issuedAheadSeconds }: Times): Rule {
   return ({ exp, nbf, iat }, now) => {
     if (!isTime(exp) || now >= exp + clockToleranceSeconds) throw refusal('exp')
@@ -102,7 +104,7 @@ export type Audience = {
   readonly resources: readonly string[] | null | undefined
 }
 
-/** For whom the token is: its use, its client, and the resource that an access token is bound to (RFC 8707). */
+/** Checks the token's use, its client, and the resource that an access token is bound to (RFC 8707). */
 export function audienceRule({ tokenUse, clientIds, resources }: Audience): Rule {
   return (payload) => {
     const { token_use: use, client_id, aud } = payload
@@ -112,15 +114,15 @@ export function audienceRule({ tokenUse, clientIds, resources }: Audience): Rule
     if (typeof client !== 'string' || (clientIds !== null && !clientIds.includes(client))) throw refusal('client')
     if (use === 'id' || resources === null) return
     const bound = typeof aud === 'string' ? [aud] : aud === undefined ? [] : listOf(aud)
-    // Without a word about resources, a token that was asked for another API is not for this one. A pre-token trigger may
-    // set the audience to the client itself.
+    // Without configured resources, refuse a token that was issued for another API. Accept the client itself as
+    // audience: a pre-token trigger may set it.
     const accepted = resources ?? [client]
     const free = resources === undefined && aud === undefined
     if (!free && !bound.some((resource) => accepted.includes(resource as string))) throw refusal('resource')
   }
 }
 
-/** Rules for what else is asked of a token; none when nothing is. */
+/** The rules for the given requirements; an empty list without requirements. */
 export function demandRules({ scopes, groups, requiredClaims, claimValues }: Demands): Rule[] {
   const rules: Rule[] = []
   if (scopes !== undefined) {
@@ -150,23 +152,26 @@ export function demandRules({ scopes, groups, requiredClaims, claimValues }: Dem
   return rules
 }
 
-/** Runs the caller's own check. Answers at once when it does. */
+/**
+ * Runs the caller's own check. Returns a promise only if the check does. @throws TokenRefusedError of the check
+ * `custom`
+ */
 export function runCheck(
   check: Exclude<Demands['check'], undefined>,
   claims: Payload,
   header: TokenHeader,
 ): undefined | Promise<undefined> {
-  const judge = (verdict: unknown): undefined => {
-    if (verdict !== true) throw new TokenRefusedError('custom')
+  const requireTrue = (result: unknown): undefined => {
+    if (result !== true) throw new TokenRefusedError('custom')
   }
   const fail = (cause: unknown): never => {
     throw cause instanceof TokenRefusedError ? cause : new TokenRefusedError('custom', { cause })
   }
-  let verdict: boolean | Promise<boolean>
+  let result: boolean | Promise<boolean>
   try {
-    verdict = check(claims as never, header)
+    result = check(claims as never, header)
   } catch (error) {
     return fail(error)
   }
-  return verdict instanceof Promise ? verdict.catch(fail).then(judge) : judge(verdict)
+  return result instanceof Promise ? result.catch(fail).then(requireTrue) : requireTrue(result)
 }

@@ -1,10 +1,10 @@
-/** Time and randomness, so that a test can hold both. `setTimeout` returns whatever `clearTimeout` takes. */
+/** Time and randomness, so that a test can control both. `setTimeout` returns a handle for `clearTimeout`. */
 export type Clock = {
-  /** Milliseconds since the Unix epoch, as the issuer counts them. */
+  /** Milliseconds since the Unix epoch, comparable with the issuer's clock. */
   now(): number
   setTimeout(run: () => void, ms: number): unknown
   clearTimeout(timer: unknown): void
-  /** In [0, 1). Only spreads refreshes; guards no secret. */
+  /** In [0, 1). Used only for jitter of refreshes, never for secrets. */
   random(): number
 }
 
@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (run, ms) => {
     const timer: unknown = setTimeout(run, ms)
-    // In Node a timer of ours must not keep a finished process alive; browsers return a number.
+    // In Node, these timers must not keep a finished process alive. Browsers return a number instead of an object.
     if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref()
     return timer
   },

@@ -1,36 +1,39 @@
 /**
- * What can be wrong with a token, each with its check, in the order in which they are made. `http` and `oauth` are what a
- * resource server answers (RFC 6750 section 3.1). No message ever holds a part of a token or the value of a claim.
+ * The reasons to refuse a token, one per check, in the order of the checks. `http` and `oauth` are the status and error
+ * code of a resource server's response (RFC 6750 section 3.1). No message contains a part of a token or the value of a claim.
  */
 const REFUSALS = {
   structure: { http: 401, oauth: 'invalid_token', message: 'The token is not a signed JWT' },
   alg: { http: 401, oauth: 'invalid_token', message: 'The token is not signed with RS256' },
-  iss: { http: 401, oauth: 'invalid_token', message: 'The token is of an issuer that is not configured' },
+  iss: { http: 401, oauth: 'invalid_token', message: 'The issuer of the token is not configured' },
   kid: {
     http: 401,
     oauth: 'invalid_token',
     message: 'The token is signed with a key that its issuer does not publish',
   },
-  signature: { http: 401, oauth: 'invalid_token', message: 'The signature of the token is not valid' },
+  signature: { http: 401, oauth: 'invalid_token', message: 'The signature of the token is invalid' },
   exp: { http: 401, oauth: 'invalid_token', message: 'The token has expired' },
   nbf: { http: 401, oauth: 'invalid_token', message: 'The token is not valid yet' },
   iat: { http: 401, oauth: 'invalid_token', message: 'The token was issued in the future' },
-  token_use: { http: 401, oauth: 'invalid_token', message: 'The token is for another use' },
+  token_use: { http: 401, oauth: 'invalid_token', message: 'The token has another token_use' },
   client: { http: 401, oauth: 'invalid_token', message: 'The token was issued to a client that is not accepted' },
   resource: { http: 401, oauth: 'invalid_token', message: 'The token is bound to another resource' },
-  claims: { http: 401, oauth: 'invalid_token', message: 'The token lacks a claim that is required' },
-  custom: { http: 401, oauth: 'invalid_token', message: 'The token did not pass the check of the application' },
-  scopes: { http: 403, oauth: 'insufficient_scope', message: 'The token lacks a scope that is required' },
-  groups: { http: 403, oauth: 'insufficient_scope', message: 'The user is not in a group that is required' },
+  claims: { http: 401, oauth: 'invalid_token', message: 'The token lacks a required claim' },
+  custom: { http: 401, oauth: 'invalid_token', message: 'The token failed the check of the application' },
+  scopes: { http: 403, oauth: 'insufficient_scope', message: 'The token lacks a required scope' },
+  groups: { http: 403, oauth: 'insufficient_scope', message: 'The user is not in a required group' },
 } as const
 
-/** The check that a token did not pass. */
+/** The check that a token failed. */
 export type TokenCheck = keyof typeof REFUSALS
 
-/** The check of any error of this package: of the token, or `token` (none came), `request`, `keys`, `jwks`, `options`. */
+/**
+ * The check of any error of this package: a check of the token, or `token` (missing), `request`, `keys`, `jwks`,
+ * `options`.
+ */
 export type Check = TokenCheck | 'token' | 'request' | 'keys' | 'jwks' | 'options'
 
-/** Base of the errors of this package. */
+/** Base class of this package's errors. */
 export class VerifierError extends Error {
   override readonly name: string = 'VerifierError'
   readonly check: Check
@@ -40,7 +43,7 @@ export class VerifierError extends Error {
   }
 }
 
-/** The token must not be trusted. `check` says why; `claim` names the claim when a required one is the reason. */
+/** The token must not be trusted. `check` is the reason; `claim` names the claim if a requirement on a claim failed. */
 export class TokenRefusedError extends VerifierError {
   override readonly name: string = 'TokenRefusedError'
   declare readonly check: TokenCheck
@@ -49,7 +52,7 @@ export class TokenRefusedError extends VerifierError {
     super(check, REFUSALS[check].message, cause === undefined ? undefined : { cause })
     this.claim = claim
   }
-  /** 401, or 403 when the token is good and does not reach. */
+  /** 401, or 403 if the token is valid but lacks permission. */
   get status(): 401 | 403 {
     return REFUSALS[this.check].http
   }
@@ -59,7 +62,7 @@ export class TokenRefusedError extends VerifierError {
   }
 }
 
-/** The token was good once. A client refreshes it and repeats its request. */
+/** The token has expired. The client should refresh it and repeat the request. */
 export class TokenExpiredError extends TokenRefusedError {
   override readonly name = 'TokenExpiredError'
   constructor() {
@@ -67,7 +70,7 @@ export class TokenExpiredError extends TokenRefusedError {
   }
 }
 
-/** The token is good and does not reach: a scope or a group is missing. `required` tells which would have done. */
+/** The token is valid but lacks a scope or group. `required` lists the required values. */
 export class InsufficientTokenError extends TokenRefusedError {
   override readonly name = 'InsufficientTokenError'
   readonly required: readonly string[]
@@ -86,19 +89,19 @@ export class TokenMissingError extends VerifierError {
   }
 }
 
-/** The Authorization header has not the form `Bearer <token>`. */
+/** The Authorization header does not have the form `Bearer <token>`. */
 export class RequestError extends VerifierError {
   override readonly name = 'RequestError'
   readonly status = 400
   readonly code = 'invalid_request'
   constructor() {
-    super('request', 'The Authorization header is not of the form "Bearer <token>"')
+    super('request', 'The Authorization header does not have the form "Bearer <token>"')
   }
 }
 
 /**
- * Whether the token is good cannot be told: its issuer's keys could not be fetched, and those at hand are missing or too
- * old. Not the token's fault: answer 503, and let the client repeat its request. `cause` has what each address said.
+ * The token could not be verified: its issuer's keys could not be fetched, and the cached keys are missing or too old. The
+ * token may be valid: respond with 503 so that the client retries. `cause` has the error of each address.
  */
 export class KeysUnavailableError extends VerifierError {
   override readonly name = 'KeysUnavailableError'
@@ -108,10 +111,10 @@ export class KeysUnavailableError extends VerifierError {
   }
 }
 
-/** What an address served, or a seed holds, is not a JSON Web Key Set, or an address did not serve one. */
+/** An address did not serve a JSON Web Key Set, or a seed does not hold one. */
 export class JwksError extends VerifierError {
   override readonly name = 'JwksError'
-  /** The address, when it was one. */
+  /** The address, unless the error concerns a seed. */
   readonly address: string | undefined
   constructor(message: string, { address, cause }: { address?: string; cause?: unknown } = {}) {
     super(
@@ -123,7 +126,7 @@ export class JwksError extends VerifierError {
   }
 }
 
-/** The verifier was set up with options that contradict each other, or leave out what decides about security. */
+/** The options contradict each other or omit a value that security depends on. */
 export class VerifierOptionsError extends VerifierError {
   override readonly name = 'VerifierOptionsError'
   constructor(message: string, options?: { cause?: unknown }) {
@@ -131,7 +134,7 @@ export class VerifierOptionsError extends VerifierError {
   }
 }
 
-/** The error for a check that was not passed. */
+/** Creates the error for a failed check. */
 export function refusal(check: TokenCheck): TokenRefusedError {
   return check === 'exp' ? new TokenExpiredError() : new TokenRefusedError(check)
 }

@@ -1,6 +1,6 @@
 /**
- * What happens to the keys, for logs and alarms. `pool` is the pool's first issuer; `refresh-failed` with a growing `ageMs` is
- * the one to be woken by.
+ * Events about the keys, for logs and alarms. `pool` is the pool's first issuer. Set an alarm on `refresh-failed` with a
+ * growing `ageMs`.
  */
 export type VerifierEvent =
   | { readonly type: 'seeded'; readonly pool: string; readonly keyIds: readonly string[] }
@@ -17,12 +17,12 @@ export type VerifierEvent =
   | {
       readonly type: 'refresh-failed'
       readonly pool: string
-      /** In a row. */
+      /** Consecutive failures. */
       readonly failures: number
-      /** Of the keys at hand; undefined without any. */
+      /** Age of the cached keys; undefined without keys. */
       readonly ageMs: number | undefined
-      /** AggregateError of one JwksError for each address. */
+      /** AggregateError with one JwksError per address. */
       readonly error: unknown
     }
-  /** A token named a key that is not at hand, and the keys are fetched because of it. */
+  /** A token named a key that is not cached, which caused a fetch. */
   | { readonly type: 'unknown-key'; readonly pool: string }

@@ -1,4 +1,4 @@
-/** Middleware for Express, and whatever else takes `(request, response, next)`. */
+/** Middleware for Express and other frameworks with `(request, response, next)`. */
 import { type BearerOptions, createGuard, type Refusal } from './bearer.ts'
 import type { ClaimsOf, TokenUse } from './claims.ts'
 import type { Verifier } from './verifier.ts'
@@ -13,12 +13,13 @@ type Response = {
 }
 type Next = (error?: unknown) => void
 
-/** A request that has passed. `auth` is undefined only where the token is optional and there was none. */
+/** A request that has passed. `auth` is undefined only if the token is optional and missing. */
 export type Authenticated<Use extends TokenUse = TokenUse> = { auth?: ClaimsOf<Use> }
 
 /**
- * Lets requests with a good bearer token pass, their claims in `request.auth`. Others are answered with 400, 401, 403 or 503
- * as RFC 6750 says; with `respond: false` the error goes to `next` instead, with `status` and `headers` as Express reads them.
+ * Lets requests with a valid bearer token pass and puts the claims into `request.auth`. Responds to other requests with
+ * 400, 401, 403 or 503 (RFC 6750). With `respond: false`, passes the error to `next` instead, with the `status` and
+ * `headers` that Express reads.
  */
 export function requireToken<Use extends TokenUse>(
   verifier: Verifier<Use>,

@@ -1,4 +1,4 @@
-/** A hook for Fastify: `app.addHook('onRequest', requireToken(verifier))`, or `onRequest` of a route. */
+/** A hook for Fastify: `app.addHook('onRequest', requireToken(verifier))`, or the `onRequest` option of a route. */
 import { type BearerOptions, createGuard } from './bearer.ts'
 import type { ClaimsOf, TokenUse } from './claims.ts'
 import type { Verifier } from './verifier.ts'
@@ -12,10 +12,12 @@ type Reply = {
   send(body: string): unknown
 }
 
-/** A request that has passed. Call `app.decorateRequest('auth')` once, as Fastify advises for what hooks add. */
+/**
+ * A request that has passed. Call `app.decorateRequest('auth')` once, as Fastify advises for properties that hooks add.
+ */
 export type Authenticated<Use extends TokenUse = TokenUse> = { auth?: ClaimsOf<Use> }
 
-/** Lets requests with a good bearer token pass, their claims in `request.auth`. Others are answered as RFC 6750 says. */
+/** Lets requests with a valid bearer token pass, with the claims in `request.auth`. Refuses others as in RFC 6750. */
 export function requireToken<Use extends TokenUse>(verifier: Verifier<Use>, options?: BearerOptions<Use>) {
   const guard = createGuard(verifier, options)
   return async (request: Request, reply: Reply): Promise<unknown> => {

@@ -1,4 +1,4 @@
-/** For servers that take a `Request` and give a `Response`: Workers, Deno, Bun, Next.js route handlers. */
+/** For servers that map a `Request` to a `Response`: Workers, Deno, Bun, Next.js route handlers. */
 import { type BearerOptions, createGuard } from './bearer.ts'
 import type { ClaimsOf, TokenUse } from './claims.ts'
 import type { Verifier } from './verifier.ts'
@@ -7,7 +7,7 @@ export type { BearerError, BearerOptions } from './bearer.ts'
 
 type RequestLike = { readonly headers: { get(name: string): string | null } }
 
-/** Claims of the request, or what it is to be answered. */
+/** The claims of a request, or the response that refuses it. */
 export type Outcome<Use extends TokenUse> =
   | { readonly claims: ClaimsOf<Use>; readonly response?: undefined }
   | { readonly claims?: undefined; readonly response: Response }
@@ -17,7 +17,7 @@ type Required<Use extends TokenUse> = BearerOptions<Use> & { readonly optional?:
 /**
  * `const { claims, response } = await check(request); if (response) return response`
  *
- * The response is the refusal, as RFC 6750 says. With `optional` both are undefined when the request has no token.
+ * The response refuses the request as in RFC 6750. With `optional`, both are undefined if the request has no token.
  */
 export function requireToken<Use extends TokenUse>(
   verifier: Verifier<Use>,
@@ -39,7 +39,10 @@ export function requireToken<Use extends TokenUse>(verifier: Verifier<Use>, opti
   }
 }
 
-/** A handler that is only called with a good token: `export default { fetch: withToken(verifier, (request, claims) => ...) }`. */
+/**
+ * Wraps a handler so that it is called only with a valid token: `export default { fetch: withToken(verifier, (request,
+ * claims) => ...) }`.
+ */
 export function withToken<Use extends TokenUse, Req extends RequestLike, Rest extends unknown[]>(
   verifier: Verifier<Use>,
   handler: (request: Req, claims: ClaimsOf<Use>, ...rest: Rest) => Response | Promise<Response>,

@@ -1,11 +1,16 @@
-/** Seeds in a file, for Node and its like. Apart from the main entry, which imports nothing of Node's. */
+/** Seeds in a file, for Node and compatible runtimes. Separate from the main entry, which imports no Node modules. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { readSeed, type Seed, type SeedSnapshot } from './keys.ts'
 
-/** A seed that is read from a JSON file when it is needed: a JWKS as its issuer publishes it, or what `saveSeed` wrote. */
+/**
+ * A seed that is read on demand from a JSON file: a JWKS as published by its issuer, or a file written by `saveSeed`.
+ */
 export const seedFile = (path: string | URL) => async (): Promise<Seed> => JSON.parse(await readFile(path, 'utf8'))
 
-/** Saves a snapshot for the next start; whoever reads it meanwhile finds the old one whole. @throws JwksError */
+/**
+ * Saves a snapshot for the next start. Writes atomically: a concurrent reader sees the old or the new file. @throws
+ * JwksError
+ */
 export async function saveSeed(path: string, snapshot: SeedSnapshot): Promise<void> {
   readSeed(snapshot)
   const draft = `${path}.${crypto.randomUUID()}`

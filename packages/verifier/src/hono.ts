@@ -13,7 +13,7 @@ type Context = {
 /** For `new Hono<AuthEnv<'access'>>()`: the type of `c.get('auth')`. */
 export type AuthEnv<Use extends TokenUse = TokenUse> = { Variables: { auth: ClaimsOf<Use> } }
 
-/** Lets requests with a good bearer token pass, their claims in `c.get('auth')`. Others are answered as RFC 6750 says. */
+/** Lets requests with a valid bearer token pass, with the claims in `c.get('auth')`. Refuses others as in RFC 6750. */
 export function requireToken<Use extends TokenUse>(verifier: Verifier<Use>, options?: BearerOptions<Use>) {
   const guard = createGuard(verifier, options)
   return async (c: Context, next: () => Promise<void>): Promise<Response | undefined> => {

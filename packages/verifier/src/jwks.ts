@@ -1,4 +1,4 @@
-/** A JSON Web Key Set (RFC 7517): what is taken from it, and how it is fetched. */
+/** Parses and fetches a JSON Web Key Set (RFC 7517). */
 import { bytesOf } from './base64url.ts'
 import type { Clock } from './clock.ts'
 import { JwksError } from './errors.ts'
@@ -9,23 +9,23 @@ export type RsaJwk = { kty: 'RSA'; alg: 'RS256'; use: 'sig'; kid: string; n: str
 /** A JSON Web Key Set, as its issuer publishes it. Keys of other kinds are ignored. */
 export type Jwks = { readonly keys: readonly Readonly<Record<string, unknown>>[] }
 
-const MODULUS_BITS = { least: 2048, most: 8192 }
-const MOST_KEYS = 100
-const MOST_KID_LENGTH = 256
+const MODULUS_BITS = { min: 2048, max: 8192 }
+const MAX_KEYS = 100
+const MAX_KID_LENGTH = 256
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * The keys of a set that check RS256 signatures: RSA of 2048 to 8192 bits, `alg` RS256 and `use` sig where they are given.
- * Others are passed over, as RFC 7517 section 5 says, and so is a second key with the same `kid`. Private members are
- * dropped. A set without usable keys is a set: its issuer vouches for none.
+ * Returns the keys of a set that can check RS256 signatures: RSA of 2048 to 8192 bits, `alg` RS256 and `use` sig if given.
+ * Skips other keys (RFC 7517 section 5) and a second key with the same `kid`. Drops private members. A set without
+ * usable keys is valid: it withdraws all keys.
  *
- * @throws JwksError if it is not a set at all
+ * @throws JwksError if the value is not a key set
  */
 export function readJwks(value: unknown): RsaJwk[] {
   if (!isObject(value) || !Array.isArray(value.keys)) throw new JwksError('not a JSON Web Key Set')
-  if (value.keys.length > MOST_KEYS) throw new JwksError(`more than ${MOST_KEYS} keys`)
+  if (value.keys.length > MAX_KEYS) throw new JwksError(`more than ${MAX_KEYS} keys`)
   const usable = new Map<string, RsaJwk>()
   for (const key of value.keys) {
     if (isUsable(key) && !usable.has(key.kid)) {
@@ -39,11 +39,11 @@ function isUsable(key: unknown): key is RsaJwk {
   if (!isObject(key) || key.kty !== 'RSA') return false
   const { alg = 'RS256', use = 'sig', key_ops = ['verify'], kid, n, e } = key
   if (alg !== 'RS256' || use !== 'sig' || !Array.isArray(key_ops) || !key_ops.includes('verify')) return false
-  if (typeof kid !== 'string' || kid === '' || kid.length > MOST_KID_LENGTH) return false
+  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_LENGTH) return false
   const bits = bitLength(n)
-  if (bits === undefined || bits < MODULUS_BITS.least || bits > MODULUS_BITS.most) return false
+  if (bits === undefined || bits < MODULUS_BITS.min || bits > MODULUS_BITS.max) return false
   const exponent = bitLength(e)
-  // An odd number from 3 to 2^32; 1 would make a signature of any text.
+  // An odd number from 3 to 2^32. With exponent 1, every text would be its own signature.
   return exponent !== undefined && exponent >= 2 && exponent <= 32 && isOdd(e as string)
 }
 
@@ -65,7 +65,7 @@ function bitLength(value: unknown): number | undefined {
 
 const isOdd = (value: string) => ((numberOf(value)?.at(-1) as number) & 1) === 1
 
-/** As much of `fetch` as is needed. */
+/** The part of `fetch` that this package uses. */
 export type Fetch = (
   address: string,
   init: { signal: AbortSignal; redirect: 'manual'; headers: Record<string, string> },
@@ -83,14 +83,14 @@ type Reader = {
 
 export type FetchSettings = { fetch: Fetch; clock: Clock; timeoutMs: number; maxBytes: number }
 
-// A browser would answer from its HTTP cache, and send cookies. Some edge runtimes refuse these members altogether.
+// Without these, a browser would use its HTTP cache and send cookies. Some edge runtimes reject these members.
 const forBrowsers = 'document' in globalThis ? { cache: 'no-store', credentials: 'omit' } : {}
 
 /**
- * What an address publishes. Only a 200 counts: redirects are not followed, so that nobody else can vouch for the keys.
- * One bound holds for connecting, headers and body, another for its size.
+ * Fetches the key set that an address publishes. Accepts only status 200 and follows no redirects, so that no other host
+ * can supply the keys. One timeout covers connecting, headers and body; `maxBytes` limits the body.
  *
- * @throws JwksError naming the address
+ * @throws JwksError with the address
  */
 export async function fetchJwks(
   address: string,
@@ -98,24 +98,26 @@ export async function fetchJwks(
   signal: AbortSignal,
 ): Promise<RsaJwk[]> {
   const abort = new AbortController()
-  const giveUp = () => abort.abort()
-  const timer = clock.setTimeout(giveUp, timeoutMs)
-  signal.addEventListener('abort', giveUp, { once: true })
+  const cancel = () => abort.abort()
+  const timer = clock.setTimeout(cancel, timeoutMs)
+  signal.addEventListener('abort', cancel, { once: true })
   const aborted = new Promise<never>((_, reject) => {
     abort.signal.addEventListener('abort', () => {
-      reject(new JwksError(signal.aborted ? 'not needed any more' : `no answer within ${timeoutMs} ms`, { address }))
+      reject(new JwksError(signal.aborted ? 'no longer needed' : `no response within ${timeoutMs} ms`, { address }))
     })
   })
-  // It may fire when nobody waits for it any more.
+  // It may reject after the race below has ended; do not report that as an unhandled rejection.
   aborted.catch(() => {})
   try {
     const headers = { accept: 'application/json, application/jwk-set+json' }
     const init = { ...forBrowsers, signal: abort.signal, redirect: 'manual', headers } as const
     const response = await Promise.race([fetch(address, init), aborted])
     if (response.status !== 200) {
-      // Browsers hide a redirect that was not followed behind the status 0.
-      const redirects = response.status === 0 || (response.status >= 300 && response.status < 400)
-      throw new JwksError(redirects ? 'redirects' : `answers ${response.status}`, { address })
+      // Browsers report an unfollowed redirect as status 0.
+      const isRedirect = response.status === 0 || (response.status >= 300 && response.status < 400)
+      throw new JwksError(isRedirect ? 'responds with a redirect' : `responds with HTTP ${response.status}`, {
+        address,
+      })
     }
     return readJwks(JSON.parse(await Promise.race([readText(response, maxBytes), aborted])))
   } catch (error) {
@@ -123,14 +125,14 @@ export async function fetchJwks(
     throw new JwksError(reasonOf(error), { address, cause: error })
   } finally {
     clock.clearTimeout(timer)
-    signal.removeEventListener('abort', giveUp)
+    signal.removeEventListener('abort', cancel)
     abort.abort()
   }
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof JwksError) return error.message
-  return error instanceof SyntaxError ? 'not JSON' : 'cannot be reached'
+  return error instanceof SyntaxError ? 'not JSON' : 'unreachable'
 }
 
 async function readText(response: FetchResponse, maxBytes: number): Promise<string> {

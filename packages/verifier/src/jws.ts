@@ -1,4 +1,4 @@
-/** The form of a signed token (RFC 7515 section 3.1, RFC 7519), before anything in it is trusted. */
+/** Parses a signed token (RFC 7515 section 3.1, RFC 7519) without trusting its content. */
 import { isCanonical, textOf } from './base64url.ts'
 import { refusal } from './errors.ts'
 
@@ -6,23 +6,23 @@ export type TokenHeader = Readonly<{ alg: 'RS256'; kid: string } & Record<string
 
 export type Jws = {
   readonly header: TokenHeader
-  /** The header as it stands in the token: equal texts are equal headers. */
+  /** The encoded header: equal texts are equal headers. */
   readonly headerText: string
   readonly payload: Readonly<Record<string, unknown>>
-  /** What was signed. */
+  /** The signing input: encoded header, dot, encoded payload. */
   readonly input: string
   /** In base64url. */
   readonly signature: string
 }
 
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/
-const MOST_HEADER_LENGTH = 2_048
-const MOST_KID_LENGTH = 256
+const MAX_HEADER_LENGTH = 2_048
+const MAX_KID_LENGTH = 256
 
 type Limits = { maxLength: number; knownHeader(text: string): TokenHeader | undefined }
 
 /**
- * Takes a token apart. Nothing in the result is verified.
+ * Splits and decodes a token. Nothing in the result is verified.
  * @throws TokenRefusedError of the check `structure`, `alg` or `kid`
  */
 export function readJws(token: unknown, { maxLength, knownHeader }: Limits): Jws {
@@ -30,7 +30,7 @@ export function readJws(token: unknown, { maxLength, knownHeader }: Limits): Jws
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   const signature = token.slice(second + 1)
-  if (first > MOST_HEADER_LENGTH || !isCanonical(signature)) throw refusal('structure')
+  if (first > MAX_HEADER_LENGTH || !isCanonical(signature)) throw refusal('structure')
   const headerText = token.slice(0, first)
   return {
     header: knownHeader(headerText) ?? readHeader(headerText),
@@ -43,11 +43,11 @@ export function readJws(token: unknown, { maxLength, knownHeader }: Limits): Jws
 
 function readHeader(text: string): TokenHeader {
   const header = readObject(text)
-  // Never what the token says alone: RS256 is the one algorithm of a user pool (RFC 8725 section 3.1).
+  // Never trust the token's own choice of algorithm: a user pool uses only RS256 (RFC 8725 section 3.1).
   if (header.alg !== 'RS256') throw refusal('alg')
-  // Extensions that must be understood, and none is (RFC 7515 section 4.1.11).
+  // `crit` lists extensions that a verifier must support; this one supports none (RFC 7515 section 4.1.11).
   if ('crit' in header) throw refusal('structure')
-  if (typeof header.kid !== 'string' || header.kid === '' || header.kid.length > MOST_KID_LENGTH) throw refusal('kid')
+  if (typeof header.kid !== 'string' || header.kid === '' || header.kid.length > MAX_KID_LENGTH) throw refusal('kid')
   return header as TokenHeader
 }
 

@@ -1,4 +1,4 @@
-/** The life of the keys, against a real HTTP server that is killed and started again. The rules are in SPEC.md. */
+/** The lifecycle of keys, against a real HTTP server that is killed and restarted. SPEC.md has the rules. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -77,7 +77,7 @@ const unavailable = (error: unknown) => {
 }
 
 describe('keys whose address is dead', () => {
-  it('fresh: serves from memory, and asks nobody', async () => {
+  it('fresh: verifies from memory and fetches nothing', async () => {
     const verifier = await warm()
     await server.die()
     clock.advance(10 * MINUTE - 1)
@@ -86,7 +86,7 @@ describe('keys whose address is dead', () => {
     assert.deepEqual(types(), ['refreshed'])
   })
 
-  it('past their age: serves on, up to 24 hours', async () => {
+  it('stale: still verifies, up to 24 hours', async () => {
     const verifier = await warm()
     await server.die()
     for (const age of [10 * MINUTE, 11 * MINUTE, HOUR, 12 * HOUR, 24 * HOUR]) {
@@ -100,7 +100,7 @@ describe('keys whose address is dead', () => {
     assert.equal(verifier.state[0]?.state, 'expired')
   })
 
-  it('past their age: the bound is the one that was set', async () => {
+  it('stale: honours the configured bound', async () => {
     const verifier = await warm({ maxStaleMs: HOUR })
     await server.die()
     clock.advance(HOUR)
@@ -112,7 +112,7 @@ describe('keys whose address is dead', () => {
     await verifier.verify(tokenOf(one))
   })
 
-  it('a clock set back does not prolong the life of keys beyond the bound from then on', async () => {
+  it('a clock that is set back does not extend the lifetime of keys beyond the bound from then on', async () => {
     const verifier = await warm({ maxStaleMs: HOUR })
     await server.die()
     clock.advance(-MINUTE)
@@ -126,7 +126,7 @@ describe('keys whose address is dead', () => {
     ['a snapshot', () => ({ jwks: jwksOf(one, two), fetchedAt: clock.now() - HOUR })],
     ['a loader', () => async () => jwksOf(one, two)],
   ] as const) {
-    it(`cold, with a seed that is ${name}: serves`, async () => {
+    it(`cold, with a seed that is ${name}: verifies`, async () => {
       await server.die()
       const verifier = start({ seed: seed() })
       await verifier.ready()
@@ -137,7 +137,7 @@ describe('keys whose address is dead', () => {
     })
   }
 
-  it('cold, with a seed: the bound holds for it, from its own time if it tells one', async () => {
+  it('cold, with a seed: the bound applies to it, counted from its fetchedAt if given', async () => {
     await server.die()
     const snapshot = { jwks: jwksOf(one), fetchedAt: clock.now() - 23 * HOUR }
     const verifier = start({ seed: snapshot })
@@ -150,18 +150,18 @@ describe('keys whose address is dead', () => {
     )
   })
 
-  it('cold, without a seed: says so, and what each address said', async () => {
+  it('cold, without a seed: reports that and the error of each address', async () => {
     await server.die()
     const verifier = start()
     const error: unknown = await verifier.verify(tokenOf(one)).catch((caught) => caught)
     assert.ok(error instanceof KeysUnavailableError)
-    assert.equal(error.message, 'The keys of the pool could not be fetched, and there are none from a seed')
+    assert.equal(error.message, 'The keys of the pool could not be fetched, and no seed provided any')
     const [cause] = (error.cause as AggregateError).errors
-    assert.equal(cause.message, `${server.url}: cannot be reached`)
+    assert.equal(cause.message, `${server.url}: unreachable`)
     await assert.rejects(verifier.ready(), unavailable)
   })
 
-  it('cold, without a seed: requests fail at once until it is time to try again, and recover by themselves', async () => {
+  it('cold, without a seed: requests fail at once until the next retry is due, then recover by themselves', async () => {
     server.answer = (response) => response.destroy()
     const verifier = start()
     for (let round = 0; round < 20; round++) await assert.rejects(verifier.verify(tokenOf(one)), unavailable)
@@ -172,7 +172,7 @@ describe('keys whose address is dead', () => {
     assert.equal(server.hits, 2)
   })
 
-  it('cold, a seed loader that fails or hangs: the address serves', async () => {
+  it('cold, with a seed loader that fails or hangs: the address is used', async () => {
     const failing = start({ seed: async () => assert.fail('no such file') })
     await failing.verify(tokenOf(one))
     assert.deepEqual(types(), ['seed-failed', 'refreshed'])
@@ -183,7 +183,7 @@ describe('keys whose address is dead', () => {
     await verified
   })
 
-  it('refreshes that fail are tried again, at most twice a minute in the long run', async () => {
+  it('failed refreshes are retried, at most twice per minute in the long run', async () => {
     const verifier = await warm()
     server.answer = (response) => response.destroy()
     clock.advance(10 * MINUTE)
@@ -204,7 +204,7 @@ describe('keys whose address is dead', () => {
 })
 
 describe('keys that change', () => {
-  it('a withdrawn key is not trusted after the next refresh that succeeds', async () => {
+  it('a withdrawn key is not trusted after the next successful refresh', async () => {
     const verifier = await warm()
     server.keys = [two]
     clock.advance(10 * MINUTE)
@@ -219,7 +219,7 @@ describe('keys that change', () => {
     )
   })
 
-  it('a withdrawn key is trusted while the address is down, and not once it is up', async () => {
+  it('a withdrawn key is trusted while the address is down, but not once it is up again', async () => {
     const verifier = await warm()
     await server.die()
     server.keys = [two]
@@ -233,7 +233,7 @@ describe('keys that change', () => {
     await assert.rejects(verifier.verify(tokenOf(one)), refusedFor('kid'))
   })
 
-  it('a withdrawn key is not trusted again because an address of less authority still publishes it', async () => {
+  it('a withdrawn key is not trusted again although an address of lower authority still publishes it', async () => {
     const other = await publish([one, two])
     const verifier = await warm({ jwksUris: [server.url, other.url] })
     server.keys = [two]
@@ -250,7 +250,7 @@ describe('keys that change', () => {
     await verifier.verify(tokenOf(one))
   })
 
-  it('all keys are withdrawn by a set that is empty, none by an answer that is no set', async () => {
+  it('an empty set withdraws all keys; a response that is not a key set withdraws none', async () => {
     const verifier = await warm()
     server.answer = (response) => response.end('<html>')
     await assert.rejects(verifier.refresh(), unavailable)
@@ -260,7 +260,7 @@ describe('keys that change', () => {
     await assert.rejects(verifier.verify(tokenOf(one)), refusedFor('kid'))
   })
 
-  it('a key with a known id and another modulus replaces it', async () => {
+  it('a key with a known id and another modulus replaces the old key', async () => {
     const verifier = await warm()
     const twin = makeKey(one.kid)
     server.keys = [twin]
@@ -269,7 +269,7 @@ describe('keys that change', () => {
     await verifier.verify(tokenOf(twin))
   })
 
-  it('a rotated key is found by the first token that it signed', async () => {
+  it('the first token that a rotated key signed is verified', async () => {
     const verifier = await warm()
     server.keys = [one, two, three]
     await verifier.verify(tokenOf(three))
@@ -277,7 +277,7 @@ describe('keys that change', () => {
     assert.equal(server.hits, 2)
   })
 
-  it('a key that is used before it is published is found seconds later', async () => {
+  it('a key that is used before its publication is found seconds later', async () => {
     const verifier = await warm()
     await assert.rejects(verifier.verify(tokenOf(three)), refusedFor('kid'))
     server.keys = [one, two, three]
@@ -286,18 +286,18 @@ describe('keys that change', () => {
     await verifier.verify(tokenOf(three))
   })
 
-  it('an unknown key while the address is down: it cannot be told', async () => {
+  it('an unknown key while the address is down causes KeysUnavailableError', async () => {
     const verifier = await warm()
     await server.die()
     await assert.rejects(verifier.verify(tokenOf(three)), unavailable)
     await verifier.verify(tokenOf(one))
   })
 
-  it('verifySync finds a rotated key a moment later', async () => {
+  it('verifySync accepts a rotated key a moment later', async () => {
     const verifier = await warm()
     server.keys = [three]
     assert.throws(() => verifier.verifySync(tokenOf(three)), refusedFor('kid'))
-    // What is asked first is asked once.
+    // verify shares the refresh that verifySync has started.
     await verifier.verify(tokenOf(three))
     verifier.verifySync(tokenOf(three))
     assert.equal(server.hits, 2)
@@ -308,7 +308,7 @@ describe('forged tokens', () => {
   const forge = (n: number) =>
     signToken(three, accessClaims(server.issuer, clock.now()), { alg: 'RS256', kid: `forged-${n}` })
 
-  it('with ever new key ids cause at most one fetch in five seconds', async () => {
+  it('with changing key ids cause at most one fetch in five seconds', async () => {
     const verifier = await warm()
     const before = server.hits
     for (let second = 0; second < 60; second++) {
@@ -320,7 +320,7 @@ describe('forged tokens', () => {
     await verifier.verify(tokenOf(one))
   })
 
-  it('do not keep a rotated key from being found within five seconds', async () => {
+  it('do not prevent a rotated key from being found within five seconds', async () => {
     const verifier = await warm()
     await assert.rejects(verifier.verify(forge(1)), refusedFor('kid'))
     server.keys = [three]
@@ -339,7 +339,7 @@ describe('forged tokens', () => {
     assert.equal(server.hits - before, 6)
   })
 
-  it('cause none when they would be refused for their claims, their issuer or their algorithm', async () => {
+  it('cause no fetch if their claims, issuer or algorithm would be refused', async () => {
     const verifier = await warm()
     const expired = accessClaims(server.issuer, clock.now() - 2 * HOUR)
     await assert.rejects(verifier.verify(signToken(three, expired)), refusedFor('exp'))
@@ -358,13 +358,13 @@ describe('forged tokens', () => {
 })
 
 describe('fetching keys', () => {
-  it('once for all who wait', async () => {
+  it('happens once for all waiting callers', async () => {
     const verifier = start()
     await Promise.all(Array.from({ length: 50 }, (_, n) => verifier.verify(tokenOf(n % 2 ? one : two))))
     assert.equal(server.hits, 1)
   })
 
-  it('in the background once warm: no request waits for an address that hangs', async () => {
+  it('happens in the background once warm: no request waits for an address that hangs', async () => {
     const verifier = await warm()
     const held: ServerResponse[] = []
     server.answer = (response) => void held.push(response)
@@ -377,7 +377,7 @@ describe('fetching keys', () => {
     assert.ok(held.length <= 1)
   })
 
-  it('by a timer, so that keys in use are never past their age', async () => {
+  it('happens by a timer, so that keys in use never become stale', async () => {
     const verifier = await warm({ refreshTimer: true })
     for (let hits = 2; hits < 8; hits++) {
       for (let second = 0; second < 525; second++) {
@@ -391,7 +391,7 @@ describe('fetching keys', () => {
     assert.equal(clock.pending, 0)
   })
 
-  it('by a timer that does not hold a verifier which its owner has dropped', async () => {
+  it('uses a timer that does not keep a dropped verifier alive', async () => {
     setFlagsFromString('--expose-gc')
     const gc: () => void = runInNewContext('gc')
     const pause = () => new Promise((resolve) => setImmediate(resolve))
@@ -415,24 +415,32 @@ describe('fetching keys', () => {
     assert.equal(asked, 1)
   })
 
-  it('makes no request before a token comes', () => {
+  it('sends no request before the first token', () => {
     start({ refreshTimer: true })
     assert.equal(clock.pending, 0)
     assert.equal(server.hits, 0)
   })
 
   const misbehaviours: [string, RegExp, (response: ServerResponse) => void][] = [
-    ['an error', /answers 500$/, (response) => response.writeHead(500).end(JSON.stringify(jwksOf(one)))],
-    ['a redirect', /redirects$/, (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+    ['an error', /responds with HTTP 500$/, (response) => response.writeHead(500).end(JSON.stringify(jwksOf(one)))],
+    [
+      'a redirect',
+      /responds with a redirect$/,
+      (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
+    ],
     ['HTML', /not JSON$/, (response) => response.end('<html>')],
     ['JSON of another kind', /not a JSON Web Key Set$/, (response) => response.end('{"keys":{}}')],
-    ['too much', /longer than 65536 bytes$/, (response) => response.end(`{"keys":[],"x":"${'x'.repeat(70_000)}"}`)],
-    ['too much, in pieces', /longer than 65536 bytes$/, (response) => void endless(response)],
+    [
+      'too many bytes',
+      /longer than 65536 bytes$/,
+      (response) => response.end(`{"keys":[],"x":"${'x'.repeat(70_000)}"}`),
+    ],
+    ['too many bytes, in chunks', /longer than 65536 bytes$/, (response) => void endless(response)],
     ['too many keys', /more than 100 keys$/, (response) => response.end(JSON.stringify({ keys: Array(101).fill({}) }))],
-    ['half an answer', /cannot be reached$/, (response) => response.write('{"keys":', () => response.destroy())],
+    ['half a response', /unreachable$/, (response) => response.write('{"keys":', () => response.destroy())],
   ]
   for (const [what, message, answer] of misbehaviours) {
-    it(`an address that serves ${what} is not believed, and the next one asked`, async () => {
+    it(`an address that serves ${what} is ignored, and the next one is tried`, async () => {
       const bad = await publish([])
       bad.answer = answer
       const verifier = start({ jwksUris: [bad.url] })
@@ -453,7 +461,7 @@ describe('fetching keys', () => {
     await closed
   }
 
-  it('an address that says nothing is waited for three seconds, through headers and body', async () => {
+  it('an address that does not respond times out after three seconds, through headers and body', async () => {
     for (const answer of [() => {}, (response: ServerResponse) => void response.write('{"keys":')]) {
       const arrived = new Promise<void>((resolve) => {
         server.answer = (response) => {
@@ -468,11 +476,11 @@ describe('fetching keys', () => {
         assert.rejects(Promise.race([ready, arrived.then(() => clock.advance(3_000)).then(() => ready)]), unavailable),
       ])
       const [cause] = (((await verifier.ready().catch((error) => error)) as Error).cause as AggregateError).errors
-      assert.match(cause.message, /no answer within 3000 ms$/)
+      assert.match(cause.message, /no response within 3000 ms$/)
     }
   })
 
-  it('an address that says nothing for half a second is overtaken by the next, and asked last for a minute', async () => {
+  it('after half a second without a response the next address is tried, and the slow one comes last for a minute', async () => {
     const other = await publish([one, two])
     const arrived = new Promise<void>((resolve) => {
       server.answer = () => resolve()
@@ -492,7 +500,7 @@ describe('fetching keys', () => {
     assert.deepEqual([server.hits, other.hits], [2, 2])
   })
 
-  it('one set serves all issuers of a pool, and none of another pool', async () => {
+  it('one key set verifies all issuers of a pool, and none of another pool', async () => {
     const foreign = await publish([three])
     const shared = 'https://issuer-cognito-idp.us-west-2.amazonaws.com/us-west-2_Ab1Cd2Ef3'
     const pool = { tokenUse: 'access', clientIds: CLIENT } as const
@@ -513,7 +521,7 @@ describe('fetching keys', () => {
     await assert.rejects(verifier.verify(sign(three, shared)), refusedFor('kid'))
   })
 
-  it('the first region is dead: keys come from the second', async () => {
+  it('when the first region is down, keys come from the second', async () => {
     const other = await publish([one, two])
     await server.die()
     const verifier = start({ jwksUris: [server.url, other.url] })
@@ -521,7 +529,7 @@ describe('fetching keys', () => {
     assert.equal(other.hits, 1)
   })
 
-  it('keys of other kinds, and keys that are too short, are passed over', async () => {
+  it('keys of other types, and keys that are too short, are skipped', async () => {
     const short = makeKey('short=', 1024)
     const jwks = {
       keys: [
@@ -547,14 +555,14 @@ describe('fetching keys', () => {
     await assert.rejects(verifier.verify(tokenOf(short)), refusedFor('kid'))
   })
 
-  it('serves on WebCrypto as on node:crypto', async () => {
+  it('works the same with WebCrypto and node:crypto', async () => {
     const verifier = start({ signatures: webSignatures })
     await verifier.verify(tokenOf(one))
     await assert.rejects(verifier.verify(tokenOf({ ...three, kid: one.kid })), refusedFor('signature'))
     assert.throws(() => verifier.verifySync(tokenOf(one)), { name: 'VerifierOptionsError' })
   })
 
-  it('verifySync before keys are at hand says so', async () => {
+  it('verifySync before keys are loaded reports that', async () => {
     const verifier = start()
     assert.throws(() => verifier.verifySync(tokenOf(one)), unavailable)
     await verifier.ready()
@@ -562,7 +570,7 @@ describe('fetching keys', () => {
     assert.equal(server.hits, 1)
   })
 
-  it('a listener that throws changes nothing', async () => {
+  it('a listener that throws has no effect', async () => {
     const onEvent = () => assert.fail('a listener of the caller')
     await start({ onEvent }).verify(tokenOf(one))
   })
@@ -572,7 +580,7 @@ describe('a seed in a file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'twinpool-verifier-'))
   after(() => rm(folder, { recursive: true }))
 
-  it('is what a verifier knew before', async () => {
+  it('holds the keys of an earlier verifier', async () => {
     const path = join(folder, 'seed.json')
     const verifier = await warm()
     const snapshot = verifier.snapshot(server.issuer)
@@ -586,14 +594,14 @@ describe('a seed in a file', async () => {
     assert.equal(JSON.parse(await readFile(path, 'utf8')).fetchedAt, snapshot.fetchedAt)
   })
 
-  it('may be a key set as it is published', async () => {
+  it('may be a published key set', async () => {
     const path = join(folder, 'jwks.json')
     await writeFile(path, JSON.stringify(jwksOf(one)))
     await server.die()
     await start({ seed: seedFile(path) }).verify(tokenOf(one))
   })
 
-  it('that is not there is an event, and no more', async () => {
+  it('that is missing causes only an event', async () => {
     await start({ seed: seedFile(join(folder, 'none.json')) }).verify(tokenOf(one))
     assert.deepEqual(types(), ['seed-failed', 'refreshed'])
   })

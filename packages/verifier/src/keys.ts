@@ -1,6 +1,6 @@
 /**
- * The keys of one pool: kept, refreshed in the background, and looked up by their id. The rules with their times are in
- * SPEC.md; each name there is a name here.
+ * The key cache of one pool: refreshes keys in the background and finds them by key id. SPEC.md has the rules and times,
+ * under the same names as here.
  */
 import { createAddresses } from './addresses.ts'
 import type { Clock } from './clock.ts'
@@ -9,10 +9,10 @@ import type { VerifierEvent } from './events.ts'
 import { type Fetch, fetchJwks, type Jwks, type RsaJwk, readJwks } from './jwks.ts'
 import type { Signatures } from './signatures.ts'
 
-/** Keys known before the first fetch. A bare set counts as just past its maximal age when it is loaded. */
+/** Keys known before the first fetch. When loaded, a key set without `fetchedAt` counts as `maxAgeMs` old. */
 export type Seed = Jwks | SeedSnapshot
 
-/** A set with the time at which its issuer published it, in ms since the epoch, so that the bound on stale keys holds for it. */
+/** A key set with the time at which it was fetched, in ms since the epoch, so that `maxStaleMs` applies to it. */
 export type SeedSnapshot = { readonly jwks: Jwks; readonly fetchedAt: number }
 
 export type KeySettings = {
@@ -32,34 +32,39 @@ export type KeySettings = {
 
 export type Key = { readonly jwk: RsaJwk; readonly handle: unknown }
 
-/** What is known about the keys of a pool. */
+/** The state of a pool's key cache. */
 export type KeyState = {
   /** The pool's first issuer. */
   readonly pool: string
   readonly keyIds: readonly string[]
-  /** Since they were published; undefined while there are none. */
+  /** Age of the key set; undefined without keys. */
   readonly ageMs: number | undefined
-  /** `stale`: past their age, and trusted still. `expired`: past the bound. */
+  /** `stale`: older than `maxAgeMs`, but still trusted. `expired`: older than `maxStaleMs`. */
   readonly state: 'none' | 'fresh' | 'stale' | 'expired'
-  /** Refreshes that failed since the last that did not. */
+  /** Consecutive failed refreshes. */
   readonly failures: number
 }
 
 const FIRST_RETRY_MS = 1_000
-const LAST_RETRY_MS = 30_000
-const MOST_MISSES = 1_000
-const MOST_WITHDRAWN = 100
-/** Refreshes by timer come a little early, each process at another time, so that keys in use are never past their age. */
-const TIMER_SHARE = { least: 0.8, spread: 0.15 }
+const MAX_RETRY_MS = 30_000
+const MAX_MISSES = 1_000
+const MAX_WITHDRAWN = 100
+/**
+ * The timer fires at 80 to 95 % of `maxAgeMs`, at random so that processes do not refresh together: keys in use stay
+ * fresh.
+ */
+const TIMER_SHARE = { min: 0.8, jitter: 0.15 }
 
-/** Outside of the pool's scope, which it would hold: a verifier that its owner has dropped must not fetch for ever. */
-const wake = (held: WeakRef<{ refreshInBackground(): void }>) => () => held.deref()?.refreshInBackground()
+/**
+ * Not a closure of the pool, which it would keep alive: a verifier that its owner has dropped must not fetch for ever.
+ */
+const refreshIfAlive = (ref: WeakRef<{ refreshInBackground(): void }>) => () => ref.deref()?.refreshInBackground()
 
-/** @throws JwksError if it is not a set, or has no key that can be used */
+/** @throws JwksError if the seed is not a key set, or has no usable key */
 export function readSeed(seed: Seed | undefined): { jwks: RsaJwk[]; fetchedAt: number | undefined } {
   const snapshot = typeof seed === 'object' && seed !== null && 'jwks' in seed ? (seed as SeedSnapshot) : undefined
   const jwks = readJwks(snapshot?.jwks ?? seed)
-  if (jwks.length === 0) throw new JwksError('the seed holds no key that can be used')
+  if (jwks.length === 0) throw new JwksError('the seed has no usable key')
   if (snapshot !== undefined && !Number.isFinite(snapshot.fetchedAt)) {
     throw new JwksError("the 'fetchedAt' of the seed is not a time in ms")
   }
@@ -90,12 +95,12 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
   function ageNow(): number | undefined {
     if (fetchedAt === undefined) return undefined
     const now = clock.now()
-    // A clock that was set back must not prolong the life of the keys.
+    // A clock that was set back must not extend the lifetime of the keys.
     if (now < fetchedAt) fetchedAt = now
     return now - fetchedAt
   }
 
-  /** The key, when it is at hand; starts a refresh in the background when one is due. */
+  /** Returns the cached key, or undefined. Starts a background refresh if one is due. */
   function find(kid: string): Key | undefined {
     const age = ageNow()
     if (age === undefined || age > maxStaleMs) return undefined
@@ -104,85 +109,85 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
   }
 
   /**
-   * The key, fetched if need be. Only a token that passes `admit` may cause a fetch for the sake of its key id.
-   * @throws TokenRefusedError of the check `kid`, KeysUnavailableError, or what `admit` throws
+   * Returns the key, and fetches it if necessary. Only a token that passes `admit` may cause a fetch because of its key id.
+   * @throws TokenRefusedError of the check `kid`, KeysUnavailableError, or the error of `admit`
    */
   async function get(kid: string, admit: () => void): Promise<Key> {
-    const askedAt = clock.now()
+    const startedAt = clock.now()
     const cold = !isUsable()
     if (cold) await warmUp()
     const key = find(kid)
     if (key !== undefined) return key
     admit()
-    const justFetched = cold && fetchedAt !== undefined && fetchedAt >= askedAt
+    const justFetched = cold && fetchedAt !== undefined && fetchedAt >= startedAt
     if (!justFetched) await lookUp(kid)
     const found = find(kid)
     if (found !== undefined) return found
     throw failures > 0
-      ? unavailable('The key of the token is not known, and the keys cannot be fetched')
+      ? unavailable('The key of the token is unknown, and the keys could not be fetched')
       : refusal('kid')
   }
 
   const isUsable = () => (ageNow() ?? Number.POSITIVE_INFINITY) <= maxStaleMs
 
-  /** Keys at hand, from the seed or from an address. @throws KeysUnavailableError */
+  /** Loads keys from the seed or from an address. @throws KeysUnavailableError */
   async function warmUp(): Promise<void> {
     seeding ??= loadSeed()
     await seeding
     if (isUsable()) return
-    if (refreshing === undefined && clock.now() < retryAt) throw unavailable(nothingAtHand())
+    if (refreshing === undefined && clock.now() < retryAt) throw unavailable(noUsableKeys())
     await refresh().catch(() => {})
-    if (!isUsable()) throw unavailable(nothingAtHand())
+    if (!isUsable()) throw unavailable(noUsableKeys())
   }
 
-  const nothingAtHand = () =>
+  const noUsableKeys = () =>
     fetchedAt === undefined
-      ? 'The keys of the pool could not be fetched, and there are none from a seed'
-      : 'The keys of the pool could not be fetched, and those at hand are too old to be trusted'
+      ? 'The keys of the pool could not be fetched, and no seed provided any'
+      : 'The keys of the pool could not be fetched, and the cached keys are too old to be trusted'
 
   const unavailable = (message: string) => new KeysUnavailableError(message, { cause: failure })
 
   async function loadSeed(): Promise<void> {
     if (seeded) return
     try {
-      const { jwks, fetchedAt: at } = readSeed(typeof seed === 'function' ? await inTime(seed) : seed)
+      const { jwks, fetchedAt: at } = readSeed(typeof seed === 'function' ? await loadWithTimeout(seed) : seed)
       const imported = await importAll(jwks)
       const published = at === undefined ? clock.now() - maxAgeMs : Math.min(at, clock.now())
       if (fetchedAt === undefined || published > fetchedAt) {
         keys = imported
         fetchedAt = published
       }
-      tell({ type: 'seeded', pool, keyIds: [...imported.keys()] })
+      emit({ type: 'seeded', pool, keyIds: [...imported.keys()] })
     } catch (cause) {
-      // The addresses may still serve; without them this is the failure that counts.
+      // The addresses may still work; if they fail too, their failure replaces this one.
       failure ??= cause
-      tell({ type: 'seed-failed', pool, error: cause })
+      emit({ type: 'seed-failed', pool, error: cause })
     }
     seeded = true
   }
 
-  /** The store that holds the seed may lie in the region that is gone. */
-  function inTime<Value>(load: () => Promise<Value>): Promise<Value> {
+  /** The loader needs a timeout: the store that holds the seed may be in the region that is down. */
+  function loadWithTimeout<Value>(load: () => Promise<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
       const { timeoutMs } = settings
-      const giveUp = () => reject(new JwksError(`the seed was not loaded within ${timeoutMs} ms`))
-      const patience = clock.setTimeout(giveUp, timeoutMs)
+      const expire = () => reject(new JwksError(`the seed was not loaded within ${timeoutMs} ms`))
+      const timeout = clock.setTimeout(expire, timeoutMs)
       load()
-        .finally(() => clock.clearTimeout(patience))
+        .finally(() => clock.clearTimeout(timeout))
         .then(resolve, reject)
     })
   }
 
-  /** A refresh for the sake of one key id: at most one in each interval, whatever tokens come. */
+  /** A refresh because of one key id: at most one per `lookupIntervalMs`, whatever tokens arrive. */
   async function lookUp(kid: string): Promise<void> {
     if (refreshing !== undefined) return refreshing.catch(() => {})
     const now = clock.now()
     if (now < retryAt || now - lookedUpAt < settings.lookupIntervalMs || (misses.get(kid) ?? 0) > now) return
     lookedUpAt = now
-    tell({ type: 'unknown-key', pool })
+    emit({ type: 'unknown-key', pool })
     await refresh().catch(() => {})
     if (failures > 0 || keys.has(kid)) return
-    if (misses.size >= MOST_MISSES) misses.delete(misses.keys().next().value as string)
+    if (misses.size >= MAX_MISSES) misses.delete(misses.keys().next().value as string)
     misses.set(kid, clock.now() + settings.missMs)
   }
 
@@ -201,15 +206,15 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
   async function fetchKeys(): Promise<void> {
     const startedAt = clock.now()
     try {
-      const { url, rank, answer } = await addresses.ask(async (address, signal) =>
+      const { url, rank, result } = await addresses.fetchFirst(async (address, signal) =>
         importAll(await fetchJwks(address, settings, signal)),
       )
-      install(answer, { url, rank, startedAt })
+      install(result, { url, rank, startedAt })
     } catch (cause) {
       failure = cause
-      const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++)
+      const wait = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++)
       retryAt = clock.now() + wait * (0.5 + clock.random() / 2)
-      tell({ type: 'refresh-failed', pool, failures, ageMs: ageNow(), error: cause })
+      emit({ type: 'refresh-failed', pool, failures, ageMs: ageNow(), error: cause })
       throw cause
     }
   }
@@ -222,7 +227,7 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
         const same = known?.jwk.n === jwk.n && known.jwk.e === jwk.e
         imported.set(jwk.kid, same ? known : { jwk, handle: await signatures.importKey(jwk) })
       } catch {
-        // A key that the runtime cannot read is one that it cannot use.
+        // Skip a key that the runtime cannot import.
       }
     }
     return imported
@@ -236,30 +241,30 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
     for (const [kid, { rank: by, at }] of withdrawn) {
       if (now - at > maxStaleMs || (rank <= by && fetched.has(kid))) withdrawn.delete(kid)
       else if (rank < by) withdrawn.set(kid, { rank, at })
-      // An address of less authority, cut off from the others, may still publish what was withdrawn.
+      // An address of lower authority that is cut off from the others may still publish a withdrawn key.
       else fetched.delete(kid)
     }
-    const gone = [...keys.keys()].filter((kid) => !fetched.has(kid))
-    for (const kid of gone) {
+    const removed = [...keys.keys()].filter((kid) => !fetched.has(kid))
+    for (const kid of removed) {
       if (withdrawn.has(kid)) continue
-      if (withdrawn.size >= MOST_WITHDRAWN) withdrawn.delete(withdrawn.keys().next().value as string)
+      if (withdrawn.size >= MAX_WITHDRAWN) withdrawn.delete(withdrawn.keys().next().value as string)
       withdrawn.set(kid, { rank, at: now })
     }
     const added = [...fetched.keys()].filter((kid) => !keys.has(kid))
     keys = fetched
-    // What was published while the answer was under way is not in it.
+    // The age counts from the start of the fetch: keys published during the fetch may be missing from the response.
     fetchedAt = startedAt
     failures = 0
     failure = undefined
     retryAt = Number.NEGATIVE_INFINITY
     for (const kid of fetched.keys()) misses.delete(kid)
-    tell({
+    emit({
       type: 'refreshed',
       pool,
       address: url,
       keyIds: [...fetched.keys()],
       added,
-      withdrawn: gone,
+      withdrawn: removed,
       tookMs: now - startedAt,
     })
   }
@@ -267,23 +272,23 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
   function armTimer(): void {
     if (!settings.refreshTimer || closed) return
     clock.clearTimeout(timer)
-    const { least, spread } = TIMER_SHARE
-    const wait = failures > 0 ? retryAt - clock.now() : maxAgeMs * (least + spread * clock.random())
-    timer = clock.setTimeout(wake(new WeakRef(self)), wait)
+    const { min, jitter } = TIMER_SHARE
+    const wait = failures > 0 ? retryAt - clock.now() : maxAgeMs * (min + jitter * clock.random())
+    timer = clock.setTimeout(refreshIfAlive(new WeakRef(self)), wait)
   }
 
-  function tell(event: VerifierEvent): void {
+  function emit(event: VerifierEvent): void {
     try {
       settings.onEvent(event)
     } catch {
-      // A listener that throws is no reason to refuse a token.
+      // A listener that throws must not cause a token to be refused.
     }
   }
 
-  function state(): KeyState {
+  function currentState(): KeyState {
     const ageMs = ageNow()
-    const at = ageMs === undefined ? 'none' : ageMs < maxAgeMs ? 'fresh' : ageMs <= maxStaleMs ? 'stale' : 'expired'
-    return { pool, keyIds: [...keys.keys()], ageMs, state: at, failures }
+    const state = ageMs === undefined ? 'none' : ageMs < maxAgeMs ? 'fresh' : ageMs <= maxStaleMs ? 'stale' : 'expired'
+    return { pool, keyIds: [...keys.keys()], ageMs, state, failures }
   }
 
   const snapshot = (): SeedSnapshot | undefined =>
@@ -293,19 +298,19 @@ export function createPoolKeys({ pool, urls, seed }: PoolKeysInput, settings: Ke
     pool,
     find,
     get,
-    /** Resolves once there are keys, from the seed or an address. @throws KeysUnavailableError */
+    /** Resolves once keys are loaded, from the seed or an address. @throws KeysUnavailableError */
     warmUp: async () => {
       if (!isUsable()) await warmUp()
     },
-    /** Fetches now, whatever the age. @throws KeysUnavailableError */
+    /** Fetches now, regardless of age. @throws KeysUnavailableError */
     refresh: () =>
       refresh().catch(() => {
         throw unavailable('The keys of the pool could not be fetched')
       }),
     refreshInBackground,
-    /** The refresh under way, if one is; never rejects. */
+    /** Resolves when no refresh is in progress; never rejects. */
     settled: async () => refreshing?.catch(() => {}),
-    state,
+    state: currentState,
     snapshot,
     close() {
       closed = true

@@ -1,21 +1,23 @@
 /**
- * Lambda authorizers of API Gateway. A token that is missing or not good becomes 401, one that does not reach 403, and keys
- * that cannot be fetched 500: an authorizer has no other answers.
+ * Lambda authorizers for API Gateway. A missing or invalid token results in 401, a token without permission in 403, and
+ * keys that cannot be fetched in 500: an authorizer has no other responses.
  */
 import { type BearerError, bearerToken, furtherFrom } from './bearer.ts'
 import type { ClaimsOf, Demands, TokenUse } from './claims.ts'
 import { InsufficientTokenError, KeysUnavailableError, VerifierError } from './errors.ts'
+import { refuseUnknown } from './known-options.ts'
+import { DEMAND_NAMES } from './settings.ts'
 import type { Verifier } from './verifier.ts'
 
 export type { BearerError } from './bearer.ts'
 
 type Headers = Readonly<Record<string, string | undefined>> | null | undefined
 
-/** Of a REST or WebSocket API, type TOKEN. */
+/** Event of a REST or WebSocket API, type TOKEN. */
 export type TokenEvent = { readonly type: 'TOKEN'; readonly methodArn: string; readonly authorizationToken: string }
-/** Of a REST or WebSocket API, type REQUEST, or of an HTTP API with payload format 1.0. */
+/** Event of a REST or WebSocket API, type REQUEST, or of an HTTP API with payload format 1.0. */
 export type RequestEvent = { readonly type: 'REQUEST'; readonly methodArn: string; readonly headers?: Headers }
-/** Of an HTTP API with payload format 2.0. */
+/** Event of an HTTP API with payload format 2.0. */
 export type HttpEvent = {
   readonly version: '2.0'
   readonly type: 'REQUEST'
@@ -36,31 +38,38 @@ export type Policy = {
 export type SimpleResponse = { isAuthorized: boolean; context: Record<string, unknown> }
 
 export type AuthorizerOptions<Use extends TokenUse, Event> = Demands<Use> & {
-  /** Where the token is. Default: the Authorization header (`authorizationToken` of a TOKEN event), with or without "Bearer". */
+  /**
+   * Returns the token of an event. Default: the Authorization header (`authorizationToken` of a TOKEN event), with or
+   * without "Bearer".
+   */
   readonly token?: (event: Event) => string | null | undefined
   /**
-   * What a policy allows: every method of the stage (default), or the one that was called. API Gateway caches a policy and uses it
-   * for the same token's other calls, which `method` would deny: turn its cache off then.
+   * What a policy allows: every method of the stage (default), or only the called method. API Gateway caches a policy and
+   * reuses it for other calls with the same token, which `method` would deny: turn that cache off with `method`.
    */
   readonly allow?: 'stage' | 'method'
-  /** What the API sees of the claims. Default: sub, client_id, scope, username, groups (as JSON). REST takes plain values only. */
+  /**
+   * The claims to pass to the API. Default: sub, client_id, scope, username, groups (as JSON). REST APIs accept scalar
+   * values only.
+   */
   readonly context?: (claims: ClaimsOf<Use>) => Record<string, Scalar>
-  /** Sees each refusal, for logs. */
+  /** Called for each refusal, for logging. */
   readonly onRefused?: (error: BearerError) => void
   /**
-   * For so long the answer waits for a refresh of the keys that is under way: Lambda stops the process once it has answered.
-   * Default 200 ms; 0 never waits.
+   * Maximum time to wait for a key refresh in progress before responding, because Lambda freezes the process after the
+   * response. Default 200 ms; 0 never waits.
    */
   readonly settleMs?: number
 }
 
-/** The text that makes API Gateway answer 401. */
+/** The error message that makes API Gateway respond with 401. */
 const UNAUTHORIZED = 'Unauthorized'
 
 function createAuthorizer<Use extends TokenUse, Event extends TokenEvent | RequestEvent | HttpEvent>(
   verifier: Verifier<Use>,
   options: AuthorizerOptions<Use, Event>,
 ) {
+  refuseUnknown(options, ['token', 'allow', 'context', 'onRefused', 'settleMs', ...DEMAND_NAMES], 'the authorizer')
   const { token = headerOf, allow = 'stage', context = contextOf, onRefused, settleMs = 200, ...demands } = options
   const further = furtherFrom<Use>(demands)
 
@@ -73,7 +82,7 @@ function createAuthorizer<Use extends TokenUse, Event extends TokenEvent | Reque
       return { effect: 'Allow', principalId: claims.sub, context: context(claims) }
     } catch (error) {
       if (error instanceof VerifierError) onRefused?.(error as BearerError)
-      // A fault of the set-up, or an outage: neither is the caller's, and 401 would sign people out.
+      // A faulty setup or an outage is not the caller's fault, and a 401 would sign users out.
       if (!(error instanceof VerifierError) || error instanceof KeysUnavailableError) throw error
       if (error instanceof InsufficientTokenError) return { effect: 'Deny', principalId: 'refused', context: {} }
       throw new Error(UNAUTHORIZED)
@@ -91,7 +100,9 @@ function createAuthorizer<Use extends TokenUse, Event extends TokenEvent | Reque
   return { decide, policy }
 }
 
-/** An authorizer of a REST or WebSocket API, type TOKEN or REQUEST; of an HTTP API too, with formats 1.0. */
+/**
+ * Creates an authorizer for a REST or WebSocket API, type TOKEN or REQUEST, or for an HTTP API with payload format 1.0.
+ */
 export function restAuthorizer<Use extends TokenUse>(
   verifier: Verifier<Use>,
   options: AuthorizerOptions<Use, TokenEvent | RequestEvent> = {},
@@ -101,8 +112,8 @@ export function restAuthorizer<Use extends TokenUse>(
 }
 
 /**
- * An authorizer of an HTTP API with payload format 2.0. `response` has to be what the authorizer is set to: `simple` where
- * EnableSimpleResponses is on, else `policy`.
+ * Creates an authorizer for an HTTP API with payload format 2.0. `response` must match the authorizer's configuration:
+ * `simple` if EnableSimpleResponses is on, else `policy`.
  */
 export function httpAuthorizer<Use extends TokenUse>(
   verifier: Verifier<Use>,
@@ -127,16 +138,19 @@ export function httpAuthorizer<Use extends TokenUse>(
 
 function headerOf(event: TokenEvent | RequestEvent | HttpEvent): string | undefined {
   if (event.type === 'TOKEN') return event.authorizationToken
-  // REST APIs pass header names as the client wrote them, HTTP APIs in lower case.
+  // REST APIs pass header names as the client sent them, HTTP APIs in lower case.
   return Object.entries(event.headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1]
 }
 
-/** Clients of COGNITO_USER_POOLS authorizers send the bare token, so that it is taken as well. */
+/** Also accepts a bare token, which clients of COGNITO_USER_POOLS authorizers send. */
 function tokenFrom(value: string | null | undefined): string {
   return value != null && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(value) ? value : bearerToken(value)
 }
 
-/** `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>` to all methods and paths of the stage. */
+/**
+ * Turns `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>` into the ARN of all methods and paths of
+ * the stage.
+ */
 const stageOf = (arn: string) => `${arn.split('/').slice(0, 2).join('/')}/*`
 
 function contextOf(claims: ClaimsOf<TokenUse>): Record<string, Scalar> {
@@ -153,9 +167,9 @@ function contextOf(claims: ClaimsOf<TokenUse>): Record<string, Scalar> {
 
 async function settledWithin(verifier: Pick<Verifier, 'settled'>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const patience = new Promise<void>((resolve) => {
+  const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms)
   })
-  await Promise.race([verifier.settled(), patience])
+  await Promise.race([verifier.settled(), timeout])
   clearTimeout(timer)
 }

@@ -1,6 +1,6 @@
 /**
- * What a compiler must refuse: a verifier that leaves out what decides about security, or asks for it in a way that would not
- * be heeded. Each line below a `@ts-expect-error` is an error, or the check of types fails; surface.test.ts counts them.
+ * Code that the compiler must reject: options that omit a value that security depends on, or that would be ignored.
+ * Each line below a `@ts-expect-error` is an error, or the type check fails; surface.test.ts counts them.
  */
 
 import { requireToken } from './hono.ts'
@@ -14,37 +14,37 @@ const access = createVerifier({ pools: [{ ...pool, tokenUse: 'access', clientIds
 const id = createVerifier({ pools: [{ ...pool, tokenUse: 'id', clientIds: null }] })
 
 export async function whatMustNotCompile(token: string) {
-  // @ts-expect-error the use is left out
+  // @ts-expect-error tokenUse is missing
   createVerifier({ pools: [{ ...pool, clientIds }] })
-  // @ts-expect-error the clients are left out
+  // @ts-expect-error clientIds is missing
   createVerifier({ pools: [{ ...pool, tokenUse: 'access' }] })
-  // @ts-expect-error the clients are there, and undefined
+  // @ts-expect-error clientIds is present but undefined
   createVerifier({ pools: [{ ...pool, tokenUse: 'access', clientIds: undefined }] })
-  // @ts-expect-error there is no such use
+  // @ts-expect-error there is no such tokenUse
   createVerifier({ pools: [{ ...pool, tokenUse: 'refresh', clientIds }] })
-  // @ts-expect-error the pools are left out
+  // @ts-expect-error pools is missing
   createVerifier({ maxAgeMs: 1_000 })
-  // @ts-expect-error the issuers are left out
+  // @ts-expect-error issuers is missing
   createVerifier({ pools: [{ tokenUse: 'access', clientIds }] })
-  // @ts-expect-error misspelled: it would not be heeded
+  // @ts-expect-error misspelled: it would be ignored
   createVerifier({ pools: [{ ...pool, tokenUse: 'access', clientIds, scope: { any: ['notes/read'] } }] })
-  // @ts-expect-error any or all has to be said
+  // @ts-expect-error `any` or `all` is required
   createVerifier({ pools: [{ ...pool, tokenUse: 'access', clientIds, groups: ['editors'] }] })
   // @ts-expect-error ID tokens have no scopes
   createVerifier({ pools: [{ ...pool, tokenUse: 'id', clientIds, scopes: { any: ['notes/read'] } }] })
-  // @ts-expect-error ID tokens are bound to no resource
+  // @ts-expect-error ID tokens are not bound to a resource
   createVerifier({ pools: [{ ...pool, tokenUse: 'id', clientIds, resources: 'https://api.example' }] })
-  // @ts-expect-error a check that forgets to say true
+  // @ts-expect-error the check never returns true
   createVerifier({ pools: [{ ...pool, tokenUse: 'access', clientIds, check: () => {} }] })
-  // @ts-expect-error a call cannot ask for less than the pool does
+  // @ts-expect-error a call cannot relax the pool's requirements
   await access.verify(token, { clientIds: null })
   // @ts-expect-error ID tokens have no scopes
   await id.verify(token, { scopes: { any: ['notes/read'] } })
-  // @ts-expect-error access tokens hold no e-mail address
+  // @ts-expect-error access tokens have no e-mail address
   const email: string = (await access.verify(token)).email
-  // @ts-expect-error misspelled: it would not be heeded
+  // @ts-expect-error misspelled: it would be ignored
   requireToken(access, { group: { any: ['editors'] } })
-  // @ts-expect-error the form of the response has to be said
+  // @ts-expect-error response is missing
   httpAuthorizer(access, {})
   return email
 }

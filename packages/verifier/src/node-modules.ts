@@ -6,8 +6,8 @@ type Builtins = {
 type WithProcess = { process?: { getBuiltinModule?: (name: string) => unknown } }
 
 /**
- * Node's own module where there is one (Node 20.16 and 22.3 or later, and runtimes that follow it), without an import that
- * browsers and edge runtimes could not resolve.
+ * Returns a built-in Node module if the runtime has it (Node 20.16 and 22.3 or later, and compatible runtimes). Uses no
+ * import, which browsers and edge runtimes could not resolve.
  */
 export function nodeModule<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
   try {

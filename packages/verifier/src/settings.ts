@@ -12,6 +12,7 @@ import { VerifierOptionsError } from './errors.ts'
 import type { VerifierEvent } from './events.ts'
 import type { Fetch } from './jwks.ts'
 import { type KeySettings, readSeed, type Seed } from './keys.ts'
+import { refuseUnknown } from './known-options.ts'
 import { jwksUriOf, type PoolAddresses } from './pools.ts'
 import { defaultSignatures, type Signatures } from './signatures.ts'
 
@@ -87,7 +88,7 @@ const OPTION_NAMES = [
   ...Object.keys(LIMITS),
   ...['pools', 'refreshTimer', 'allowHttp', 'onEvent', 'fetch', 'signatures', 'clock'],
 ]
-const DEMAND_NAMES = ['scopes', 'groups', 'requiredClaims', 'claimValues', 'check']
+export const DEMAND_NAMES = ['scopes', 'groups', 'requiredClaims', 'claimValues', 'check']
 const POOL_NAMES = ['issuers', 'jwksUris', 'tokenUse', 'clientIds', 'resources', 'seed', ...DEMAND_NAMES]
 
 export type PoolSettings = Audience & {
@@ -105,7 +106,7 @@ const wrong = (message: string, cause?: unknown) => new VerifierOptionsError(mes
 
 /** Options with their defaults. What is left out or contradicts itself is refused here. @throws VerifierOptionsError */
 export function settingsFrom(options: VerifierOptions): Settings {
-  refuseUnknown(options, OPTION_NAMES, 'options')
+  refuseUnknown(options, OPTION_NAMES, 'createVerifier')
   const { pools, refreshTimer = true, allowHttp = false, onEvent = () => {}, clock = systemClock } = options
   if (!Array.isArray(pools) || pools.length === 0) throw wrong("'pools' must name at least one pool")
   const numbers = Object.fromEntries(
@@ -193,13 +194,6 @@ export function rulesFrom(demands: Demands): Rule[] {
 export function furtherRulesFrom(demands: Demands): Rule[] {
   refuseUnknown(demands, DEMAND_NAMES, 'the demands')
   return rulesFrom(demands)
-}
-
-/** A misspelled option is one that was left out. */
-function refuseUnknown(given: unknown, known: readonly string[], what: string): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw wrong(`${what} must be an object`)
-  const stray = Object.keys(given).find((name) => !known.includes(name))
-  if (stray !== undefined) throw wrong(`'${stray}' is not among the names of ${what}: ${known.join(', ')}`)
 }
 
 function textsFrom(value: unknown, name: string): readonly string[] {

@@ -2,7 +2,7 @@ import { bytesOf } from './base64url.ts'
 import type { RsaJwk } from './jwks.ts'
 import { nodeModule } from './node-modules.ts'
 
-/** How RS256 signatures are checked: with WebCrypto, or with Node's own crypto, which answers at once. */
+/** Checks RS256 signatures: with WebCrypto (asynchronous) or with Node's own crypto (synchronous). */
 export type Signatures<Handle = unknown> = {
   importKey(jwk: RsaJwk): Handle | Promise<Handle>
   /** `input` is ASCII; `signature` base64url. */
@@ -14,7 +14,7 @@ const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
 type SubtleCrypto = typeof globalThis.crypto.subtle
 type WebKey = Awaited<ReturnType<SubtleCrypto['importKey']>>
 
-/** RS256 with the WebCrypto that every runtime has. */
+/** RS256 with WebCrypto, which every runtime has. */
 export const webSignatures: Signatures<WebKey> = {
   importKey: (jwk) => globalThis.crypto.subtle.importKey('jwk', jwk, ALGORITHM, false, ['verify']),
   check: (key, input, signature) =>
@@ -22,8 +22,8 @@ export const webSignatures: Signatures<WebKey> = {
 }
 
 /**
- * RS256 with node:crypto, where the runtime has it. Measured on Node 24: 20 µs a signature, against 50 µs through WebCrypto,
- * whose checks go by way of the thread pool (bench/verify.ts).
+ * RS256 with node:crypto, or undefined if the runtime lacks it. Measured on Node 24: 20 µs per signature, against 50 µs with
+ * WebCrypto, which uses the thread pool (bench/verify.ts).
  */
 export function nodeSignatures(): Signatures<import('node:crypto').KeyObject> | undefined {
   const crypto = nodeModule('node:crypto')
@@ -35,6 +35,6 @@ export function nodeSignatures(): Signatures<import('node:crypto').KeyObject> | 
   }
 }
 
-/** The faster of the two that the runtime has. */
+/** node:crypto if the runtime has it, because it is faster; else WebCrypto. */
 export const defaultSignatures = (): Signatures =>
   (nodeSignatures() as Signatures | undefined) ?? (webSignatures as Signatures)

@@ -1,4 +1,4 @@
-/** What the package shows to its users: types that refuse a mistake, and a main entry for every runtime. */
+/** The public surface of the package: types that reject mistakes, and a main entry for every runtime. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const scratch = await mkdtemp(join(tmpdir(), 'twinpool-verifier-'))
 after(() => rm(scratch, { recursive: true }))
 await writeFile(join(scratch, 'package.json'), '{"type":"module"}')
 
-/** The lines at which the compiler found an error. */
+/** The lines of compiler errors. */
 async function errorLines(file: string): Promise<number[]> {
   const config = join(scratch, `${file}.json`)
   const extended = join(root, 'tsconfig.json')
@@ -38,7 +38,7 @@ async function errorLines(file: string): Promise<number[]> {
 }
 
 describe('types', () => {
-  it('refuse each line of must-not-compile.ts, and no other', async () => {
+  it('reject each marked line of must-not-compile.ts, and no other', async () => {
     const text = (await readFile(join(import.meta.dirname, 'must-not-compile.ts'), 'utf8')).replaceAll(
       /'\.\/([\w-]+\.ts)'/g,
       (_, name) => `'${join(source, name)}'`,
@@ -52,7 +52,7 @@ describe('types', () => {
   })
 })
 
-/** All files that importing one brings along. */
+/** All files that a file imports, directly or indirectly. */
 function reach(file: string, seen = new Map<string, string>()): Map<string, string> {
   if (seen.has(file)) return seen
   const text = readFileSync(file, 'utf8')
@@ -63,17 +63,18 @@ function reach(file: string, seen = new Map<string, string>()): Map<string, stri
   return seen
 }
 
+/** `./internal/*` exists in the repository only. */
 const entries = Object.keys(JSON.parse(readFileSync(join(source, '..', 'package.json'), 'utf8')).exports).filter(
-  (entry) => entry !== './internal/*',
+  (name) => name !== './internal/*',
 )
 
-describe('every entry but the one for files', () => {
+describe('every entry except the one for files', () => {
   it('is known to this test', () => {
     assert.deepEqual(entries, ['.', './express', './fastify', './hono', './fetch', './lambda', './file'])
   })
 
   for (const entry of entries.filter((name) => name !== './file')) {
-    it(`${entry} imports nothing but files of its own`, () => {
+    it(`${entry} imports only its own files`, () => {
       const files = reach(join(source, entry === '.' ? 'index.ts' : `${entry}.ts`))
       assert.ok(files.size > 3)
       for (const [file, text] of files) {
@@ -85,20 +86,20 @@ describe('every entry but the one for files', () => {
     })
   }
 
-  it('the package depends on nothing', () => {
+  it('the package has no dependencies', () => {
     const manifest = JSON.parse(readFileSync(join(source, '..', 'package.json'), 'utf8'))
     for (const name of ['dependencies', 'peerDependencies', 'optionalDependencies'])
       assert.equal(manifest[name], undefined)
   })
 
-  it('works in a runtime that has WebCrypto and fetch, and nothing of Node', async () => {
+  it('works in a runtime with WebCrypto and fetch but without Node modules', async () => {
     const key = makeKey('key=')
     const issuer = 'https://users.example/us-west-2_Ab1Cd2Ef3'
     const claims = accessClaims(issuer, Date.now(), { username: 'Zoë' })
     const program = `
       const jwks = ${JSON.stringify({ keys: [key.jwk] })}
       const { console } = globalThis
-      // Buffer stays: Node's own Response looks for it. The entry would take its own from process.
+      // Keep Buffer: Node's own Response needs it. The entry would get its own Buffer from process.
       for (const name of ['process', 'global', 'setImmediate', 'clearImmediate']) delete globalThis[name]
       globalThis.fetch = async () => new Response(JSON.stringify(jwks))
       const { createVerifier } = await import('${pathToFileURL(join(source, 'index.ts'))}')

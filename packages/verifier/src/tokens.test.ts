@@ -57,22 +57,27 @@ type Case = { what: string; check: string | undefined; pool?: Pool; token: () =>
 const cases: Case[] = [
   { what: 'an access token', check: undefined, token: access },
   { what: 'an ID token', check: undefined, pool: { tokenUse: 'id' }, token: id },
-  { what: 'an access token where either will do', check: undefined, pool: { tokenUse: 'either' }, token: access },
-  { what: 'an ID token where either will do', check: undefined, pool: { tokenUse: 'either' }, token: id },
+  { what: 'an access token with tokenUse either', check: undefined, pool: { tokenUse: 'either' }, token: access },
+  { what: 'an ID token with tokenUse either', check: undefined, pool: { tokenUse: 'either' }, token: id },
   { what: 'an ID token in place of an access token', check: 'token_use', token: id },
   { what: 'an access token in place of an ID token', check: 'token_use', pool: { tokenUse: 'id' }, token: access },
   {
-    what: 'another use',
+    what: 'another token_use',
     check: 'token_use',
     pool: { tokenUse: 'either' },
     token: () => access({ token_use: 'refresh' }),
   },
-  { what: 'no use', check: 'token_use', pool: { tokenUse: 'either' }, token: () => access({ token_use: undefined }) },
+  {
+    what: 'no token_use',
+    check: 'token_use',
+    pool: { tokenUse: 'either' },
+    token: () => access({ token_use: undefined }),
+  },
 
   { what: 'the issuer of another region', check: undefined, token: () => access({ iss: addresses.issuers[1] }) },
   { what: 'the UPDATED issuer', check: undefined, token: () => access({ iss: addresses.issuers[2] }) },
   { what: 'the issuer of another pool', check: 'iss', token: () => access({ iss: `${issuer}4` }) },
-  { what: 'an issuer with a slash more', check: 'iss', token: () => access({ iss: `${issuer}/` }) },
+  { what: 'an issuer with an extra slash', check: 'iss', token: () => access({ iss: `${issuer}/` }) },
   { what: 'the issuer in a list', check: 'iss', token: () => access({ iss: [issuer] }) },
   { what: 'no issuer', check: 'iss', token: () => access({ iss: undefined }) },
 
@@ -80,13 +85,13 @@ const cases: Case[] = [
   { what: 'no client', check: 'client', token: () => access({ client_id: undefined }) },
   { what: 'one of several clients', check: undefined, pool: { clientIds: ['x', CLIENT] }, token: access },
   {
-    what: 'any client, said so',
+    what: 'any client, with clientIds null',
     check: undefined,
     pool: { clientIds: null },
     token: () => access({ client_id: 'any' }),
   },
   {
-    what: 'any client, but none at all',
+    what: 'no client, with clientIds null',
     check: 'client',
     pool: { clientIds: null },
     token: () => access({ client_id: 1 }),
@@ -105,16 +110,16 @@ const cases: Case[] = [
     token: () => id({ aud: 'x', client_id: CLIENT }),
   },
 
-  { what: 'the last second', check: undefined, token: () => access({ exp: seconds + 1 }) },
-  { what: 'the second of its end', check: 'exp', token: () => access({ exp: seconds }) },
-  { what: 'no end', check: 'exp', token: () => access({ exp: undefined }) },
-  { what: 'an end that is text', check: 'exp', token: () => access({ exp: `${seconds + 60}` }) },
-  { what: 'an end without end', check: 'exp', token: () => access({ exp: null }) },
+  { what: 'one second before exp', check: undefined, token: () => access({ exp: seconds + 1 }) },
+  { what: 'the second of exp', check: 'exp', token: () => access({ exp: seconds }) },
+  { what: 'no exp', check: 'exp', token: () => access({ exp: undefined }) },
+  { what: 'an exp that is text', check: 'exp', token: () => access({ exp: `${seconds + 60}` }) },
+  { what: 'an exp that is null', check: 'exp', token: () => access({ exp: null }) },
   { what: 'issued a minute ahead', check: undefined, token: () => access({ iat: seconds + 60 }) },
   { what: 'issued further ahead', check: 'iat', token: () => access({ iat: seconds + 61 }) },
-  { what: 'no time of issue', check: 'iat', token: () => access({ iat: undefined }) },
-  { what: 'not yet', check: 'nbf', token: () => access({ nbf: seconds + 61 }) },
-  { what: 'since now', check: undefined, token: () => access({ nbf: seconds }) },
+  { what: 'no iat', check: 'iat', token: () => access({ iat: undefined }) },
+  { what: 'nbf in the future', check: 'nbf', token: () => access({ nbf: seconds + 61 }) },
+  { what: 'nbf now', check: undefined, token: () => access({ nbf: seconds }) },
 
   {
     what: 'bound to this API',
@@ -123,7 +128,7 @@ const cases: Case[] = [
     token: () => access({ aud: 'https://a.example' }),
   },
   {
-    what: 'bound to several, this among them',
+    what: 'bound to several APIs, including this one',
     check: undefined,
     pool: { resources: ['https://a.example'] },
     token: () => access({ aud: ['https://b.example', 'https://a.example'] }),
@@ -135,19 +140,19 @@ const cases: Case[] = [
     token: () => access({ aud: 'https://b.example' }),
   },
   {
-    what: 'bound to nothing where it must be',
+    what: 'not bound, with resources configured',
     check: 'resource',
     pool: { resources: 'https://a.example' },
     token: access,
   },
   {
-    what: 'bound to an API, where nothing was said',
+    what: 'bound to an API, without resources',
     check: 'resource',
     token: () => access({ aud: 'https://b.example' }),
   },
-  { what: 'bound to its client, where nothing was said', check: undefined, token: () => access({ aud: CLIENT }) },
+  { what: 'bound to its client, without resources', check: undefined, token: () => access({ aud: CLIENT }) },
   {
-    what: 'bound to an API, where null was said',
+    what: 'bound to an API, with resources null',
     check: undefined,
     pool: { resources: null },
     token: () => access({ aud: 'https://b.example' }),
@@ -194,8 +199,8 @@ const cases: Case[] = [
     token: () => access({ 'cognito:groups': 'editors' }),
   },
 
-  { what: 'a claim that is there', check: undefined, pool: { requiredClaims: ['username'] }, token: access },
-  { what: 'a claim that is not there', check: 'claims', pool: { requiredClaims: ['custom:tenant'] }, token: access },
+  { what: 'a claim that is present', check: undefined, pool: { requiredClaims: ['username'] }, token: access },
+  { what: 'a claim that is missing', check: 'claims', pool: { requiredClaims: ['custom:tenant'] }, token: access },
   {
     what: 'a claim that is null',
     check: 'claims',
@@ -215,21 +220,21 @@ const cases: Case[] = [
     token: () => access({ version: 2 }),
   },
   {
-    what: 'a claim with a like value',
+    what: 'a claim with a similar value',
     check: 'claims',
     pool: { claimValues: { version: 2 } },
     token: () => access({ version: '2' }),
   },
   {
-    what: 'a check that says true',
+    what: 'a check that returns true',
     check: undefined,
     pool: { check: ({ username }) => username === 'ann' },
     token: access,
   },
-  { what: 'a check that says true later', check: undefined, pool: { check: async () => true }, token: access },
-  { what: 'a check that says false', check: 'custom', pool: { check: () => false }, token: access },
-  { what: 'a check that says false later', check: 'custom', pool: { check: async () => false }, token: access },
-  { what: 'a check that forgets to say', check: 'custom', pool: { check: (() => {}) as never }, token: access },
+  { what: 'a check that returns true later', check: undefined, pool: { check: async () => true }, token: access },
+  { what: 'a check that returns false', check: 'custom', pool: { check: () => false }, token: access },
+  { what: 'a check that returns false later', check: 'custom', pool: { check: async () => false }, token: access },
+  { what: 'a check that returns nothing', check: 'custom', pool: { check: (() => {}) as never }, token: access },
   { what: 'a check that throws', check: 'custom', pool: { check: () => assert.fail('no') }, token: access },
   { what: 'a check that rejects', check: 'custom', pool: { check: async () => assert.fail('no') }, token: access },
 
@@ -250,7 +255,7 @@ const cases: Case[] = [
   },
   { what: 'no key id', check: 'kid', token: () => signToken(key, accessClaims(issuer, clock.now()), { alg: 'RS256' }) },
   {
-    what: 'a key of its own',
+    what: 'an embedded key',
     check: 'signature',
     token: () => signToken(other, accessClaims(issuer, clock.now()), { alg: 'RS256', kid: key.kid, jwk: other.jwk }),
   },
@@ -262,8 +267,8 @@ const cases: Case[] = [
   { what: 'padding', check: 'structure', token: () => `${access()}==` },
   { what: 'a line break', check: 'structure', token: () => `${access()}\n` },
   { what: 'a token that is too long', check: 'structure', token: () => access({ note: 'x'.repeat(40_000) }) },
-  { what: 'nothing', check: 'structure', token: () => '' },
-  { what: 'no text', check: 'structure', token: () => undefined as never },
+  { what: 'an empty text', check: 'structure', token: () => '' },
+  { what: 'a value that is not text', check: 'structure', token: () => undefined as never },
 ]
 
 describe('a token', () => {
@@ -273,7 +278,7 @@ describe('a token', () => {
       if (check === undefined) {
         const claims = await verifier.verify(token())
         assert.equal(claims.sub, '11111111-2222-4333-8444-555555555555')
-        // The header is known now.
+        // The header is cached now.
         await verifier.verify(token())
       } else {
         await assert.rejects(verifier.verify(token()), refused(check))
@@ -282,7 +287,7 @@ describe('a token', () => {
   }
 
   for (const { what, check, pool, token } of cases) {
-    it(`is judged the same by verifySync and on WebCrypto: ${what}`, async () => {
+    it(`has the same result with verifySync and WebCrypto: ${what}`, async () => {
       const web = await start(pool, { signatures: webSignatures as never })
       const here = await start(pool)
       const judged = async (run: () => unknown) => {
@@ -299,7 +304,7 @@ describe('a token', () => {
     })
   }
 
-  it('expired is told apart, and tolerance is what was set', async () => {
+  it('an expired token has its own error, and the tolerance is configurable', async () => {
     await assert.rejects(
       (await start()).verify(access({ exp: seconds - 5 })),
       refused('exp', TokenExpiredError as never),
@@ -310,7 +315,7 @@ describe('a token', () => {
     await assert.rejects(lenient.verify(access({ iat: seconds + 1 })), refused('iat'))
   })
 
-  it('further demands narrow what the pool asks, and never widen it', async () => {
+  it('requirements of a call add to the pool’s and never relax them', async () => {
     const verifier = await start({ scopes: { all: ['notes/read'] } })
     await verifier.verify(access(), { groups: { any: ['editors'] } })
     await assert.rejects(
@@ -339,7 +344,7 @@ describe('any change of a valid token is refused', () => {
   const token = access()
   let verifiers: Verifier[]
   before(async () => {
-    // Without demands that a changed claim could break: only the signature stands between.
+    // Without requirements on claims, so that only the signature can refuse a changed claim.
     const fetch = (async () => new Response(JSON.stringify(seed.jwks))) as never
     verifiers = [
       await start({ clientIds: null }, { fetch }),
@@ -351,7 +356,7 @@ describe('any change of a valid token is refused', () => {
     for (const verifier of verifiers) await assert.rejects(verifier.verify(changed), TokenRefusedError)
   }
 
-  it('one character replaced', async () => {
+  it('with one character replaced', async () => {
     const position = fc.nat({ max: token.length - 1 })
     await fc.assert(
       fc.asyncProperty(position, fc.constantFrom(...alphabet), async (at, character) => {
@@ -362,11 +367,11 @@ describe('any change of a valid token is refused', () => {
     )
   })
 
-  it('the last character replaced, whatever it decodes to', async () => {
+  it('with the last character replaced, even if it decodes to the same bytes', async () => {
     for (const character of alphabet) if (!token.endsWith(character)) await refusedByAll(token.slice(0, -1) + character)
   })
 
-  it('a piece taken out or put in', async () => {
+  it('with characters removed or inserted', async () => {
     const piece = fc.string({ unit: fc.constantFrom(...alphabet), maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: token.length }), fc.nat({ max: 8 }), piece, async (at, length, put) => {
@@ -378,7 +383,7 @@ describe('any change of a valid token is refused', () => {
     )
   })
 
-  it('claims replaced under the old signature', async () => {
+  it('with claims replaced under the old signature', async () => {
     const [header, , signature] = token.split('.')
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.string(), fc.jsonValue()), async (more) => {
@@ -389,7 +394,7 @@ describe('any change of a valid token is refused', () => {
     )
   })
 
-  it('any text at all is refused, as what it is', async () => {
+  it('and any other text is refused with the right check', async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.anything()), async (text) => {
         await refusedByAll(text as string)
@@ -400,7 +405,7 @@ describe('any change of a valid token is refused', () => {
 })
 
 describe('errors', () => {
-  it('hold neither the token nor a value of its claims', async () => {
+  it('contain neither the token nor the value of a claim', async () => {
     const secret = 'Zq9-very-personal'
     const personal = {
       username: secret,
@@ -432,7 +437,7 @@ describe('errors', () => {
     }
   })
 
-  it('name the claim that is required, and the scopes or groups that would do', async () => {
+  it('name the required claim, scopes or groups', async () => {
     const claim = await start({ requiredClaims: ['custom:tenant'] })
     await assert.rejects(claim.verify(access()), {
       check: 'claims',
@@ -445,41 +450,41 @@ describe('errors', () => {
   })
 })
 
-describe('options that leave something out or contradict themselves are refused', () => {
+describe('incomplete or contradictory options are refused', () => {
   const pool = { ...addresses, tokenUse: 'access', clientIds: CLIENT }
   const wrong: [string, object][] = [
     ['no pools', { pools: [] }],
-    ['no use', { pools: [{ ...pool, tokenUse: undefined }] }],
-    ['another use', { pools: [{ ...pool, tokenUse: 'refresh' }] }],
+    ['no tokenUse', { pools: [{ ...pool, tokenUse: undefined }] }],
+    ['an unknown tokenUse', { pools: [{ ...pool, tokenUse: 'refresh' }] }],
     ['no clients', { pools: [{ ...pool, clientIds: undefined }] }],
     ['an empty list of clients', { pools: [{ ...pool, clientIds: [] }] }],
     ['an empty client', { pools: [{ ...pool, clientIds: '' }] }],
     ['no issuers', { pools: [{ ...pool, issuers: [] }] }],
-    ['an issuer twice', { pools: [pool, pool] }],
+    ['a duplicate issuer', { pools: [pool, pool] }],
     ['no addresses', { pools: [{ ...pool, jwksUris: [] }] }],
     ['an address over plain HTTP', { pools: [{ ...pool, jwksUris: ['http://users.example/jwks.json'] }] }],
-    ['an address that is none', { pools: [{ ...pool, jwksUris: ['jwks.json'] }] }],
+    ['an invalid address', { pools: [{ ...pool, jwksUris: ['jwks.json'] }] }],
     ['an address with a password', { pools: [{ ...pool, jwksUris: ['https://a:b@users.example/'] }] }],
     ['a misspelled option of a pool', { pools: [{ ...pool, scope: { any: ['a'] } }] }],
     ['a misspelled option', { pools: [pool], graceSeconds: 10 }],
-    ['scopes of nothing', { pools: [{ ...pool, scopes: {} }] }],
+    ['scopes without any and all', { pools: [{ ...pool, scopes: {} }] }],
     ['an empty list of scopes', { pools: [{ ...pool, scopes: { any: [] } }] }],
     ['scopes in a list', { pools: [{ ...pool, scopes: ['a'] }] }],
     ['scopes of an ID token', { pools: [{ ...pool, tokenUse: 'id', scopes: { any: ['a'] } }] }],
     ['an empty list of groups', { pools: [{ ...pool, groups: { all: [] } }] }],
-    ['a check that is none', { pools: [{ ...pool, check: true }] }],
+    ['a check that is not a function', { pools: [{ ...pool, check: true }] }],
     ['a claim without a value', { pools: [{ ...pool, claimValues: { a: undefined } }] }],
-    ['a seed that is none', { pools: [{ ...pool, seed: { keys: [{ kty: 'EC' }] } }] }],
+    ['a seed without usable keys', { pools: [{ ...pool, seed: { keys: [{ kty: 'EC' }] } }] }],
     ['a seed without its time', { pools: [{ ...pool, seed: { jwks: { keys: [key.jwk] } } }] }],
-    ['endless tolerance', { pools: [pool], clockToleranceSeconds: Number.POSITIVE_INFINITY }],
-    ['no number', { pools: [pool], maxStaleMs: Number.NaN }],
+    ['infinite tolerance', { pools: [pool], clockToleranceSeconds: Number.POSITIVE_INFINITY }],
+    ['NaN as a number', { pools: [pool], maxStaleMs: Number.NaN }],
     ['a bound below the age', { pools: [pool], maxAgeMs: 10_000, maxStaleMs: 5_000 }],
   ]
   for (const [what, options] of wrong) {
     it(what, () => assert.throws(() => createVerifier(options as VerifierOptions), { name: 'VerifierOptionsError' }))
   }
 
-  it('plain HTTP when it was said', () => {
+  it('allowHttp accepts plain HTTP', () => {
     createVerifier({
       pools: [{ ...pool, jwksUris: ['http://users.example/jwks'] }],
       allowHttp: true,
@@ -503,7 +508,7 @@ describe('addresses of a pool', () => {
     assert.equal(cognitoPool({ userPoolId: 'us-gov-west-1_abc' }).issuers.length, 2)
   })
 
-  it('of our own: each region, and the shared issuer', () => {
+  it('of Twinpool: each region, and the shared issuer', () => {
     const { issuers } = selfHostedPool({
       userPoolId: 'us-west-2_Ab1Cd2Ef3',
       endpoints: ['http://127.0.0.1:9401', 'http://127.0.0.1:9402/'],
@@ -515,10 +520,23 @@ describe('addresses of a pool', () => {
     )
   })
 
-  it('that are none are refused', () => {
+  it('that are invalid are refused', () => {
     for (const userPoolId of ['', 'us-west-2', 'us-west-2_a/b', 'https://evil.example/us-west-2_a', 'us-west-2_a#']) {
       assert.throws(() => cognitoPool({ userPoolId }), { check: 'options' })
     }
     assert.throws(() => cognitoPool({ userPoolId: 'us-west-2_a', regions: ['evil.example/'] }), { check: 'options' })
+  })
+
+  it('with options that are unknown are refused, and the error names the option', () => {
+    const userPoolId = 'us-west-2_Ab1Cd2Ef3'
+    const unknown = (name: string) => ({
+      name: 'VerifierOptionsError',
+      message: new RegExp(`unknown option '${name}'`),
+    })
+    assert.throws(() => cognitoPool({ userPoolId, region: 'us-east-1' } as never), unknown('region'))
+    assert.throws(() => selfHostedPool({ userPoolId, endpoints: [], issuerBase: 'x' } as never), unknown('issuerBase'))
+    const pool = { ...cognitoPool({ userPoolId }), tokenUse: 'access', clientIds: null } as const
+    assert.throws(() => createVerifier({ pools: [pool], maxAge: 1 } as never), unknown('maxAge'))
+    assert.throws(() => createVerifier({ pools: [{ ...pool, clientId: 'a' }] } as never), unknown('clientId'))
   })
 })

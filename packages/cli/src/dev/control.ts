@@ -15,15 +15,15 @@ const WELL_KNOWN = /^\/[\w-]+_[0-9a-zA-Z]+\/\.well-known\/(?:jwks\.json|openid-c
 const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|stop|start|pause|resume|clock|cut|heal|slow)$/
 const FURTHEST_CLOCK_MILLISECONDS = 24 * 3_600_000
 
-/** What the control port is given once the regions run; until then it only collects messages. */
 export interface Control {
+  /** Connects the plane once its regions run; until then the control port only collects messages. */
   attach(plane: Plane): void
   close(): Promise<void>
 }
 
 /**
- * The control port of a development plane: the router and the UPDATED issuer, which answer as long as one region lives,
- * and the controls under /dev. It listens on loopback only, and takes no orders from web pages.
+ * The control port of a development plane: the router and the UPDATED issuer, which work as long as one region is up, and the
+ * controls under /dev. It listens on loopback only, and refuses control requests from web pages.
  */
 export async function startControl({ port }: { port: number }): Promise<Control> {
   const inbox = createInbox()
@@ -42,7 +42,8 @@ export async function startControl({ port }: { port: number }): Promise<Control>
     const url = URL.parse(incoming.url ?? '/', 'http://127.0.0.1')
     if (!url) return tell(outgoing, 400, { error: 'no such address' })
     if (url.pathname.startsWith('/dev/')) {
-      if (!isLocal(incoming)) return tell(outgoing, 403, { error: 'the controls answer programs on this machine only' })
+      if (!isLocal(incoming))
+        return tell(outgoing, 403, { error: 'the controls accept requests from programs on this machine only' })
       return control(url, incoming, outgoing)
     }
     if (url.pathname === '/' && isForBrowser(incoming)) return showPage(incoming, outgoing)
@@ -76,7 +77,7 @@ export async function startControl({ port }: { port: number }): Promise<Control>
     if (url.pathname === '/dev/status' && method === 'GET') return tell(outgoing, 200, await describe(plane))
     const [, name = '', action = ''] = ACTION.exec(url.pathname) ?? []
     if (!action) return tell(outgoing, 404, { error: 'no such control' })
-    if (method !== 'POST') return tell(outgoing, 405, { error: 'POST it' })
+    if (method !== 'POST') return tell(outgoing, 405, { error: 'use POST' })
     const region = plane.regions.get(name)
     if (!region) return tell(outgoing, 404, { error: `no region ${name}` })
     const settings = await readJson(incoming)
@@ -94,7 +95,7 @@ export async function startControl({ port }: { port: number }): Promise<Control>
       }
       region.setAhead(ms as number)
     }
-    /** Left out: both directions, and all peers. */
+    /** Undefined: both directions, and all peers. */
     const { from } = (settings ?? {}) as { from?: unknown }
     for (const link of plane.links) {
       if (link.follower !== name && (link.supplier !== name || from !== undefined)) continue
@@ -132,7 +133,7 @@ export async function startControl({ port }: { port: number }): Promise<Control>
   }
 }
 
-/** What `--json` prints once all is ready: enough to use the plane. */
+/** The line that `--json` prints once all regions are ready: everything a program needs to use the plane. */
 export interface Ready {
   event: 'ready'
   control: string
@@ -149,7 +150,7 @@ export function describePlane(plane: Plane, port: number): Ready {
   }
 }
 
-/** Sends a request to the first region that takes it: the primary region while it lives, else another. */
+/** Forwards a request to the first region that accepts it: the primary region while it is up, else another one. */
 async function forward(
   plane: Plane,
   wantsFound: boolean,
@@ -160,20 +161,20 @@ async function forward(
     try {
       const response = await pass(region, incoming, body)
       const isLast = at === running.length - 1
-      // A region that does not hold the pool says so; another one may.
+      // A region without the pool returns an error; another region may hold it.
       if (!isLast && (response.statusCode ?? 500) >= (wantsFound ? 400 : 500)) {
         response.resume()
         continue
       }
       outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, 'x-twinpool-region': region.name })
-      // A region that is killed in the middle of its answer breaks this one too.
+      // If the region is killed during its response, the response to the caller is aborted too.
       pipeline(response, outgoing, () => {})
       return
     } catch {
-      // Gone in this moment: the next one.
+      // The region has just become unreachable: try the next one.
     }
   }
-  tell(outgoing, 503, { __type: 'InternalErrorException', message: 'No region answers.' })
+  tell(outgoing, 503, { __type: 'InternalErrorException', message: 'No region responds.' })
 }
 
 async function pass(
@@ -184,7 +185,7 @@ async function pass(
   const { hostname, port } = new URL(region.endpoint)
   const { connection: _, 'transfer-encoding': __, ...kept } = headers
   const outward = request({ hostname, port, method, path: url, headers: { ...kept, 'content-length': body.length } })
-  // A region that is paused accepts and never answers.
+  // A paused region accepts connections but never responds.
   outward.setTimeout(FORWARD_PATIENCE_MILLISECONDS, () => outward.destroy(new Error('no answer in time')))
   outward.end(body)
   const [response] = (await once(outward, 'response')) as [IncomingMessage]
@@ -229,7 +230,7 @@ async function healthOf({ endpoint, state }: RegionProcess): Promise<RegionState
   }
 }
 
-/** Peers, lag and copies, as the region itself tells them. */
+/** Peers, lag and copies, as the region itself reports them. */
 async function replicationOf(
   { credentials }: Plane,
   { name, endpoint, state }: RegionProcess,
@@ -246,7 +247,7 @@ async function replicationOf(
 const isForBrowser = ({ method, headers }: IncomingMessage): boolean =>
   (method === 'GET' || method === 'HEAD') && acceptsDocument(headers.accept)
 
-/** Browsers name the page that sends them, and a foreign name may have been pointed at this machine. */
+/** Refuses requests from web pages (by their Origin) and requests under foreign host names (DNS rebinding). */
 function isLocal({ headers }: IncomingMessage): boolean {
   const name = headers.host?.replace(/:\d+$/, '')
   return (

@@ -1,4 +1,4 @@
-/** `twinpool dev` as people run it: a process of its own, whose regions are processes too. */
+/** `twinpool dev` as users run it: a process with one child process per region. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,10 +22,10 @@ import { until } from '@twinpool/testing/regions'
 
 interface Run {
   child: ChildProcess
-  /** All that it wrote so far. */
+  /** All output so far. */
   out(): string
   errors(): string
-  /** Its exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the process. */
   ended: Promise<number | string>
 }
 
@@ -108,7 +108,7 @@ describe('a development plane', () => {
     })
   const linksOf = async (region: string) => (await statusOf(ready))[region]?.links
 
-  it('says that it is ready in its first line, in the form that is promised', () => {
+  it('reports that it is ready in its first line, in the documented form', () => {
     assert.equal(plane.out().split('\n')[0], JSON.stringify(ready))
     assert.deepEqual(
       { ...ready, credentials: Object.keys(ready.credentials) },
@@ -128,7 +128,7 @@ describe('a development plane', () => {
     assert.ok(ready.credentials.secretAccessKey.length >= 32)
   })
 
-  it('keeps what it stores where only its user can read it', () => {
+  it('stores its data with access for its own user only', () => {
     const [directory] = readdirSync(temporary)
     const home = join(temporary, directory as string)
     for (const name of [
@@ -143,7 +143,7 @@ describe('a development plane', () => {
     }
   })
 
-  it('has each region in a process of its own, well and linked both ways', async () => {
+  it('runs each region in its own process, healthy and linked both ways', async () => {
     const status = await statusOf(ready)
     const pids = await pidsOf(ready)
     assert.equal(new Set([...pids, plane.child.pid]).size, 3)
@@ -156,7 +156,7 @@ describe('a development plane', () => {
     assert.deepEqual(status['us-east-1']?.links, [{ from: 'us-west-2', cut: false, slowMilliseconds: 0 }])
   })
 
-  it('takes calls signed with its credentials, at each region and at the router', async () => {
+  it('accepts calls signed with its credentials, at each region and at the router', async () => {
     for (const endpoint of [ready.control, ...Object.values(ready.regions).map((region) => region.endpoint)]) {
       for (const region of ['us-west-2', 'us-east-1']) {
         const { UserPools } = await clientOf(endpoint, region).send(new ListUserPoolsCommand({ MaxResults: 1 }))
@@ -286,7 +286,7 @@ describe('a development plane', () => {
     await order('us-west-2', 'heal')
   })
 
-  it('cuts, slows and heals the links of a region, and leaves its API up', async () => {
+  it('cuts, slows and heals the links of a region, while its API stays up', async () => {
     assert.equal((await order('us-west-2', 'cut')).status, 200)
     assert.deepEqual(await linksOf('us-west-2'), [{ from: 'us-east-1', cut: true, slowMilliseconds: 0 }])
     assert.deepEqual(await linksOf('us-east-1'), [{ from: 'us-west-2', cut: true, slowMilliseconds: 0 }])
@@ -302,8 +302,8 @@ describe('a development plane', () => {
     }
   })
 
-  it('refuses orders that make no sense, and changes nothing', async () => {
-    // What replication tells moves by itself; an order would not change it.
+  it('refuses invalid control requests, and changes nothing', async () => {
+    // The replication status changes by itself, not by a control request.
     const atRest = async () =>
       Object.values(await statusOf(ready)).map(
         ({ replication: _, ...settled }: RegionStatus & { replication?: unknown }) => settled,
@@ -321,7 +321,7 @@ describe('a development plane', () => {
     assert.deepEqual(await atRest(), before)
   })
 
-  it('takes no orders from web pages, nor under a name that was pointed here', async () => {
+  it('refuses control requests from web pages and under foreign host names', async () => {
     const kill = '/dev/regions/us-west-2/kill'
     const foreign: Record<string, string>[] = [
       { origin: 'https://evil.example.com' },
@@ -341,7 +341,7 @@ describe('a development plane', () => {
     assert.equal(await statusWith({ path: '/dev/status', headers: { host: `localhost:${port}` } }), 200)
   })
 
-  it('goes on without a region that is killed, and takes it back with what it stored', async () => {
+  it('keeps working without a killed region, which returns with its data', async () => {
     const before = (await statusOf(ready))['us-west-2']?.pid as number
     const killed = await order('us-west-2', 'kill')
     assert.equal(killed.status, 200)
@@ -392,7 +392,7 @@ describe('a development plane', () => {
     assert.equal((await order('us-east-1', 'clock', { ms: 0 })).status, 200)
   })
 
-  it('says so when no region lives, and is back when one does', async () => {
+  it('reports when no region is up, and works again when one is', async () => {
     await Promise.all(['us-west-2', 'us-east-1'].map((region) => order(region, 'kill')))
     assert.equal((await fetch(ready.control, { method: 'POST', body: '{}' })).status, 503)
     assert.match(await page(), /us-east-1<\/th><td><span class="bad">stopped/)
@@ -400,7 +400,7 @@ describe('a development plane', () => {
     assert.notEqual((await fetch(ready.control, { method: 'POST', body: '{}' })).status, 503)
   })
 
-  it('another plane on its port is told so, and leaves it alone', async () => {
+  it('another plane on its port fails with an error, and does not disturb it', async () => {
     const second = run(['--json', '--ephemeral', '--port', String(port)])
     assert.equal(await second.ended, 2)
     assert.match(second.errors(), new RegExp(`port ${port} is taken: is another plane running`))
@@ -408,7 +408,7 @@ describe('a development plane', () => {
     assert.equal((await pidsOf(ready)).every(isAlive), true)
   })
 
-  it('another plane over its regions is told so, and leaves nothing behind', async () => {
+  it('another plane on its region ports fails with an error, and leaves nothing behind', async () => {
     const directory = mkdtempSync(join(temporary, 'second-'))
     const second = run(['--json', '--ephemeral', '--port', String(port - 1)], { TMPDIR: directory })
     assert.equal(await second.ended, 2)
@@ -419,7 +419,7 @@ describe('a development plane', () => {
     assert.equal((await pidsOf(ready)).every(isAlive), true)
   })
 
-  it('stops at SIGTERM with its regions, says nothing more, and leaves no file', async () => {
+  it('stops at SIGTERM with its regions, without further output or files', async () => {
     const pids = await pidsOf(ready)
     plane.child.kill('SIGTERM')
     assert.equal(await plane.ended, 0)
@@ -456,7 +456,7 @@ describe('the end of a development plane', () => {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   after(() => rmSync(directory, { recursive: true, force: true }))
 
-  it('SIGINT stops it; what it stored is there the next time; SIGKILL leaves no region behind', async () => {
+  it('SIGINT stops it and its data is kept; SIGKILL leaves no region behind', async () => {
     const args = ['--data', join(directory, 'kept'), '--port', String(nextPort())]
     const first = await start(args)
     const firstPids = await pidsOf(first.ready)
@@ -494,7 +494,7 @@ describe('the end of a development plane', () => {
     await until(() => processesAbout(home).length === 0, { what: 'the end of the regions' })
   })
 
-  it('SIGTERM while its regions start stops it all the same', async () => {
+  it('SIGTERM while its regions start stops it too', async () => {
     const port = nextPort()
     const home = join(directory, 'stopped-early')
     const early = run(['--json', '--data', home, '--port', String(port)])
@@ -505,24 +505,24 @@ describe('the end of a development plane', () => {
   })
 })
 
-describe('what a development plane cannot run with', { concurrency: 3 }, () => {
+describe('invalid options of a development plane', { concurrency: 3 }, () => {
   const refusals: Record<string, [string[], RegExp]> = {
-    'a port that is none': [['--port', 'x'], /--port takes a whole number/],
-    'no place for the regions above the port': [['--port', '65535'], /--port takes a whole number/],
-    'a region that is none': [['--regions', 'west'], /"west" is no region name/],
+    'an invalid port': [['--port', 'x'], /--port takes a whole number/],
+    'no free port numbers for the regions': [['--port', '65535'], /--port takes a whole number/],
+    'an invalid region': [['--regions', 'west'], /"west" is no region name/],
     'a region named twice': [['--regions', 'us-west-2,us-west-2'], /names a region twice/],
-    'three regions as in Cognito': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /need --parity extended/],
-    'a parity that is none': [['--parity', 'gcp'], /--parity takes one of/],
-    'both a place and none to keep data': [['--data', 'x', '--ephemeral'], /exclude each other/],
-    'a store that is none': [['--ephemeral', '--store', 'mysql', '--port', String(nextPort())], /--store takes sqlite/],
-    'a PostgreSQL that is not there': [
+    'three regions in `aws` parity': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /need --parity extended/],
+    'an unknown parity': [['--parity', 'gcp'], /--parity takes one of/],
+    'both --data and --ephemeral': [['--data', 'x', '--ephemeral'], /exclude each other/],
+    'an unknown store': [['--ephemeral', '--store', 'mysql', '--port', String(nextPort())], /--store takes sqlite/],
+    'an unreachable PostgreSQL': [
       ['--ephemeral', '--store', 'postgres://u:hidden@127.0.0.1:1/x', '--port', String(nextPort())],
       /the PostgreSQL of --store cannot be used/,
     ],
-    'an option that is misspelt': [['--prot', '1'], /--prot/],
+    'a misspelt option': [['--prot', '1'], /--prot/],
   }
   for (const [what, [args, told]] of Object.entries(refusals)) {
-    it(`is refused in a sentence: ${what}`, async () => {
+    it(`are refused with one sentence: ${what}`, async () => {
       const { ended, errors, out } = run(args)
       assert.equal(await ended, 2)
       assert.match(errors(), told)
@@ -532,7 +532,7 @@ describe('what a development plane cannot run with', { concurrency: 3 }, () => {
     })
   }
 
-  it('a port of a region that another program has is named in the refusal', async () => {
+  it('a region port in use by another program is named in the error', async () => {
     const port = nextPort()
     const other = createServer().listen(port + 2, '127.0.0.1')
     await once(other, 'listening')
@@ -546,7 +546,7 @@ describe('what a development plane cannot run with', { concurrency: 3 }, () => {
   })
 })
 
-/** Command lines of processes that name a directory. */
+/** Command lines of the processes that have a directory as an argument. */
 function processesAbout(directory: string): string[] {
   return execFileSync('ps', ['-A', '-ww', '-o', 'stat=,args='], { encoding: 'utf8' })
     .split('\n')

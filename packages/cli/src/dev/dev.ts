@@ -10,16 +10,16 @@ const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 export const dev: Command = {
   help: `twinpool dev [options]
 
-  Runs each region as a process of its own, and a control port with a router in front of them, until SIGINT or SIGTERM.
+  Runs each region in its own process, and a control port with a router in front of them, until SIGINT or SIGTERM.
 
-  --regions A,B          regions, the first is where pools are made   (us-west-2,us-east-1)
-  --port N               control port; regions take the next ones     (${DEFAULT_PORT})
-  --data DIR             where the regions keep their data            (.twinpool)
-  --ephemeral            keep nothing: a temporary directory, removed at the end
+  --regions A,B          regions; pools are created in the first one  (us-west-2,us-east-1)
+  --port N               control port; regions use the next ports     (${DEFAULT_PORT})
+  --data DIR             data directory of the regions                (.twinpool)
+  --ephemeral            use a temporary directory, removed at the end
   --store sqlite|postgres|postgres://...                              (sqlite)
-  --parity aws|extended  as Cognito documents it, or without its limits   (aws)
-  --keep-changes N       changes that a region keeps for one that is away; one that missed more copies again   (5000000)
-  --json                 one line {"event":"ready", ...} on stdout once all is ready
+  --parity aws|extended  the limits that Cognito documents, or none   (aws)
+  --keep-changes N       changes kept for an unreachable region; a region that missed more copies its pools again   (5000000)
+  --json                 print one line {"event":"ready", ...} on stdout once all regions are ready
 
   Controls:  POST /dev/regions/<region>/kill|stop|start|pause|resume|cut|heal|slow|clock
              GET /dev/inbox?to=<address>   GET /dev/status
@@ -63,7 +63,7 @@ export const dev: Command = {
   },
 }
 
-/** A plane with its control port. Throws CommandError. */
+/** Starts a plane with its control port. Throws CommandError. */
 export async function startDevPlane(
   options: Parameters<typeof startPlane>[0],
 ): Promise<{ ready: Ready; stop(): Promise<void> }> {
@@ -109,7 +109,7 @@ function welcome({ control, regions, credentials }: Ready): string {
   const rows = [
     ['control, router, issuer', control],
     ...Object.entries(regions).map(([name, region], at) => [
-      at === 0 ? `${name} (pools are made here)` : name,
+      at === 0 ? `${name} (pools are created here)` : name,
       region.endpoint,
     ]),
     ['AWS_ACCESS_KEY_ID', credentials.accessKeyId],

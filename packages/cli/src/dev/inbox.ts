@@ -1,4 +1,4 @@
-/** A message as a region handed it over, and when. */
+/** A message from a region, with the time of its arrival. */
 export interface Received {
   to: string
   channel: string
@@ -11,7 +11,7 @@ export interface Received {
 }
 
 export interface Inbox {
-  /** Takes a message in JSON; false when it is none. */
+  /** Adds a message in JSON; returns false if the text is not a message. */
   add(text: string): boolean
   /** Newest first. */
   list(to?: string): Received[]
@@ -19,7 +19,7 @@ export interface Inbox {
 
 const CAPACITY = 10_000
 
-/** Messages that regions sent, for people and tests to read; it outlives the regions. */
+/** Messages that regions sent, for developers and tests to read; the inbox survives restarts of the regions. */
 export function createInbox(): Inbox {
   const received: Received[] = []
   return {

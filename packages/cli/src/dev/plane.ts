@@ -17,7 +17,7 @@ export interface PlaneOptions {
   directory: string | undefined
   store: 'sqlite' | 'postgres' | (string & {})
   parity: 'aws' | 'extended'
-  /** How many changes a region keeps for one that is away; a small number is looked after every second. */
+  /** How many changes a region keeps for an unreachable region. If set, the log is trimmed every second. */
   keepChanges?: number | undefined
 }
 
@@ -30,7 +30,7 @@ export interface Link {
   slowMilliseconds: number
 }
 
-/** Regions as processes of their own, and what lies between them. */
+/** The region processes of a development plane, and the links between them. */
 export interface Plane {
   regions: ReadonlyMap<string, RegionProcess>
   links: readonly Link[]
@@ -45,7 +45,7 @@ interface Secrets {
   masterKeys: Record<string, string>
 }
 
-/** Starts every region and resolves once all of them answer. Throws CommandError. */
+/** Starts every region and resolves once all of them are ready. Throws CommandError. */
 export async function startPlane(options: PlaneOptions): Promise<Plane> {
   const undo: (() => Promise<void> | void)[] = []
   const stop = async (): Promise<void> => {
@@ -116,7 +116,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   }
 }
 
-/** What a data directory must keep for its stores to stay readable. */
+/** Reads the secrets of a data directory, or creates them; without them its stores cannot be read. */
 function readSecrets(directory: string, regions: readonly string[]): Secrets {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const file = join(directory, 'plane.json')
@@ -143,13 +143,13 @@ function readSecrets(directory: string, regions: readonly string[]): Secrets {
   return made
 }
 
-/** One store per region: a file, or a database in a PostgreSQL that is there or that is brought along. */
+/** Prepares one store per region: a SQLite file, or a database in the plane's own or a given PostgreSQL server. */
 async function prepareStores(
   { store, directory: kept }: PlaneOptions,
   directory: string,
   undo: (() => Promise<void> | void)[],
 ): Promise<(region: string) => Promise<RegionConfigInput['store']>> {
-  // Planes that keep nothing may share a server, and leave nothing on it.
+  // Ephemeral planes may share a server: each has its own databases and drops them at the end.
   const plane = kept === undefined ? `twinpool_${randomBytes(6).toString('hex')}` : 'twinpool'
   const databaseOf = (region: string): string => `${plane}_${region.replaceAll('-', '_')}`
   if (store === 'sqlite') return async (region) => ({ engine: 'sqlite', file: join(directory, region, 'region.db') })
@@ -166,7 +166,7 @@ async function prepareStores(
     const url = await createDatabase(store, name)
     if (kept === undefined) {
       const drop = `drop database ${pg.escapeIdentifier(name)} with (force)`
-      // A server that is gone has nothing to be tidied.
+      // If the server is unreachable by now, there is nothing to clean up.
       undo.push(() => administer(store, (client) => client.query(drop)).catch(() => {}))
     }
     return { engine: 'postgres', url }

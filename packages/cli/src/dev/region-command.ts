@@ -2,24 +2,24 @@ import { type Clock, systemClock } from '@twinpool/server'
 import { type Command, CommandError, readOptions } from '../command.ts'
 import { serveRegion } from '../serve.ts'
 
-/** What a development plane tells its regions. */
+/** The message with which a development plane sets the clock of a region. */
 export interface ClockOrder {
-  /** How far the region's clock is to be ahead of the machine's from now on, in milliseconds; negative: behind. */
+  /** How far the region's clock runs ahead of the machine's clock from now on, in milliseconds; negative: behind. */
   aheadMilliseconds: number
 }
 
-/** One region of a development plane: as `twinpool serve`, on a clock that the plane may set wrong. */
+/** One region of a development plane: like `twinpool serve`, with a clock that the plane can shift. */
 export const devRegion: Command = {
   help: `twinpool dev-region --config FILE --ahead MILLISECONDS
 
-  What 'twinpool dev' starts for each region. Use 'twinpool serve' to run a region.
+  Internal command of 'twinpool dev', for each of its regions. Use 'twinpool serve' to run a region.
 `,
   run: async (args) => {
     const { config, ahead } = readOptions(args, {
       config: { type: 'string' },
       ahead: { type: 'string', default: '0' },
     })
-    if (!config) throw new CommandError('--config FILE is needed')
+    if (!config) throw new CommandError('--config FILE is required')
     const clock = steppedClock(Number(ahead))
     process.on('message', (order: ClockOrder) => clock.step(order.aheadMilliseconds))
     try {
@@ -31,7 +31,7 @@ export const devRegion: Command = {
   },
 }
 
-/** The machine's clock, so many milliseconds ahead; what is monotonic stays so. */
+/** The machine's clock, shifted by a number of milliseconds; `monotonic` is not shifted. */
 export function steppedClock(aheadMilliseconds: number): Clock & { step(aheadMilliseconds: number): void } {
   let ahead = aheadMilliseconds
   return {

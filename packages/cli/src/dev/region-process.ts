@@ -6,16 +6,16 @@ import { CommandError } from '../command.ts'
 import { leanArguments } from '../lean.ts'
 import type { ClockOrder } from './region-command.ts'
 
-/** A region as a child process. It ends when this process ends, in whatever way. */
+/** A region as a child process. It ends when this process ends, however this process ends. */
 export interface RegionProcess {
   readonly name: string
   readonly endpoint: string
   readonly logFile: string
   readonly state: 'stopped' | 'starting' | 'running'
   readonly pid: number | undefined
-  /** Whether it was stopped in its tracks (SIGSTOP): it has its connections, and answers nothing. */
+  /** Whether the process is suspended (SIGSTOP): it keeps its connections but does not respond. */
   readonly paused: boolean
-  /** How far its clock is ahead of the machine's. */
+  /** How far the region's clock is ahead of the machine's clock. */
   readonly aheadMilliseconds: number
   /** Resolves once the region listens. Throws CommandError with the end of its log. */
   start(): Promise<void>
@@ -25,7 +25,7 @@ export interface RegionProcess {
   stop(): Promise<void>
   pause(): void
   resume(): void
-  /** Sets the region's clock wrong, or right again with 0; it stays so when the region is started again. */
+  /** Shifts the region's clock; 0 resets it. The shift survives restarts of the region. */
   setAhead(milliseconds: number): void
 }
 
@@ -53,7 +53,7 @@ export function createRegionProcess({
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
     const gone = once(ending, 'exit')
     ending.kill(signal)
-    // One that is paused hears of SIGTERM only once it goes on.
+    // A suspended process receives SIGTERM only once it is resumed.
     if (signal === 'SIGTERM') resume()
     const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_MILLISECONDS)
     await gone
@@ -68,7 +68,7 @@ export function createRegionProcess({
   const resume = (): void => signal('SIGCONT')
 
   const orderClock = (): void => {
-    // One that is about to end hears it no more, and begins again with it.
+    // A region that is about to end may miss the message; it starts with the new clock the next time.
     if (state === 'running' && child?.connected) child.send({ aheadMilliseconds } satisfies ClockOrder, () => {})
   }
 
@@ -92,11 +92,11 @@ export function createRegionProcess({
       if (state !== 'stopped') return
       state = 'starting'
       const log = openSync(logFile, 'a', 0o600)
-      const begunWith = aheadMilliseconds
-      const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${begunWith}`], {
+      const initialAhead = aheadMilliseconds
+      const started = fork(main, ['dev-region', '--config', configFile, `--ahead=${initialAhead}`], {
         stdio: ['ignore', log, log, 'ipc'],
         execArgv: leanArguments(),
-        // The terminal's Ctrl-C is for this process; it stops its regions in order.
+        // A terminal's Ctrl-C must reach only this process, which then stops its regions in order.
         detached: true,
       })
       closeSync(log)
@@ -112,8 +112,8 @@ export function createRegionProcess({
       ])
       if (!ready) throw new CommandError(`region ${name} did not start:\n${tail(logFile)}`)
       state = 'running'
-      // An order that came meanwhile had nobody to hear it.
-      if (aheadMilliseconds !== begunWith) orderClock()
+      // A clock set while the region was starting has not been sent yet.
+      if (aheadMilliseconds !== initialAhead) orderClock()
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

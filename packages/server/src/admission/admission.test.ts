@@ -12,7 +12,7 @@ const admit = (limits: { calls: number; passwords: number }) => {
 const TOO_MANY = { name: 'TooManyRequestsException', message: 'Rate exceeded' }
 
 describe('admission', () => {
-  it('takes on so many calls, refuses more, and takes on the next when one has been answered', () => {
+  it('admits calls up to the limit, refuses more, and admits the next when one has finished', () => {
     const { admission, told } = admit({ calls: 2, passwords: 1 })
     admission.enter()
     admission.enter()
@@ -22,7 +22,7 @@ describe('admission', () => {
     admission.enter()
   })
 
-  it('gives passwords a few turns each time around the loop, in the order in which they came', async () => {
+  it('gives passwords a few turns in each iteration of the event loop, in their order of arrival', async () => {
     const { admission } = admit({ calls: 100, passwords: 100 })
     const done: number[] = []
     const tries = Array.from({ length: 40 }, async (_, at) => {
@@ -44,7 +44,7 @@ describe('admission', () => {
     )
   })
 
-  it('refuses a password when enough of them wait', async () => {
+  it('refuses a password when too many are waiting', async () => {
     const { admission, told } = admit({ calls: 100, passwords: 3 })
     const tries = await Promise.allSettled(Array.from({ length: 20 }, async () => admission.turn()))
     const refused = tries.filter(({ status }) => status === 'rejected')

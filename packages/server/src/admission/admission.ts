@@ -1,53 +1,53 @@
 import { CognitoError } from '../errors.ts'
 import type { Overload } from './overload.ts'
 
-/** How much a region takes on at a time. */
-export interface Limits {
-  /** Calls under way. */
+/** Maximum work in progress in a region. */
+export interface AdmissionLimits {
+  /** Calls in progress. */
   calls: number
-  /** Of these, those that wait for their turn to try or make a password. */
+  /** Calls that wait for their turn to verify or set a password; these count as calls in progress too. */
   passwords: number
 }
 
 /**
- * What a region does not take on, it refuses at once, as Cognito does above its quotas: TooManyRequestsException, which SDKs
- * try again later. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
+ * Limits the calls in progress. A call above a limit is refused at once with TooManyRequestsException, as Cognito does above its
+ * quotas; SDKs retry it later. https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
  */
 export interface Admission {
-  /** Takes a call on; to be told when it has been answered. Throws TooManyRequestsException. */
+  /** Admits a call; call `leave` once its response is ready. Throws TooManyRequestsException. */
   enter(): void
   leave(): void
-  /** Resolves once no call is under way, whether or not somebody still waits for its answer. */
+  /** Resolves once no call is in progress, even if the client of the last call has disconnected. */
   idle(): Promise<void>
   /**
-   * Waits for the turn of an operation that tries or makes a password: a few per turn of the event loop, so that however many
-   * there are, other calls pass between them. Throws TooManyRequestsException.
+   * Waits for the turn of an operation that verifies or sets a password. Only a few run in each iteration of the event loop, so
+   * that other calls run between them. Returns undefined if the turn is now. Throws TooManyRequestsException.
    */
   turn(): Promise<void> | undefined
 }
 
-/** About ten milliseconds of a turn. */
-const PER_TURN = 8
+/** Passwords per iteration of the event loop: about ten milliseconds. */
+const PER_ITERATION = 8
 
-export function createAdmission({ limits, overload }: { limits: Limits; overload: Overload }): Admission {
+export function createAdmission({ limits, overload }: { limits: AdmissionLimits; overload: Overload }): Admission {
   const waiting: (() => void)[] = []
   const awaitingIdle: (() => void)[] = []
-  let underWay = 0
-  let left = PER_TURN
-  let armed = false
-  const refuse = (why: string): never => {
-    overload.noted(why)
+  let inProgress = 0
+  let left = PER_ITERATION
+  let scheduled = false
+  const refuse = (reason: string): never => {
+    overload.noted(reason)
     throw new CognitoError('TooManyRequestsException', 'Rate exceeded')
   }
   const take = (): void => {
     left -= 1
-    if (armed) return
-    armed = true
-    setImmediate(nextTurn)
+    if (scheduled) return
+    scheduled = true
+    setImmediate(nextIteration)
   }
-  const nextTurn = (): void => {
-    armed = false
-    left = PER_TURN
+  const nextIteration = (): void => {
+    scheduled = false
+    left = PER_ITERATION
     while (left > 0 && waiting.length > 0) {
       take()
       waiting.shift()?.()
@@ -56,15 +56,15 @@ export function createAdmission({ limits, overload }: { limits: Limits; overload
 
   return {
     enter: () => {
-      if (underWay >= limits.calls) refuse(`${limits.calls} calls were under way: more were refused`)
-      underWay += 1
+      if (inProgress >= limits.calls) refuse(`${limits.calls} calls were under way: more were refused`)
+      inProgress += 1
     },
     leave: () => {
-      underWay -= 1
-      if (underWay === 0) for (const resolve of awaitingIdle.splice(0)) resolve()
+      inProgress -= 1
+      if (inProgress === 0) for (const resolve of awaitingIdle.splice(0)) resolve()
     },
     idle: async () => {
-      if (underWay > 0) await new Promise<void>((resolve) => awaitingIdle.push(resolve))
+      if (inProgress > 0) await new Promise<void>((resolve) => awaitingIdle.push(resolve))
     },
     turn: () => {
       if (left > 0) {

@@ -5,7 +5,7 @@ import { StoreBusyError } from '../store/database.ts'
 import { NotPrimaryError } from '../store/write.ts'
 import { operationNotEnabled } from './gate.ts'
 
-/** Turns anything that was thrown into a refusal in the terms of the user pools API. */
+/** Converts any thrown value to an error of the user pools API. */
 export function asCognitoError(error: unknown): CognitoError {
   if (error instanceof CognitoError) return error
   if (error instanceof NotPrimaryError) return operationNotEnabled()

@@ -21,7 +21,7 @@ const rights: Record<OperationName, Right> = gateTable
 const withRight = (...wanted: Right[]): OperationName[] =>
   operationNames.filter((name) => wanted.includes(rights[name]))
 
-/** What takes away a user, a client, a token or the pool itself comes last, so that all others find them. */
+/** Operations that delete a user, a client, a token or the pool run last, so that all others find them. */
 const LAST: readonly OperationName[] = [
   'GlobalSignOut',
   'AdminUserGlobalSignOut',
@@ -47,7 +47,7 @@ describe('the gate of the documentation', () => {
     assert.equal(withRight('never').length, 80)
   })
 
-  it('is open in the primary, and shut while a replica is made or taken away', () => {
+  it('is open in the primary, and closed while a replica is created or deleted', () => {
     const isOpen = (role: 'PRIMARY' | 'SECONDARY', status: ReplicaStatus, right: ReplicaRight): boolean => {
       try {
         checkGate({ role, status }, right)
@@ -85,7 +85,7 @@ for (const engine of engines) {
     after(() => plane.stop())
 
     const invoke = (region: RunningRegion, operation: OperationName): Promise<Reply> => {
-      // The ARN of a pool names the region that is asked.
+      // The ARN of a pool names the called region.
       const ResourceArn = String(known.ResourceArn).replace(/(?<=cognito-idp:)[^:]+/, region.name)
       return call(region.endpoint, operation, wellFormed(operation, { ...known, ResourceArn }), { region: region.name })
     }
@@ -98,20 +98,20 @@ for (const engine of engines) {
       for (const [operation, reply] of answers) {
         const told = `${operation}: ${reply.status} ${reply.text.slice(0, 200)}`
         assert.ok(reply.status < 500 || errorOf(reply) === 'NotImplementedException', told)
-        // Allowed means that the call got as far as its pool: it is there.
+        // An allowed call found its pool.
         assert.doesNotMatch(reply.text, /User pool (client )?\S+ does not exist/, told)
       }
     }
 
-    it('an INACTIVE secondary does what administrators need to prepare it, and nothing else', () =>
+    it('an INACTIVE secondary allows the operations that administrators need to prepare it, and no others', () =>
       assertGate(withRight('always', 'account')))
 
-    it('an ACTIVE secondary signs people in besides', async () => {
+    it('an ACTIVE secondary also signs users in', async () => {
       await activateReplica(plane, known.UserPoolId as string)
       await assertGate(withRight('always', 'active', 'account'))
     })
 
-    it('a refusal has the status and the form of a client error', async () => {
+    it('a refusal has the status and form of a client error', async () => {
       const reply = await invoke(plane.secondary, 'SignUp')
       assert.equal(reply.status, 400)
       assert.equal(reply.headers['x-amzn-errortype'], 'OperationNotEnabledException')
@@ -127,7 +127,7 @@ for (const engine of engines) {
   })
 }
 
-/** A pool with a replica that is not yet turned on, a client and a user who is signed in. */
+/** A pool with an INACTIVE replica, a client and a signed-in user. */
 async function peopled(plane: Plane): Promise<Input> {
   const { cognito } = plane.primary
   const { UserPool } = await cognito.send(

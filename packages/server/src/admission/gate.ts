@@ -2,12 +2,13 @@ import type { Pool } from '../directory/pool.ts'
 import { CognitoError } from '../errors.ts'
 
 /**
- * What an operation may do on a pool's secondary region: I while INACTIVE and while ACTIVE, A only while ACTIVE, P never.
+ * Whether an operation is allowed in a secondary region of a pool: I while INACTIVE or ACTIVE, A only while ACTIVE, P never
+ * (only in the primary).
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  */
 export type ReplicaRight = 'I' | 'A' | 'P'
 
-/** What becomes of a call at this region. (A later `forward` sends it to the primary.) */
+/** The gate's decision for a call in this region. (A later `forward` will send the call to the primary.) */
 export type Verdict = 'allow' | 'refuse'
 
 export function decide(pool: Pick<Pool, 'role' | 'status'>, right: ReplicaRight): Verdict {

@@ -1,11 +1,11 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 
-/** What a region has recently refused because it was too much. */
+/** Calls or connections that a region has recently refused because it was overloaded. */
 export interface Overload {
-  /** Reported once per stretch of time, however often it happens. */
-  noted(why: string): void
-  /** What an operator should know now; undefined when nothing has been refused recently. */
+  /** Records a refusal. The same reason is logged again only after RECENT_MILLISECONDS without a refusal. */
+  noted(reason: string): void
+  /** The reason of the last refusal; undefined if there was none recently. */
   recent(): string | undefined
 }
 
@@ -18,15 +18,15 @@ export function createOverload({
   clock: Pick<Clock, 'monotonic'>
   events: Pick<Events, 'noted'>
 }): Overload {
-  let at = Number.NEGATIVE_INFINITY
-  let reason = ''
-  const isOver = (): boolean => clock.monotonic() - at > RECENT_MILLISECONDS
+  let lastAt = Number.NEGATIVE_INFINITY
+  let lastReason = ''
+  const isOver = (): boolean => clock.monotonic() - lastAt > RECENT_MILLISECONDS
   return {
-    noted: (why) => {
-      if (isOver() || reason !== why) events.noted('overloaded', { why })
-      at = clock.monotonic()
-      reason = why
+    noted: (reason) => {
+      if (isOver() || lastReason !== reason) events.noted('overloaded', { why: reason })
+      lastAt = clock.monotonic()
+      lastReason = reason
     },
-    recent: () => (isOver() ? undefined : reason),
+    recent: () => (isOver() ? undefined : lastReason),
   }
 }

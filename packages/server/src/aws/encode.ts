@@ -1,16 +1,16 @@
 /**
- * What a handler answered, in the terms of AWS JSON 1.1: dates as epoch seconds, bytes as base64, nothing for undefined.
+ * Encodes a handler's output as AWS JSON 1.1: dates as epoch seconds, bytes as base64; undefined members are left out.
  * https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
  */
 export function encode(output: object | undefined): string {
   return output === undefined ? '' : JSON.stringify(output, isJson(output) ? undefined : replacer)
 }
 
-/** Whether JSON has it as it is: most answers do, and calling the replacer for each member would take longer than all the rest. */
+/** Whether a value needs no replacer. Most outputs need none, and calling it for each member takes longer than all other work. */
 function isJson(value: unknown): boolean {
   if (typeof value !== 'object') return true
   if (value === null || value instanceof Date || value instanceof Uint8Array) return false
-  // Not by `for ... in`: V8 makes code for it and throws it away again, on and on, where objects of many shapes pass (docs/decisions/speed.md).
+  // No `for ... in`: for objects of many shapes V8 optimizes and deoptimizes it again and again (docs/decisions/speed.md).
   return (Array.isArray(value) ? value : Object.values(value)).every(isJson)
 }
 

@@ -1,9 +1,9 @@
 import type { AwsError } from '../errors.ts'
 
-/** What of a request a handler may want to know, whatever the face. */
+/** The parts of a request that handlers of any face may need. */
 export interface Call {
   requestId: string
-  /** Address of the caller, as far as the region can tell. */
+  /** Address of the caller, as far as the region knows it. */
   address: string
   userAgent: string
 }
@@ -13,29 +13,29 @@ export interface Operation {
   /** Whether the call must be signed. */
   signed: boolean
   /**
-   * Runs the call. `about.pool` is set as soon as the pool is known, also when the call fails afterwards. Throws in the
-   * service's terms, or anything else, which the service's `explain` turns into its terms.
+   * Runs the call and returns its output. Sets `scope.pool` as soon as the pool is known, so that it is set even if the call
+   * fails afterwards. May throw any error; the face's `explain` converts it.
    */
-  run(call: Call, input: never, about: About): Promise<object | undefined>
+  run(call: Call, input: never, scope: CallScope): Promise<object | undefined>
 }
 
-/** What a call turned out to be about. */
-export interface About {
+/** The pool that a call concerns, if it is known; filled in by `Operation.run`. */
+export interface CallScope {
   pool?: { id: string; role: 'PRIMARY' | 'SECONDARY'; topology: { primary: string } }
 }
 
-/** A service in the AWS JSON 1.1 protocol: a table of operations, and the terms that its errors are told in. */
+/** A service in the AWS JSON 1.1 protocol: a table of operations, and the conversion of errors to the service's own. */
 export interface Face {
-  /** Of `X-Amz-Target`, with the dot. */
+  /** Prefix of `X-Amz-Target`, with the dot. */
   targetPrefix: string
-  /** Of the operation's name in metrics and logs. */
+  /** Prefix of operation names in metrics and logs. */
   label: string
   /** The name of the service in signatures. */
   signingName: 'cognito-idp' | 'kms'
   /** Undefined for an operation that the service does not have. */
   find(name: string): Operation | undefined
-  /** Reads a parsed request body as the input of an operation. Throws AwsError. */
+  /** Checks a parsed request body and returns the input of the operation. Throws AwsError. */
   read(name: string, body: unknown): unknown
-  /** Turns whatever a call threw into the service's terms. */
-  explain(thrown: unknown, about: About): AwsError | Promise<AwsError>
+  /** Converts any thrown value to an error of the service. */
+  explain(thrown: unknown, scope: CallScope): AwsError | Promise<AwsError>
 }

@@ -3,10 +3,10 @@ import { cors } from 'hono/cors'
 import { CognitoError } from '../errors.ts'
 import { addressOf } from '../http/address.ts'
 import { readBody } from '../http/body.ts'
-import { BODY_BYTES, type CallHandler, type OutgoingAnswer } from '../http/call.ts'
+import { BODY_BYTES, type CallHandler, type OutgoingResponse } from '../http/call.ts'
 import { EXPOSED } from './calls.ts'
 
-// https://docs.aws.amazon.com/cognito/latest/developerguide/ : browsers call the API across origins, without cookies.
+// Browsers call the API from other origins, without cookies. https://docs.aws.amazon.com/cognito/latest/developerguide/
 const crossOrigin = cors({
   origin: '*',
   allowMethods: ['POST', 'GET', 'OPTIONS'],
@@ -26,7 +26,7 @@ const crossOrigin = cors({
   maxAge: 86_400,
 })
 
-/** `POST /`, for calls that the listener does not hand over directly. */
+/** `POST /`, for calls that the listener does not pass to the handler directly (http/listener.ts). */
 export function createApiRoutes(calls: CallHandler): Hono {
   const app = new Hono()
   app.use('/', crossOrigin)
@@ -37,19 +37,19 @@ export function createApiRoutes(calls: CallHandler): Hono {
       return send(c, calls.refuse(new CognitoError('SerializationException', 'The request body ended early.')))
     }
     const query = new URL(c.req.url).search.slice(1)
-    return send(c, await calls.answer({ headers: c.req.raw.headers, body, query, address: addressOf(c) }))
+    return send(c, await calls.handle({ headers: c.req.raw.headers, body, query, address: addressOf(c) }))
   })
   return app
 }
 
-/** What no path and no handler took, in the form of the API's errors. */
+/** Responses to unknown paths and to errors that no handler caught, in the form of the API's errors. */
 export const apiFallback = (calls: CallHandler) => ({
   notFound: (c: HonoContext) => send(c, calls.refuse(new CognitoError('UnknownOperationException', 'No such path.'))),
   failed: (error: unknown, c: HonoContext) => send(c, calls.fail({ operation: c.req.path, error })),
 })
 
 const tooLarge = (): CognitoError =>
-  new CognitoError('RequestEntityTooLargeException', `A request may have ${BODY_BYTES} bytes.`)
+  new CognitoError('RequestEntityTooLargeException', `The request body exceeds the limit of ${BODY_BYTES} bytes.`)
 
-const send = (c: HonoContext, { status, headers, body }: OutgoingAnswer): Response =>
+const send = (c: HonoContext, { status, headers, body }: OutgoingResponse): Response =>
   c.body(body, status as 200, headers)

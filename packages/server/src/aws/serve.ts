@@ -2,21 +2,21 @@ import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import { encode } from './encode.ts'
-import type { About, Call, Face } from './face.ts'
+import type { Call, CallScope, Face } from './face.ts'
 
-/** The response to a call, before it has headers. */
-export interface Answer {
+/** The response to a call, without its headers. */
+export interface ServiceResponse {
   status: number
   /** JSON text; '' for the operations that return nothing. */
   body: string
   error?: { code: string; message: string }
-  about: About
+  scope: CallScope
 }
 
 export interface ServiceRequest {
   /** The name of the operation: the target without its prefix. */
   operation: string
-  /** The body as it was sent. */
+  /** The body as sent. */
   body: Buffer
   /** Throws AwsError. */
   checkSignature(): void
@@ -24,35 +24,35 @@ export interface ServiceRequest {
 }
 
 /**
- * The life of a call of any face: name -> signature -> body -> input -> handler -> response. Never throws. An error that is
- * not in the service's terms is reported to the operator, and the caller gets the service's internal error.
+ * Serves a call of any face: operation -> signature -> body -> input -> handler -> response. Never throws. An unexpected error
+ * is reported to the operator, and the caller gets the service's internal error.
  */
 export async function serve(
   { clock, events }: { clock: Pick<Clock, 'monotonic'>; events: Pick<Events, 'requested' | 'failed'> },
   face: Face,
   { operation: name, body, checkSignature, call }: ServiceRequest,
-): Promise<Answer> {
+): Promise<ServiceResponse> {
   const started = clock.monotonic()
-  const about: About = {}
+  const scope: CallScope = {}
   const operation = face.find(name)
   let outcome = 'ok'
   try {
     if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
     if (operation.signed) checkSignature()
     const input = face.read(name, parseJson(body))
-    const output = await operation.run(call, input as never, about)
-    return { status: 200, body: encode(output), about }
+    const output = await operation.run(call, input as never, scope)
+    return { status: 200, body: encode(output), scope }
   } catch (thrown) {
-    const error = await face.explain(thrown, about)
+    const error = await face.explain(thrown, scope)
     outcome = error.code
     if (error.status >= 500 && error.status !== NOT_IMPLEMENTED) {
       events.failed({ operation: face.label + name, error: thrown, requestId: call.requestId })
     }
-    return { ...refusal(error), about }
+    return { ...errorResponse(error), scope }
   } finally {
     events.requested({
       operation: operation ? face.label + name : 'unknown',
-      pool: about.pool?.id,
+      pool: scope.pool?.id,
       outcome,
       milliseconds: clock.monotonic() - started,
     })
@@ -62,8 +62,12 @@ export async function serve(
 const NOT_IMPLEMENTED = 501
 
 /** The response that carries an error. */
-export function refusal({ code, message, status }: Pick<AwsError, 'code' | 'message' | 'status'>): Answer {
-  return { status, body: JSON.stringify({ __type: code, message }), error: { code, message }, about: {} }
+export function errorResponse({
+  code,
+  message,
+  status,
+}: Pick<AwsError, 'code' | 'message' | 'status'>): ServiceResponse {
+  return { status, body: JSON.stringify({ __type: code, message }), error: { code, message }, scope: {} }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

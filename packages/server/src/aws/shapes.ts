@@ -1,11 +1,11 @@
 /**
  * The shapes of an AWS JSON API, and the check of a request body against them.
  *
- * A service is three tables: `structures` and `enums`, generated from the SDK, and `constraints`, kept by hand. `model`
- * joins them once; `validateShape` then reads a parsed JSON body against one structure. It knows no service and no
- * error names: each face says in its own terms what a refusal is called.
+ * A service is three tables: `structures` and `enums`, generated from the SDK, and `constraints`, maintained by hand. `model`
+ * joins them once; `validateShape` then checks a parsed JSON body against one structure. This file knows no service and no
+ * error names: each face maps the result to its own errors.
  *
- * The work is linear in the size of the body (every pattern must be), and the depth is bounded by the shapes.
+ * The check is linear in the size of the body (every pattern must be linear too); the shapes bound its depth.
  */
 
 export type ShapeType =
@@ -24,13 +24,13 @@ export type ShapeType =
 export interface Member {
   readonly type: ShapeType
   readonly required?: true
-  /** A value that no message may repeat. */
+  /** Messages must not repeat the value. */
   readonly sensitive?: true
-  /** The name of the enum, if a string is one. */
+  /** The name of the enum, for a string with fixed values. */
   readonly enum?: string
-  /** The name of the structure. */
+  /** The name of the structure, for a structure. */
   readonly structure?: string
-  /** What a list or a map holds; the keys of a map are strings. */
+  /** The elements of a list or the values of a map; the keys of a map are strings. */
   readonly of?: Member
 }
 
@@ -44,18 +44,18 @@ export interface OperationShape {
 }
 
 export interface Constraint {
-  /** Of a number: the least value. Of anything else: the least length (strings in UTF-16 units, blobs in bytes). */
+  /** Minimum value of a number; minimum length of any other type (strings in UTF-16 units, blobs in bytes). */
   readonly min?: number
   readonly max?: number
   /** The pattern as the service writes it in its messages. */
   readonly pattern?: string
-  /** Whether a string is what `pattern` means. Must take linear time. */
+  /** Whether a string matches `pattern`. Must take linear time. */
   readonly matches?: (value: string) => boolean
 }
 
 /**
- * What is true of a member, by `Member` (in every structure) or `Structure.Member` (which wins). A suffix says what it is
- * about: `Member[]` the elements of a list, `Member{key}` and `Member{value}` those of a map.
+ * Constraints by `Member` (in every structure) or `Structure.Member` (which takes precedence). A suffix selects the parts of
+ * a member: `Member[]` the elements of a list, `Member{key}` and `Member{value}` the keys and values of a map.
  */
 export type Constraints = Readonly<Record<string, Constraint>>
 
@@ -65,9 +65,9 @@ export interface ModelTables {
   /** Values that the service documents and the SDK's enums lack. */
   readonly enumAdditions?: Enums
   readonly constraints: Constraints
-  /** For strings (map keys and values too) that have no constraint of their own and are no enum. */
+  /** For strings (including map keys and values) that have neither a constraint nor an enum. */
   readonly unconstrained?: Constraint
-  /** Members that no message may repeat although the SDK does not call them sensitive. */
+  /** Secret members that the SDK does not mark as sensitive; messages must not repeat them. */
   readonly sensitiveMembers?: readonly string[]
 }
 
@@ -91,17 +91,17 @@ export type Model = ReadonlyMap<string, readonly NamedMember[]>
 
 export type Validation =
   | { readonly kind: 'valid'; readonly value: Record<string, unknown> }
-  /** The JSON has another type than the shape: AWS calls it a SerializationException. */
+  /** The JSON has another type than the shape (SerializationException in AWS). */
   | { readonly kind: 'malformed'; readonly message: string }
-  /** The types are right and a constraint is not met; `message` is `<n> validation errors detected: ...`. */
+  /** The types are correct, but a constraint is violated; `message` is `<n> validation errors detected: ...`. */
   | { readonly kind: 'invalid'; readonly violations: readonly string[]; readonly message: string }
 
-// A body of a megabyte can break a million rules; a caller needs a few of them.
+// A body of a megabyte can violate a million constraints; the first few are enough for a caller.
 const maximumViolations = 20
 const maximumEcho = 1024
 const maximumDocumentDepth = 64
 
-/** Joins the tables of a service. Throws if one refers to a structure or an enum that is not there. */
+/** Joins the tables of a service. Throws if a table references a structure or an enum that does not exist. */
 export function model(tables: ModelTables): Model {
   const { structures, enums, enumAdditions = {}, constraints, unconstrained } = tables
   const secret = new Set(tables.sensitiveMembers)
@@ -157,16 +157,17 @@ export function model(tables: ModelTables): Model {
 }
 
 /**
- * Reads a parsed JSON body as a structure: unknown members are dropped, nulls are absent, blobs become Buffers, timestamps
- * stay epoch seconds. Maps have no prototype, so that no key of a caller's meets an inherited one.
+ * Checks a parsed JSON body against a structure and returns its value: unknown members are dropped, nulls count as absent,
+ * blobs become Buffers, timestamps stay epoch seconds. Maps have no prototype, so a caller's key never collides with an
+ * inherited one.
  */
 export function validateShape(shapes: Model, structureName: string, input: unknown): Validation {
   const members = shapes.get(structureName)
   if (members === undefined) throw new Error(`no structure ${structureName}`)
-  const reading = new Reading()
+  const reader = new ShapeReader()
   try {
-    const value = reading.structure(members, input, '')
-    const { violations } = reading
+    const value = reader.structure(members, input, '')
+    const { violations } = reader
     if (violations.length === 0) return { kind: 'valid', value }
     const count = violations.length === 1 ? '1 validation error' : `${violations.length} validation errors`
     return { kind: 'invalid', violations, message: `${count} detected: ${violations.join('; ')}` }
@@ -195,7 +196,7 @@ const foundStructure = 'Start of structure or map found where not expected.'
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-class Reading {
+class ShapeReader {
   readonly violations: string[] = []
 
   structure(members: readonly NamedMember[], input: unknown, path: string): Record<string, unknown> {
@@ -274,7 +275,7 @@ class Reading {
         output[key] = value
       }
     }
-    // Maps hold what people type in: they are never repeated.
+    // Maps hold user input: messages never repeat it.
     const list = (constraint: Constraint | undefined) => (constraint === undefined ? [] : constraintRules(constraint))
     if (badKey) this.#violate('Value', path, `Map keys must satisfy constraint: [${list(shape.keys).join(', ')}]`)
     if (badValue) this.#violate('Value', path, `Map value must satisfy constraint: [${rules(of).join(', ')}]`)
@@ -325,7 +326,7 @@ function brokenRules({ constraint, values }: Checked, value: unknown): string[] 
 
 const isBroken = (shape: Checked, value: unknown): boolean => brokenRules(shape, value).length > 0
 
-/** All rules that hold for a value: of the elements of a list or map, AWS names every rule, not only the broken ones. */
+/** All rules of a value: for the elements of a list or map AWS names every rule, not only the violated ones. */
 function rules(shape: Checked): string[] {
   const { constraint, values } = shape
   return [
@@ -386,7 +387,7 @@ function token(input: unknown): string {
 
 const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
 
-/** A document is any JSON; it may not be so deep that whoever walks it later runs out of stack, nor reach a prototype. */
+/** Accepts any JSON, with a bounded depth (so that recursive code cannot overflow the stack) and without `__proto__`. */
 function checkedDocument(input: unknown): unknown {
   let level: unknown[] = [input]
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -406,7 +407,7 @@ function checkedDocument(input: unknown): unknown {
   return input
 }
 
-/** An SDK command class, as far as its types tell what goes in and what comes out. Nothing of the SDK is loaded. */
+/** An SDK command class; only the types of its input and output are used. The SDK is not loaded at run time. */
 type CommandClass = abstract new (...args: never[]) => unknown
 
 type SdkInput<Class extends CommandClass> = InstanceType<Class> extends { readonly input: infer I } ? I : never
@@ -429,12 +430,12 @@ type Read<T> = T extends Date
         : T
 
 /**
- * The input of an operation as the check of its shape gives it: required members are there, blobs are Buffers, timestamps
- * are epoch seconds.
+ * The input of an operation as `validateShape` returns it: required members are present, blobs are Buffers, timestamps are
+ * epoch seconds.
  */
 export type InputOf<Class extends CommandClass> = Read<SdkInput<Class>>
 
-/** What a handler answers, in the SDK's terms (timestamps are Dates, blobs bytes); nothing for a void operation. */
+/** The output of a handler in the SDK's types (timestamps are Dates, blobs are bytes); undefined for an operation without output. */
 export type OutputOf<Class extends CommandClass> = keyof Omit<SdkOutput<Class>, '$metadata'> extends never
   ? Record<string, never> | undefined
   : Omit<SdkOutput<Class>, '$metadata'>

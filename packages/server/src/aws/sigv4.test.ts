@@ -10,7 +10,7 @@ import { checkSignature, type SignedRequest } from './sigv4.ts'
 const credentials = { accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'a-secret-for-tests-alone-0123456789' }
 const region = 'us-west-2'
 
-/** Records requests as the official SDK signs them. */
+/** Captures requests as the official SDK signs them. */
 const recorded: SignedRequest[] = []
 const server = createServer(async (request, response) => {
   const chunks: Buffer[] = []
@@ -91,7 +91,7 @@ describe('signature version 4', () => {
     server.closeAllConnections()
   })
 
-  test('calls signed by the official SDK are accepted, once and again', async () => {
+  test('calls signed by the official SDK are accepted, also repeatedly', async () => {
     for (const service of ['kms', 'cognito-idp'] as const) {
       const request = await record(service)
       assert.deepEqual(check(request), { accessKeyId: credentials.accessKeyId })
@@ -203,7 +203,7 @@ describe('signature version 4', () => {
     )
   })
 
-  test('what is missing or malformed is named', async () => {
+  test('missing and malformed parts are named', async () => {
     const request = await record('kms')
     assert.throws(
       () => check(withHeaders(request, { authorization: null })),
@@ -237,7 +237,7 @@ describe('signature version 4', () => {
     }
   })
 
-  test('no refusal repeats a secret, a signature or the Authorization header', async () => {
+  test('no error message repeats a secret, a signature or the Authorization header', async () => {
     const request = await record('kms')
     const signature = /Signature=(.*)$/.exec(request.headers.get('authorization') ?? '')?.[1] as string
     for (const attempt of [

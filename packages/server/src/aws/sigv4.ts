@@ -1,21 +1,21 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
-import { Memory } from '../memory.ts'
 
 export interface SignatureSettings {
-  /** Secret access keys by access key id. Signing keys are remembered for as long as this object lives. */
+  /** Secret access keys by access key id. Derived signing keys are cached per object, as long as it lives. */
   credentials: Credentials
   clock: Pick<Clock, 'now'>
   region: string
   services: readonly string[]
-  /** Takes calls signed for any region: behind a router that clients think of as one. */
+  /** Accepts calls signed for any region: for regions behind a router that clients see as one region. */
   anyRegion?: boolean
 }
 
 type Credentials = Pick<ReadonlyMap<string, string>, 'get'>
 
-/** A request as it came in. */
+/** A request as received. */
 export interface SignedRequest {
   method: string
   /** As sent: still percent-encoded. */
@@ -29,15 +29,15 @@ export interface SignedRequest {
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 const TERMINATOR = 'aws4_request'
 const SKEW_MINUTES = 5
-const REMEMBERED_KEYS = 100
-/** An unsigned one of these would let another call be made of a signed one. */
+const CACHED_KEYS = 100
+/** If one of these headers were unsigned, a signed call could be turned into another call. */
 const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const REGION_NAME = /^[a-z0-9-]{1,32}$/
 
 /**
- * Checks an AWS Signature Version 4 in the Authorization header, over the whole body (`UNSIGNED-PAYLOAD` is no signature of
- * a JSON call). Throws CognitoError: MissingAuthenticationTokenException, IncompleteSignatureException,
+ * Checks an AWS Signature Version 4 in the Authorization header, over the whole body (`UNSIGNED-PAYLOAD` is not valid for a
+ * JSON call). Throws CognitoError: MissingAuthenticationTokenException, IncompleteSignatureException,
  * UnrecognizedClientException or InvalidSignatureException.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
@@ -49,7 +49,7 @@ export function checkSignature(rules: SignatureSettings, request: SignedRequest)
   const time = parseTime(date as string)
 
   const secret = rules.credentials.get(scope.accessKeyId)
-  // The credentials here are long-lived: none of them comes with a session token.
+  // All configured credentials are long-lived: none of them has a session token.
   if (secret === undefined || request.headers.get('x-amz-security-token')) {
     throw new CognitoError('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
@@ -150,7 +150,7 @@ function checkTime(now: number, signed: string): void {
   }
 }
 
-/** The time of the request in ISO 8601's basic form, from that form or from that of HTTP's Date header. */
+/** Returns the time of the request in ISO 8601's basic format, from that format or from the format of HTTP's Date header. */
 function parseTime(text: string): string {
   if (/^\d{8}T\d{6}Z$/.test(text)) {
     const extended = text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z')
@@ -195,7 +195,7 @@ function canonicalQuery(query: string): string {
     .join('&')
 }
 
-/** What cannot be decoded cannot have been signed as it is; it is signed as text then, and will not match. */
+/** Text that cannot be decoded is used as it is: the signature then does not match, because no client can have signed it so. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -211,21 +211,21 @@ const uriEncode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const remembered = new WeakMap<Credentials, Memory<{ secret: string; key: KeyObject }>>()
+const signingKeys = new WeakMap<Credentials, BoundedCache<{ secret: string; key: KeyObject }>>()
 
 function signingKey(
   credentials: Credentials,
   secret: string,
   { accessKeyId, date, region, service }: Scope,
 ): KeyObject {
-  let keys = remembered.get(credentials)
+  let keys = signingKeys.get(credentials)
   if (!keys) {
-    keys = new Memory(REMEMBERED_KEYS)
-    remembered.set(credentials, keys)
+    keys = new BoundedCache(CACHED_KEYS)
+    signingKeys.set(credentials, keys)
   }
   const name = `${accessKeyId}/${date}/${region}/${service}`
-  const known = keys.get(name)
-  if (known?.secret === secret) return known.key
+  const cached = keys.get(name)
+  if (cached?.secret === secret) return cached.key
   const bytes = [date, region, service, TERMINATOR].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`))
   const key = createSecretKey(bytes)
   keys.set(name, { secret, key })

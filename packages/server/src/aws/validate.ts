@@ -2,10 +2,11 @@ import { type AwsError, CognitoError } from '../errors.ts'
 import { type Model, validateShape } from './shapes.ts'
 
 /**
- * A reader of inputs against a service model: unknown members are dropped, nulls are absent, blobs are Buffers.
+ * Creates a function that checks a parsed body against a service model and returns the input: unknown members are dropped,
+ * nulls count as absent, blobs are Buffers.
  *
- * The reader throws `SerializationException` when a JSON type is wrong, and the error that `invalid` makes of
- * `<n> validation errors detected: ...` when a constraint is not met. Values that are secret are not repeated.
+ * The function throws `SerializationException` if a JSON type is wrong, and `invalid('<n> validation errors detected: ...')` if
+ * a constraint is violated. Messages do not repeat secret values.
  */
 export function createInputReader<Name extends string>({
   shapes,

@@ -1,4 +1,4 @@
-/** What lies between the call and the socket: headers, forms, browsers, connections. */
+/** The HTTP side of the API: headers, encodings, browsers, connections. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
@@ -34,7 +34,7 @@ for (const engine of engines) {
     const group = (operation: string, GroupName: string): Promise<Reply> =>
       call(endpoint, operation, { UserPoolId: pool, GroupName })
 
-    it('good answers and refusals carry the type of the protocol and a request id of their own', async () => {
+    it('successes and errors have the content type of the protocol and a unique request id', async () => {
       const good = await group('CreateGroup', 'a')
       const bad = await group('CreateGroup', 'a')
       assert.equal(good.status, 200)
@@ -49,13 +49,13 @@ for (const engine of engines) {
       assert.equal(bad.headers['x-amzn-errortype'], 'GroupExistsException')
     })
 
-    it('nothing tells caches to keep an answer', async () => {
+    it('no response may be cached', async () => {
       for (const { headers } of [await group('GetGroup', 'a'), await group('GetGroup', 'none')]) {
         assert.equal(headers['cache-control'], 'no-store')
       }
     })
 
-    it('an error has exactly __type and message; the header repeats the message so that it fits', async () => {
+    it('an error has exactly __type and message; the header repeats the message, encoded', async () => {
       const { status, text, headers } = await call(endpoint, 'DescribeUserPool', { UserPoolId: 'us-west-2_Nobody000' })
       assert.equal(status, 400)
       assert.deepEqual(JSON.parse(text), {
@@ -65,7 +65,7 @@ for (const engine of engines) {
       assert.equal(decodeURI(String(headers['x-amzn-errormessage'])), 'User pool us-west-2_Nobody000 does not exist.')
     })
 
-    it('a message with text of any kind gets through, in body and header', async () => {
+    it('a message with any text is returned, in body and header', async () => {
       for (const name of ['a\r\nset-cookie: x=y', 'Müller 😀', '\u0000', '\ud800', '%', 'x'.repeat(20_000)]) {
         const reply = await call(endpoint, 'CreateUserPool', { PoolName: `{${name}}` })
         assert.equal(errorOf(reply), 'InvalidParameterException')
@@ -75,7 +75,7 @@ for (const engine of engines) {
       }
     })
 
-    it('what the request asks for is not in its refusal if it is a secret', async () => {
+    it('an error message does not repeat secret input', async () => {
       const Password = 'a secret that nobody may read again '.repeat(10)
       const { text, headers } = await send(endpoint, {
         headers: headersOf('SignUp'),
@@ -85,14 +85,14 @@ for (const engine of engines) {
       assert.doesNotMatch(text + String(headers['x-amzn-errormessage']), /secret/)
     })
 
-    it('operations without an output answer an empty body', async () => {
+    it('operations without output return an empty body', async () => {
       await group('CreateGroup', 'gone')
       const reply = await group('DeleteGroup', 'gone')
       assert.deepEqual([reply.status, reply.text], [200, ''])
       assert.equal(reply.headers['content-type'], JSON_1_1)
     })
 
-    it('times are numbers, in seconds; what is not set is left out', async () => {
+    it('times are numbers, in seconds; undefined members are left out', async () => {
       const started = Date.now() / 1_000
       await group('CreateGroup', 'timed')
       const { Group } = JSON.parse((await group('GetGroup', 'timed')).text)
@@ -114,12 +114,12 @@ for (const engine of engines) {
       assert.match(thrown.$metadata.requestId ?? '', UUID)
     })
 
-    it('members that the model does not know are passed over', async () => {
+    it('members that are not in the model are ignored', async () => {
       const reply = await call(endpoint, 'CreateGroup', { UserPoolId: pool, GroupName: 'b', NoSuchMember: { a: [1] } })
       assert.equal(reply.status, 200)
     })
 
-    it('a signature on an unsigned operation is not looked at', async () => {
+    it('a signature on an unsigned operation is ignored', async () => {
       const reply = await send(endpoint, {
         headers: { ...headersOf('SignUp'), authorization: 'AWS4-HMAC-SHA256 nonsense' },
         body: '{}',
@@ -127,7 +127,7 @@ for (const engine of engines) {
       assert.equal(errorOf(reply), 'InvalidParameterException')
     })
 
-    it('a browser on any site may ask, without credentials of its own', async () => {
+    it('a page of any origin may call the API, without cookies', async () => {
       const wanted = [
         ...['content-type', 'x-amz-target', 'x-amz-user-agent', 'cache-control', 'amz-sdk-invocation-id'],
         ...['amz-sdk-request', 'authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'],
@@ -154,7 +154,7 @@ for (const engine of engines) {
       assert.ok(Number(headers['access-control-max-age']) > 0)
     })
 
-    it('a browser may read every answer: good, refused, too large, unknown', async () => {
+    it('a page of any origin may read every response: success, error, too large, unknown', async () => {
       const origin = 'https://app.example.com'
       const replies = [
         await send(endpoint, { headers: { ...headersOf('SignUp'), origin }, body: '{}' }),
@@ -190,7 +190,7 @@ for (const engine of engines) {
       assert.equal(ports.size, 1)
     })
 
-    it('calls that are sent without waiting are answered in their order', async () => {
+    it('pipelined calls are answered in order', async () => {
       const one = (operation: string, connection: string): string =>
         `POST / HTTP/1.1\r\nhost: x\r\nconnection: ${connection}\r\nx-amz-target: AWSCognitoIdentityProviderService.${operation}\r\ncontent-length: 2\r\n\r\n{}`
       const text = await talk(endpoint, [
@@ -200,22 +200,22 @@ for (const engine of engines) {
       assert.deepEqual(types, ['InvalidParameterException', 'UnknownOperationException', 'InvalidParameterException'])
     })
 
-    it('a connection whose headers never end is ended', async () => {
+    it('a connection whose headers never end is closed', async () => {
       const text = await talk(endpoint, ['POST / HTTP/1.1\r\nhost: x\r\nx-slow: '], (socket) => socket.write('a'))
       assert.match(text, /^HTTP\/1\.1 408 /)
     })
 
-    it('a connection whose body never ends is ended', async () => {
+    it('a connection whose body never ends is closed', async () => {
       const head = `POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: AWSCognitoIdentityProviderService.SignUp\r\ncontent-length: 900\r\n\r\n`
       const text = await talk(endpoint, [head], (socket) => socket.write(' '))
       assert.match(text, /^(HTTP\/1\.1 4\d\d |$)/)
     })
 
-    it('a connection on which nothing is asked is ended', async () => {
+    it('a connection without requests is closed', async () => {
       assert.match(await talk(endpoint, []), /^(HTTP\/1\.1 408 |$)/)
     })
 
-    it('many slow connections hold up nobody', async () => {
+    it('many slow connections do not delay other callers', async () => {
       const slow = Array.from({ length: 100 }, () => talk(endpoint, ['POST / HTTP/1.1\r\nhost: x\r\n']))
       const started = performance.now()
       assert.equal((await group('GetGroup', 'a')).status, 200)
@@ -224,7 +224,7 @@ for (const engine of engines) {
       assert.equal((await group('GetGroup', 'a')).status, 200)
     })
 
-    it('metrics count calls by operation and outcome, and no name that a caller made up', async () => {
+    it('metrics count calls by operation and outcome, and no unknown operation names', async () => {
       await plane.primary.cognito.send(new CreateGroupCommand({ UserPoolId: pool, GroupName: 'counted' }))
       await send(endpoint, { headers: headersOf('MadeUpByACaller'), body: '{}' })
       const { text, headers } = await send(endpoint, { method: 'GET', path: '/metrics' })
@@ -235,7 +235,7 @@ for (const engine of engines) {
   })
 }
 
-/** Sends bytes, goes on with `keepOn` every now and then, and answers what came back once the other side has ended it. */
+/** Sends bytes, repeats `keepOn` at intervals, and returns the received text once the server has closed the connection. */
 async function talk(
   endpoint: string,
   parts: readonly string[],
@@ -249,7 +249,7 @@ async function talk(
     text += chunk
   })
   socket.on('error', () => {})
-  // In pieces, as whoever wants to hold a connection would.
+  // In pieces, as an attacker who wants to hold a connection would.
   const trickle = setInterval(() => socket.writable && keepOn(socket), 50)
   const deadline = setTimeout(() => socket.destroy(new Error('never ended')), 15_000)
   let late = false

@@ -1,4 +1,4 @@
-/** Whatever is sent, the answer is a refusal in the protocol's terms: never a fault of ours, never silence. */
+/** Bad input of any kind gets an error in the protocol's form: never a 5xx, never silence. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -24,7 +24,7 @@ import { validateInput } from './validate.ts'
 const KMS = 'TrentService'
 const isSigned = (operation: OperationName): boolean => ['account', 'pool', 'user'].includes(table[operation].caller)
 
-/** Nobody's fault but the caller's, said as every AWS SDK can read it. */
+/** Asserts a client error in the form that every AWS SDK can read. */
 function assertRefused(reply: Reply, what: string): asserts reply {
   const told = `${what}: ${reply.status} ${reply.text.slice(0, 200)}`
   assert.ok(reply.status >= 400 && reply.status < 500, told)
@@ -41,7 +41,7 @@ function assertInProtocol(reply: Reply, told: string): void {
   assert.equal(reply.headers['content-type'], JSON_1_1, told)
 }
 
-/** An answer that is good, a refusal, or the word that this is not built yet. */
+/** Asserts a success, a client error, or NotImplementedException. */
 function assertNoFault(reply: Reply, what: string): void {
   if (reply.status === 200) return
   const told = `${what}: ${reply.status} ${reply.text.slice(0, 300)}`
@@ -50,7 +50,7 @@ function assertNoFault(reply: Reply, what: string): void {
   assertInProtocol(reply, told)
 }
 
-/** What is not valid is refused before the store is asked. */
+/** Invalid input is refused before the store is read. */
 function isValid(operation: OperationName, input: unknown): boolean {
   try {
     validateInput(operation, input)
@@ -60,7 +60,7 @@ function isValid(operation: OperationName, input: unknown): boolean {
   }
 }
 
-/** Runs the work over a list, sixteen at a time, in order of the list. */
+/** Runs the work over a list, sixteen items at a time, in the order of the list. */
 async function all<T>(list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...list]
   const workers = Array.from({ length: 16 }, async () => {
@@ -132,7 +132,7 @@ for (const engine of engines) {
         ? call(endpoint, operation, input)
         : send(endpoint, { headers: headersOf(operation), body: JSON.stringify(input) })
 
-    /** After all that, a good request gets a good answer. */
+    /** Asserts that a valid request still succeeds. */
     const assertAlive = async (): Promise<void> => {
       const reply = await call(endpoint, 'TagResource', {})
       assert.equal(errorOf(reply), 'InvalidParameterException')
@@ -208,7 +208,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    itOnce('strings without a rule of their own have a limit all the same', async () => {
+    itOnce('strings without a constraint of their own still have a length limit', async () => {
       const reply = await invoke('SignUp', {
         ...wellFormed('SignUp', known),
         ClientMetadata: { a: 'x'.repeat(131_073) },
@@ -217,7 +217,7 @@ for (const engine of engines) {
       assert.equal(errorOf(reply), 'InvalidParameterException')
     })
 
-    itOnce('bodies that are no JSON object are refused, by every operation', async () => {
+    itOnce('every operation refuses bodies that are not JSON objects', async () => {
       const bodies: (string | Buffer)[] = [
         '[]',
         '"text"',
@@ -242,7 +242,7 @@ for (const engine of engines) {
         Buffer.concat([Buffer.from('{"UserPoolId":"'), Buffer.of(0xed, 0xa0, 0x80), Buffer.from('"}')]),
       ]
       const cases = operationNames.flatMap((operation, at) => {
-        // All bodies at a few operations, a few bodies at all of them.
+        // All bodies with a few operations, a few bodies with all operations.
         const some = at % 20 === 0 ? bodies : [bodies[at % bodies.length], bodies[(at * 7 + 1) % bodies.length]]
         return some.map((body) => ({ operation, body: body as string | Buffer }))
       })
@@ -265,7 +265,7 @@ for (const engine of engines) {
       }
     })
 
-    itOnce('depth, breadth and size within the limit are no way to stop the region', async () => {
+    itOnce('deep, broad and large bodies within the limit do not stop the region', async () => {
       const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
       const bodies = [
         deep('[', ']', 500_000),
@@ -295,7 +295,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    itOnce('a body that is too large is refused, announced or not', async () => {
+    itOnce('a body that is too large is refused, with or without a Content-Length', async () => {
       const body = Buffer.alloc(5 * 1024 * 1024, 'x')
       const announced = await raw(endpoint, [
         head({ ...headersOf('SignUp'), 'content-length': String(body.length) }),
@@ -315,7 +315,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    itOnce('a body that is announced as too large is refused before it is sent', async () => {
+    itOnce('a body whose Content-Length is too large is refused before it is sent', async () => {
       const reply = await raw(endpoint, [head({ ...headersOf('SignUp'), 'content-length': '99999999999' })])
       assertRefused(reply, 'announced and not sent')
       assert.equal(reply.status, 413)
@@ -331,7 +331,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    itOnce('targets that name nothing are refused', async () => {
+    itOnce('targets that name no operation are refused', async () => {
       const targets = [
         undefined,
         '',
@@ -408,7 +408,7 @@ for (const engine of engines) {
       }
     })
 
-    itOnce('what is no HTTP is refused by the connection', async () => {
+    itOnce('bytes that are not HTTP are refused', async () => {
       for (const text of [
         '\r\n\r\n',
         'hello\r\n\r\n',
@@ -427,7 +427,7 @@ for (const engine of engines) {
       await assertAlive()
     })
 
-    it('headers given twice decide nothing', async () => {
+    it('duplicate headers do not change the outcome', async () => {
       const headers = headersOf('SignUp')
       const twice: Call[] = [
         { headers: { ...headers, 'x-amz-target': [`${COGNITO}.SignUp`, `${COGNITO}.DeleteUserPool`] }, body: '{}' },
@@ -444,7 +444,7 @@ for (const engine of engines) {
       }
     })
 
-    it('every signed operation refuses calls without a signature, and those by a stranger', async () => {
+    it('every signed operation refuses calls without a signature and calls signed by an unknown key', async () => {
       const signedOperations = operationNames.filter(isSigned)
       assert.ok(signedOperations.length > 80)
       await all(signedOperations, async (operation) => {
@@ -463,7 +463,7 @@ for (const engine of engines) {
       })
     })
 
-    it('a signature is good for one call, here, now', async () => {
+    it('a signature is valid only for its own call, region and time', async () => {
       const body = JSON.stringify(wellFormed('DescribeUserPool'))
       const headers = headersOf('DescribeUserPool')
       const good = await sign(endpoint, { headers, body })
@@ -526,7 +526,7 @@ for (const engine of engines) {
       })
     })
 
-    it('KMS refuses what is no KMS request in the same form', async () => {
+    it('KMS refuses bad requests in the same form', async () => {
       const kms = async (operation: string, body: string, service = 'kms'): Promise<Reply> => {
         const headers = { 'content-type': JSON_1_1, 'x-amz-target': `${KMS}.${operation}` }
         return send(endpoint, { headers: await sign(endpoint, { headers, body }, { service }), body })
@@ -552,13 +552,13 @@ for (const engine of engines) {
       )
     })
 
-    it('a good call is answered after all that', async () => {
+    it('a valid call succeeds after all of this', async () => {
       await assertAlive()
     })
   })
 }
 
-/** A pool with a client and a user who is signed in: past the first checks there is more that could break. */
+/** A pool with a client and a signed-in user, so that calls get past the first checks. */
 async function peopled(cognito: CognitoIdentityProviderClient): Promise<Record<string, unknown>> {
   const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bad-input' }))
   const UserPoolId = UserPool?.Id
@@ -603,7 +603,7 @@ const head = (headers: Record<string, string>): string =>
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')}\r\n`
 
-/** Sends bytes and reads what comes back until the other side has done; status 0 when nothing came. */
+/** Sends bytes and reads the response until the server closes the connection; status 0 if there is no response. */
 async function raw(
   endpoint: string,
   parts: readonly (string | Buffer)[],
@@ -634,7 +634,7 @@ async function raw(
   }
 }
 
-/** Sends bytes and breaks the connection once they are out. */
+/** Sends bytes and resets the connection once they are written. */
 async function cutOff(endpoint: string, parts: readonly string[]): Promise<void> {
   const { hostname, port } = new URL(endpoint)
   const socket = connect({ host: hostname, port: Number(port) })

@@ -1,3 +1,4 @@
+import type { Call } from '../aws/face.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../directory/client.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
@@ -10,7 +11,7 @@ import { checkUsable, invalidSession, openSession, poolOfSession, type Session }
 import { readAccessToken } from '../tokens/access.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 
-/** Who may call, and what of the call is known before the handler runs. */
+/** How an operation identifies its caller, and what the face looks up before the handler runs. */
 export type Caller =
   | 'account' // signed, about the account
   | 'pool' // signed, about the pool in UserPoolId
@@ -20,74 +21,66 @@ export type Caller =
   | 'session' // unsigned, with an access token or the Session of a challenge
   | 'feedback' // unsigned, with the token of a notification mail
 
-/** What every handler knows of the call. */
-export interface Call {
-  requestId: string
-  /** Address of the caller, as far as the region can tell. */
-  address: string
-  userAgent: string
-}
-
-/** Signed, about the account and this region, not about one pool. */
+/** A signed call about the account and this region, not about one pool. */
 export type AccountCall = Call
 
-/** About one pool that is here: with the cipher of its rows. */
+/** A call about one pool that exists in this region, with the cipher of the pool's rows. */
 export interface PoolCall extends Call, OpenPool {
   pool: Pool
 }
 
-/** About one user of the pool, found by what the caller calls the user. */
+/** A signed call about one user of the pool. `Username` may be the username, the sub or an alias; `sub` is the user it names. */
 export interface UserCall extends PoolCall {
   sub: string
 }
 
-/** Unsigned, by an app client. The client's secret is checked where the operation carries its proof. */
+/** An unsigned call by an app client. The handler checks the secret hash, because operations carry it in different members. */
 export interface ClientCall extends PoolCall {
   client: Client
 }
 
-/** Unsigned, with an access token that is good: signature, issuer, life, revocation, scope, and a user who is enabled. */
+/** An unsigned call with a valid access token: signature, issuer, lifetime, revocation and scope are checked, and the user is enabled. */
 export interface TokenCall extends PoolCall {
   claims: AccessTokenClaims
   user: User
 }
 
-/** Unsigned, in the middle of a sign-in: with the session of a challenge, which tells what has been proved so far. */
+/** An unsigned call during a sign-in, with the session of a challenge; the session records which factors the user has proved. */
 export interface SessionCall extends ClientCall {
   user: User
   session: Session
 }
 
-/** Reads who calls, and about which pool, up to the point where the gate can decide. */
-export interface Resolved {
+/** A caller as far as the gate needs it: the pool is known, the rest is not read yet. */
+export interface ResolvedCaller {
   pool: Pool | undefined
-  /** The rest of what the handler is given; runs after the gate. Throws in the protocol's terms. */
+  /** Reads the other members of the handler's call; runs after the gate. Throws CognitoError. */
   complete(): Promise<Partial<UserCall & TokenCall & SessionCall>>
 }
 
-type Reader = (context: Context, input: Record<string, unknown>) => Promise<Resolved>
+type Resolver = (context: Context, input: Record<string, unknown>) => Promise<ResolvedCaller>
 
 const openPoolOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<OpenPool> =>
   openPool(pool, await keys.get(pool.id))
 
-const inPool: Reader = async (context, input) => {
-  const pool = await context.pools.get(given(input, 'UserPoolId'))
+const resolvePool: Resolver = async (context, input) => {
+  const pool = await context.pools.get(required(input, 'UserPoolId'))
   return { pool, complete: () => openPoolOf(context, pool) }
 }
 
-const aboutUser: Reader = async (context, input) => {
-  const pool = await context.pools.get(given(input, 'UserPoolId'))
+const resolveUser: Resolver = async (context, input) => {
+  const pool = await context.pools.get(required(input, 'UserPoolId'))
   return {
     pool,
     complete: async () => {
       const opened = await openPoolOf(context, pool)
-      return { ...opened, sub: await getSub(context.store, opened, given(input, 'Username')) }
+      return { ...opened, sub: await getSub(context.store, opened, required(input, 'Username')) }
     },
   }
 }
 
-const withToken: Reader = async (context, input) => {
-  const { claims, pool: id } = await readAccessToken(context, given(input, 'AccessToken'))
+const resolveToken: Resolver = async (context, input) => {
+  const { claims, pool: id } = await readAccessToken(context, required(input, 'AccessToken'))
   const pool = await context.pools.get(id)
   return {
     pool,
@@ -98,7 +91,7 @@ const withToken: Reader = async (context, input) => {
   }
 }
 
-const withSession = async (context: Context, text: string): Promise<Resolved> => {
+const resolveSession = async (context: Context, text: string): Promise<ResolvedCaller> => {
   const id = poolOfSession(text)
   const pool = id === undefined ? undefined : await context.pools.find(id)
   if (!pool) throw invalidSession()
@@ -107,7 +100,7 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
     complete: async () => {
       const opened = await openPoolOf(context, pool)
       const session = openSession(opened, text)
-      // A session that only asks for a password proves nothing yet.
+      // A session that only asks for a password does not prove any factor yet.
       if (session.challenge === 'PASSWORD_VERIFIER') throw invalidSession()
       const [, client, user] = await Promise.all([
         checkUsable(context, opened, session),
@@ -120,8 +113,14 @@ const withSession = async (context: Context, text: string): Promise<Resolved> =>
   }
 }
 
-/** The model calls some of these optional (GetDevice, UpdateManagedLoginBranding), but says of no other way to know whose call it is. */
-function given(input: Record<string, unknown>, member: 'UserPoolId' | 'Username' | 'ClientId' | 'AccessToken'): string {
+/**
+ * Returns a member that identifies the caller. The service model marks some of them optional (GetDevice,
+ * UpdateManagedLoginBranding) but documents no other way to identify the caller. Throws InvalidParameterException.
+ */
+function required(
+  input: Record<string, unknown>,
+  member: 'UserPoolId' | 'Username' | 'ClientId' | 'AccessToken',
+): string {
   const value = input[member]
   if (typeof value === 'string') return value
   const path = member.charAt(0).toLowerCase() + member.slice(1)
@@ -130,20 +129,20 @@ function given(input: Record<string, unknown>, member: 'UserPoolId' | 'Username'
   )
 }
 
-export const readers: Record<Caller, Reader> = {
+export const resolvers: Record<Caller, Resolver> = {
   account: async () => ({ pool: undefined, complete: async () => ({}) }),
-  pool: inPool,
-  user: aboutUser,
-  feedback: inPool,
+  pool: resolvePool,
+  user: resolveUser,
+  feedback: resolvePool,
   client: async (context, input) => {
-    const client = await context.pools.getClient(given(input, 'ClientId'))
+    const client = await context.pools.getClient(required(input, 'ClientId'))
     const pool = await context.pools.get(client.pool)
     return { pool, complete: async () => ({ ...(await openPoolOf(context, pool)), client }) }
   },
-  token: withToken,
+  token: resolveToken,
   session: async (context, input) => {
-    if (typeof input.AccessToken === 'string') return withToken(context, input)
-    if (typeof input.Session === 'string') return withSession(context, input.Session)
+    if (typeof input.AccessToken === 'string') return resolveToken(context, input)
+    if (typeof input.Session === 'string') return resolveSession(context, input.Session)
     throw invalidParameter('Either AccessToken or Session is required.')
   },
 }

@@ -1,9 +1,10 @@
 /**
- * What the JavaScript SDK does not ship: lengths, ranges and patterns of the API's inputs. Kept by hand, from the API
+ * Lengths, ranges and patterns of the API's inputs, which the JavaScript SDK does not ship. Maintained by hand from the API
  * reference (https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/); enum values come from the SDK.
  *
- * A pattern is kept in AWS's words, because messages repeat it. What it means is a JavaScript regular expression of the whole
- * value; where that would take more than linear time, or where the service accepts more than it says, `means` says so.
+ * A pattern is kept exactly as AWS writes it, because error messages repeat it. It is compiled to a JavaScript regular
+ * expression that must match the whole value. `means` replaces it where that expression would take more than linear time,
+ * or where the service accepts more values than the pattern.
  */
 import type { Constraint, Constraints, Enums } from '../aws/shapes.ts'
 
@@ -11,7 +12,7 @@ const { raw } = String
 
 const range = (min: number, max?: number): Constraint => ({ min, max })
 
-// Java's \s is ASCII only, and so is its complement; JavaScript's is not.
+// In Java, \s and \S are ASCII only; in JavaScript they are not.
 const space = raw`\t\n\v\f\r `
 
 function text(
@@ -38,7 +39,7 @@ const isVisible = new RegExp(`^${visible}$`, 'u')
 const arn = text(20, 2048, raw`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:${resourceName}`)
 const attributeName = text(1, 32, visible)
 const clientName = text(1, 128, name)
-// A secret that is presented may be a wrong one of any length; one that is set has at least 24 characters.
+// A presented secret may be wrong and of any length; a secret that is set has at least 24 characters.
 const presentedSecret = text(1, 64, raw`[\w+]+`)
 const code = text(1, 2048, raw`[\S]+`)
 const emailMessage = text(
@@ -55,7 +56,7 @@ const emailSubject = text(1, 140, raw`[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`)
 const notificationBody = text(6, 20000, raw`[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]+`)
 const identifier = raw`[\x21\x23-\x5B\x5D-\x7E]+`
 const idpIdentifier = text(1, 40, raw`[\w\s+=.@-]+`)
-// The shape says [\S]+, yet the password policy counts inner spaces as symbols: only the ends must not be blank.
+// The model says [\S]+, but the password policy counts inner spaces as symbols: only the first and last character must not be blank.
 const isPassword = new RegExp(`^[^${space}](?:[^]*[^${space}])?$`, 'u')
 const password = text(0, 256, raw`[\S]+`, isPassword)
 // "To create a user with no password, omit this parameter or submit a blank value."
@@ -69,13 +70,13 @@ const smsMessage = text(6, 140, raw`.*\{####\}.*`, (value) => value.includes('{#
 const tagKey = range(1, 128)
 const token = text(0, undefined, raw`[A-Za-z0-9-_=.]+`)
 
-/** Strings of no other rule (StringType of the model). */
+/** The constraint of strings that have no other one (StringType in the model). */
 export const unconstrained: Constraint = { max: 131_072 }
 
 /** Values that the service documents and the SDK's enums lack. */
 export const enumAdditions: Enums = { ExplicitAuthFlowsType: ['ALLOW_CLIENT_TOKEN_AUTH'] }
 
-/** Secret although the SDK does not mark them: codes, passkey answers, device verifiers, providers' client secrets. */
+/** Secret members that the SDK does not mark: codes, passkey responses, device verifiers, client secrets of providers. */
 export const sensitiveMembers = [
   'Code',
   'ConfirmationCode',
@@ -159,8 +160,8 @@ export const constraints: Constraints = {
   RegionName: region,
   'FailoverType.SecondaryRegion': region,
   'FailoverType.PrimaryRoute53HealthCheckId': range(1, 64),
-  // The documented pattern has no dots, yet custom domains are given in this member too. Which characters a prefix may
-  // have is decided where a prefix is told from a custom domain.
+  // The documented pattern has no dots, but this member carries custom domains too. identity/pools/domains.ts
+  // distinguishes prefixes from custom domains and checks the characters of a prefix.
   Domain: text(1, 63, raw`^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$`, /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/u),
   ManagedLoginVersion: range(1, 2),
 
@@ -193,7 +194,7 @@ export const constraints: Constraints = {
   'WriteAttributes[]': permission,
   'SupportedIdentityProviders[]': providerName,
 
-  // People
+  // Users
   Username: text(1, 128, visible),
   Password: password,
   'SignUpRequest.Password': passwordOrNone,
@@ -271,7 +272,7 @@ export const constraints: Constraints = {
   'TagResourceRequest.Tags{value}': range(0, 256),
   'TagKeys[]': tagKey,
 
-  // Pages
+  // Pagination
   NextToken: text(1, 131_072, raw`[\S]+`),
   PaginationToken: text(1, 131_072, raw`[\S]+`),
   Limit: range(0, 60),

@@ -10,7 +10,7 @@ describe('the table of operations', () => {
     assert.deepEqual(Object.keys(operations).sort(), [...operationNames].sort())
   })
 
-  it('counts a sign-in as use of a password, a refresh not', () => {
+  it('makes a sign-in wait for a password turn, but not a refresh', () => {
     assert.equal(operations.InitiateAuth.usesPassword({ AuthFlow: 'USER_SRP_AUTH' }), true)
     assert.equal(operations.SignUp.usesPassword({}), true)
     assert.equal(operations.InitiateAuth.usesPassword({ AuthFlow: 'REFRESH_TOKEN_AUTH' }), false)

@@ -19,9 +19,9 @@ import type { OperationRow } from './rows.ts'
 import type { OperationName } from './shapes.generated.ts'
 
 /**
- * THE TABLE: every operation of the API, the kind of its caller, what a secondary region lets it do (I, A or P: see
- * admission/gate.ts), and the handler. A row without a handler is answered with NotImplementedException.
- * Source: the service model, and the operation lists of
+ * THE TABLE: every operation of the API, the kind of its caller, its right in a secondary region (I, A or P: see
+ * admission/gate.ts), and its handler. A row without a handler returns NotImplementedException.
+ * Sources: the service model, and the operation lists of
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  */
 export const operations = {
@@ -44,7 +44,7 @@ export const operations = {
   ...limitsOperations,
 } as const satisfies Record<OperationName, OperationRow>
 
-/** The groups under their titles, in the order of the documentation. */
+/** The groups and their titles, in the order in which the documentation lists them. */
 export const groups: readonly (readonly [title: string, Readonly<Record<string, OperationRow>>])[] = [
   ['Pools', poolsOperations],
   ['Clients and secrets', clientsOperations],

@@ -13,24 +13,24 @@ export type Handler<Name extends OperationName, C> = (
 export interface OperationRow {
   caller: Caller
   replica: ReplicaRight
-  /** Undefined: not there yet. */
+  /** Undefined: the operation is not implemented. */
   handler: Handler<never, never> | undefined
-  /** Whether this call tries or makes a password, and waits for its turn. */
+  /** Whether this call verifies or sets a password, and so waits for a password turn (admission/admission.ts). */
   usesPassword: (input: Record<string, unknown>) => boolean
 }
 
-interface Details<Name extends OperationName> {
+interface RowOptions<Name extends OperationName> {
   usesPassword?: boolean | ((input: Input<Name>) => boolean)
 }
 
-type Maker<C> = <Name extends OperationName>(
+type RowConstructor<C> = <Name extends OperationName>(
   replica: ReplicaRight,
   handler?: Handler<Name, C>,
-  details?: Details<Name>,
+  options?: RowOptions<Name>,
 ) => OperationRow
 
 const rowsOf =
-  <C>(caller: Caller): Maker<C> =>
+  <C>(caller: Caller): RowConstructor<C> =>
   (replica, handler, { usesPassword = false } = {}) => ({
     caller,
     replica,
@@ -39,7 +39,7 @@ const rowsOf =
       typeof usesPassword === 'function' ? (usesPassword as OperationRow['usesPassword']) : () => usesPassword,
   })
 
-// One constructor per kind of caller, so that the compiler holds each handler to what it will be given.
+// One constructor per kind of caller, so that the compiler checks the call type of each handler.
 export const account = rowsOf<AccountCall>('account')
 export const pool = rowsOf<PoolCall>('pool')
 export const user = rowsOf<UserCall>('user')
@@ -48,5 +48,5 @@ export const token = rowsOf<TokenCall>('token')
 export const session = rowsOf<SessionCall>('session')
 export const feedback = rowsOf<PoolCall>('feedback')
 
-/** For operations that try or make a password: SRP's arithmetic keeps the processor for a millisecond or more. */
+/** For operations that verify or set a password: the SRP arithmetic takes a millisecond or more of CPU time. */
 export const PASSWORD = { usesPassword: true } as const

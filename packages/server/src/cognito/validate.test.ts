@@ -72,7 +72,7 @@ function cannotRead(operation: OperationName, input: unknown, message: string) {
 const failed = (what: string, rule: string) =>
   `1 validation error detected: ${what} failed to satisfy constraint: ${rule}`
 
-describe('the shapes', () => {
+describe('the shapes of the model', () => {
   it('are those of the 140 operations of the contract', () => {
     assert.equal(contract.length, 140)
     assert.deepEqual([...operationNames].sort(), [...contract].sort())
@@ -82,7 +82,7 @@ describe('the shapes', () => {
     ['cognito', cognito, constraints],
     ['kms', kms, kmsConstraints],
   ] as const) {
-    it(`${service}: every structure and enum that is referred to exists`, () => {
+    it(`${service}: every referenced structure and enum exists`, () => {
       const visit = (member: Member) => {
         if (member.structure !== undefined) assert.ok(structures[member.structure], member.structure)
         if (member.enum !== undefined) assert.ok(member.enum in enums, member.enum)
@@ -146,7 +146,7 @@ function orphans(table: Constraints, all: Structures): string[] {
 }
 
 describe('an input', () => {
-  it('comes out as it went in, without unknown and null members', () => {
+  it('is returned unchanged, without unknown and null members', () => {
     const input = validateInput('SignUp', {
       ClientId: 'abc123',
       Username: 'alice',
@@ -201,7 +201,7 @@ describe('an input', () => {
     refuses('DeleteUserPool', body, failed(`Value null at 'userPoolId'`, 'Member must not be null'))
   })
 
-  it('may hold what the service allows beyond what it writes', () => {
+  it('accepts the values that the service accepts beyond its documented patterns', () => {
     validateInput('CreateUserPoolDomain', { UserPoolId: poolId, Domain: 'auth.example.com' })
     validateInput('CreateUserPoolClient', {
       UserPoolId: poolId,
@@ -219,10 +219,10 @@ describe('an input', () => {
   })
 
   for (const [name, operation, input, message] of [
-    ['a body that is no object', 'GetUser', 'text', 'Expected structure or null'],
+    ['a body that is not an object', 'GetUser', 'text', 'Expected structure or null'],
     ['a null body', 'GetUser', null, 'Expected structure or null'],
     ['a missing body', 'GetUser', undefined, 'Expected structure or null'],
-    ['a list for a body', 'GetUser', [], 'Start of list found where not expected'],
+    ['a list as the body', 'GetUser', [], 'Start of list found where not expected'],
     [
       'text for a number',
       'ListUsers',
@@ -230,7 +230,12 @@ describe('an input', () => {
       'STRING_VALUE can not be converted to an Integer',
     ],
     ['a fraction for an integer', 'ListUsers', { Limit: 1.5 }, 'NUMBER_VALUE can not be converted to an Integer'],
-    ['more than an integer holds', 'ListUsers', { Limit: 2 ** 31 }, 'NUMBER_VALUE can not be converted to an Integer'],
+    [
+      'a number above the range of an integer',
+      'ListUsers',
+      { Limit: 2 ** 31 },
+      'NUMBER_VALUE can not be converted to an Integer',
+    ],
     ['a number for text', 'GetUser', { AccessToken: 3 }, 'NUMBER_VALUE can not be converted to a String'],
     ['a boolean for text', 'GetUser', { AccessToken: true }, 'TRUE_VALUE can not be converted to a String'],
     ['a list for text', 'GetUser', { AccessToken: [] }, 'Start of list found where not expected'],
@@ -257,7 +262,12 @@ describe('an input', () => {
       'NUMBER_VALUE can not be converted to a String',
     ],
     ['text for a structure', 'CreateUserPool', { Policies: 'a' }, 'Expected structure or null'],
-    ['what is not base64', 'SetUICustomization', { ImageFile: '*' }, 'STRING_VALUE can not be converted to a Blob'],
+    [
+      'text that is not base64',
+      'SetUICustomization',
+      { ImageFile: '*' },
+      'STRING_VALUE can not be converted to a Blob',
+    ],
   ] as const) {
     it(`is not readable with ${name}`, () => cannotRead(operation, input, message))
   }
@@ -286,7 +296,7 @@ describe('an input', () => {
       'Member must satisfy regular expression pattern: [A-Za-z0-9-_=.]+',
     ],
     [
-      'a blank password end',
+      'a password with a blank at the end',
       'SignUp',
       { ClientId: 'a', Username: 'a', Password: 'secret ' },
       `Value at 'password'`,
@@ -401,7 +411,7 @@ describe('an input', () => {
     it(`is refused for ${name}`, () => refuses(operation, input, failed(what, rule)))
   }
 
-  it('is refused for all that is wrong with it at once', () => {
+  it('is refused with all of its violations at once', () => {
     refuses(
       'SignUp',
       { Username: '' },
@@ -409,7 +419,7 @@ describe('an input', () => {
     )
   })
 
-  it('is refused in a bounded message, however much is wrong', () => {
+  it('is refused with a bounded message, however many violations it has', () => {
     const many = Array.from({ length: 50_000 }, () => ({}))
     const error = refusal('AdminUpdateUserAttributes', { UserPoolId: poolId, Username: 'a', UserAttributes: many })
     assert.match(error.message, /^20 validation errors detected: /)
@@ -440,7 +450,7 @@ describe('any JSON', () => {
     return size >= min && size <= max && (typeof value === 'number' || matches?.(value) !== false)
   }
 
-  /** Mostly what a caller who knows the shape sends for a member, and at times what one does who does not. */
+  /** Mostly valid values for a member, sometimes any JSON. */
   const memberValue = (member: Member, at: string[], depth: number): fc.Arbitrary<unknown> => {
     const rule = at.map((key) => constraints[key]).find((found) => found !== undefined) ?? {}
     const inner = (suffix: string) =>
@@ -483,7 +493,7 @@ describe('any JSON', () => {
 
   const seed = 20_160_418
 
-  it('is read or refused by every operation, in one of two ways', () => {
+  it('is accepted by every operation or refused in one of two ways', () => {
     const accepted = new Set<string>()
     const refused = new Set<string>()
     for (const operation of operationNames) {
@@ -509,7 +519,7 @@ describe('any JSON', () => {
     )
   })
 
-  /** What was read, as it would travel again. */
+  /** The checked input, encoded as JSON again. */
   const encoded = (value: unknown): unknown =>
     JSON.parse(
       JSON.stringify(value, function (this: Record<string, unknown>, key, entry) {
@@ -518,7 +528,7 @@ describe('any JSON', () => {
       }),
     )
 
-  it('of a megabyte is answered in time by every operation', () => {
+  it('of a megabyte is checked in bounded time by every operation', () => {
     const big = 'a '.repeat(500_000)
     for (const operation of operationNames) {
       const entries = Object.entries(structures[operations[operation].input] ?? {})
@@ -541,7 +551,7 @@ describe('any JSON', () => {
 describe('a KMS input', () => {
   const shapes = model({ structures: kms.structures, enums: kms.enums, constraints: kmsConstraints })
 
-  it('is read by the same rules', () => {
+  it('is checked by the same rules', () => {
     const read = validateShape(shapes, 'EncryptRequest', {
       KeyId: 'alias/a',
       Plaintext: 'AA==',
@@ -551,7 +561,7 @@ describe('a KMS input', () => {
     assert.deepEqual(read.value.Plaintext, Buffer.from([0]))
   })
 
-  it('is refused without repeating what was to be encrypted', () => {
+  it('is refused without repeating the plaintext', () => {
     const read = validateShape(shapes, 'EncryptRequest', {
       KeyId: '',
       Plaintext: Buffer.alloc(4097).toString('base64'),

@@ -5,7 +5,7 @@ import { constraints, enumAdditions, sensitiveMembers, unconstrained } from './c
 import { enums, type OperationName, operations, structures } from './shapes.generated.ts'
 import type { Input } from './types.ts'
 
-/** Reads a parsed request body as the input of an operation. Throws SerializationException, InvalidParameterException. */
+/** Checks a parsed request body and returns the operation's input. Throws SerializationException, InvalidParameterException. */
 export const validateInput = createInputReader({
   shapes: model({ structures, enums, enumAdditions, constraints, unconstrained, sensitiveMembers }),
   operations,

@@ -6,23 +6,23 @@ export interface Health {
   checks: Record<string, { ok: boolean; detail?: string }>
 }
 
-const PATIENCE_MILLISECONDS = 2_000
+const CHECK_TIMEOUT_MILLISECONDS = 2_000
 
 /**
- * Asks everything that a sign-in needs, and says what it found.
+ * Checks every dependency of a sign-in and reports the results.
  *
- * @param load what has been refused lately, if anything. A region under load is well: to take it away from those who ask
- * would only load the others.
+ * @param load the reason of the last overload, if recent. An overloaded region still counts as healthy: taking it out of service
+ * would only move its load to the other regions.
  */
 export async function checkHealth(
   { region, store, keyProvider, serviceKeyArn }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>,
   load: string | undefined,
 ): Promise<Health> {
-  const [onStore, onKeys] = await Promise.all([
+  const [storeCheck, keysCheck] = await Promise.all([
     attempt(() => store.check().then(() => undefined)),
     attempt(async () => {
       const key = await keyProvider.find(serviceKeyArn)
-      if (!key?.enabled) throw new Error('the service key is disabled or gone')
+      if (!key?.enabled) throw new Error('the service key is disabled or deleted')
       const outage = keyProvider.outage?.()
       if (!outage) return undefined
       const { cause, seconds, secondsLeft } = outage
@@ -30,8 +30,8 @@ export async function checkHealth(
     }),
   ])
   const checks: Health['checks'] = {
-    store: onStore,
-    keys: onKeys,
+    store: storeCheck,
+    keys: keysCheck,
     load: { ok: true, ...(load !== undefined && { detail: load }) },
   }
   const ok = Object.values(checks).every((check) => check.ok)
@@ -50,7 +50,7 @@ async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: b
 /** The result of the work. Rejects if the work fails or takes longer than two seconds. */
 export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MILLISECONDS)
+  const timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MILLISECONDS)
   try {
     return await Promise.race([work(), promise])
   } finally {

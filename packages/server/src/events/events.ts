@@ -2,30 +2,32 @@ import { pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /**
- * One function per business event: log line, counter and audit in one call. Nothing secret and no personal value is ever
- * given to these: users are told by their `sub`.
+ * One function per business event: log line, counter and audit record in one call. `createEvents` has the log lines and metrics
+ * of each event; callers in all folders call the function and never the logger. Operators depend on metric names, labels and
+ * event words, so these stay as they are. Arguments never contain secrets or personal data: users are identified by their `sub`.
  */
 export interface Events {
   requested(request: { operation: string; pool?: string | undefined; outcome: string; milliseconds: number }): void
-  signedIn(who: { pool: string; client: string; sub: string; flow: string }): void
-  signInFailed(who: { pool: string; client: string; reason: string }): void
-  tokensRefreshed(who: { pool: string; client: string; sub: string }): void
-  signedUp(who: { pool: string; client: string; sub: string }): void
-  signedOut(who: { pool: string; sub: string; how: 'user' | 'admin' | 'revocation' }): void
-  failed(what: { operation: string; error: unknown; requestId: string }): void
-  /** Something an operator should know; `event` is a stable word. */
+  signedIn(signIn: { pool: string; client: string; sub: string; flow: string }): void
+  signInFailed(signIn: { pool: string; client: string; reason: string }): void
+  tokensRefreshed(refresh: { pool: string; client: string; sub: string }): void
+  signedUp(signUp: { pool: string; client: string; sub: string }): void
+  signedOut(signOut: { pool: string; sub: string; how: 'user' | 'admin' | 'revocation' }): void
+  failed(failure: { operation: string; error: unknown; requestId: string }): void
+  /** Any other event that an operator should know about; `event` is a stable word. */
   noted(event: string, details: Record<string, unknown>): void
-  /** What a check of the region's health has found. */
-  healthy(of: { check: string; ok: boolean }): void
-  /** How far behind this region may be of a peer, in seconds on the peer's clock. */
-  lag(of: { peer: string; seconds: number }): void
-  /** The key service has begun not to answer: what is open stays open for `secondsLeft`. */
-  keyServiceLost(of: { arn: string; cause: string; secondsLeft: number }): void
-  keyServiceBack(after: { seconds: number }): void
-  /** For how long the key service has not answered; 0 when it does. */
-  keyServiceOutage(of: { seconds: number }): void
-  /** The key service does not let a key be used, so the pools under it stand still. */
-  keyRefused(of: { arn: string; reason: string }): void
+  /** The result of a health check. */
+  healthy(result: { check: string; ok: boolean }): void
+  /** Maximum replication lag behind a peer, in seconds on the peer's clock. */
+  lag(lag: { peer: string; seconds: number }): void
+  /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
+  keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
+  /** The key service responds again, after an outage of `seconds`. */
+  keyServiceBack(outage: { seconds: number }): void
+  /** Duration of the current outage of the key service; 0 if there is none. */
+  keyServiceOutage(outage: { seconds: number }): void
+  /** The key service refuses the use of a key, so the pools under that key cannot be used. */
+  keyRefused(refusal: { arn: string; reason: string }): void
   readonly registry: Registry
 }
 
@@ -51,7 +53,7 @@ export function createEvents({
   })
   const duration = new Histogram({
     name: 'twinpool_request_seconds',
-    help: 'Time from request to answer',
+    help: 'Time from request to response',
     labelNames: ['operation'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
@@ -60,26 +62,26 @@ export function createEvents({
     new Counter({ name: `twinpool_${name}_total`, help, labelNames, registers })
   const signIns = counter('sign_ins', 'Completed sign-ins', ['flow'])
   const signInFailures = counter('sign_in_failures', 'Refused sign-ins', ['reason'])
-  const refreshes = counter('token_refreshes', 'Refreshes of tokens')
+  const refreshes = counter('token_refreshes', 'Token refreshes')
   const signUps = counter('sign_ups', 'Users who signed up')
   const signOuts = counter('sign_outs', 'Sign-outs and revocations', ['how'])
-  const notes = counter('events', 'Events an operator should know', ['event'])
+  const notes = counter('events', 'Events that an operator should know about', ['event'])
   const lag = new Gauge({
     name: 'twinpool_replication_lag_seconds',
-    help: 'What would be lost if the peer were lost now, in seconds on its clock',
+    help: 'Changes that would be lost if the peer were lost now, in seconds on its clock',
     labelNames: ['peer'],
     registers,
   })
 
   const health = new Gauge({
     name: 'twinpool_healthy',
-    help: 'Whether a check of the health of the region finds nothing wrong: 1, or 0',
+    help: 'Result of a health check of the region: 1 if it passes, else 0',
     labelNames: ['check'],
     registers,
   })
   const keyServiceOutage = new Gauge({
     name: 'twinpool_key_service_outage_seconds',
-    help: 'For how long the key service has not answered; 0 when it does',
+    help: 'Duration of the current outage of the key service; 0 if there is none',
     registers,
   })
 
@@ -89,25 +91,25 @@ export function createEvents({
       requests.inc({ operation, outcome })
       duration.observe({ operation }, milliseconds / 1000)
     },
-    signedIn: (who) => {
-      signIns.inc({ flow: who.flow })
-      log.info(who, 'signed in')
+    signedIn: (signIn) => {
+      signIns.inc({ flow: signIn.flow })
+      log.info(signIn, 'signed in')
     },
-    signInFailed: (who) => {
-      signInFailures.inc({ reason: who.reason })
-      log.info(who, 'sign-in refused')
+    signInFailed: (signIn) => {
+      signInFailures.inc({ reason: signIn.reason })
+      log.info(signIn, 'sign-in refused')
     },
-    tokensRefreshed: (who) => {
+    tokensRefreshed: (refresh) => {
       refreshes.inc()
-      log.debug(who, 'tokens refreshed')
+      log.debug(refresh, 'tokens refreshed')
     },
-    signedUp: (who) => {
+    signedUp: (signUp) => {
       signUps.inc()
-      log.info(who, 'signed up')
+      log.info(signUp, 'signed up')
     },
-    signedOut: (who) => {
-      signOuts.inc({ how: who.how })
-      log.info(who, 'signed out')
+    signedOut: (signOut) => {
+      signOuts.inc({ how: signOut.how })
+      log.info(signOut, 'signed out')
     },
     failed: ({ operation, error, requestId }) => log.error({ operation, requestId, err: error }, 'a request failed'),
     noted: (event, details) => {
@@ -116,18 +118,18 @@ export function createEvents({
     },
     healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
-    keyServiceLost: (of) => {
+    keyServiceLost: (outage) => {
       notes.inc({ event: 'key-service-lost' })
-      log.error({ event: 'key-service-lost', ...of }, 'the key service does not answer')
+      log.error({ event: 'key-service-lost', ...outage }, 'the key service does not respond')
     },
-    keyServiceBack: (after) => {
+    keyServiceBack: (outage) => {
       notes.inc({ event: 'key-service-back' })
-      log.info({ event: 'key-service-back', ...after }, 'the key service answers again')
+      log.info({ event: 'key-service-back', ...outage }, 'the key service responds again')
     },
     keyServiceOutage: ({ seconds }) => keyServiceOutage.set(seconds),
-    keyRefused: (of) => {
+    keyRefused: (refusal) => {
       notes.inc({ event: 'key-refused' })
-      log.error({ event: 'key-refused', ...of }, 'the key service does not let a key be used')
+      log.error({ event: 'key-refused', ...refusal }, 'the key service refuses the use of a key')
     },
   }
 }

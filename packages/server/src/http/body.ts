@@ -1,6 +1,6 @@
 import { BODY_BYTES } from './call.ts'
 
-/** Reads the body of a request, bounded. */
+/** Reads the body of a request, at most BODY_BYTES. */
 export async function readBody(request: Request): Promise<Buffer | 'too-large' | 'ended-early'> {
   if (Number(request.headers.get('content-length') ?? 0) > BODY_BYTES) return 'too-large'
   if (!request.body) return Buffer.alloc(0)

@@ -1,29 +1,29 @@
-/** A `POST /` whose body has been read, whatever carried it. */
+/** A `POST /` whose body has been read, independent of the HTTP library that received it. */
 export interface IncomingCall {
   headers: Pick<Headers, 'get'>
   body: Buffer
-  /** As it was sent, without the question mark. */
+  /** As sent, without the question mark. */
   query: string
-  /** Address of the caller, as far as the region can tell. */
+  /** Address of the caller, as far as the region knows it. */
   address: string
 }
 
-/** The response to a call; the headers are complete but for the length. */
-export interface OutgoingAnswer {
+/** The response to a call; the headers are complete except for the content length. */
+export interface OutgoingResponse {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** Responds to calls, and to what cannot even be read as one. */
+/** Responds to calls, and to requests that cannot be read as a call. */
 export interface CallHandler {
   /** Never throws. */
-  answer(call: IncomingCall): Promise<OutgoingAnswer>
+  handle(call: IncomingCall): Promise<OutgoingResponse>
   /** The response that carries an error. */
-  refuse(error: { code: string; message: string; status: number }): OutgoingAnswer
-  /** Reports an error that nothing should have thrown to the operator; the caller learns nothing of it. */
-  fail(failure: { operation: string; error: unknown }): OutgoingAnswer
+  refuse(error: { code: string; message: string; status: number }): OutgoingResponse
+  /** Reports an unexpected error to the operator; the response to the caller has no detail of it. */
+  fail(failure: { operation: string; error: unknown }): OutgoingResponse
 }
 
-/** The largest body that any operation of the API takes (branding assets) is well below this. */
+/** Maximum size of a request body. The largest body that an operation accepts (branding assets) is well below this. */
 export const BODY_BYTES = 4 * 1024 * 1024

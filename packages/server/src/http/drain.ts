@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { NodeServer } from './server.ts'
 
 /**
- * Returns a function that closes a server: it accepts nothing new, connections end with the response that is in progress, and
- * all of them end at the deadline.
+ * Returns a function that drains a server: it accepts no new connections, each connection closes after the response in progress,
+ * and all connections close at the deadline.
  */
 export function drainable(server: NodeServer): (deadline: Promise<void>) => Promise<void> {
   const inProgress = new Set<ServerResponse>()

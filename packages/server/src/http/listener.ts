@@ -1,16 +1,16 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { BODY_BYTES, type CallHandler, type IncomingCall, type OutgoingAnswer } from './call.ts'
+import { BODY_BYTES, type CallHandler, type IncomingCall, type OutgoingResponse } from './call.ts'
 import type { createRouter } from './router.ts'
 
 /**
- * The listener of Node's server. Calls of the API, nearly all of a region's requests, go to their handler directly: wrapping
- * them in Request and Response objects costs more than most calls do (docs/decisions/speed.md). All other requests go through
- * the router, and so does a call whose body may be too large, for it must be drained with care.
+ * The request listener of Node's server. API calls, nearly all of a region's requests, go to their handler directly: wrapping
+ * them in Request and Response objects costs more than most calls (docs/decisions/speed.md). All other requests go through the
+ * router, and so do calls whose Content-Length is missing or above the limit, because the router limits the size of their bodies.
  */
 export function createListener(
   router: Pick<ReturnType<typeof createRouter>, 'fetch'>,
-  calls: Pick<CallHandler, 'answer'>,
+  calls: Pick<CallHandler, 'handle'>,
 ): RequestListener {
   const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
@@ -20,12 +20,12 @@ export function createListener(
     }
     readBody(incoming, (body) => {
       const address = incoming.socket.remoteAddress ?? ''
-      void answer(outgoing, calls.answer({ headers: headersOf(incoming), body, query: '', address }))
+      void respond(outgoing, calls.handle({ headers: headersOf(incoming), body, query: '', address }))
     })
   }
 }
 
-/** The parser sees to it that a body has the length that was said. One that ends early has nobody left to be answered. */
+/** Node's parser enforces the Content-Length. If the body ends early, the connection is gone and there is no response to send. */
 function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void {
   let first: Buffer | undefined
   let more: Buffer[] | undefined
@@ -38,14 +38,14 @@ function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void
   incoming.on('error', () => {})
 }
 
-async function answer(outgoing: ServerResponse, coming: Promise<OutgoingAnswer>): Promise<void> {
-  const { status, headers, body } = await coming
+async function respond(outgoing: ServerResponse, pending: Promise<OutgoingResponse>): Promise<void> {
+  const { status, headers, body } = await pending
   headers['content-length'] = String(Buffer.byteLength(body))
   outgoing.writeHead(status, headers)
   outgoing.end(body)
 }
 
-/** The names that callers ask for are theirs to choose: `constructor` must not be found. */
+/** Callers choose the names that are looked up (SignedHeaders): inherited ones such as `constructor` must not be found. */
 const headersOf = ({ headers }: IncomingMessage): IncomingCall['headers'] => ({
   get: (name) => (Object.hasOwn(headers, name) ? String(headers[name]) : null),
 })

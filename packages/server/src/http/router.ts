@@ -2,17 +2,17 @@ import { Hono, type Context as HonoContext } from 'hono'
 
 type Fetch = (request: Request, bindings?: object) => Response | Promise<Response>
 
-/** One application out of what the faces mount, each at its own paths. */
+/** Combines the routes of all faces into one application. */
 export function createRouter({
   mounted,
   fallback,
 }: {
   mounted: readonly Hono[]
-  /** For a path that nobody has, and for what a route throws. */
+  /** Handles unknown paths, and errors thrown by routes. */
   fallback: { notFound(c: HonoContext): Response; failed(error: unknown, c: HonoContext): Response }
 }): { fetch: Fetch } {
   const app = new Hono()
-  for (const part of mounted) app.route('/', part)
+  for (const routes of mounted) app.route('/', routes)
   app.notFound(fallback.notFound)
   app.onError(fallback.failed)
   return { fetch: app.fetch }

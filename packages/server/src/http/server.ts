@@ -4,10 +4,10 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 
 export type NodeServer = HttpServer | HttpsServer
 
-/** How often, at least, connections are checked for those that have taken too long. */
+/** Maximum interval between two checks for connections that exceed a timeout. */
 const SWEEP_MILLISECONDS = 5_000
 
-/** Node's server, with TLS where a certificate is configured. Times are seconds. */
+/** Node's HTTP server; HTTPS if a certificate is configured. Limits are in seconds. */
 export function createNodeServer(
   {
     tls,

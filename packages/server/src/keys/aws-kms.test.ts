@@ -246,7 +246,7 @@ for (const engine of engines) {
         clock.ahead += 10_001
         assert.deepEqual(await health(), {
           status: 503,
-          keys: { ok: false, detail: 'the service key is disabled or gone' },
+          keys: { ok: false, detail: 'the service key is disabled or deleted' },
         })
       } finally {
         await kms.enable(serviceKeyArn)
@@ -323,7 +323,7 @@ for (const engine of engines) {
     test('its KMS API reports that AWS KMS holds the keys', async () => {
       await assert.rejects(plane.primary.kms.send(new ListKeysCommand({})), {
         name: 'NotImplementedException',
-        message: 'AWS KMS keeps the keys of this region: ask it.',
+        message: 'The keys of this region are in AWS KMS: call AWS KMS instead.',
       })
     })
   })

@@ -1,5 +1,5 @@
 /**
- * Lengths, ranges and patterns of the KMS inputs, which the JavaScript SDK does not ship. Kept by hand, from the API
+ * Lengths, ranges and patterns of the KMS inputs, which the JavaScript SDK does not ship. Maintained by hand from the API
  * reference (https://docs.aws.amazon.com/kms/latest/APIReference/); enum values come from the SDK.
  */
 import type { Constraint, Constraints } from '../aws/shapes.ts'
@@ -8,7 +8,7 @@ const { raw } = String
 
 const range = (min: number, max?: number): Constraint => ({ min, max })
 
-/** `pattern` as AWS writes it in messages; it is matched against the whole value, in linear time. */
+/** `pattern` is written as in AWS's messages; it must match the whole value, in linear time. */
 function text(min: number, max: number, pattern: string): Constraint {
   const compiled = new RegExp(`^(?:${pattern})$`, 'u')
   return { min, max, pattern, matches: (value) => compiled.test(value) }
@@ -26,7 +26,7 @@ export const constraints: Constraints = {
   CustomKeyStoreId: range(1, 64),
   XksKeyId: text(1, 128, raw`^[a-zA-Z0-9-_.]+$`),
   ReplicaRegion: text(1, 32, raw`^([a-z]+-){2,3}\d+$`),
-  // The shape is wider than the service: the operation itself demands 7 to 30 days.
+  // The model allows more than the service: ScheduleKeyDeletion requires 7 to 30 days.
   PendingWindowInDays: range(1, 365),
   Limit: range(1, 1000),
   Marker: text(1, 1024, raw`[\u0020-\u00FF]*`),
@@ -40,5 +40,5 @@ export const constraints: Constraints = {
   TagValue: range(0, 256),
 }
 
-/** Secret although the SDK does not mark them. */
+/** Secret members that the SDK does not mark. */
 export const sensitiveMembers = ['EncryptionContext', 'GrantTokens']

@@ -2,7 +2,7 @@ import type { EncryptionContext } from '../keys/local/ciphertext-blob.ts'
 import { KmsError } from './errors.ts'
 
 /** The members that the cryptographic operations share. */
-interface Wanted {
+interface CryptographyInput {
   EncryptionContext?: Record<string, string> | undefined
   EncryptionAlgorithm?: string | undefined
   GrantTokens?: string[] | undefined
@@ -11,27 +11,28 @@ interface Wanted {
 
 export const ALGORITHM = 'SYMMETRIC_DEFAULT'
 
-/** Checks what a symmetric key of this ring can do, and answers the encryption context. */
-export function readContext(input: Wanted): EncryptionContext {
+/** Checks the members that a symmetric key of this key ring does not support, and returns the encryption context. */
+export function readContext(input: CryptographyInput): EncryptionContext {
   if (input.EncryptionAlgorithm !== undefined && input.EncryptionAlgorithm !== ALGORITHM) {
     throw new KmsError(
       'InvalidKeyUsageException',
       `The algorithm ${input.EncryptionAlgorithm} needs another kind of key.`,
     )
   }
-  if (input.Recipient) throw new KmsError('UnsupportedOperationException', 'There are no enclaves to encrypt for.')
-  if (input.GrantTokens?.length) throw new KmsError('InvalidGrantTokenException', 'There are no grants here.')
+  if (input.Recipient)
+    throw new KmsError('UnsupportedOperationException', 'Recipient is not supported: there are no enclaves.')
+  if (input.GrantTokens?.length) throw new KmsError('InvalidGrantTokenException', 'Grants are not supported.')
   return input.EncryptionContext ?? {}
 }
 
-/** To be called when all else is good. */
+/** Call it after all other checks have passed. Throws DryRunOperationException. */
 export function checkDryRun({ DryRun }: { DryRun?: boolean | undefined }): void {
   if (DryRun) {
     throw new KmsError('DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.')
   }
 }
 
-/** Bytes of the data key that is wanted: exactly one of NumberOfBytes and KeySpec. */
+/** Size of the requested data key in bytes: exactly one of NumberOfBytes and KeySpec is required. */
 export function readDataKeyBytes(input: { NumberOfBytes?: number | undefined; KeySpec?: string | undefined }): number {
   if ((input.NumberOfBytes === undefined) === (input.KeySpec === undefined)) {
     throw new KmsError('ValidationException', 'Please specify either number of bytes or key spec.')

@@ -2,8 +2,8 @@ import { AwsError } from '../errors.ts'
 import type { KeyRefusal, KeyRefusedError } from '../keys/local/key-record.ts'
 
 /**
- * The errors of the KMS API that can be met here, and the HTTP status that each has on the wire: 400, whatever the SDK's
- * model says, unless it is the service that failed. https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+ * The errors of the KMS API that Twinpool returns, and the HTTP status of each: 400, whatever the SDK's model says, except
+ * for failures of the service itself. https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
  */
 const STATUS = {
   AlreadyExistsException: 400,
@@ -29,7 +29,7 @@ const STATUS = {
 
 export type KmsErrorCode = keyof typeof STATUS
 
-/** A refusal in the terms of the KMS API. */
+/** An error of the KMS API. The message goes to the caller. */
 export class KmsError extends AwsError {
   declare readonly code: KmsErrorCode
 
@@ -38,17 +38,17 @@ export class KmsError extends AwsError {
   }
 }
 
-type Told = readonly [KmsErrorCode, (subject: string) => string]
+type ErrorRow = readonly [KmsErrorCode, message: (subject: string) => string]
 
 // biome-ignore format: a table
-const told: Record<KeyRefusal, Told> = {
+const errors: Record<KeyRefusal, ErrorRow> = {
   'key-not-found':                ['NotFoundException',             (key) => `Key '${key}' does not exist`],
   'key-disabled':                 ['DisabledException',             (key) => `${key} is disabled.`],
   'key-pending-deletion':         ['KMSInvalidStateException',      (key) => `${key} is pending deletion.`],
   'key-pending-replica-deletion': ['KMSInvalidStateException',      (key) => `${key} is pending replica deletion.`],
   'key-not-pending-deletion':     ['KMSInvalidStateException',      (key) => `${key} is not pending deletion.`],
   'key-not-multi-region-primary': ['UnsupportedOperationException', (key) => `${key} is not a multi-Region primary key.`],
-  'key-limit':                    ['LimitExceededException',        () => 'This region has as many keys as it may have.'],
+  'key-limit':                    ['LimitExceededException',        () => 'This region has reached its maximum number of keys.'],
   'region-same':                  ['AlreadyExistsException',        (region) => `The primary key is in ${region}.`],
   'region-has-replica':           ['AlreadyExistsException',        (region) => `The key has a replica in ${region}.`],
   'region-unknown':               ['UnsupportedOperationException', (region) => `The region ${region} is not available.`],
@@ -60,8 +60,8 @@ const told: Record<KeyRefusal, Told> = {
   'ciphertext-of-another-key':    ['IncorrectKeyException',         () => 'The key ID in the request does not identify a CMK that can perform this operation.'],
 }
 
-/** What a refusal of the key ring is called in this API. */
-export function inKmsTerms(error: KeyRefusedError): KmsError {
-  const [code, message] = told[error.refusal]
+/** Converts a refusal of the key ring to an error of the KMS API. */
+export function asKmsError(error: KeyRefusedError): KmsError {
+  const [code, message] = errors[error.refusal]
   return new KmsError(code, message(error.subject), { cause: error })
 }

@@ -1,7 +1,7 @@
 import type { Face } from '../aws/face.ts'
 import { AwsError } from '../errors.ts'
 import { KeyRefusedError } from '../keys/local/key-record.ts'
-import { inKmsTerms, KmsError } from './errors.ts'
+import { asKmsError, KmsError } from './errors.ts'
 import { notImplemented, operations } from './operations.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Handler, KmsContext } from './types.ts'
@@ -9,12 +9,12 @@ import { validateInput } from './validate.ts'
 
 const isOperation = (name: string): name is OperationName => Object.hasOwn(operations, name)
 
-/** The KMS operations that pools need. A region whose keys AWS KMS keeps has no ring of its own, and refuses them. */
+/** The KMS operations that pools need. A region with its keys in AWS KMS has no local key ring and refuses them. */
 export function createKmsFace({
   keyRing,
   ...kms
 }: Omit<KmsContext, 'keyRing'> & { keyRing: KmsContext['keyRing'] | undefined }): Face {
-  const refused = (message: string) => ({
+  const refusing = (message: string) => ({
     signed: true,
     run: () => Promise.reject(new KmsError('NotImplementedException', message)),
   })
@@ -23,16 +23,16 @@ export function createKmsFace({
     label: 'kms:',
     signingName: 'kms',
     find: (name) => {
-      if (notImplemented.has(name)) return refused(`${name} is not implemented.`)
+      if (notImplemented.has(name)) return refusing(`${name} is not implemented.`)
       if (!isOperation(name)) return undefined
-      if (!keyRing) return refused('AWS KMS keeps the keys of this region: ask it.')
+      if (!keyRing) return refusing('The keys of this region are in AWS KMS: call AWS KMS instead.')
       const run = operations[name] as Handler<OperationName>
       return { signed: true, run: (_call, input) => run({ ...kms, keyRing }, input) }
     },
     read: (name, body) => (keyRing && isOperation(name) ? validateInput(name, body) : body),
     explain: (thrown) => {
       if (thrown instanceof AwsError) return thrown
-      if (thrown instanceof KeyRefusedError) return inKmsTerms(thrown)
+      if (thrown instanceof KeyRefusedError) return asKmsError(thrown)
       return new KmsError('KMSInternalException', 'An internal error occurred.', { cause: thrown })
     },
   }

@@ -1,7 +1,7 @@
 import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { KmsError } from './errors.ts'
 
-/** Which key is meant: by its id or its ARN. Throws NotFoundException and InvalidArnException. */
+/** Returns the key id from a key id or key ARN. Throws NotFoundException and InvalidArnException. */
 export function readKeyId({ region, accountId }: Pick<LocalKeyRing, 'region' | 'accountId'>, text: string): string {
   const resource = text.startsWith('arn:') ? readArn({ region, accountId }, text) : text
   if (resource.startsWith('alias/')) {
@@ -13,7 +13,7 @@ export function readKeyId({ region, accountId }: Pick<LocalKeyRing, 'region' | '
   return id
 }
 
-/** Which key is meant: by its id, its ARN, an alias name or an alias ARN. */
+/** Returns the key id from a key id, key ARN, alias name or alias ARN. Throws NotFoundException and InvalidArnException. */
 export async function resolveKeyId(keyRing: LocalKeyRing, text: string): Promise<string> {
   const resource = text.startsWith('arn:') ? readArn(keyRing, text) : text
   if (!resource.startsWith('alias/')) return readKeyId(keyRing, text)
@@ -24,7 +24,7 @@ export async function resolveKeyId(keyRing: LocalKeyRing, text: string): Promise
 
 const KEY_ID = /^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 
-/** The resource part of an ARN of this region. */
+/** Returns the resource part of an ARN of this region and account. */
 function readArn({ region, accountId }: Pick<LocalKeyRing, 'region' | 'accountId'>, arn: string): string {
   const [, , service, where, account, resource, ...rest] = arn.split(':')
   if (service !== 'kms' || !resource || rest.length > 0 || !/^(key|alias)\/./.test(resource)) {

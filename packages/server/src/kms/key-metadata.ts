@@ -3,14 +3,14 @@ import { holders, type KeyRecord } from '../keys/local/key-record.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { localArn } from '../keys/pool-keys.ts'
 
-/** A key as DescribeKey shows it in `region`. */
-export function metadataOf(
+/** A key as DescribeKey returns it in `region`. */
+export function describeKey(
   { accountId, keyArn }: Pick<LocalKeyRing, 'accountId' | 'keyArn'>,
   record: KeyRecord,
   region: string,
 ): KeyMetadata {
   const { id, state, deletion, multiRegion } = record
-  const placed = (where: string) => ({ Arn: localArn(keyArn(id), where), Region: where })
+  const describeLocation = (location: string) => ({ Arn: localArn(keyArn(id), location), Region: location })
   return {
     AWSAccountId: accountId,
     KeyId: id,
@@ -31,8 +31,8 @@ export function metadataOf(
     ...(multiRegion && {
       MultiRegionConfiguration: {
         MultiRegionKeyType: multiRegion.primary === region ? 'PRIMARY' : 'REPLICA',
-        PrimaryKey: placed(multiRegion.primary),
-        ReplicaKeys: holders(multiRegion).map((replica) => placed(replica.region)),
+        PrimaryKey: describeLocation(multiRegion.primary),
+        ReplicaKeys: holders(multiRegion).map((replica) => describeLocation(replica.region)),
       },
     }),
   }

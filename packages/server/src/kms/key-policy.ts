@@ -5,7 +5,7 @@ const POLICY_BYTES = 32_768
 /** The only name that a key policy can have. */
 export const POLICY_NAME = 'default'
 
-/** The policy of a key that was made without one. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
+/** The policy of a key that was created without one. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
 export function defaultPolicy(accountId: string): string {
   return JSON.stringify(
     {
@@ -31,15 +31,15 @@ export function checkPolicyName(name: string | undefined): void {
 }
 
 /**
- * Checks the form of a key policy, and, unless told not to, that somebody of the account may still change it afterwards.
- * Throws MalformedPolicyDocumentException and LimitExceededException.
+ * Checks the form of a key policy and, unless `bypassLockoutCheck` is set, that the policy still allows the account to change
+ * it. Throws MalformedPolicyDocumentException and LimitExceededException.
  */
 export function checkPolicy(
   text: string,
   { accountId, bypassLockoutCheck }: { accountId: string; bypassLockoutCheck: boolean },
 ): void {
   if (Buffer.byteLength(text) > POLICY_BYTES) {
-    throw new KmsError('LimitExceededException', `A key policy may have ${POLICY_BYTES} bytes.`)
+    throw new KmsError('LimitExceededException', `The key policy exceeds the limit of ${POLICY_BYTES} bytes.`)
   }
   const statements = readStatements(text)
   if (!bypassLockoutCheck && !statements.some((statement) => allowsPutPolicy(statement, accountId))) {
@@ -81,7 +81,7 @@ function allowsPutPolicy({ Effect, Principal, Action }: Statement, accountId: st
 /** Whether a pattern of actions (`*` any characters, `?` one) covers kms:PutKeyPolicy. */
 function coversPutPolicy(pattern: string): boolean {
   const action = 'kms:putkeypolicy'
-  // Which prefixes of the action the pattern read so far can stand for; linear in pattern times action.
+  // Lengths of the prefixes of the action that the pattern matches so far. Takes at most pattern length x action length steps.
   let reached = new Set([0])
   for (const char of pattern.toLowerCase()) {
     const next = new Set<number>()

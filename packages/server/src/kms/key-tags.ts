@@ -4,7 +4,7 @@ import { KmsError } from './errors.ts'
 const MAXIMUM_TAGS = 50
 const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u
 
-/** https://docs.aws.amazon.com/kms/latest/APIReference/API_Tag.html. Throws TagException. */
+/** Checks the tags of a key. Throws TagException. https://docs.aws.amazon.com/kms/latest/APIReference/API_Tag.html */
 export function checkTags(tags: readonly Partial<KeyTag>[] = []): KeyTag[] {
   if (tags.length > MAXIMUM_TAGS) throw new KmsError('TagException', 'Too many tags')
   const seen = new Set<string>()

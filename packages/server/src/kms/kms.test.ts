@@ -26,7 +26,7 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
-import { type Answer, type ServiceRequest, serve } from '../aws/serve.ts'
+import { type ServiceRequest, type ServiceResponse, serve } from '../aws/serve.ts'
 import { checkSignature } from '../aws/sigv4.ts'
 import { systemClock } from '../clock.ts'
 import { KeyExchangeError } from '../keys/local/key-exchange.ts'
@@ -44,7 +44,7 @@ const EAST = 'us-east-1'
 interface RunningFace {
   client: KMSClient
   ring: LocalKeyRing
-  serve(request: Omit<ServiceRequest, 'call'>): Promise<Answer>
+  serve(request: Omit<ServiceRequest, 'call'>): Promise<ServiceResponse>
   stop(): Promise<void>
 }
 
@@ -139,7 +139,7 @@ for (const engine of engines) {
     ): Promise<sdk.KeyMetadata & { KeyId: string; Arn: string }> =>
       (await west(new CreateKeyCommand(input))).KeyMetadata
 
-    test('every operation of the SDK works, or says that it is not implemented', async () => {
+    test('every operation of the SDK works or returns NotImplementedException', async () => {
       const names = Object.keys(sdk).flatMap((name) =>
         name.endsWith('Command') && name !== '$Command' ? [name.slice(0, -'Command'.length)] : [],
       )
@@ -178,7 +178,7 @@ for (const engine of engines) {
       }
     })
 
-    test('a multi-Region key is replicated, and each region opens what the other sealed', async () => {
+    test('a multi-Region key is replicated, and each region decrypts the ciphertexts of the other', async () => {
       const primary = await createKey({ MultiRegion: true })
       assert.match(primary.KeyId, /^mrk-[0-9a-f]{32}$/)
       assert.deepEqual(primary.MultiRegionConfiguration, {
@@ -235,7 +235,7 @@ for (const engine of engines) {
       )
     })
 
-    test('replicating to a region that is down fails as a fault of the service, and can be tried again', async () => {
+    test('replicating to an unreachable region fails with a server error, and can be retried', async () => {
       const { KeyId } = await createKey({ MultiRegion: true })
       down.add(EAST)
       await assert.rejects(
@@ -321,7 +321,7 @@ for (const engine of engines) {
       )
     })
 
-    test('data keys come in the wanted size, in the clear and sealed', async () => {
+    test('data keys have the requested size, in the clear and encrypted', async () => {
       const { KeyId } = await createKey()
       const sizes: [object, number][] = [
         [{ KeySpec: 'AES_128' }, 16],
@@ -349,7 +349,7 @@ for (const engine of engines) {
       )
     })
 
-    test('a disabled key does nothing until it is enabled', async () => {
+    test('a disabled key cannot be used until it is enabled', async () => {
       const { KeyId, Arn } = await createKey()
       const Plaintext = Buffer.from('x')
       const { CiphertextBlob } = await west(new EncryptCommand({ KeyId, Plaintext }))
@@ -367,7 +367,7 @@ for (const engine of engines) {
       await west(new DecryptCommand({ CiphertextBlob }))
     })
 
-    test('a key pending deletion refuses all but its cancellation, and is gone when its time comes', async () => {
+    test('a key pending deletion refuses everything except cancellation, and is deleted at its deletion date', async () => {
       const { KeyId, Arn } = await createKey()
       const pending = await west(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
       assert.deepEqual([pending.KeyId, pending.KeyState, pending.PendingWindowInDays], [Arn, 'PendingDeletion', 7])
@@ -401,7 +401,7 @@ for (const engine of engines) {
       )
     })
 
-    test('a primary key with replicas is pending the deletion of its replicas', async () => {
+    test('a primary key with replicas waits for the deletion of its replicas', async () => {
       const { KeyId, Arn } = await createKey({ MultiRegion: true })
       await west(new ReplicateKeyCommand({ KeyId, ReplicaRegion: EAST }))
       const pending = await west(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
@@ -420,7 +420,7 @@ for (const engine of engines) {
       assert.ok(later.DeletionDate.getTime() > clock.now() + 6 * DAY)
     })
 
-    test('policies are kept as they were put, and checked', async () => {
+    test('policies are stored as they were put, and checked', async () => {
       const { KeyId } = await createKey()
       const given = await west(new GetKeyPolicyCommand({ KeyId, PolicyName: 'default' }))
       assert.equal(given.PolicyName, 'default')
@@ -470,7 +470,7 @@ for (const engine of engines) {
       )
     })
 
-    test('what cannot be made or named is refused as AWS KMS refuses it', async () => {
+    test('invalid keys and names are refused as AWS KMS refuses them', async () => {
       const { KeyId, Arn } = await createKey()
       await west(new CreateAliasCommand({ AliasName: 'alias/taken', TargetKeyId: Arn }))
       const aliasArn = `arn:aws:kms:${WEST}:${accountId}:alias`
@@ -545,7 +545,7 @@ for (const engine of engines) {
       for (const [command, name, message] of refusals) await assert.rejects(west(command), refusedAs(name, message))
     })
 
-    test('a key has fifty aliases at most', async () => {
+    test('a key has 50 aliases at most', async () => {
       const { KeyId, Arn } = await createKey()
       for (let at = 0; at < 50; at += 1) await face(WEST).ring.createAlias(`alias/many/${at}`, KeyId)
       await assert.rejects(
@@ -554,7 +554,7 @@ for (const engine of engines) {
       )
     })
 
-    test('bad calls are refused in the form of the protocol', async () => {
+    test('invalid calls are refused in the form of the protocol', async () => {
       const call = async (operation: string, body: string | Buffer, changes: Partial<ServiceRequest> = {}) => {
         const { status, body: text } = await face(WEST).serve({
           operation,

@@ -1,19 +1,19 @@
 import { KmsError } from './errors.ts'
 
-/** Where the next page begins: after this key. */
+/** The marker of the page that begins after the name `last`. */
 export const writeMarker = (last: string): string => Buffer.from(last).toString('base64url')
 
 /** Throws InvalidMarkerException. */
 export function readMarker(marker: string | undefined): string | undefined {
   if (marker === undefined) return undefined
   const last = Buffer.from(marker, 'base64url').toString()
-  // No name has one, and PostgreSQL takes no text that does.
+  // Names never contain NUL characters, and PostgreSQL refuses text with one.
   if (writeMarker(last) !== marker || last.includes('\0'))
     throw new KmsError('InvalidMarkerException', 'The marker is not valid.')
   return last
 }
 
-/** One page of what was read with a limit one higher than the page's. */
+/** Returns one page of `found`, which the caller has read with `limit + 1`, so that an additional entry shows a next page. */
 export function pageOf<T>(
   found: readonly T[],
   { limit, nameOf }: { limit: number; nameOf: (entry: T) => string },

@@ -36,7 +36,7 @@ export const operations: { [Name in OperationName]: Handler<Name> } = {
   ScheduleKeyDeletion,
 }
 
-/** Operations of AWS KMS that no user pool needs. */
+/** Operations of AWS KMS that user pools do not need; they return NotImplementedException. */
 export const notImplemented: ReadonlySet<string> = new Set([
   'ConnectCustomKeyStore',
   'CreateCustomKeyStore',

@@ -10,7 +10,7 @@ export interface KmsContext {
   accountId: string
 }
 
-// Types only: the SDK is a development dependency, and nothing of it is loaded.
+// Types only: the SDK is a development dependency and is not loaded at run time.
 type Sdk = typeof import('@aws-sdk/client-kms')
 
 export type Input<Name extends OperationName> = InputOf<Sdk[`${Name}Command`]>

@@ -4,7 +4,7 @@ import { constraints, sensitiveMembers } from './constraints.ts'
 import { KmsError } from './errors.ts'
 import { enums, operations, structures } from './shapes.generated.ts'
 
-/** Reads a parsed body as the input of an operation. Throws SerializationException, ValidationException. */
+/** Checks a parsed request body and returns the operation's input. Throws SerializationException, ValidationException. */
 export const validateInput = createInputReader({
   shapes: model({ structures, enums, constraints, sensitiveMembers }),
   operations,

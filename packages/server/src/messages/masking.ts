@@ -1,4 +1,4 @@
-/** A destination as it is shown to whoever asked for a code: `a***@e***`, `+*******1234`. */
+/** Masks a destination for the response to the caller who requested a code: `a***@e***`, `+*******1234`. */
 export function maskDestination(value: string): string {
   const at = value.lastIndexOf('@')
   if (at > 0) return `${first(value)}***@${first(value.slice(at + 1))}***`

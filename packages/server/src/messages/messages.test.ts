@@ -14,7 +14,7 @@ for (const [value, masked] of [
   test(`${value} is shown as ${masked}`, () => assert.equal(maskDestination(value), masked))
 }
 
-test('a pool without words of its own has the usual ones', () => {
+test('a pool without templates uses the default ones', () => {
   const words = { code: '123456', username: 'ann' }
   assert.deepEqual(verificationMessage({}, { ...words, channel: 'EMAIL' }), {
     subject: 'Your verification code',
@@ -26,7 +26,7 @@ test('a pool without words of its own has the usual ones', () => {
   })
 })
 
-test('the newer template members go before the older ones', () => {
+test('the newer template members take precedence over the legacy ones', () => {
   const pool = {
     EmailVerificationMessage: 'old {####}',
     EmailVerificationSubject: 'old',
@@ -36,7 +36,7 @@ test('the newer template members go before the older ones', () => {
   assert.deepEqual(verificationMessage(pool, words), { subject: 'new', body: 'new 1' })
 })
 
-test('a value that looks like a placeholder, or like a replacement pattern, stays what it is', () => {
+test('a value that looks like a placeholder or a replacement pattern is not replaced', () => {
   const pool = { SmsVerificationMessage: '{username} {####}' }
   const words = { channel: 'SMS', code: '$& $1', username: '{####}' } as const
   assert.equal(verificationMessage(pool, words).body, '{####} $& $1')

@@ -1,4 +1,4 @@
-/** A message to a person. `code` is the one-time code or temporary password inside, for development inboxes. */
+/** A message to a user. `code` repeats the one-time code or temporary password of the body, for development inboxes. */
 export interface Message {
   to: string
   channel: 'EMAIL' | 'SMS'
@@ -17,7 +17,7 @@ export class CodeDeliveryFailedError extends Error {
   }
 }
 
-/** Hands messages to an inbox that can be read over HTTP: for development, never for people. */
+/** Sends messages to an inbox that can be read over HTTP: for development only. */
 export function inboxMessenger({ url }: { url: string }): Messenger {
   return async (message) => {
     const response = await fetch(url, {
@@ -28,11 +28,11 @@ export function inboxMessenger({ url }: { url: string }): Messenger {
     }).catch((error: unknown) => {
       throw new CodeDeliveryFailedError('the inbox cannot be reached', { cause: error })
     })
-    if (!response.ok) throw new CodeDeliveryFailedError(`the inbox answered ${response.status}`)
+    if (!response.ok) throw new CodeDeliveryFailedError(`the inbox returned status ${response.status}`)
   }
 }
 
-/** Where no way to send is configured: sign-ups are told that their code could not be delivered. */
+/** For regions without a configured messenger: sign-ups get CodeDeliveryFailureException. */
 export const noMessenger: Messenger = async () => {
-  throw new CodeDeliveryFailedError('no messages can be sent: none is configured')
+  throw new CodeDeliveryFailedError('no messages can be sent: no messenger is configured')
 }

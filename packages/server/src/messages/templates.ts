@@ -1,7 +1,7 @@
 import type { UserPoolType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Message } from './messenger.ts'
 
-/** What a pool says about the words of its messages: the newer template members, and the older ones that they replaced. */
+/** The message templates of a pool: the newer members, and the legacy members that they replaced. */
 export type MessageTemplates = Pick<
   UserPoolType,
   | 'VerificationMessageTemplate'
@@ -11,7 +11,7 @@ export type MessageTemplates = Pick<
   | 'AdminCreateUserConfig'
 >
 
-export interface Words {
+export interface TemplateValues {
   channel: Message['channel']
   /** The one-time code or temporary password; '' for an invitation without one. */
   code: string
@@ -19,29 +19,29 @@ export interface Words {
 }
 
 /**
- * The message with a code. Pools that confirm by link (CONFIRM_WITH_LINK) get the code too, in the words for codes: the
- * link's page is part of managed login.
+ * The message with a code. Pools that confirm by link (CONFIRM_WITH_LINK) also get a code, with the template for codes, because
+ * the link leads to a page of managed login.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-settings-message-customizations.html
  */
-export function verificationMessage(pool: MessageTemplates, words: Words): Pick<Message, 'subject' | 'body'> {
+export function verificationMessage(pool: MessageTemplates, values: TemplateValues): Pick<Message, 'subject' | 'body'> {
   const template = pool.VerificationMessageTemplate ?? {}
-  if (words.channel === 'SMS') {
-    return { body: fill(template.SmsMessage ?? pool.SmsVerificationMessage ?? CODE, words, asText) }
+  if (values.channel === 'SMS') {
+    return { body: fill(template.SmsMessage ?? pool.SmsVerificationMessage ?? CODE, values, asText) }
   }
   return {
-    subject: fill(template.EmailSubject ?? pool.EmailVerificationSubject ?? 'Your verification code', words, asText),
-    body: fill(template.EmailMessage ?? pool.EmailVerificationMessage ?? CODE, words, asHtml),
+    subject: fill(template.EmailSubject ?? pool.EmailVerificationSubject ?? 'Your verification code', values, asText),
+    body: fill(template.EmailMessage ?? pool.EmailVerificationMessage ?? CODE, values, asHtml),
   }
 }
 
-/** The message that invites a user whom an administrator created, with the temporary password if there is one. */
-export function invitationMessage(pool: MessageTemplates, words: Words): Pick<Message, 'subject' | 'body'> {
+/** The invitation of a user created by an administrator, with the temporary password if there is one. */
+export function invitationMessage(pool: MessageTemplates, values: TemplateValues): Pick<Message, 'subject' | 'body'> {
   const template = pool.AdminCreateUserConfig?.InviteMessageTemplate ?? {}
-  const usual = words.code === '' ? WELCOME : INVITATION
-  if (words.channel === 'SMS') return { body: fill(template.SMSMessage ?? usual.body, words, asText) }
+  const defaults = values.code === '' ? WELCOME : INVITATION
+  if (values.channel === 'SMS') return { body: fill(template.SMSMessage ?? defaults.body, values, asText) }
   return {
-    subject: fill(template.EmailSubject ?? usual.subject, words, asText),
-    body: fill(template.EmailMessage ?? usual.body, words, asHtml),
+    subject: fill(template.EmailSubject ?? defaults.subject, values, asText),
+    body: fill(template.EmailMessage ?? defaults.body, values, asHtml),
   }
 }
 
@@ -52,11 +52,11 @@ const INVITATION = {
   body: 'Your username is {username} and temporary password is {####}.',
 }
 
-/** Fills both placeholders in one pass, so that a value which looks like a placeholder stays what it is. */
-function fill(template: string, { code, username }: Words, show: (text: string) => string): string {
+/** Replaces both placeholders in one pass, so that a value that looks like a placeholder is not replaced again. */
+function fill(template: string, { code, username }: TemplateValues, show: (text: string) => string): string {
   return template.replace(/\{####\}|\{username\}/g, (placeholder) => show(placeholder === '{####}' ? code : username))
 }
 
-// Bodies of e-mails are HTML; what comes from a person must not become part of it.
+// E-mail bodies are HTML: user input must be escaped.
 const asHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 const asText = (text: string): string => text

@@ -5,12 +5,12 @@ import type { Pool } from '../directory/pool.ts'
 import { isPoolId, issuerOf } from '../tokens/issuer.ts'
 import { readJwks } from './jwks.ts'
 
-/** A new key is published long before it signs, so that a verifier may keep what it has read. */
-const KEEP = 'public, max-age=3600'
+/** A new key is published long before it signs, so verifiers may cache the documents for an hour. */
+const CACHE_CONTROL = 'public, max-age=3600'
 
 /**
- * What verifiers read of a pool: `/<poolId>/.well-known/jwks.json` and `/<poolId>/.well-known/openid-configuration`. Every region that
- * holds the pool answers alike, also while the pool may not be used there.
+ * The documents that token verifiers read: `/<poolId>/.well-known/jwks.json` and `/<poolId>/.well-known/openid-configuration`. Every
+ * region that holds the pool returns the same documents, even while its replica is INACTIVE.
  */
 export function createDiscovery(
   context: Pick<Context, 'pools' | 'signingKeys' | 'endpoint' | 'endpoints' | 'issuerBase'>,
@@ -19,26 +19,23 @@ export function createDiscovery(
   app.use('/:pool/.well-known/*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'OPTIONS'], maxAge: 86_400 }))
   app.get('/:pool/.well-known/jwks.json', async (c) => {
     const pool = await findHeld(context, c.req.param('pool'))
-    return answer(c, pool && (await readJwks(context, pool.id)))
+    return respond(c, pool && (await readJwks(context, pool.id)))
   })
   app.get('/:pool/.well-known/openid-configuration', async (c) => {
     const pool = await findHeld(context, c.req.param('pool'))
-    return answer(c, pool && configurationOf(context, pool))
+    return respond(c, pool && describeConfiguration(context, pool))
   })
   return app
 }
 
-/** A pool of which this region has everything: not one whose first copy is still coming, or that is going. */
+/** Finds a pool that this region holds completely: its first copy has finished, and it is not being deleted. */
 async function findHeld({ pools }: Pick<Context, 'pools'>, id: string): Promise<Pool | undefined> {
   const pool = isPoolId(id) ? await pools.find(id) : undefined
   return pool && (pool.status === 'ACTIVE' || pool.status === 'INACTIVE') ? pool : undefined
 }
 
-/**
- * OpenID Connect Discovery 1.0 §3, as far as there is something to discover: the endpoints of the authorization server
- * belong to a domain.
- */
-function configurationOf(issuers: Pick<Context, 'endpoint' | 'endpoints' | 'issuerBase'>, pool: Pool) {
+/** OpenID Connect Discovery 1.0 §3, without the endpoints of the authorization server: these belong to a domain. */
+function describeConfiguration(issuers: Pick<Context, 'endpoint' | 'endpoints' | 'issuerBase'>, pool: Pool) {
   const issuer = issuerOf(issuers, pool.id, pool.document.IssuerConfiguration?.Type)
   return {
     id_token_signing_alg_values_supported: ['RS256'],
@@ -51,7 +48,7 @@ function configurationOf(issuers: Pick<Context, 'endpoint' | 'endpoints' | 'issu
   }
 }
 
-function answer(c: HonoContext, document: object | undefined): Response {
-  if (document) return c.json(document, 200, { 'cache-control': KEEP })
+function respond(c: HonoContext, document: object | undefined): Response {
+  if (document) return c.json(document, 200, { 'cache-control': CACHE_CONTROL })
   return c.json({ message: 'User pool does not exist.' }, 404, { 'cache-control': 'no-store' })
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import type { PublishedKey } from '../tokens/signing-keys.ts'
 
-/** The keys that check a pool's tokens (RFC 7517 §5); undefined when this region does not hold the pool. */
+/** The public keys that verify a pool's tokens (RFC 7517 §5); undefined if this region does not hold the pool. */
 export async function readJwks(
   { signingKeys }: Pick<Context, 'signingKeys'>,
   pool: string,

@@ -3,7 +3,11 @@ import type { Face } from '../aws/face.ts'
 import { CognitoError } from '../errors.ts'
 import { type OperatorContext, operations } from './operations.ts'
 
-/** Operations of our own, for operators: signed like those of an administrator of the user pools API. */
+/**
+ * Operations for operators of Twinpool: AWS JSON 1.1 under the target prefix `TwinpoolService.`, signed with the same credentials
+ * and service name as administrators' calls of the user pools API. `operations.ts` has one entry per operation; the figures
+ * come from `replication/`.
+ */
 export function createOperatorFace(operator: OperatorContext): Face {
   return {
     targetPrefix: 'TwinpoolService.',
@@ -15,7 +19,7 @@ export function createOperatorFace(operator: OperatorContext): Face {
     },
     read: (_name, body) => {
       if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body
-      throw new CognitoError('SerializationException', 'The input is not a structure.')
+      throw new CognitoError('SerializationException', 'The input must be a JSON object.')
     },
     explain: asCognitoError,
   }

@@ -3,10 +3,6 @@ import { invalidParameter } from '../errors.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
-/**
- * Operations of our own, for operators: the same protocol, signed like those of an administrator, under the target prefix
- * `TwinpoolService.`.
- */
 export interface OperatorContext {
   context: Pick<Context, 'store' | 'pools' | 'clock'>
   replication: Pick<StatusBoard, 'status' | 'poolStatus'>
@@ -15,16 +11,16 @@ export interface OperatorContext {
 export type OperatorHandler = (operator: OperatorContext, input: Record<string, unknown>) => Promise<object>
 
 export const operations: Readonly<Record<string, OperatorHandler>> = {
-  /** {UserPoolId?} -> {Region, Peers[], Copies[], UserPool?}. Seconds may be fractions; LagSeconds is absent where nothing is known. */
+  /** {UserPoolId?} -> {Region, Peers[], Copies[], UserPool?}. Seconds may be fractions; LagSeconds is absent if the lag is unknown. */
   GetReplicationStatus: async ({ context, replication }, input) => {
     const { region, peers, copies } = await replication.status()
     const id = input.UserPoolId === undefined ? undefined : poolId(input)
     const pool = id === undefined ? undefined : await context.pools.get(id)
-    const standing = pool && (await replication.poolStatus(pool.id))
+    const poolStatus = pool && (await replication.poolStatus(pool.id))
     return {
       Region: region,
-      Peers: peers.map(peerOut),
-      Copies: copies.filter((copy) => id === undefined || copy.pool === id).map(copyOut),
+      Peers: peers.map(describePeer),
+      Copies: copies.filter((copy) => id === undefined || copy.pool === id).map(describeCopy),
       ...(pool && {
         UserPool: {
           Id: pool.id,
@@ -32,14 +28,14 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
           Status: pool.status,
           PrimaryRegion: pool.topology.primary,
           Epoch: pool.topology.epoch,
-          Replicas: standing?.replicas.map((replica) => ({ RegionName: replica.region, Status: replica.status })),
-          LagSeconds: standing?.lagSeconds,
+          Replicas: poolStatus?.replicas.map(({ region, status }) => ({ RegionName: region, Status: status })),
+          LagSeconds: poolStatus?.lagSeconds,
         },
       }),
     }
   },
 
-  /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions that hold the same directory and have come to rest. */
+  /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions once all changes of the pool have been applied in both. */
   GetDirectoryChecksum: async ({ context }, input) => {
     const pool = await context.pools.get(poolId(input))
     const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
@@ -47,7 +43,7 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
   },
 }
 
-const peerOut = (peer: PeerStatus) => ({
+const describePeer = (peer: PeerStatus) => ({
   Region: peer.region,
   Connected: peer.connected,
   Problem: peer.problem,
@@ -56,7 +52,7 @@ const peerOut = (peer: PeerStatus) => ({
   LagSeconds: peer.lagSeconds,
 })
 
-const copyOut = (copy: CopyStatus) => ({
+const describeCopy = (copy: CopyStatus) => ({
   UserPoolId: copy.pool,
   FromRegion: copy.from,
   Purpose: copy.purpose.toUpperCase(),

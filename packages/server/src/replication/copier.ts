@@ -85,7 +85,7 @@ export function createCopier(context: FollowerContext): Copier {
     return present !== undefined && nameOf(present) === nameOf(copy)
   }
 
-  const applyOutline = (copy: Copy, outline: Outline): Promise<Step> =>
+  const applyOutline = (copy: Copy, outline: Outline, known: KnownKinds): Promise<Step> =>
     applying(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
       const standing = await readStanding(apply.connection, copy.pool)
@@ -95,7 +95,7 @@ export function createCopier(context: FollowerContext): Copier {
       for (const [kind, count] of Object.entries(outline.counts)) {
         if (isKind(kind) && (scopeOf(kind) === 'shared' || (primary && kind !== 'topology'))) total += count
       }
-      const stage = stageAfter(copy, { fromPrimary: primary, known: await knownOf(copy.peer) })
+      const stage = stageAfter(copy, { fromPrimary: primary, known })
       await putCopy(apply.connection, { ...copy, stage, total, witness: newer(copy, outline) })
       return 'moved'
     })
@@ -243,9 +243,11 @@ export function createCopier(context: FollowerContext): Copier {
       if (copy.stage === OUTLINE) {
         const witness = await witnessOf(peer)
         const outline = witness && (await source.outline(pool, witness))
-        return outline ? applyOutline(copy, outline) : abandon(copy)
+        return outline ? applyOutline(copy, outline, await knownOf(peer)) : abandon(copy)
       }
       const known = await knownOf(peer)
+      // A newer build of this region has begun to copy what this one does not know: that is dropped when the peer is greeted, and not before.
+      if (!isStage(copy.stage) && copy.kinds) return 'waits'
       if (!isStage(copy.stage) || (isKind(copy.stage) && !known.has(copy.stage))) return passOver(copy, known)
       const page = await takePage(copy, source)
       if (!page) return abandon(copy)

@@ -153,6 +153,7 @@ export function createFollower(context: FollowerContext): Follower {
         if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
         const gained = gainedSince(knownFromText(cursor.kinds), common).filter(isKind)
         await putCursor(connection, { ...cursor, kinds: followed })
+        await dropUnknown(connection, peer)
         if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
         return { followed, gained }
       })
@@ -249,6 +250,16 @@ export async function beginCopy(
     target: undefined,
     witness,
   })
+}
+
+/** Takes kinds that only a newer build of this region knows out of copies from a peer: if it comes back, it gains them once more. */
+async function dropUnknown(connection: Connection, peer: string): Promise<void> {
+  for (const copy of await listCopies(connection)) {
+    if (copy.peer !== peer || !copy.kinds || copy.kinds.every(isKind)) continue
+    const kinds = copy.kinds.filter(isKind)
+    if (kinds.length === 0) await removeCopy(connection, copy)
+    else await putCopy(connection, goBackTo({ ...copy, kinds }, kinds))
+  }
 }
 
 /** Begins to copy kinds that a peer has only now become able to send, of every pool that the two share. What is being copied anyway goes back to them. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { removeAsRead } from '../store/apply.ts'
-import { endOf } from '../store/merge.ts'
+import { endingKinds, endOf } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
@@ -14,9 +14,6 @@ const READ_ROWS = 1_000
 /** Much more than clocks may be apart by: a region whose clock is behind must not lack a fact that it still needs. */
 const MARGIN_MILLISECONDS = 3_600_000
 
-/** The kinds of facts that end. */
-const ending = ['revocation', 'rotation'] as const
-
 export function createForgetter({
   store,
   clock,
@@ -29,7 +26,7 @@ export function createForgetter({
 
   /** Looks at the next rows. */
   const step = async (): Promise<{ read: number; removed: number }> => {
-    const kind = ending[at] as (typeof ending)[number]
+    const kind = endingKinds[at] as (typeof endingKinds)[number]
     const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })
     const before = clock.now() - MARGIN_MILLISECONDS
     const ended = rows.filter(({ body }) => endOf(kind, body) <= before)
@@ -38,7 +35,7 @@ export function createForgetter({
     }
     if (rows.length === READ_ROWS) after = rows.at(-1)
     else {
-      at = (at + 1) % ending.length
+      at = (at + 1) % endingKinds.length
       after = undefined
     }
     return { read: rows.length, removed: ended.length }

@@ -48,23 +48,27 @@ export function inCommon(a: KnownKinds, b: KnownKinds): KnownKinds {
 export const gainedSince = (before: KnownKinds, now: KnownKinds): string[] =>
   [...now].filter(([kind, columns]) => (before.get(kind)?.length ?? -1) < columns.length).map(([kind]) => kind)
 
-/** As one word, always the same for the same kinds: `alias.sub*group*…`. */
-export const knownToText = (known: KnownKinds): string =>
-  [...known]
-    .map(([kind, columns]) => [kind, ...columns].join('.'))
-    .sort()
-    .join('*')
+/** What differs from the first release, as one word: `device.sub*user.username.….zone`, `-` before a kind that is not known; empty for none. */
+export function knownToText(known: KnownKinds): string {
+  const words = [...known].map(wordOf).filter((word) => !FIRST_WORDS.has(word))
+  for (const kind of FIRST_KNOWN.keys()) if (!known.has(kind)) words.push(`-${kind}`)
+  return words.sort().join('*')
+}
 
-/** Undefined, or nothing, stands for the first release. */
+/** Nothing stands for the first release. */
 export function knownFromText(text: string | undefined): KnownKinds {
   if (!text) return FIRST_KNOWN
-  return new Map(
-    text.split('*').map((word) => {
-      const [kind = '', ...columns] = word.split('.')
-      return [kind, columns]
-    }),
-  )
+  const known = new Map(FIRST_KNOWN)
+  for (const word of text.split('*')) {
+    const [kind = '', ...columns] = word.split('.')
+    if (kind.startsWith('-')) known.delete(kind.slice(1))
+    else known.set(kind, columns)
+  }
+  return known
 }
+
+const wordOf = ([kind, columns]: readonly [string, readonly string[]]): string => [kind, ...columns].join('.')
+const FIRST_WORDS = new Set([...FIRST_KNOWN].map(wordOf))
 
 /** Remembers what a peer knows, for all processes of the region. */
 export async function rememberKnown(store: Store, peer: string, known: KnownKinds): Promise<void> {

@@ -44,8 +44,9 @@ export function stageAfter(
 export function goBackTo(copy: Copy, due: readonly Kind[]): Copy {
   const kinds = copy.kinds && [...new Set([...copy.kinds, ...due])]
   const stages = kinds ? stagesOfKinds(kinds) : stagesFromPrimary()
+  const at = stages.indexOf(copy.stage)
   const first = Math.min(...due.map((kind) => stages.indexOf(kind)))
-  // Also to the beginning of the one that it is at.
-  if (first > stages.indexOf(copy.stage)) return { ...copy, kinds }
-  return { ...copy, kinds, stage: stages[first] as string, after: undefined, target: undefined }
+  if (at >= 0 && first > at) return { ...copy, kinds }
+  // Also to the beginning of the one that it is at; and of where it is in a newer build's order nothing can be said.
+  return { ...copy, kinds, stage: stages[at < 0 ? 0 : first] as string, after: undefined, target: undefined }
 }

@@ -73,8 +73,11 @@ export async function describeIndex(
 export const describeTable = (db: Connection, table: string): Promise<void> =>
   describeIndex(db, { table, name: table, statistics: '1000000 1000000 1' })
 
+/** What an engine needs for it. */
+type Additive = Pick<Engine, 'name' | 'describe' | 'unhurried' | 'transaction' | 'lock' | 'addColumn' | 'addIndex'>
+
 /** Makes what the store lacks. Several processes may do so at once, while others that are older go on with the store. */
-export async function makeAdditions(engine: Engine): Promise<void> {
+export async function makeAdditions(engine: Additive): Promise<void> {
   const { tables, columns, indexes } = await findMissing(engine)
   if (tables.length > 0) {
     await engine.unhurried(async (tx) => {
@@ -102,7 +105,7 @@ export async function makeAdditions(engine: Engine): Promise<void> {
   }
 }
 
-async function findMissing(engine: Engine): Promise<Missing> {
+async function findMissing(engine: Pick<Engine, 'describe'>): Promise<Missing> {
   const { columns, indexes } = await engine.describe()
   const missing: Missing = { tables: [], columns: [], indexes: [] }
   const look = (table: string, types: Readonly<Record<string, 'text' | 'bigint'>>): void => {

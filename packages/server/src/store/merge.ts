@@ -31,9 +31,12 @@ export interface SignOut {
   before: number
 }
 
+/** The kinds of shared facts that end: their bodies say when. */
+export const endingKinds = ['revocation', 'rotation'] as const
+
 /** From when on a shared fact means nothing any more (ms since the epoch); infinite where it always may. */
 export function endOf(kind: KindOfScope<'shared'>, body: string): number {
-  if (kind !== 'revocation' && kind !== 'rotation') return Number.POSITIVE_INFINITY
+  if (!(endingKinds as readonly string[]).includes(kind)) return Number.POSITIVE_INFINITY
   return (JSON.parse(body) as Revocation | Rotation).expires
 }
 
@@ -41,7 +44,7 @@ export function endOf(kind: KindOfScope<'shared'>, body: string): number {
  * How two regions' versions of a shared fact become one. Each rule is commutative, associative and idempotent, so that
  * regions agree whatever arrives first, and however often.
  */
-const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
+export const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
   replica: (a: Replica, b: Replica) => (rank(a) >= rank(b) ? a : b),
   revocation: (a: Revocation, b: Revocation): Revocation => ({ expires: Math.max(a.expires, b.expires) }),
   rotation: (a: Rotation, b: Rotation): Rotation => ({

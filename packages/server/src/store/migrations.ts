@@ -72,7 +72,7 @@ export const steps: readonly Step[] = [
  * looked for. It must not depend on what was in the store when somebody ran ANALYZE, so the statistics are given: a pool has a million rows,
  * and an index column says which few are meant. https://www.sqlite.org/fileformat2.html#the_sqlite_stat1_table
  */
-async function describeToPlanner(db: Connection): Promise<void> {
+export async function describeToPlanner(db: Connection): Promise<void> {
   await sql`analyze`.execute(db)
   await sql`delete from sqlite_stat1`.execute(db)
   for (const [kind, { index, byKey }] of Object.entries(firstKinds)) {

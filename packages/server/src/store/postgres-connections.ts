@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { StoreBusyError, TOLD_WORD } from './database.ts'
-import { takeTurn } from './turns.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** The connections of one process to its PostgreSQL. None of them waits for ever. */
 export interface Connections extends ConnectionPool {
@@ -13,6 +13,8 @@ export interface Connections extends ConnectionPool {
   openRelaxed(): ConnectionPool
   /** A connection of its own, outside the pool, that stays until it is lost; to be ended with `part`. */
   open(applicationName: string): Promise<pg.Client>
+  /** Whether the server refused a statement of a transaction, so that the commit that was sent after it did nothing. */
+  isRefusal(error: unknown): boolean
 }
 
 export interface ConnectionPool {
@@ -61,6 +63,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const milliseconds = statementSeconds * 1_000
   const silence = milliseconds + GRACE_MILLISECONDS
   const urls = addressesOf(url)
+  const speech: Speech = { nameOf: createNames(), turns: createTurns(), refusals: new WeakSet() }
   let preferred = 0
   /** Where the newest connection leads. */
   let current = 0
@@ -85,7 +88,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       super({ ...config, connectionString: urls[preferred] })
       // One that breaks between two statements of a transaction would end the process; the next statement says what is wrong.
       this.on('error', () => {})
-      speak(this, { turns: config?.turns ?? false })
+      speak(this, speech, { turns: config?.turns ?? false })
     }
   }
   /** Tries each address once. */
@@ -151,6 +154,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         client.once('end', () => clearInterval(heartbeat))
         return client
       }),
+    isRefusal: (error) => speech.refusals.has(error as object),
   }
 }
 
@@ -159,25 +163,29 @@ const optionsOf = ({ synchronousCommit }: { synchronousCommit: 'on' | 'off' }): 
 
 /** Far more than there are texts; should somebody make texts by the thousand, those are planned each time. */
 const MOST_NAMES = 1_000
-const names = new Map<string, string>()
 
-/** A number is the name of a text. */
-function nameOf(text: string): string | undefined {
-  const known = names.get(text)
-  if (known !== undefined || names.size >= MOST_NAMES) return known
-  const name = `s${names.size}`
-  names.set(text, name)
-  return name
+/** Gives a statement its name: a number for each text. */
+function createNames(): (text: string) => string | undefined {
+  const names = new Map<string, string>()
+  return (text) => {
+    const known = names.get(text)
+    if (known !== undefined || names.size >= MOST_NAMES) return known
+    const name = `s${names.size}`
+    names.set(text, name)
+    return name
+  }
+}
+
+/** What the connections of one process share. */
+interface Speech {
+  nameOf(text: string): string | undefined
+  turns: Turns
+  /** Refusals of statements that were told: their transaction has not been committed, whatever else is unknown. */
+  refusals: WeakSet<object>
 }
 
 /** What is told waits for no more than this: the server may as well begin with it. */
 const MOST_HELD_BYTES = 64 * 1024
-
-/** Refusals of statements that were told: their transaction has not been committed, whatever else is unknown. */
-const refusals = new WeakSet<object>()
-
-/** Whether the server refused a statement of a transaction, so that the commit that was sent after it did nothing. */
-export const isRefusal = (error: unknown): boolean => refusals.has(error as object)
 
 /**
  * How we speak with the server on a connection:
@@ -193,7 +201,7 @@ export const isRefusal = (error: unknown): boolean => refusals.has(error as obje
  * `turns`: transactions that are answered at once (all that waited for the disk are) go on a few at a time, and what is told to the
  * other regions meanwhile does not wait for all of them.
  */
-function speak(client: pg.Client, { turns }: { turns: boolean }): void {
+function speak(client: pg.Client, { nameOf, turns, refusals }: Speech, takes: { turns: boolean }): void {
   const query = client.query.bind(client) as (...call: unknown[]) => Promise<pg.QueryResult>
   const send = (text: unknown, values: unknown, ...rest: unknown[]): Promise<pg.QueryResult> =>
     typeof text === 'string' && Array.isArray(values) && values.length > 0
@@ -226,7 +234,7 @@ function speak(client: pg.Client, { turns }: { turns: boolean }): void {
     const asked = send(text, values)
     release()
     const result = await asked.catch((error: unknown) => error as Error)
-    if (turns) await takeTurn()
+    if (takes.turns) await turns.take()
     const failed = result instanceof Error
     if ((failed || result.command === 'ROLLBACK') && text !== 'rollback') {
       const failure = (await Promise.all(before)).find((error) => error !== undefined)

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
 import { type Engine, gatherSchema, SETTLE, type Tables, TOLD, type Touched, UnexpectedError } from './database.ts'
-import { type ConnectionSettings, isLost, isRefusal, openConnections, part } from './postgres-connections.ts'
+import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
 /** Each process keeps one connection with this name. The first release, which cannot read sealed groups, called it otherwise. */
@@ -37,7 +37,7 @@ const LEASE_SILENCE_MILLISECONDS = 5_000
  */
 export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
   const connections = openConnections(url, settings)
-  const { connect } = connections
+  const { connect, isRefusal } = connections
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })

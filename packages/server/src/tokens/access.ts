@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import { notAuthorized } from '../errors.ts'
-import { Memory } from '../memory.ts'
 import { type AccessTokenClaims, SELF_SERVICE_SCOPE } from './claims.ts'
 import { type IssuerAddresses, isIssuerOf, poolOfIssuer } from './issuer.ts'
 import { isSignedBy, type ParsedJwt, parseJwt } from './jwt.ts'
@@ -46,10 +46,10 @@ export async function readAccessToken(
  * Tokens whose signature was verified, and the key that it was verified with: a token is presented many times in its life. A
  * key that is replaced is another object, so that no entry outlives its key.
  */
-export type VerifiedTokens = Memory<KeyObject>
+export type VerifiedTokens = BoundedCache<KeyObject>
 
 /** About 10 MB. */
-export const createVerifiedTokens = (): VerifiedTokens => new Memory(10_000)
+export const createVerifiedTokens = (): VerifiedTokens => new BoundedCache(10_000)
 
 function isVerified(
   { verifiedTokens }: Pick<AccessContext, 'verifiedTokens'>,

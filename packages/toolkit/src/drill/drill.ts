@@ -17,14 +17,14 @@ import type { DrillReport } from './report.ts'
 import { makeSetting, type Setting } from './setting.ts'
 
 export interface DrillOptions {
-  /** A plane of two regions; the first one is killed. */
+  /** A plane of two regions; the drill kills the first one. */
   plane: DevPlane
-  /** How many people the pool has. */
+  /** Number of users in the pool. */
   users: number
-  /** How long the load runs before the kill, and how long the primary stays away, in milliseconds. */
+  /** Duration of the load before the kill, and of the primary's outage, in milliseconds. */
   warmUp?: number
   outage?: number
-  /** Told what happens, as it happens. */
+  /** Receives a line of text at each step. */
   progress?: (line: string) => void
 }
 
@@ -36,8 +36,8 @@ const CATCH_UP_SECONDS = 120
 const CHECKERS = 16
 
 /**
- * Kills the primary region of a pool under load and measures what it costs. The plane is left as it was found, with one
- * pool more. @throws Error when the drill itself could not be carried out
+ * Kills the primary region of a pool under load and measures the impact. Afterwards the plane runs as before, with one
+ * additional pool. @throws Error if the drill itself could not be carried out
  */
 export async function runDrill({
   plane,
@@ -72,7 +72,7 @@ export async function runDrill({
   }
   await until(async () => (await checksums()).equal, {
     seconds: CATCH_UP_SECONDS,
-    what: 'equal directories before the kill',
+    what: 'the directories to be equal before the kill',
   })
 
   const signedIn = await signIn(atPrimary, setting, 0)
@@ -95,7 +95,7 @@ export async function runDrill({
     if (result === 'failed') counts.failed += 1
     else counts.served += 1
     if (attempts > 1) counts.retried += 1
-    // What the dying region still answered does not count.
+    // Responses that the killed region still sent do not count.
     if (result === 'served' && region !== primary) firstServed ??= Math.round(at - killedAt)
   })
   const load = startLoad({
@@ -133,7 +133,7 @@ export async function runDrill({
         sums = await checksums()
         return sums.equal && !(await accepts(atPrimary, leaving.AccessToken))
       },
-      { seconds: CATCH_UP_SECONDS, what: 'catching up' },
+      { seconds: CATCH_UP_SECONDS, what: 'the regions to catch up' },
     ).catch(() => {})
     const caughtUp = Date.now()
     const report: DrillReport = {
@@ -170,7 +170,7 @@ export async function runDrill({
   }
 }
 
-/** Signs one of the users in. */
+/** Signs in the user with the given number. */
 async function signIn(cognito: CognitoIdentityProviderClient, { client, password, users }: Setting, which: number) {
   const { AuthenticationResult } = await cognito.send(
     new InitiateAuthCommand({
@@ -195,7 +195,7 @@ async function lagOf(ask: ReturnType<typeof createServiceCaller>, peer: string):
   return seconds === undefined || seconds === null ? null : Math.round(seconds * 1_000)
 }
 
-/** Calls what a replica must refuse. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
+/** Calls operations that a replica must refuse. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 async function tryRefused(
   cognito: CognitoIdentityProviderClient,
   { client, users }: Setting,
@@ -215,7 +215,7 @@ async function tryRefused(
   )
 }
 
-/** How many users lack a mark that the primary had acknowledged. */
+/** Counts the users that lack a mark that the primary had acknowledged. */
 async function countMissing(
   cognito: CognitoIdentityProviderClient,
   { pool }: Setting,
@@ -229,17 +229,17 @@ async function countMissing(
   return missing
 }
 
-/** Asks the shared issuer for its keys, again and again; `stop` tells whether it always answered. */
+/** Polls the shared issuer for its keys. `stop` returns whether every request succeeded. */
 function watchIssuer(url: string): { stop(): Promise<boolean> } {
   let running = true
-  let answered = true
+  let allSucceeded = true
   const watch = (async () => {
     while (running) {
-      const good = await fetch(url).then(
+      const succeeded = await fetch(url).then(
         async (response) => response.ok && ((await response.json()) as { keys?: unknown[] }).keys?.length === 2,
         () => false,
       )
-      answered &&= good
+      allSucceeded &&= succeeded
       await pause(50)
     }
   })()
@@ -247,7 +247,7 @@ function watchIssuer(url: string): { stop(): Promise<boolean> } {
     stop: async () => {
       running = false
       await watch
-      return answered
+      return allSucceeded
     },
   }
 }
@@ -255,12 +255,12 @@ function watchIssuer(url: string): { stop(): Promise<boolean> } {
 function problemsOf({ rto, detection, refused, tokens, catchUp, checksums }: DrillReport): string[] {
   const found: [boolean, string][] = [
     [rto === null, 'no request was served after the kill'],
-    [detection === null, 'the client never left the dead region'],
-    [refused.some(({ asDocumented }) => !asDocumented), 'the replica did not refuse what it must refuse'],
+    [detection === null, 'the client never failed over from the killed region'],
+    [refused.some(({ asDocumented }) => !asDocumented), 'the replica did not refuse an operation that it must refuse'],
     [!tokens.primaryTokenAtSecondary, 'a token of the primary was not accepted at the replica'],
     [!tokens.secondaryTokenAtPrimary, 'a token of the replica was not accepted at the primary after its return'],
-    [!tokens.issuerAnswered, 'the shared issuer did not answer throughout'],
-    [!tokens.signOutSurvivedReturn, 'a sign-out made on the replica was lost with the return of the primary'],
+    [!tokens.issuerAnswered, 'the shared issuer did not respond throughout'],
+    [!tokens.signOutSurvivedReturn, 'a sign-out on the replica was lost when the primary returned'],
     [catchUp === null, 'the regions did not catch up'],
     [!checksums.equal, 'the directories differ'],
   ]

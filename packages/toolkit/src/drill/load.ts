@@ -9,17 +9,17 @@ import type { Setting } from './setting.ts'
 
 const SIGNERS = 3
 const REFRESHERS = 3
-/** A person waits longer than a machine: without a pause the load would only measure how fast it can fail. */
+/** People pause between calls: without a pause, the load would only measure how fast calls can fail. */
 const THINKING_MILLISECONDS = 10
 const MARK = 'name'
 
 export interface Load {
-  /** What the primary has acknowledged: the newest mark of each user. */
+  /** The newest mark of each user that the primary has acknowledged. */
   readonly acknowledged: ReadonlyMap<string, number>
   stop(): Promise<void>
 }
 
-/** Keeps sign-ins and refreshes going through the resilient client, and writes at the primary, until it is stopped. */
+/** Runs sign-ins and refreshes through the resilient client, and writes at the primary, until `stop` is called. */
 export function startLoad({
   setting,
   twinpool,
@@ -35,9 +35,9 @@ export function startLoad({
   let turn = 0
   const nextUser = (): string => users[turn++ % users.length] as string
 
-  const again = async (work: () => Promise<void>): Promise<void> => {
+  const repeat = async (work: () => Promise<void>): Promise<void> => {
     while (running) {
-      // Failures are what the drill is about: the client's events count them.
+      // Ignore failures here: the client's events count them.
       await work().catch(() => {})
       await pause(THINKING_MILLISECONDS)
     }
@@ -53,13 +53,13 @@ export function startLoad({
 
   const workers = [
     ...Array.from({ length: SIGNERS }, () =>
-      again(async () => {
+      repeat(async () => {
         await signIn(nextUser())
       }),
     ),
     ...Array.from({ length: REFRESHERS }, async () => {
       let token: string | undefined
-      await again(async () => {
+      await repeat(async () => {
         token ??= (await signIn(nextUser())).AuthenticationResult?.RefreshToken
         await twinpool.send(
           new InitiateAuthCommand({
@@ -72,7 +72,7 @@ export function startLoad({
     }),
     (async () => {
       let mark = 0
-      await again(async () => {
+      await repeat(async () => {
         const user = nextUser()
         mark += 1
         const value = mark
@@ -96,7 +96,7 @@ export function startLoad({
   }
 }
 
-/** The mark that a user's attributes carry; 0 for none. */
+/** The mark in a user's attributes; 0 without a mark. */
 export function markOf(attributes: readonly { Name?: string; Value?: string }[] | undefined): number {
   return Number(attributes?.find(({ Name }) => Name === MARK)?.Value ?? 0)
 }

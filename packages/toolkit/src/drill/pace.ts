@@ -1,4 +1,4 @@
-/** Does the work for each item, at most `width` at once; the first failure ends it. */
+/** Does the work for each item, at most `width` at once. @throws the first error of the work */
 export async function inParallel<T>(
   items: readonly T[],
   width: number,
@@ -12,14 +12,14 @@ export async function inParallel<T>(
   )
 }
 
-/** Asks again and again until the answer is yes. @throws Error after `seconds` */
+/** Polls until the condition holds. @throws Error after `seconds` */
 export async function until(
   condition: () => Promise<boolean>,
   { seconds, what }: { seconds: number; what: string },
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1_000
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`)
+    if (performance.now() > deadline) throw new Error(`timed out after ${seconds} s waiting for ${what}`)
     await pause(20)
   }
 }

@@ -1,37 +1,38 @@
-/** What a drill measured. Durations are milliseconds. */
+/** The result of a drill. Durations are in milliseconds. */
 export interface DrillReport {
-  /** True when nothing was found that should not be. */
+  /** True if the drill found no problems. */
   ok: boolean
-  /** What was wrong, a sentence each. */
+  /** The problems found, one sentence each. */
   problems: string[]
   pool: string
   users: number
   primary: string
   secondary: string
-  /** From the kill to the moment when the client stopped asking the dead region first. */
+  /** From the kill to the client's failover; null if it never failed over. */
   detection: number | null
-  /** From the kill to the first sign-in, refresh or read that succeeded after it. */
+  /** From the kill to the first successful sign-in, refresh or read; null if none succeeded. */
   rto: number | null
   rpo: {
-    /** What the replica said of its lag just before the kill. */
+    /** Lag that the replica reported just before the kill. */
     lagAtKill: number | null
-    /** Writes that the primary had acknowledged and that the replica does not have. */
+    /** Acknowledged writes that are missing on the replica. */
     acknowledgedWritesMissing: number
     acknowledgedWrites: number
   }
   /** Requests from the kill to the return of the primary, per kind. */
   requests: Record<string, { sent: number; served: number; retried: number; failed: number }>
-  /** What the replica refuses by design, and the error it did so with. */
+  /** Operations that the replica refuses by design, each with the error that it returned. */
   refused: { operation: string; error: string; asDocumented: boolean }[]
-  /** Tokens of the dead region at the living one, and the other way round after its return. */
+  /** Whether each region accepted the other region's tokens (at the primary: after its return). */
   tokens: {
     primaryTokenAtSecondary: boolean
     secondaryTokenAtPrimary: boolean
     issuerAnswered: boolean
     signOutSurvivedReturn: boolean
   }
-  /** How long the primary was away, and from its restart to both directories being equal. */
+  /** From the kill until the primary listened again. */
   outage: number
+  /** From the restart of the primary until both directories were equal; null if they never were. */
   catchUp: number | null
   checksums: { primary: string; secondary: string; equal: boolean }
 }
@@ -39,24 +40,24 @@ export interface DrillReport {
 const seconds = (milliseconds: number): string =>
   milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`
 
-/** The report in plain words. */
+/** Renders the report as text. */
 export function renderDrillReport(report: DrillReport): string {
   const { rpo, tokens, checksums } = report
-  const unknown = 'not seen'
-  const told = (milliseconds: number | null): string => (milliseconds === null ? unknown : seconds(milliseconds))
+  const orNever = (milliseconds: number | null): string =>
+    milliseconds === null ? 'not observed' : seconds(milliseconds)
   const lines = [
     report.ok ? 'The pool survived the loss of its primary region.' : 'The drill found problems:',
     ...report.problems.map((problem) => `  - ${problem}`),
     '',
-    `Pool ${report.pool}, ${report.users} users; ${report.primary} was killed, ${report.secondary} went on.`,
+    `Pool ${report.pool}, ${report.users} users; ${report.primary} was killed, ${report.secondary} kept running.`,
     '',
-    `Detection       ${told(report.detection)} until the client stopped asking the dead region`,
-    `RTO             ${told(report.rto)} from the kill to the first request served again`,
-    `RPO             ${rpo.acknowledgedWritesMissing} of ${rpo.acknowledgedWrites} acknowledged writes were not on the replica (lag at the kill: ${told(rpo.lagAtKill)})`,
-    `Outage          ${seconds(report.outage)}; caught up ${told(report.catchUp)} after the restart`,
+    `Detection       ${orNever(report.detection)} from the kill to the client's failover`,
+    `RTO             ${orNever(report.rto)} from the kill to the first successful request`,
+    `RPO             ${rpo.acknowledgedWritesMissing} of ${rpo.acknowledgedWrites} acknowledged writes were missing on the replica (lag at the kill: ${orNever(rpo.lagAtKill)})`,
+    `Outage          ${seconds(report.outage)}; the regions were equal ${orNever(report.catchUp)} after the restart`,
     `Directories     ${checksums.equal ? 'equal' : 'NOT EQUAL'} (${checksums.primary.slice(0, 16)} / ${checksums.secondary.slice(0, 16)})`,
-    `Tokens          of the dead region at the living one: ${yes(tokens.primaryTokenAtSecondary)}; the other way round: ${yes(tokens.secondaryTokenAtPrimary)}`,
-    `                shared issuer answered throughout: ${yes(tokens.issuerAnswered)}; a sign-out made meanwhile still held: ${yes(tokens.signOutSurvivedReturn)}`,
+    `Tokens          primary's accepted by the replica: ${yes(tokens.primaryTokenAtSecondary)}; replica's accepted by the primary: ${yes(tokens.secondaryTokenAtPrimary)}`,
+    `                shared issuer responded throughout: ${yes(tokens.issuerAnswered)}; sign-out during the outage still effective: ${yes(tokens.signOutSurvivedReturn)}`,
     '',
     'Requests between the kill and the return of the primary:',
     `  ${'kind'.padEnd(12)}${'sent'.padStart(8)}${'served'.padStart(8)}${'retried'.padStart(9)}${'failed'.padStart(8)}`,
@@ -74,4 +75,4 @@ export function renderDrillReport(report: DrillReport): string {
   return `${lines.join('\n')}\n`
 }
 
-const yes = (good: boolean): string => (good ? 'yes' : 'NO')
+const yes = (value: boolean): string => (value ? 'yes' : 'NO')

@@ -18,11 +18,11 @@ export interface Setting {
   users: string[]
 }
 
-const MAKERS = 16
+const CONCURRENCY = 16
 
 /**
- * Makes what a drill needs: a pool under a multi-Region key with the shared issuer, an app client, users with permanent
- * passwords, and an ACTIVE replica that has all of them.
+ * Creates the setup of a drill: a pool under a multi-Region key with the shared issuer, an app client, users with permanent
+ * passwords, and an ACTIVE replica with all users.
  */
 export async function makeSetting({
   primary,
@@ -64,7 +64,7 @@ export async function makeSetting({
   const password = 'Drill-Passw0rd!'
   const users = Array.from({ length: count }, (_, at) => `user-${String(at).padStart(7, '0')}`)
   let made = 0
-  await inParallel(users, MAKERS, async (user) => {
+  await inParallel(users, CONCURRENCY, async (user) => {
     await cognito.send(
       new AdminCreateUserCommand({
         UserPoolId: pool,
@@ -85,13 +85,13 @@ export async function makeSetting({
   })
 
   await cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary }))
-  const is = (status: string) => async (): Promise<boolean> => {
+  const hasStatus = (status: string) => async (): Promise<boolean> => {
     const { UserPoolReplicas } = await cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool }))
     return UserPoolReplicas?.some(({ RegionName, Status }) => RegionName === secondary && Status === status) ?? false
   }
-  await until(is('INACTIVE'), { seconds: 600, what: 'the first copy' })
+  await until(hasStatus('INACTIVE'), { seconds: 600, what: 'the first copy' })
   await cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary, Status: 'ACTIVE' }))
-  await until(is('ACTIVE'), { seconds: 30, what: 'the activation of the replica' })
+  await until(hasStatus('ACTIVE'), { seconds: 30, what: 'the activation of the replica' })
   progress(`replica in ${secondary} is ACTIVE`)
   return { pool, client, password, users }
 }

@@ -9,6 +9,7 @@ import { writeSigningKeys } from '../../tokens/signing-keys.ts'
 import { checkKey } from './kms-key.ts'
 import { readRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
+import { canSealNewPool } from './sealing.ts'
 import { checkPlan, readGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
@@ -30,7 +31,11 @@ export async function createPool(
     serviceKeyArn,
     signingKeys,
     region,
-  }: Pick<Context, 'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'signingKeys' | 'region'>,
+    endpoints,
+  }: Pick<
+    Context,
+    'clock' | 'store' | 'keys' | 'keyProvider' | 'serviceKeyArn' | 'signingKeys' | 'region' | 'endpoints'
+  >,
   input: Omit<CreateUserPoolCommandInput, 'PoolName'> & { PoolName: string },
 ): Promise<string> {
   if (input.AliasAttributes?.length && input.UsernameAttributes?.length) {
@@ -58,7 +63,7 @@ export async function createPool(
     smsMfa: global.MfaConfiguration !== 'OFF',
     created: now,
     modified: now,
-    ...((await store.engine.hasOlderProcesses()) ? {} : { form: 'sealed' as const }),
+    ...((await canSealNewPool({ store, endpoints })) && { form: 'sealed' as const }),
   }
   const pairs = await signingKeys.generate()
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`

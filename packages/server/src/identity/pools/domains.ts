@@ -104,7 +104,7 @@ export async function deleteDomain({ store }: Pick<Context, 'store'>, pool: Pool
 export const domainTarget = ({ issuerBase }: Pick<Context, 'issuerBase'>): string => new URL(issuerBase).host
 
 /** The domain as the API describes it. */
-export function domainType(
+export function describeDomain(
   context: Pick<Context, 'accountId' | 'issuerBase'>,
   { pool, name, domain }: { pool: string; name: string; domain: DomainDocument },
 ): DomainDescriptionType {

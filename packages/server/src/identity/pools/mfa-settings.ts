@@ -42,7 +42,10 @@ const MEMBERS: Record<(typeof MFA_SETTINGS)[number], string> = {
 }
 
 /** The second factors of a pool as the API describes them. */
-export function mfaType({ document, settings }: Pick<Pool, 'document' | 'settings'>): SetUserPoolMfaConfigResponse {
+export function describeMfaConfig({
+  document,
+  settings,
+}: Pick<Pool, 'document' | 'settings'>): SetUserPoolMfaConfigResponse {
   const { MfaConfiguration, smsMfa, SmsAuthenticationMessage, softwareTokenMfa, emailMfa, webAuthn } = document
   return {
     SmsMfaConfiguration: smsMfa ? { SmsAuthenticationMessage, SmsConfiguration: settings.SmsConfiguration } : undefined,

@@ -117,7 +117,7 @@ function changeReplica(
 }
 
 /** A replica as the API describes it. */
-export function replicaType(
+export function describeReplica(
   { accountId }: Pick<Context, 'accountId'>,
   pool: string,
   { region, status }: Replica,
@@ -127,7 +127,7 @@ export function replicaType(
 }
 
 /** All regions of a pool as the API lists them, the primary first. */
-export function replicaTypes(
+export function describeReplicas(
   context: Pick<Context, 'accountId'>,
   { id, topology, replicas }: Pool,
 ): UserPoolReplicaType[] {
@@ -135,6 +135,6 @@ export function replicaTypes(
   const region = topology.primary
   return [
     { RegionName: region, Status: 'ACTIVE', Role: 'PRIMARY', UserPoolArn: poolArn({ region, accountId }, id) },
-    ...replicas.map((replica) => replicaType(context, id, replica)),
+    ...replicas.map((replica) => describeReplica(context, id, replica)),
   ]
 }

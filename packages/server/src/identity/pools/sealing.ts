@@ -85,6 +85,15 @@ async function sealPool(context: SealingContext, opened: OpenPool): Promise<void
   await setForm(context, opened, 'sealed')
 }
 
+/** Whether a pool can be sealed from the start: nothing older is known to run in this region, or in one that may get a replica. */
+export async function canSealNewPool({ store, endpoints }: Pick<Context, 'store' | 'endpoints'>): Promise<boolean> {
+  if (await store.engine.hasOlderProcesses()) return false
+  for (const region of Object.keys(endpoints)) {
+    if (region !== store.region && (await peerKnows(store, region, SEALED_KINDS)) === false) return false
+  }
+  return true
+}
+
 /** Whether all processes of the region, and all regions of the pool, can read the new form. */
 async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool): Promise<boolean> {
   if (await store.engine.hasOlderProcesses()) return false

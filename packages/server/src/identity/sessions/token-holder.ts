@@ -1,8 +1,8 @@
+import { BoundedCache } from '../../bounded-cache.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
-import { Memory } from '../../memory.ts'
 import { endingsOf, type Family, isEnded, signOutHash } from '../../tokens/revocation.ts'
 
 /**
@@ -32,10 +32,10 @@ export async function findTokenHolder(
  * Users who were opened recently, each with the sealed text and the cipher: while the row, which is read each time, has the same
  * text and its pool the same key, the user is the same. `signOuts`: the hash that the user's sign-outs are kept under.
  */
-export type OpenUsers = Memory<{ cipher: PoolCipher; body: string; user: User; signOuts: string }>
+export type OpenUsers = BoundedCache<{ cipher: PoolCipher; body: string; user: User; signOuts: string }>
 
 /** About 8 MB. */
-export const createOpenUsers = (): OpenUsers => new Memory(4_000)
+export const createOpenUsers = (): OpenUsers => new BoundedCache(4_000)
 
 function frozen<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

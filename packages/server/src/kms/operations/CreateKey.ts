@@ -1,12 +1,12 @@
 import { KmsError } from '../errors.ts'
-import { metadataOf } from '../key-metadata.ts'
+import { describeKey } from '../key-metadata.ts'
 import { checkPolicy } from '../key-policy.ts'
 import { checkTags } from '../key-tags.ts'
 import type { Handler, Input } from '../types.ts'
 
 const SPEC = 'SYMMETRIC_DEFAULT'
 
-/** Symmetric encryption keys with material made here: the only ones that a user pool takes. */
+/** Creates only symmetric encryption keys with generated material: user pools accept no other keys. */
 export const CreateKey: Handler<'CreateKey'> = async ({ keyRing, region, accountId }, input) => {
   checkKind(input)
   if (input.Policy !== undefined) {
@@ -18,7 +18,7 @@ export const CreateKey: Handler<'CreateKey'> = async ({ keyRing, region, account
     tags: checkTags(input.Tags),
     multiRegion: input.MultiRegion ?? false,
   })
-  return { KeyMetadata: metadataOf(keyRing, record, region) }
+  return { KeyMetadata: describeKey(keyRing, record, region) }
 }
 
 function checkKind(input: Input<'CreateKey'>): void {
@@ -30,11 +30,14 @@ function checkKind(input: Input<'CreateKey'>): void {
     )
   }
   const spec = KeySpec ?? CustomerMasterKeySpec ?? SPEC
-  if (spec !== SPEC) throw new KmsError('UnsupportedOperationException', `Keys of ${spec} cannot be made here.`)
+  if (spec !== SPEC) throw new KmsError('UnsupportedOperationException', `KeySpec ${spec} is not supported.`)
   if (KeyUsage !== 'ENCRYPT_DECRYPT') {
     throw new KmsError('ValidationException', `KeyUsage ${KeyUsage} is not compatible with KeySpec ${SPEC}`)
   }
   if (Origin !== 'AWS_KMS' || input.CustomKeyStoreId !== undefined || input.XksKeyId !== undefined) {
-    throw new KmsError('UnsupportedOperationException', 'Keys have the origin AWS_KMS here, and no custom key store.')
+    throw new KmsError(
+      'UnsupportedOperationException',
+      'Only keys with the origin AWS_KMS and without a custom key store are supported.',
+    )
   }
 }

@@ -6,7 +6,10 @@ import type { Handler } from '../types.ts'
 export const Decrypt: Handler<'Decrypt'> = async ({ keyRing }, input) => {
   const context = readContext(input)
   if (input.DryRunModifiers?.length) {
-    throw new KmsError('UnsupportedOperationException', 'A dry run needs the ciphertext.')
+    throw new KmsError(
+      'UnsupportedOperationException',
+      'DryRunModifiers are not supported: a dry run requires the ciphertext.',
+    )
   }
   if (!input.CiphertextBlob) {
     throw new KmsError(

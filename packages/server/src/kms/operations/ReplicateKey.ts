@@ -1,10 +1,10 @@
 import { readKeyId } from '../key-id.ts'
-import { metadataOf } from '../key-metadata.ts'
+import { describeKey } from '../key-metadata.ts'
 import { checkPolicy, defaultPolicy } from '../key-policy.ts'
 import { checkTags } from '../key-tags.ts'
 import type { Handler } from '../types.ts'
 
-/** Description, policy and tags are the replica's own: nothing of the primary's is carried over but the material. */
+/** The replica shares only the key material with the primary; its description, policy and tags come from this call. */
 export const ReplicateKey: Handler<'ReplicateKey'> = async ({ keyRing, accountId }, input) => {
   const id = readKeyId(keyRing, input.KeyId)
   if (input.Policy !== undefined) {
@@ -16,7 +16,7 @@ export const ReplicateKey: Handler<'ReplicateKey'> = async ({ keyRing, accountId
     tags: checkTags(input.Tags),
   })
   return {
-    ReplicaKeyMetadata: metadataOf(keyRing, record, input.ReplicaRegion),
+    ReplicaKeyMetadata: describeKey(keyRing, record, input.ReplicaRegion),
     ReplicaPolicy: record.policy ?? defaultPolicy(accountId),
     ReplicaTags: record.tags,
   }

@@ -1,13 +1,15 @@
 import { beginSignIn } from '../../../identity/sign-in/begin.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
-import { stepOutput, withClient } from './step-output.ts'
+import { describeStep, withClient } from './step-description.ts'
 
 export const AdminInitiateAuth: Handler<'AdminInitiateAuth', PoolCall> = async (
   context,
   call,
   { ClientId, AuthFlow, AuthParameters = {} },
 ) => {
-  const openPool = await withClient(context, call, ClientId)
-  return stepOutput(await beginSignIn(context, openPool, { flow: AuthFlow, parameters: AuthParameters, signed: true }))
+  const clientCall = await withClient(context, call, ClientId)
+  return describeStep(
+    await beginSignIn(context, clientCall, { flow: AuthFlow, parameters: AuthParameters, signed: true }),
+  )
 }

@@ -1,4 +1,4 @@
-/** Sign-outs and sign-ins in a region whose clock is set back in between. */
+/** Sign-outs and sign-ins in a region whose clock is set back between them. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { AdminUserGlobalSignOutCommand, GlobalSignOutCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -41,7 +41,7 @@ for (const engine of engines) {
       }
     })
 
-    it('does not make a refresh token that was used up good again', async () => {
+    it('does not make a used refresh token valid again', async () => {
       const RefreshTokenRotation = { Feature: 'ENABLED', RetryGracePeriodSeconds: 0 } as const
       const rotating = await createClient(region, pool, {
         ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'],
@@ -54,7 +54,7 @@ for (const engine of engines) {
       await assert.rejects(rotate(), { name: 'RefreshTokenReuseException' })
     })
 
-    it('does not make a sign-in worthless where tokens cannot be revoked', async () => {
+    it('does not invalidate a sign-in where tokens cannot be revoked', async () => {
       const unrevocable = await createClient(region, pool, { EnableTokenRevocation: false })
       await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'ada' }))
       ahead = 0
@@ -62,7 +62,7 @@ for (const engine of engines) {
       await people(region).getUser(tokens.AccessToken)
     })
 
-    it('does not make a sign-in after a sign-out worthless', async () => {
+    it('does not invalidate a sign-in after a sign-out', async () => {
       const before = await people(region).signIn(client, ADA)
       await region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'ada' }))
       ahead = 0

@@ -45,7 +45,7 @@ for (const engine of engines) {
       region.cognito.send(new RevokeTokenCommand({ Token, ClientId: by.id, ClientSecret }))
 
     for (const flow of ['REFRESH_TOKEN_AUTH', 'REFRESH_TOKEN'] as const) {
-      it(`${flow} gives new access and ID tokens of the same sign-in, and no refresh token`, async () => {
+      it(`${flow} returns new access and ID tokens of the same sign-in, and no refresh token`, async () => {
         const first = await people(region).signIn(client, { username })
         wound = 60 * SECOND
         const { AuthenticationResult } = await people(region).begin(client, flow, { REFRESH_TOKEN: first.RefreshToken })
@@ -63,7 +63,7 @@ for (const engine of engines) {
       })
     }
 
-    it('refuses what is no refresh token, is another client’s, or was altered', async () => {
+    it('refuses other strings, altered tokens and the tokens of another client', async () => {
       const { AccessToken, RefreshToken } = await people(region).signIn(client, { username })
       const other = await createClient(region, pool)
       const bad = notAuthorized('Invalid Refresh Token')
@@ -81,7 +81,7 @@ for (const engine of engines) {
       }
     })
 
-    it('takes a hash over the real username or the sub', async () => {
+    it('accepts a secret hash over the real username or the sub', async () => {
       const { RefreshToken } = await people(region).signIn(confidential, { username })
       for (const name of [username, sub]) {
         assert.ok((await people(region).refresh(confidential, RefreshToken, { username: name })).AccessToken)
@@ -97,7 +97,7 @@ for (const engine of engines) {
     })
 
     describe('GetTokensFromRefreshToken', () => {
-      it('gives no new refresh token to a client that does not rotate them', async () => {
+      it('returns no new refresh token to a client without rotation', async () => {
         const { RefreshToken } = await people(region).signIn(client, { username })
         const answer = await people(region).getTokens(client, RefreshToken)
         assert.ok(answer.AccessToken && answer.IdToken)
@@ -105,7 +105,7 @@ for (const engine of engines) {
         await people(region).getTokens(client, RefreshToken)
       })
 
-      it('takes the plain secret of a client', async () => {
+      it('accepts the plain secret of a client', async () => {
         const { RefreshToken } = await people(region).signIn(confidential, { username })
         assert.ok((await people(region).getTokens(confidential, RefreshToken)).AccessToken)
         for (const secret of [undefined, 'a'.repeat(51)]) {
@@ -124,7 +124,7 @@ for (const engine of engines) {
         )
       })
 
-      it('is refused to a client that may not refresh', async () => {
+      it('is refused to a client that is not allowed to refresh', async () => {
         const once = await createClient(region, pool, { ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'] })
         const { RefreshToken } = await people(region).signIn(once, { username })
         await assert.rejects(people(region).getTokens(once, RefreshToken), { name: 'InvalidParameterException' })
@@ -139,7 +139,7 @@ for (const engine of engines) {
           ...more,
         })
 
-      it('gives a new refresh token each time, within the same sign-in', async () => {
+      it('returns a new refresh token each time, within the same sign-in', async () => {
         const by = await rotating(0)
         const first = await people(region).signIn(by, { username })
         const second = await people(region).getTokens(by, first.RefreshToken)
@@ -150,7 +150,7 @@ for (const engine of engines) {
         await people(region).getUser(third.AccessToken)
       })
 
-      it('a refresh token used twice ends its family', async () => {
+      it('a refresh token used twice revokes its family', async () => {
         const by = await rotating(0)
         const first = await people(region).signIn(by, { username })
         const bystander = await people(region).signIn(by, { username })
@@ -165,7 +165,7 @@ for (const engine of engines) {
         await people(region).getTokens(by, bystander.RefreshToken)
       })
 
-      it('a refresh token used twice at the same moment is good once', async () => {
+      it('a refresh token used twice at the same moment is accepted once', async () => {
         const by = await rotating(0)
         const { RefreshToken } = await people(region).signIn(by, { username })
         const outcomes = await Promise.allSettled(
@@ -192,7 +192,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).getTokens(by, third.RefreshToken), REVOKED)
       })
 
-      it('a refresh token is not good again once its successor was used', async () => {
+      it('a refresh token is invalid once its successor has been used', async () => {
         const by = await rotating(60)
         const first = await people(region).signIn(by, { username })
         const second = await people(region).getTokens(by, first.RefreshToken)
@@ -200,7 +200,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).getTokens(by, first.RefreshToken), REUSED)
       })
 
-      it('outlives a restart of the region', async () => {
+      it('survives a restart of the region', async () => {
         const by = await rotating(0)
         const first = await people(region).signIn(by, { username })
         const second = await people(region).getTokens(by, first.RefreshToken)
@@ -210,7 +210,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).getTokens(by, first.RefreshToken), REUSED)
       })
 
-      it('does not lengthen the life of the family', async () => {
+      it('does not extend the lifetime of the family', async () => {
         const by = await rotating(0, { RefreshTokenValidity: 2, TokenValidityUnits: { RefreshToken: 'hours' } })
         stopped = systemClock.now()
         const first = await people(region).signIn(by, { username })
@@ -223,7 +223,7 @@ for (const engine of engines) {
         )
       })
 
-      it('leaves no other way to refresh', async () => {
+      it('disables the other ways to refresh', async () => {
         const by = await rotating(0)
         const { RefreshToken } = await people(region).signIn(by, { username })
         await assert.rejects(people(region).refresh(by, RefreshToken), {
@@ -234,7 +234,7 @@ for (const engine of engines) {
     })
 
     describe('RevokeToken', () => {
-      it('ends what came of one sign-in, and nothing else', async () => {
+      it('revokes the tokens of one sign-in, and no others', async () => {
         const [one, two] = [
           await people(region).signIn(client, { username }),
           await people(region).signIn(client, { username }),
@@ -257,14 +257,14 @@ for (const engine of engines) {
         }
       })
 
-      it('is content with tokens that mean nothing any more', async () => {
+      it('succeeds for tokens that are already invalid', async () => {
         const { RefreshToken } = await people(region).signIn(client, { username })
         await revoke('nonsense')
         wound = 31 * 86_400 * SECOND
         await revoke(RefreshToken)
       })
 
-      it('is refused to other clients, and to those who do not know the secret', async () => {
+      it('is refused to other clients, and without the client secret', async () => {
         const { RefreshToken } = await people(region).signIn(confidential, { username })
         const unauthorized = { name: 'UnauthorizedException' }
         await assert.rejects(revoke(RefreshToken, client), unauthorized)
@@ -275,7 +275,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).refresh(confidential, RefreshToken, { username }), REVOKED)
       })
 
-      it('is refused where the client has it switched off', async () => {
+      it('is refused for a client with token revocation disabled', async () => {
         const lasting = await createClient(region, pool, { EnableTokenRevocation: false })
         const { RefreshToken } = await people(region).signIn(lasting, { username })
         await assert.rejects(revoke(RefreshToken, lasting), { name: 'UnsupportedOperationException' })

@@ -42,7 +42,7 @@ for (const engine of engines) {
     let open: TestClient
     let hiding: TestClient
     let confidential: TestClient
-    // What the region's clock is ahead, and where it stands still.
+    // How far the region's clock is ahead, or the time at which it is stopped.
     let wound = 0
     let stopped: number | undefined
     let users = 0
@@ -88,7 +88,7 @@ for (const engine of engines) {
     }
 
     describe('by password', () => {
-      it('gives tokens, an empty ChallengeParameters and no session', async () => {
+      it('returns tokens, empty ChallengeParameters and no session', async () => {
         const answer = await byPassword(open, await newUser())
         const { AccessToken, IdToken, RefreshToken, ...rest } = answer.AuthenticationResult ?? {}
         assert.deepEqual(rest, { ExpiresIn: 3600, TokenType: 'Bearer' })
@@ -101,12 +101,12 @@ for (const engine of engines) {
         assert.equal(answer.ChallengeName, undefined)
       })
 
-      it('takes the sub for a username', async () => {
+      it('accepts the sub as the username', async () => {
         const sub = await createUser(region, pool, { username: 'known-by-sub' })
         assert.ok((await byPassword(open, sub)).AuthenticationResult)
       })
 
-      it('works for an administrator, under the old name too', async () => {
+      it('works for an administrator, also under the legacy flow name', async () => {
         const USERNAME = await newUser()
         for (const AuthFlow of ['ADMIN_USER_PASSWORD_AUTH', 'ADMIN_NO_SRP_AUTH'] as const) {
           const { AuthenticationResult } = await region.cognito.send(
@@ -121,7 +121,7 @@ for (const engine of engines) {
         }
       })
 
-      it('names what is missing', async () => {
+      it('names the missing parameter', async () => {
         await assert.rejects(
           begin('USER_PASSWORD_AUTH', open, { USERNAME: 'x' }),
           invalid('Missing required parameter PASSWORD'),
@@ -183,7 +183,7 @@ for (const engine of engines) {
         )
       })
 
-      it('of administrators are refused to others', async () => {
+      it('of administrators are refused in unsigned calls', async () => {
         for (const flow of ['ADMIN_USER_PASSWORD_AUTH', 'ADMIN_NO_SRP_AUTH'] as const) {
           await assert.rejects(
             begin(flow, open, { USERNAME: 'x', PASSWORD }),
@@ -199,7 +199,7 @@ for (const engine of engines) {
         await assert.rejects(begin('CUSTOM_AUTH', client, { USERNAME: 'x' }), { name: 'NotImplementedException' })
       })
 
-      it('have names of before', async () => {
+      it('have legacy names', async () => {
         const USERNAME = await newUser()
         const legacy = await withFlows(['ADMIN_NO_SRP_AUTH', 'USER_PASSWORD_AUTH'])
         assert.ok((await byPassword(legacy, USERNAME)).AuthenticationResult)
@@ -210,7 +210,7 @@ for (const engine of engines) {
     })
 
     describe('by SRP', () => {
-      it('asks for the proof of the password, and takes it with and without Session', async () => {
+      it('asks for the proof of the password, and accepts it with and without Session', async () => {
         const username = await newUser()
         for (const withSession of [true, false]) {
           const { srp, asked, parameters } = await beginSrp(open, username)
@@ -238,7 +238,7 @@ for (const engine of engines) {
         }
       })
 
-      it('works through the calls of an administrator', async () => {
+      it('works through the operations of administrators', async () => {
         const USERNAME = await newUser()
         const srp = new SrpClient(pool)
         const asked = await region.cognito.send(
@@ -268,7 +268,7 @@ for (const engine of engines) {
         await assert.rejects(respond(open, 'PASSWORD_VERIFIER', stranger.answer(parameters, PASSWORD)), WRONG)
       })
 
-      it('takes an answer once', async () => {
+      it('accepts a response once', async () => {
         const { srp, asked, parameters } = await beginSrp(open, await newUser())
         const answer = srp.answer(parameters, PASSWORD)
         await respond(open, 'PASSWORD_VERIFIER', answer, asked.Session)
@@ -277,7 +277,7 @@ for (const engine of engines) {
         await assert.rejects(respond(open, 'PASSWORD_VERIFIER', answer), spent)
       })
 
-      it('takes only one of two answers that come together', async () => {
+      it('accepts only one of two concurrent responses', async () => {
         const { srp, parameters } = await beginSrp(open, await newUser())
         const answer = srp.answer(parameters, PASSWORD)
         const outcomes = await Promise.allSettled(
@@ -286,7 +286,7 @@ for (const engine of engines) {
         assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
       })
 
-      it('takes no answer after the life of the session', async () => {
+      it('refuses a response after the session has expired', async () => {
         const { srp, parameters } = await beginSrp(open, await newUser())
         wound = 3 * MINUTE + 1_000
         await assert.rejects(
@@ -295,7 +295,7 @@ for (const engine of engines) {
         )
       })
 
-      it('keeps a session as long as the client says', async () => {
+      it('keeps a session as long as the client configures', async () => {
         const patient = await createClient(region, pool, { AuthSessionValidity: 15 })
         const { srp, parameters } = await beginSrp(patient, await newUser())
         wound = 14 * MINUTE
@@ -323,7 +323,7 @@ for (const engine of engines) {
         assert.ok((await respond(open, 'PASSWORD_VERIFIER', answer)).AuthenticationResult)
       })
 
-      it('refuses a time that is none, or long past', async () => {
+      it('refuses a malformed or old timestamp', async () => {
         const { srp, parameters } = await beginSrp(open, await newUser())
         const answer = srp.answer(parameters, PASSWORD)
         await assert.rejects(
@@ -336,7 +336,7 @@ for (const engine of engines) {
         })
       })
 
-      it('takes an address for a name where people sign up with one, and tells the sub for SRP', async () => {
+      it('accepts an address as the username where users sign up with one, and returns the sub for SRP', async () => {
         const addressed = await createPool(region, { UsernameAttributes: ['email'] })
         const client = await createClient(region, addressed, { PreventUserExistenceErrors: 'ENABLED' })
         const sub = await createUser(region, addressed, { username: 'ada@example.com' })
@@ -355,7 +355,7 @@ for (const engine of engines) {
         assert.match(ChallengeParameters?.USER_ID_FOR_SRP ?? '', /^[0-9a-f-]{36}$/)
       })
 
-      it('refuses a public value that would fix the key', async () => {
+      it('refuses a public value that would make the session key predictable', async () => {
         const USERNAME = await newUser()
         for (const SRP_A of ['0', '1', 'no number']) {
           await assert.rejects(begin('USER_SRP_AUTH', open, { USERNAME, SRP_A }), {
@@ -366,7 +366,7 @@ for (const engine of engines) {
     })
 
     describe('the secret of a client', () => {
-      it('is proved over the username, and in an answer over the one of the answer', async () => {
+      it('is proved over the username; in a response over the username of the response', async () => {
         const username = await newUser()
         const SECRET_HASH = secretHash(confidential, username)
         assert.ok(
@@ -380,7 +380,7 @@ for (const engine of engines) {
         )
       })
 
-      it('is missed, and its wrong proof refused', async () => {
+      it('is required, and a wrong proof is refused', async () => {
         const USERNAME = await newUser()
         await assert.rejects(
           byPassword(confidential, USERNAME),
@@ -401,14 +401,14 @@ for (const engine of engines) {
       })
     })
 
-    describe('somebody who does not exist', () => {
-      it('is told so by a client that may tell', async () => {
+    describe('a user who does not exist', () => {
+      it('is reported by a client that does not hide which users exist', async () => {
         const missing = { name: 'UserNotFoundException', message: 'User does not exist.' }
         await assert.rejects(byPassword(open, 'nobody'), missing)
         await assert.rejects(beginSrp(open, 'nobody'), missing)
       })
 
-      it('looks as a user with another password to a client that must not tell', async () => {
+      it('looks like a wrong password to a client that hides which users exist', async () => {
         const username = await newUser()
         await assert.rejects(byPassword(hiding, username, 'Wrong-Horse-7'), WRONG)
         await assert.rejects(byPassword(hiding, 'nobody', 'Wrong-Horse-7'), WRONG)
@@ -433,7 +433,7 @@ for (const engine of engines) {
         )
       })
 
-      it('is locked out like a user', async () => {
+      it('is locked out like an existing user', async () => {
         stopped = systemClock.now()
         for (let i = 0; i < 5; i += 1) await assert.rejects(byPassword(hiding, 'locked nobody'), WRONG)
         await assert.rejects(byPassword(hiding, 'locked nobody'), notAuthorized('Password attempts exceeded'))
@@ -441,7 +441,7 @@ for (const engine of engines) {
     })
 
     describe('wrong passwords', () => {
-      it('make the user wait after the fifth, and twice as long after each further one', async () => {
+      it('lock the user out after the fifth, and twice as long after each further one', async () => {
         const username = await newUser()
         stopped = systemClock.now()
         const locked = notAuthorized('Password attempts exceeded')
@@ -459,7 +459,7 @@ for (const engine of engines) {
         assert.ok((await byPassword(open, username)).AuthenticationResult)
       })
 
-      it('count in SRP as well', async () => {
+      it('count in SRP too', async () => {
         const username = await newUser()
         stopped = systemClock.now()
         for (let i = 0; i < 5; i += 1) {
@@ -474,7 +474,7 @@ for (const engine of engines) {
         await assert.rejects(byPassword(open, username), notAuthorized('Password attempts exceeded'))
       })
 
-      it('are forgotten after a quarter of an hour', async () => {
+      it('are forgotten after 15 minutes', async () => {
         const username = await newUser()
         for (let i = 0; i < 4; i += 1) await assert.rejects(byPassword(open, username, 'Wrong-Horse-7'), WRONG)
         wound = 15 * MINUTE + 1_000
@@ -484,7 +484,7 @@ for (const engine of engines) {
     })
 
     describe('the state of the user', () => {
-      it('unconfirmed: told to whoever knows the password', async () => {
+      it('unconfirmed: is reported only with the correct password', async () => {
         await region.cognito.send(new SignUpCommand({ ClientId: open.id, Username: 'unconfirmed', Password: PASSWORD }))
         await assert.rejects(byPassword(open, 'unconfirmed'), {
           name: 'UserNotConfirmedException',
@@ -493,7 +493,7 @@ for (const engine of engines) {
         await assert.rejects(byPassword(open, 'unconfirmed', 'Wrong-Horse-7'), WRONG)
       })
 
-      it('disabled: told at once, or to whoever knows the password', async () => {
+      it('disabled: is reported at once, or only with the correct password', async () => {
         const username = await newUser()
         await region.cognito.send(new AdminDisableUserCommand({ UserPoolId: pool, Username: username }))
         const disabled = notAuthorized('User is disabled.')
@@ -505,7 +505,7 @@ for (const engine of engines) {
         await assert.rejects(respond(hiding, 'PASSWORD_VERIFIER', srp.answer(parameters, PASSWORD)), disabled)
       })
 
-      it('to be reset: told at once, or to whoever knows the password', async () => {
+      it('to be reset: is reported at once, or only with the correct password', async () => {
         const username = 'to-reset'
         await createUser(region, pool, {
           username,
@@ -520,7 +520,7 @@ for (const engine of engines) {
         await assert.rejects(byPassword(hiding, username, 'Wrong-Horse-7'), WRONG)
       })
 
-      it('in need of MFA: never gets tokens without it', async () => {
+      it('in need of MFA: never gets tokens without MFA', async () => {
         const strict = await createPool(region)
         await region.cognito.send(
           new SetUserPoolMfaConfigCommand({
@@ -545,7 +545,7 @@ for (const engine of engines) {
         responses: Record<string, string>,
       ) => respond(client, 'NEW_PASSWORD_REQUIRED', responses, Session)
 
-      it('asks for a new one, which then is the password', async () => {
+      it('asks for a new password, which replaces it', async () => {
         const USERNAME = await newUser({ temporary: true })
         const asked = await byPassword(open, USERNAME)
         assert.equal(asked.ChallengeName, 'NEW_PASSWORD_REQUIRED')
@@ -565,7 +565,7 @@ for (const engine of engines) {
         )
       })
 
-      it('asks after SRP too', async () => {
+      it('asks for a new password after SRP too', async () => {
         const USERNAME = await newUser({ temporary: true })
         const { srp, parameters } = await beginSrp(open, USERNAME)
         const asked = await respond(open, 'PASSWORD_VERIFIER', srp.answer(parameters, PASSWORD))
@@ -573,7 +573,7 @@ for (const engine of engines) {
         assert.ok((await answerNew(open, asked, { USERNAME, NEW_PASSWORD: 'Battery-Staple-8' })).AuthenticationResult)
       })
 
-      it('stays answerable after a new password that the policy refuses', async () => {
+      it('accepts another response after a new password that the policy refuses', async () => {
         const USERNAME = await newUser({ temporary: true })
         const asked = await byPassword(open, USERNAME)
         const refusals = {
@@ -645,7 +645,7 @@ for (const engine of engines) {
         )
       })
 
-      it('that another has replaced is good for nothing, also in the middle of a sign-in', async () => {
+      it('is invalid once it has been replaced, also in the middle of a sign-in', async () => {
         const USERNAME = await newUser({ temporary: true })
         const { Session } = await byPassword(open, USERNAME)
         wound = MINUTE
@@ -658,7 +658,7 @@ for (const engine of engines) {
         )
       })
 
-      it('is answered with its own session only', async () => {
+      it('accepts a response with its own session only', async () => {
         const USERNAME = await newUser({ temporary: true })
         const NEW_PASSWORD = 'Battery-Staple-8'
         const broken = notAuthorized('Invalid session for the user.')

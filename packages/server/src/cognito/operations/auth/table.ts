@@ -8,7 +8,7 @@ import { InitiateAuth } from './InitiateAuth.ts'
 import { RespondToAuthChallenge } from './RespondToAuthChallenge.ts'
 import { RevokeToken } from './RevokeToken.ts'
 
-/** A refresh tries no password. */
+/** A refresh verifies no password. */
 const isNotRefresh = ({ AuthFlow }: { AuthFlow: string }): boolean => !AuthFlow.startsWith('REFRESH_TOKEN')
 
 // biome-ignore format: a table

@@ -79,7 +79,7 @@ for (const engine of engines) {
       for (const id of [jti, origin_jti, event_id]) assert.match(id as string, UUID)
       for (const time of [auth_time, iat, exp]) assert.ok(Number.isInteger(time))
       assert.equal(exp, (iat as number) + 3_600)
-      // A sign-in may end in the second after the one that it began in.
+      // A sign-in may end in the next second.
       assert.ok((auth_time as number) <= (iat as number) && (auth_time as number) > (iat as number) - 60)
     })
 
@@ -132,7 +132,7 @@ for (const engine of engines) {
       }
       const role = (name: string) => `arn:aws:iam::000000000000:role/${name}`
 
-      it('are told in the order of their precedence, with their roles', async () => {
+      it('are listed in the order of their precedence, with their roles', async () => {
         const { access, id, username } = await inGroups([
           { GroupName: 'a' },
           { GroupName: 'b', Precedence: 7, RoleArn: role('b') },
@@ -146,7 +146,7 @@ for (const engine of engines) {
         assert.equal(access['cognito:roles'], undefined)
       })
 
-      it('of one precedence prefer a role only if it is the same', async () => {
+      it('of the same precedence set a preferred role only if their roles are equal', async () => {
         const one = { Precedence: 1, RoleArn: role('one') }
         const same = await inGroups([
           { GroupName: 'a', ...one },
@@ -163,7 +163,7 @@ for (const engine of engines) {
       })
     })
 
-    it('live as long as the client says', async () => {
+    it('live as long as the client configures', async () => {
       const settings: Partial<CreateUserPoolClientCommandInput> = {
         AccessTokenValidity: 10,
         IdTokenValidity: 1,
@@ -183,7 +183,7 @@ for (const engine of engines) {
       await assert.rejects(people(region).refresh(brief, RefreshToken), notAuthorized('Refresh Token has expired'))
     })
 
-    it('have no origin_jti where they cannot be revoked, and are ended by a sign-out all the same', async () => {
+    it('have no origin_jti where they cannot be revoked, but a sign-out still ends them', async () => {
       const lasting = await createClient(region, pool, { EnableTokenRevocation: false })
       const { username } = await newUser()
       const { AccessToken, IdToken } = await people(region).signIn(lasting, { username })
@@ -196,7 +196,7 @@ for (const engine of engines) {
     })
 
     describe('discovery', () => {
-      it('shows the two keys, and never what signs', async () => {
+      it('shows the two public keys, and never a private key', async () => {
         const { response, body } = await read(`${pool}/.well-known/jwks.json`)
         assert.equal(response.status, 200)
         assert.match(response.headers.get('content-type') ?? '', /^application\/json/)
@@ -218,7 +218,7 @@ for (const engine of engines) {
         assert.equal(body.jwks_uri, `${body.issuer}/.well-known/jwks.json`)
       })
 
-      it('knows nothing of a pool that is not there', async () => {
+      it('returns 404 for a pool that does not exist', async () => {
         for (const path of ['us-west-2_Missing99', 'nothing', '%00_x', '..%2f']) {
           for (const document of ['jwks.json', 'openid-configuration']) {
             const { response } = await read(`${path}/.well-known/${document}`)
@@ -229,7 +229,7 @@ for (const engine of engines) {
       })
     })
 
-    it('pass the generic verifier of aws-jwt-verify, and foreign ones do not', async () => {
+    it('pass the generic verifier of aws-jwt-verify, and foreign tokens do not', async () => {
       const { username, sub } = await newUser()
       const { AccessToken, IdToken } = await people(region).signIn(client, { username })
       const jwksUri = `${region.endpoint}/${pool}/.well-known/jwks.json`
@@ -253,14 +253,14 @@ for (const engine of engines) {
         return `${header}.${payload}.${signature}`
       }
 
-      it('when they are no access tokens', async () => {
+      it('when they are not access tokens', async () => {
         const { IdToken, RefreshToken } = await people(region).signIn(client, await newUser())
         for (const token of [IdToken, RefreshToken, 'nonsense', 'a.b.c', 'e30.e30.e30', '...']) {
           await assert.rejects(people(region).getUser(token), notAuthorized('Invalid Access Token'))
         }
       })
 
-      it('when anything of them was changed', async () => {
+      it('when any part was changed', async () => {
         const { AccessToken } = await people(region).signIn(client, await newUser())
         const victim = await newUser()
         const unsigned = notAuthorized('Could not verify signature for Access Token')
@@ -279,7 +279,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).getUser(`${header}.${payload}.AA`), unsigned)
       })
 
-      it('when they say that no signature, or another kind, protects them', async () => {
+      it('when their header names no algorithm or another one', async () => {
         const { AccessToken } = await people(region).signIn(client, await newUser())
         const { kid } = headerOf(AccessToken)
         const { n = '' } = (await readJwks()).keys[0] ?? {}
@@ -294,7 +294,7 @@ for (const engine of engines) {
         }
       })
 
-      it('when they are of another pool, by its keys', async () => {
+      it('when another pool issued them, with its keys', async () => {
         const elsewhere = await createPool(region)
         const theirs = await createClient(region, elsewhere)
         await createUser(region, elsewhere, { username: 'stranger' })
@@ -314,7 +314,7 @@ for (const engine of engines) {
         await assert.rejects(people(region).getUser(AccessToken), notAuthorized('Access Token has expired'))
       })
 
-      it('when the user is disabled, and when enabled again', async () => {
+      it('when the user is disabled, and after the user is enabled again', async () => {
         const { username } = await newUser()
         const { AccessToken, RefreshToken } = await people(region).signIn(client, { username })
         await region.cognito.send(new AdminDisableUserCommand({ UserPoolId: pool, Username: username }))
@@ -328,7 +328,7 @@ for (const engine of engines) {
         )
       })
 
-      it('when the user is gone', async () => {
+      it('when the user has been deleted', async () => {
         const { username } = await newUser()
         const { AccessToken, RefreshToken } = await people(region).signIn(client, { username })
         await region.cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: username }))
@@ -343,7 +343,7 @@ for (const engine of engines) {
       })
     })
 
-    it('a sign-out ends all tokens that were there before it, and none that come after', async () => {
+    it('a sign-out ends all tokens issued before it, and none issued after it', async () => {
       const { username } = await newUser()
       const bystander = await people(region).signIn(client, await newUser())
       for (const how of ['user', 'admin'] as const) {
@@ -368,14 +368,14 @@ for (const engine of engines) {
       await people(region).getUser(bystander.AccessToken)
     })
 
-    it('signing out somebody who does not exist is an error', async () => {
+    it('signing out a user who does not exist is an error', async () => {
       await assert.rejects(
         region.cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId: pool, Username: 'nobody' })),
         { name: 'UserNotFoundException' },
       )
     })
 
-    it('of a pool whose issuer was switched are good under both names', async () => {
+    it('of a pool whose issuer was switched are valid under both names', async () => {
       const { username } = await newUser()
       const switched = await createPool(region)
       const theirs = await createClient(region, switched)

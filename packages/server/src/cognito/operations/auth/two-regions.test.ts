@@ -32,7 +32,7 @@ for (const engine of engines) {
         },
         { what: error.message ?? error.name },
       )
-    /** A user whom both regions know. */
+    /** A user that exists in both regions. */
     const newUser = async (options: { temporary?: boolean } = {}): Promise<string> => {
       users += 1
       const username = `user${users}`
@@ -79,7 +79,7 @@ for (const engine of engines) {
     })
     after(() => plane.stop())
 
-    it('an inactive replica signs nobody in, and shows the keys and the issuer of the pool', async () => {
+    it('an inactive replica signs no user in, but publishes the keys and the issuer of the pool', async () => {
       const { primary, secondary } = plane
       await assert.rejects(people(secondary).begin(client, 'USER_PASSWORD_AUTH', { USERNAME: 'x', PASSWORD }), {
         name: 'OperationNotEnabledException',
@@ -97,7 +97,7 @@ for (const engine of engines) {
       )
     })
 
-    it('SRP begun in one region is finished in the other, with and without Session', async () => {
+    it('SRP started in one region is finished in the other, with and without Session', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
@@ -121,7 +121,7 @@ for (const engine of engines) {
       }
     })
 
-    it('a new password is asked for by the replica and taken by the primary', async () => {
+    it('the replica asks for a new password and the primary accepts it', async () => {
       const USERNAME = await newUser({ temporary: true })
       const { primary, secondary } = plane
       const asked = await people(secondary).begin(client, 'USER_PASSWORD_AUTH', { USERNAME, PASSWORD })
@@ -146,7 +146,7 @@ for (const engine of engines) {
       )
     })
 
-    it('what is revoked in either region is refused in both', async () => {
+    it('a token revoked in either region is refused in both', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [
@@ -174,7 +174,7 @@ for (const engine of engines) {
       }
     })
 
-    it('a refresh token used up in one region ends its family when it comes to the other', async () => {
+    it('a refresh token rotated in one region revokes its family when it is used in the other', async () => {
       const username = await newUser()
       const { primary, secondary } = plane
       for (const [first, second] of [

@@ -66,13 +66,13 @@ const oauth = (settings: Settings): Settings => ({
 })
 
 const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp][] = [
-  ['a legacy flow beside a new one', { ExplicitAuthFlows: ['USER_PASSWORD_AUTH', 'ALLOW_USER_SRP_AUTH'] }, P],
+  ['a legacy flow together with a new one', { ExplicitAuthFlows: ['USER_PASSWORD_AUTH', 'ALLOW_USER_SRP_AUTH'] }, P],
   [
-    'rotation beside REFRESH_TOKEN_AUTH',
+    'rotation together with REFRESH_TOKEN_AUTH',
     { ExplicitAuthFlows: ['ALLOW_REFRESH_TOKEN_AUTH'], RefreshTokenRotation: { Feature: 'ENABLED' } },
     P,
   ],
-  ['a flow that there is not', { ExplicitAuthFlows: ['NONE' as 'ALLOW_USER_AUTH'] }, P, /1 validation error detected/],
+  ['an unknown flow', { ExplicitAuthFlows: ['NONE' as 'ALLOW_USER_AUTH'] }, P, /1 validation error detected/],
   [
     'access tokens below 5 minutes',
     { AccessTokenValidity: 4, TokenValidityUnits: { AccessToken: 'minutes' } },
@@ -90,23 +90,23 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
   ['refresh tokens above 10 years', { RefreshTokenValidity: 3_651 }, P, RANGE],
   ['an authentication session above 15 minutes', { AuthSessionValidity: 16 }, P],
   [
-    'an attribute to read that there is not',
+    'an unknown read attribute',
     { ReadAttributes: ['custom:nothing'] },
     P,
     /^Invalid read attributes specified while creating a client$/,
   ],
   [
-    'an attribute to write that there is not',
+    'an unknown write attribute',
     { WriteAttributes: ['email', 'custom:nothing'] },
     P,
     /^Invalid write attributes specified while creating a client$/,
   ],
-  ['to write what verification decides', { WriteAttributes: ['email', 'email_verified'] }, P, /write attributes/],
-  ['to write sub', { WriteAttributes: ['email', 'sub'] }, P],
-  ['to write a developer’s attribute', { WriteAttributes: ['email', 'dev:note'] }, P],
-  ['not to write a required attribute', { WriteAttributes: ['name'] }, P, /write attributes/],
+  ['verified flags as write attributes', { WriteAttributes: ['email', 'email_verified'] }, P, /write attributes/],
+  ['sub as a write attribute', { WriteAttributes: ['email', 'sub'] }, P],
+  ['a developer attribute as a write attribute', { WriteAttributes: ['email', 'dev:note'] }, P],
+  ['write attributes without a required attribute', { WriteAttributes: ['name'] }, P, /write attributes/],
   [
-    'a provider that there is not',
+    'an unknown provider',
     { SupportedIdentityProviders: ['COGNITO', 'Facebook'] },
     P,
     /^The provider Facebook does not exist for User Pool/,
@@ -131,7 +131,7 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
   ['OAuth without scopes', oauth({ AllowedOAuthScopes: [] }), FLOW],
   ['the code flow without a callback', oauth({ CallbackURLs: undefined }), FLOW],
   [
-    'client_credentials beside another flow',
+    'client_credentials together with another flow',
     oauth({ AllowedOAuthFlows: ['code', 'client_credentials'], GenerateSecret: true }),
     FLOW,
     /along with code flow or implicit flow/,
@@ -143,12 +143,12 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
     /does not have a client secret/,
   ],
   [
-    'client_credentials for a person’s scopes',
+    'client_credentials with user scopes',
     oauth({ AllowedOAuthFlows: ['client_credentials'], GenerateSecret: true }),
     FLOW,
   ],
-  ['a scope that there is not', oauth({ AllowedOAuthScopes: ['openid', 'api/read'] }), 'ScopeDoesNotExistException'],
-  ['analytics of no application', { AnalyticsConfiguration: { UserDataShared: true } }, P],
+  ['an unknown scope', oauth({ AllowedOAuthScopes: ['openid', 'api/read'] }), 'ScopeDoesNotExistException'],
+  ['analytics without an application', { AnalyticsConfiguration: { UserDataShared: true } }, P],
   ['analytics by id without a role', { AnalyticsConfiguration: { ApplicationId: 'abcdef' } }, P],
   ['context data without a secret', { EnablePropagateAdditionalUserContextData: true }, P],
 ]
@@ -182,7 +182,7 @@ for (const engine of engines) {
       return UserPoolClient as UserPoolClientType
     }
 
-    it('gives what is left out its default', async () => {
+    it('fills in defaults', async () => {
       const made = await create()
       assert.match(made.ClientId ?? '', /^[0-9a-z]{26}$/)
       const { ClientId, CreationDate, LastModifiedDate, ...rest } = await describeClient(made.ClientId)
@@ -191,7 +191,7 @@ for (const engine of engines) {
       assert.deepEqual(CreationDate, LastModifiedDate)
     })
 
-    it('gives back every member that it takes', async () => {
+    it('returns every member that it accepts', async () => {
       const made = await create({ ...EVERYTHING, GenerateSecret: true })
       const { ClientId, CreationDate, LastModifiedDate, UserPoolId, ClientSecret, ClientType, ...shown } =
         await describeClient(made.ClientId)
@@ -200,7 +200,7 @@ for (const engine of engines) {
       assert.equal(ClientSecret, made.ClientSecret)
     })
 
-    it('takes a secret of the caller’s own, and keeps it sealed', async () => {
+    it('accepts a secret from the caller, and stores it encrypted', async () => {
       const ClientSecret = 'a1234567890123456789012345678901'
       const made = await create({ ClientSecret })
       assert.equal((await describeClient(made.ClientId)).ClientSecret, ClientSecret)
@@ -210,12 +210,12 @@ for (const engine of engines) {
       await assert.rejects(create({ ClientSecret: 'too-short' }), { name: P })
     })
 
-    it('shows the default life of a refresh token in the unit asked for, also in place of 0', async () => {
+    it('shows the default lifetime of a refresh token in the requested unit, also in place of 0', async () => {
       assert.equal((await create({ TokenValidityUnits: { RefreshToken: 'minutes' } })).RefreshTokenValidity, 43_200)
       assert.equal((await create({ RefreshTokenValidity: 0 })).RefreshTokenValidity, 30)
     })
 
-    it('takes the legacy names of flows among themselves', async () => {
+    it('accepts the legacy names of flows only without the new ones', async () => {
       const ExplicitAuthFlows: Settings['ExplicitAuthFlows'] = ['ADMIN_NO_SRP_AUTH', 'USER_PASSWORD_AUTH']
       assert.deepEqual((await create({ ExplicitAuthFlows })).ExplicitAuthFlows, ExplicitAuthFlows)
     })
@@ -233,7 +233,7 @@ for (const engine of engines) {
       })
     })
 
-    it('lets only pools that register clients give the scope for it', async () => {
+    it('allows the scope for client registration only in pools with client registration', async () => {
       const settings = oauth({ AllowedOAuthScopes: ['openid', 'aws.cognito/dcr/register'] })
       await assert.rejects(create(settings), { name: 'ScopeDoesNotExistException' })
       const registering = await createPool(plane.primary, { DcrConfiguration: {} })
@@ -254,7 +254,7 @@ for (const engine of engines) {
         assert.deepEqual(CreationDate, made.CreationDate)
       })
 
-      it('takes every member', async () => {
+      it('accepts every member', async () => {
         const made = await create({ GenerateSecret: true })
         await update(made.ClientId, EVERYTHING)
         const shown = await describeClient(made.ClientId)
@@ -274,7 +274,7 @@ for (const engine of engines) {
       })
     })
 
-    it('is of one pool: another pool does not have it', async () => {
+    it('belongs to one pool: another pool does not have it', async () => {
       const { ClientId } = await create()
       const other = await createPool(plane.primary)
       const message = `User pool client ${ClientId} does not exist.`
@@ -284,7 +284,7 @@ for (const engine of engines) {
       await assert.rejects(cognito.send(new DeleteUserPoolClientCommand({ UserPoolId: other, ClientId })), absent)
     })
 
-    it('is gone when deleted', async () => {
+    it('no longer exists once deleted', async () => {
       const { ClientId } = await create()
       await cognito.send(new DeleteUserPoolClientCommand({ UserPoolId: pool, ClientId }))
       await assert.rejects(describeClient(ClientId), { name: 'ResourceNotFoundException' })
@@ -323,7 +323,7 @@ for (const engine of engines) {
       })
     })
 
-    it('is one of 1,000 at most', async () => {
+    it('can exist 1,000 times in a pool at most', async () => {
       const own = await createPool(plane.primary)
       const rows = Array.from({ length: 1_000 }, (_, n) => {
         return { pool: own, key: `${own}${n}`, body: '{}', fields: {}, stamp: { epoch: 1, seq: 1 } }

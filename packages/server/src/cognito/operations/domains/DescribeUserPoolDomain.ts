@@ -1,10 +1,10 @@
 import { checkGate } from '../../../admission/gate.ts'
 import { findDomain } from '../../../directory/domain.ts'
-import { domainType } from '../../../identity/pools/domains.ts'
+import { describeDomain } from '../../../identity/pools/domains.ts'
 import type { AccountCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-/** A domain that nobody has is described by nothing: it is no error. */
+/** A domain that does not exist is not an error: its description is empty. */
 export const DescribeUserPoolDomain: Handler<'DescribeUserPoolDomain', AccountCall> = async (
   context,
   _call,
@@ -14,5 +14,5 @@ export const DescribeUserPoolDomain: Handler<'DescribeUserPoolDomain', AccountCa
   const pool = found && (await context.pools.find(found.pool))
   if (!found || !pool) return { DomainDescription: {} }
   checkGate(pool, 'I')
-  return { DomainDescription: domainType(context, { ...found, name }) }
+  return { DomainDescription: describeDomain(context, { ...found, name }) }
 }

@@ -33,7 +33,7 @@ const REFUSED: [what: string, input: Partial<CreateUserPoolDomainCommandInput>, 
     },
   ],
   [
-    'something that is no certificate',
+    'an ARN that is not a certificate',
     {
       Domain: 'auth.example.com',
       CustomDomainConfig: { CertificateArn: 'arn:aws:iam::000000000000:server-certificate/x' },
@@ -45,7 +45,7 @@ const REFUSED: [what: string, input: Partial<CreateUserPoolDomainCommandInput>, 
     { Domain: 'auth.example.com', CustomDomainConfig, Routing },
     /no replica in us-east-1/,
   ],
-  ['a version that there is not', { Domain: 'version', ManagedLoginVersion: 3 }],
+  ['an unknown version', { Domain: 'version', ManagedLoginVersion: 3 }],
 ]
 
 for (const engine of engines) {
@@ -84,7 +84,7 @@ for (const engine of engines) {
       assert.equal(UserPool?.CustomDomain, undefined)
     })
 
-    it('gives a pool a domain of its own beside the prefix', async () => {
+    it('gives a pool a custom domain beside the prefix', async () => {
       const pool = await createPool(plane.primary)
       await create(pool, { Domain: 'beside' })
       const answer = await create(pool, { Domain: 'beside.example.com', CustomDomainConfig })
@@ -98,18 +98,18 @@ for (const engine of engines) {
       await remove(pool, 'beside.example.com')
     })
 
-    it('describes by nothing what nobody has', async () => {
+    it('returns an empty description for a domain that does not exist', async () => {
       assert.deepEqual(await describeDomain('nobody-has-it'), {})
     })
 
-    it('refuses what cannot be', async () => {
+    it('refuses invalid domains', async () => {
       const pool = await createPool(plane.primary)
       for (const [what, input, message] of REFUSED) {
         await assert.rejects(create(pool, input), { name: P, ...(message && { message }) }, what)
       }
     })
 
-    it('is of one pool only, and a pool has one of a kind', async () => {
+    it('belongs to one pool only, and a pool has one domain of each kind', async () => {
       const [one, other] = [await createPool(plane.primary), await createPool(plane.primary)]
       await create(one, { Domain: 'of-one' })
       await assert.rejects(create(other, { Domain: 'of-one' }), { name: P, message: /already associated/ })
@@ -119,7 +119,7 @@ for (const engine of engines) {
       await create(other, { Domain: 'of-one' })
     })
 
-    it('needs more than Lite for managed login', async () => {
+    it('needs Essentials or Plus for managed login', async () => {
       const pool = await createPool(plane.primary, { UserPoolTier: 'LITE' })
       const name = 'FeatureUnavailableInTierException'
       await assert.rejects(create(pool, { Domain: 'on-lite', ManagedLoginVersion: 2 }), { name })
@@ -128,7 +128,7 @@ for (const engine of engines) {
       await assert.rejects(cognito.send(new UpdateUserPoolDomainCommand(change)), { name })
     })
 
-    it('is one of four domains of their own in a region at most', async () => {
+    it('allows four custom domains in a region at most', async () => {
       const made: [string, string][] = []
       for (let n = 0; n < 4; n += 1) {
         const pool = await createPool(plane.primary)
@@ -151,7 +151,7 @@ for (const engine of engines) {
         await create(pool, { Domain: 'two.example.com', CustomDomainConfig, Routing })
       })
 
-      it('tells of a domain of its own, and of where it fails over to, in both', async () => {
+      it('describes a custom domain and its failover in both', async () => {
         assert.deepEqual((await describeDomain('two.example.com')).Routing, Routing)
         const shown = await until(async () => {
           const found = await describeDomain('two.example.com', secondary)
@@ -160,7 +160,7 @@ for (const engine of engines) {
         assert.deepEqual(shown.Routing, Routing)
       })
 
-      it('changes what is given, keeps what is not, and ends the failover by an empty Routing', async () => {
+      it('changes given members, keeps the others, and ends the failover with an empty Routing', async () => {
         const update = (input: object) =>
           cognito.send(new UpdateUserPoolDomainCommand({ UserPoolId: pool, Domain: 'two.example.com', ...input }))
         await update({ ManagedLoginVersion: 2 })
@@ -172,7 +172,7 @@ for (const engine of engines) {
         await assert.rejects(update({ Domain: 'another.example.com' }), { name: P })
       })
 
-      it('has a prefix of its own in each', async () => {
+      it('has a separate prefix in each', async () => {
         await create(pool, { Domain: 'in-the-west' })
         await create(pool, { Domain: 'in-the-east' }, secondary)
         assert.equal((await describeDomain('in-the-east', secondary)).UserPoolId, pool)
@@ -182,7 +182,7 @@ for (const engine of engines) {
         assert.deepEqual(await describeDomain('in-the-east', secondary), {})
       })
 
-      it('has no other domain of its own in the secondary region, and does not change it there', async () => {
+      it('refuses to create or change a custom domain in the secondary region', async () => {
         await assert.rejects(create(pool, { Domain: 'other.example.com', CustomDomainConfig }, secondary), { name: P })
         const change = { UserPoolId: pool, Domain: 'two.example.com', ManagedLoginVersion: 1 }
         await assert.rejects(secondary.send(new UpdateUserPoolDomainCommand(change)), { name: P })

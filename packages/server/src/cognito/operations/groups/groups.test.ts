@@ -51,7 +51,7 @@ for (const engine of engines) {
       return (Groups ?? []).map(({ GroupName }) => GroupName ?? '').sort()
     }
 
-    test('a group keeps what it is given, and changes what it is told to', async () => {
+    test('a group keeps its members until they are updated', async () => {
       const { Group } = await create('readers', { Description: 'They read', RoleArn, Precedence: 0 })
       assert.deepEqual(await get('readers'), Group)
       const { CreationDate, LastModifiedDate, ...kept } = Group ?? {}
@@ -65,7 +65,7 @@ for (const engine of engines) {
       assert.deepEqual(changed?.CreationDate, CreationDate)
     })
 
-    test('a name is taken once; a group that is not there is said to be missing', async () => {
+    test('a name is unique; a group that does not exist is reported as missing', async () => {
       await create('once')
       await assert.rejects(create('once'), {
         name: 'GroupExistsException',
@@ -85,7 +85,7 @@ for (const engine of engines) {
       await assert.rejects(create('negative', { Precedence: -1 }), { name: 'InvalidParameterException' })
     })
 
-    test('users join and leave, twice without harm', async () => {
+    test('users join and leave; doing it twice is not an error', async () => {
       await create('club')
       await add('club', 'ann')
       await add('club', 'ann')
@@ -96,7 +96,7 @@ for (const engine of engines) {
       assert.deepEqual(await membersOf('club'), ['bob'])
     })
 
-    test('names with a slash are not mixed up', async () => {
+    test('names with a slash are not confused', async () => {
       for (const name of ['a', 'a/b', 'a/b/c', 'ä🎉']) await create(name)
       await add('a/b', 'cid')
       await add('ä🎉', 'cid')
@@ -107,7 +107,7 @@ for (const engine of engines) {
       assert.deepEqual(await membersOf('a/b'), ['cid'])
     })
 
-    test('a group that is made again has no members of old', async () => {
+    test('a group that is created again has none of its previous members', async () => {
       await create('phoenix')
       await add('phoenix', 'ann')
       await remove('phoenix')
@@ -116,7 +116,7 @@ for (const engine of engines) {
       assert.deepEqual(await membersOf('phoenix'), [])
     })
 
-    test('a group goes with all of its members, however many', async () => {
+    test('deleting a group deletes all of its memberships, however many', async () => {
       await create('crowd')
       const { context } = plane.primary.region
       const openPool = await getOpenPool(context, UserPoolId)
@@ -140,7 +140,7 @@ for (const engine of engines) {
       assert.deepEqual(await membersOf('mortal'), [])
     })
 
-    test('groups come to the tokens in the order of their precedence', async () => {
+    test('tokens list groups in the order of their precedence', async () => {
       const client = await createClient(plane.primary, UserPoolId)
       await createUser(plane.primary, UserPoolId, { username: 'tok' })
       for (const [name, Precedence] of [
@@ -160,7 +160,7 @@ for (const engine of engines) {
       ])
     })
 
-    test('lists come in pages, and a token is good for its own list only', async () => {
+    test('lists are paged, and a token is valid for its own list only', async () => {
       for (let at = 0; at < 7; at += 1) {
         await create(`page-${at}`)
         await add(`page-${at}`, 'bob')

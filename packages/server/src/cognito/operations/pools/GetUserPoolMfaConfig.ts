@@ -1,6 +1,6 @@
-import { mfaType } from '../../../identity/pools/mfa-settings.ts'
+import { describeMfaConfig } from '../../../identity/pools/mfa-settings.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const GetUserPoolMfaConfig: Handler<'GetUserPoolMfaConfig', PoolCall> = async (_context, { pool }) =>
-  mfaType(pool)
+  describeMfaConfig(pool)

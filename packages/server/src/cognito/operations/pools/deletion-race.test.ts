@@ -1,4 +1,4 @@
-/** A pool that is deleted while calls about it are under way. */
+/** A pool that is deleted while calls about it are running. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { DeleteUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -8,7 +8,7 @@ import { serve } from '../../../aws/serve.ts'
 import { createCognitoFace } from '../../face.ts'
 
 for (const engine of engines) {
-  describe(`a pool that goes while calls are under way, on ${engine}`, () => {
+  describe(`a pool that is deleted while calls are running, on ${engine}`, () => {
     let plane: Plane
     before(async () => {
       plane = await startRegions({ engine, regions: ['us-west-2'] })
@@ -16,7 +16,7 @@ for (const engine of engines) {
     after(() => plane?.stop())
 
     for (const operation of ['SignUp', 'InitiateAuth'] as const) {
-      test(`${operation} finds that it does not exist`, async () => {
+      test(`${operation} reports that the pool does not exist`, async () => {
         const { region, cognito } = plane.primary
         const pool = await createPool(plane.primary)
         const { id: ClientId } = await createClient(plane.primary, pool)

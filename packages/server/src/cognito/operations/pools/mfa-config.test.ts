@@ -31,12 +31,12 @@ const P = 'InvalidParameterException'
 const TIER = 'FeatureUnavailableInTierException'
 const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp][] = [
   [
-    'to turn MFA off and TOTP on',
+    'turning MFA off and TOTP on',
     { MfaConfiguration: 'OFF', SoftwareTokenMfaConfiguration },
     P,
     /can't turn off MFA and configure an MFA together/,
   ],
-  ['to turn MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
+  ['turning MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
   ['MFA without a factor', { MfaConfiguration: 'ON' }, P, /At least one of/],
   [
     'MFA whose only factor is off',
@@ -44,9 +44,9 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
     P,
   ],
   ['SMS without a way to send', { MfaConfiguration: 'ON', SmsMfaConfiguration: {} }, P, /SmsConfiguration/],
-  ['email without a sender of one’s own', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
-  ['a relying party that is no domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
-  ['a message without a openPool for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
+  ['email MFA without a custom sender', { MfaConfiguration: 'ON', EmailMfaConfiguration }, P, /DEVELOPER/],
+  ['a relying party that is not a domain', { WebAuthnConfiguration: { RelyingPartyId: 'https://example.com' } }, P],
+  ['a message without a placeholder for the code', { SmsMfaConfiguration: { SmsAuthenticationMessage: 'no code' } }, P],
 ]
 const REFUSED_ON_LITE: typeof REFUSED = [
   ['email MFA', { MfaConfiguration: 'ON', EmailMfaConfiguration }, TIER],
@@ -74,7 +74,7 @@ for (const engine of engines) {
       assert.deepEqual(await get(await createPool(plane.primary)), { MfaConfiguration: 'OFF' })
     })
 
-    it('gives back every member that it takes', async () => {
+    it('returns every member that it accepts', async () => {
       const pool = await createPool(plane.primary, { EmailConfiguration })
       const everything = {
         MfaConfiguration: 'OPTIONAL',
@@ -88,7 +88,7 @@ for (const engine of engines) {
       assert.deepEqual(await get(pool), everything)
     })
 
-    it('is the same thing as the members of the pool', async () => {
+    it('and the members of the pool are the same settings', async () => {
       const pool = await createPool(plane.primary)
       await set(pool, { MfaConfiguration: 'ON', SmsMfaConfiguration })
       const { UserPool } = await cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool }))
@@ -123,7 +123,7 @@ for (const engine of engines) {
       })
     })
 
-    it('lets UpdateUserPool demand MFA of a pool that has TOTP alone', async () => {
+    it('lets UpdateUserPool require MFA of a pool that has only TOTP', async () => {
       const UserPoolId = await createPool(plane.primary)
       const demand = () => cognito.send(new UpdateUserPoolCommand({ UserPoolId, MfaConfiguration: 'ON' }))
       await assert.rejects(demand(), { name: P, message: /SMS configuration/ })
@@ -132,7 +132,7 @@ for (const engine of engines) {
       assert.deepEqual(await get(UserPoolId), { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
     })
 
-    it('refuses what cannot be, and changes nothing then', async () => {
+    it('refuses invalid settings, and changes nothing', async () => {
       const pool = await createPool(plane.primary)
       for (const [what, settings, name, message] of REFUSED) {
         await assert.rejects(set(pool, settings), { name, ...(message && { message }) }, what)
@@ -140,13 +140,13 @@ for (const engine of engines) {
       assert.deepEqual(await get(pool), { MfaConfiguration: 'OFF' })
     })
 
-    it('refuses on Lite what Lite lacks', async () => {
+    it('refuses on Lite the settings that Lite lacks', async () => {
       const pool = await createPool(plane.primary, { UserPoolTier: 'LITE', EmailConfiguration })
       for (const [what, settings, name] of REFUSED_ON_LITE) await assert.rejects(set(pool, settings), { name }, what)
       await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
     })
 
-    it('keeps a pool from Lite that has what Lite lacks', async () => {
+    it('refuses the change to Lite for a pool with settings that Lite lacks', async () => {
       const UserPoolId = await createPool(plane.primary, { EmailConfiguration })
       const toLite = () =>
         cognito.send(new UpdateUserPoolCommand({ UserPoolId, EmailConfiguration, UserPoolTier: 'LITE' }))

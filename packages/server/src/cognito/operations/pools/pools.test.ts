@@ -143,7 +143,7 @@ const REFUSED: Refusals = [
   ['SMS by two ways', { SmsConfiguration: { SnsCallerArn: ROLE, EumsSms: { CallerArn: ROLE } } }, P],
   ['SMS from another region', { SmsConfiguration: { EumsSms: { CallerArn: ROLE, Region: 'eu-west-1' } } }, P],
   [
-    'mail of one’s own without an identity',
+    'a custom e-mail sender without an identity',
     { EmailConfiguration: { EmailSendingAccount: 'DEVELOPER' } },
     P,
     /SourceArn/,
@@ -165,22 +165,22 @@ const REFUSED: Refusals = [
     /KMSKeyID/,
   ],
   [
-    'verification before update of what is not verified',
+    'verification before update of an attribute that is not verified',
     { UserAttributeUpdateSettings: { AttributesRequireVerificationBeforeUpdate: ['email'] } },
     P,
   ],
   [
-    'old and new message that differ',
+    'different legacy and new messages',
     { SmsVerificationMessage: 'a {####}', VerificationMessageTemplate: { SmsMessage: 'b {####}' } },
     P,
   ],
   [
-    'code and link in one mail',
+    'code and link in one e-mail',
     { VerificationMessageTemplate: { EmailMessage: 'a {####}', EmailMessageByLink: '{##a##}' } },
     P,
   ],
   [
-    'two recovery options of one priority',
+    'two recovery options with the same priority',
     {
       AccountRecoverySetting: {
         RecoveryMechanisms: [
@@ -192,7 +192,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'recovery by an administrator only, and otherwise',
+    'recovery by an administrator only, together with another option',
     {
       AccountRecoverySetting: {
         RecoveryMechanisms: [
@@ -210,7 +210,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'two lives of a temporary password',
+    'two lifetimes of a temporary password',
     {
       Policies: { PasswordPolicy: { TemporaryPasswordValidityDays: 2 } },
       AdminCreateUserConfig: { UnusedAccountValidityDays: 3 },
@@ -234,12 +234,12 @@ const REFUSED: Refusals = [
     /same Region/,
   ],
   [
-    'a key that is not there',
+    'a key that does not exist',
     { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KEY } },
     P,
     /does not exist/,
   ],
-  ['a customer managed key without its name', { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY' } }, P],
+  ['a customer managed key without its ARN', { KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY' } }, P],
   ['a key together with the AWS owned one', { KeyConfiguration: { KeyType: 'AWS_OWNED_KEY', KmsKeyArn: KEY } }, P],
   [
     'a policy below the minimum',
@@ -247,16 +247,16 @@ const REFUSED: Refusals = [
     P,
     /1 validation error detected/,
   ],
-  ['a name of no characters that are allowed', { PoolName: 'a/b' }, P, /poolName/],
+  ['a name with a character that is not allowed', { PoolName: 'a/b' }, P, /poolName/],
   [
     '51 tags',
     { UserPoolTags: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`key${n}`, ''])) },
     'UserPoolTaggingException',
   ],
-  ['a tag of AWS', { UserPoolTags: { 'aws:mine': '' } }, 'UserPoolTaggingException'],
+  ['a tag with the `aws:` prefix', { UserPoolTags: { 'aws:mine': '' } }, 'UserPoolTaggingException'],
   ['a tag with a control character', { UserPoolTags: { key: 'a\u0007' } }, 'UserPoolTaggingException'],
   [
-    'an attribute of no type',
+    'an attribute without a type',
     attributes({ Name: 'x' }),
     P,
     /^Type for attribute \{custom:x\} could not be determined$/,
@@ -282,7 +282,7 @@ const REFUSED: Refusals = [
   ['a standard attribute twice', attributes({ Name: 'email', Required: true }, { Name: 'email' }), P],
   ['an attribute with a prefix', attributes({ Name: 'custom:x', AttributeDataType: 'String' }), P],
   [
-    'lengths the wrong way round',
+    'a minimum length above the maximum length',
     attributes({
       Name: 'x',
       AttributeDataType: 'String',
@@ -291,7 +291,7 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'a length that is no number',
+    'a length that is not a number',
     attributes({ Name: 'x', AttributeDataType: 'String', StringAttributeConstraints: { MinLength: 'nine' } }),
     P,
   ],
@@ -342,7 +342,7 @@ for (const engine of engines) {
     const describePool = async (UserPoolId: string): Promise<UserPoolType> =>
       (await cognito.send(new DescribeUserPoolCommand({ UserPoolId }))).UserPool as UserPoolType
 
-    /** Gives a pool many rows of users, who are nobody. */
+    /** Adds many user rows without a document to a pool. */
     async function fill(pool: string, count: number): Promise<void> {
       const rows = Array.from({ length: count }, () => {
         return { pool, key: randomUUID(), body: '', fields: {}, stamp: { epoch: 1, seq: 1 } }
@@ -351,7 +351,7 @@ for (const engine of engines) {
     }
 
     describe('CreateUserPool and DescribeUserPool', () => {
-      it('gives what is left out its default', async () => {
+      it('fills in defaults', async () => {
         const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'plain' }))
         assert.match(UserPool?.Id ?? '', /^us-west-2_[0-9A-Za-z]{9}$/)
         const { Id, Arn, CreationDate, LastModifiedDate, SchemaAttributes, ...rest } = await describePool(
@@ -394,7 +394,7 @@ for (const engine of engines) {
         })
       })
 
-      it('gives back every member that it takes', async () => {
+      it('returns every member that it accepts', async () => {
         const { UserPool } = await cognito.send(new CreateUserPoolCommand(EVERYTHING))
         const { PoolName, ...given } = EVERYTHING
         const { Id, Arn, CreationDate, LastModifiedDate, SchemaAttributes, EstimatedNumberOfUsers, Name, ...shown } =
@@ -403,7 +403,7 @@ for (const engine of engines) {
         assert.deepEqual(shown, given)
       })
 
-      it('has the 20 standard attributes, changed as the pool wants, and the pool’s own', async () => {
+      it('has the 20 standard attributes, as the pool configures them, and custom ones', async () => {
         const pool = await createPool(plane.primary, {
           Schema: [
             { Name: 'email', AttributeDataType: 'String', Required: true, Mutable: false },
@@ -446,7 +446,7 @@ for (const engine of engines) {
         assert.equal(schema.get('custom:seen')?.AttributeDataType, 'DateTime')
       })
 
-      it('requires of a password only what a given policy says', async () => {
+      it('requires of a password only the rules of a given policy', async () => {
         const pool = await createPool(plane.primary, { Policies: { PasswordPolicy: { RequireNumbers: true } } })
         assert.deepEqual((await describePool(pool)).Policies?.PasswordPolicy, {
           MinimumLength: 8,
@@ -458,7 +458,7 @@ for (const engine of engines) {
         })
       })
 
-      it('knows the older members of a message and of a life by their new names, and the other way round', async () => {
+      it('maps the legacy members of messages and lifetimes to the new ones, and back', async () => {
         const old = await describePool(
           await createPool(plane.primary, {
             EmailVerificationMessage: 'Here: {####}',
@@ -475,7 +475,7 @@ for (const engine of engines) {
         assert.equal(recent.EmailVerificationSubject, 'A code')
       })
 
-      it('takes 0 days for a temporary password as the default', async () => {
+      it('treats 0 days for a temporary password as the default', async () => {
         const pool = await createPool(plane.primary, {
           Policies: { PasswordPolicy: { TemporaryPasswordValidityDays: 0 } },
         })
@@ -498,7 +498,7 @@ for (const engine of engines) {
         await assert.rejects(createPool(plane.primary, { KeyConfiguration }), { name: P, message: /not enabled/ })
       })
 
-      it('refuses an alias even where it names a key that is there', async () => {
+      it('refuses an alias even if it names an existing key', async () => {
         const KmsKeyArn = await createKey(plane, { multiRegion: false })
         await plane.primary.kms.send(new CreateAliasCommand({ AliasName: 'alias/pools', TargetKeyId: KmsKeyArn }))
         const alias = KmsKeyArn.replace(/key\/.*/, 'alias/pools')
@@ -521,14 +521,14 @@ for (const engine of engines) {
         assert.equal((await describePool(pool)).EstimatedNumberOfUsers, 2)
       })
 
-      it('estimates the number of many users within a few percent', async () => {
+      it('estimates a large number of users within a few percent', async () => {
         const pool = await createPool(plane.primary)
         await fill(pool, 12_000)
         const { EstimatedNumberOfUsers: users = 0 } = await describePool(pool)
         assert.ok(users > 11_400 && users < 12_600, `${users}`)
       })
 
-      it('tells that a pool does not exist', async () => {
+      it('reports that a pool does not exist', async () => {
         await assert.rejects(describePool('us-west-2_nobodyhas'), {
           name: 'ResourceNotFoundException',
           message: 'User pool us-west-2_nobodyhas does not exist.',
@@ -537,7 +537,7 @@ for (const engine of engines) {
     })
 
     describe('UpdateUserPool', () => {
-      it('replaces everything: what is left out goes back to its default', async () => {
+      it('replaces everything: omitted members return to their defaults', async () => {
         const { UserPool } = await cognito.send(new CreateUserPoolCommand(EVERYTHING))
         const UserPoolId = UserPool?.Id as string
         await cognito.send(new UpdateUserPoolCommand({ UserPoolId }))
@@ -553,7 +553,7 @@ for (const engine of engines) {
             CreationDate: UserPool?.CreationDate,
             LastModifiedDate: shown.LastModifiedDate,
             Name: 'everything',
-            // Fixed when the pool was made.
+            // Fixed when the pool was created.
             AliasAttributes: EVERYTHING.AliasAttributes,
             UsernameConfiguration: EVERYTHING.UsernameConfiguration,
             DcrConfiguration: undefined,
@@ -563,7 +563,7 @@ for (const engine of engines) {
         assert.ok(Number(shown.LastModifiedDate) > Number(shown.CreationDate))
       })
 
-      it('takes every member that CreateUserPool takes, but for what is fixed', async () => {
+      it('accepts every member of CreateUserPool except the fixed ones', async () => {
         const UserPoolId = await createPool(plane.primary, { AliasAttributes: ['phone_number'] })
         const { AliasAttributes, UsernameConfiguration, ...settings } = EVERYTHING
         await cognito.send(new UpdateUserPoolCommand({ UserPoolId, ...settings }))
@@ -576,7 +576,7 @@ for (const engine of engines) {
         assert.deepEqual(shown.AliasAttributes, ['phone_number'])
       })
 
-      it('refuses what CreateUserPool refuses', async () => {
+      it('refuses the same input as CreateUserPool', async () => {
         const UserPoolId = await createPool(plane.primary)
         for (const [what, { Schema, AliasAttributes, ...change }, name] of REFUSED) {
           if (Schema || AliasAttributes) continue
@@ -584,7 +584,7 @@ for (const engine of engines) {
         }
       })
 
-      it('moves a pool to another key and back, and nothing is lost', async () => {
+      it('moves a pool to another key and back without losing data', async () => {
         const UserPoolId = await createPool(plane.primary)
         const client = await createClient(plane.primary, UserPoolId, { GenerateSecret: true })
         const KmsKeyArn = await createKey(plane, { multiRegion: false })
@@ -598,7 +598,7 @@ for (const engine of engines) {
         assert.equal(shown.UserPoolClient?.ClientSecret, client.secret)
       })
 
-      it('refuses to go to Lite while something needs more', async () => {
+      it('refuses the change to Lite while a setting needs a higher tier', async () => {
         const UserPoolId = await createPool(plane.primary, { DcrConfiguration: {} })
         const toLite = (change: object) =>
           cognito.send(new UpdateUserPoolCommand({ UserPoolId, UserPoolTier: 'LITE', ...change }))
@@ -612,7 +612,7 @@ for (const engine of engines) {
       const add = (UserPoolId: string, ...CustomAttributes: SchemaAttributeType[]) =>
         cognito.send(new AddCustomAttributesCommand({ UserPoolId, CustomAttributes }))
 
-      it('adds attributes for good', async () => {
+      it('adds attributes permanently', async () => {
         const pool = await createPool(plane.primary)
         await add(pool, { Name: 'one', AttributeDataType: 'String' }, { Name: 'two', AttributeDataType: 'Boolean' })
         await cognito.send(new UpdateUserPoolCommand({ UserPoolId: pool }))
@@ -620,7 +620,7 @@ for (const engine of engines) {
         assert.deepEqual(names, [...STANDARD, 'custom:one', 'custom:two'])
       })
 
-      it('refuses a name that is there, and does nothing then', async () => {
+      it('refuses an existing name, and changes nothing', async () => {
         const pool = await createPool(plane.primary, { Schema: [{ Name: 'one', AttributeDataType: 'String' }] })
         await assert.rejects(
           add(pool, { Name: 'two', AttributeDataType: 'String' }, { Name: 'one', AttributeDataType: 'String' }),
@@ -642,7 +642,7 @@ for (const engine of engines) {
     describe('DeleteUserPool', () => {
       const remove = (UserPoolId: string) => cognito.send(new DeleteUserPoolCommand({ UserPoolId }))
 
-      it('removes the pool, and every row of it', async () => {
+      it('removes the pool and every row of it', async () => {
         const pool = await createPool(plane.primary)
         const client = await createClient(plane.primary, pool, { GenerateSecret: true })
         for (const username of ['ada', 'bob']) await createUser(plane.primary, pool, { username })
@@ -657,7 +657,7 @@ for (const engine of engines) {
         await assertNothingLeft(pool)
       })
 
-      it('goes on where it stopped, also with a pool of many users', async () => {
+      it('continues after an interruption, also with a pool of many users', async () => {
         const { context } = plane.primary.region
         const pool = await createPool(plane.primary)
         await fill(pool, 11_000)
@@ -689,7 +689,7 @@ for (const engine of engines) {
       const list = (MaxResults: number, NextToken?: string) =>
         cognito.send(new ListUserPoolsCommand({ MaxResults, NextToken }))
 
-      it('goes through all pools, a page at a time', async () => {
+      it('lists all pools, a page at a time', async () => {
         const made = [await createPool(plane.primary), await createPool(plane.primary)]
         const seen: string[] = []
         let token: string | undefined
@@ -703,7 +703,7 @@ for (const engine of engines) {
         for (const id of made) assert.ok(seen.includes(id))
       })
 
-      it('tells name, triggers, times and replicas of each', async () => {
+      it('lists name, triggers, times and replicas of each', async () => {
         const pool = await createPool(plane.primary, { PoolName: 'listed', LambdaConfig: { PreSignUp: LAMBDA } })
         const page = await list(60)
         const { CreationDate, LastModifiedDate, ...entry } = page.UserPools?.find(({ Id }) => Id === pool) ?? {}
@@ -711,7 +711,7 @@ for (const engine of engines) {
         assert.deepEqual(CreationDate, LastModifiedDate)
       })
 
-      it('refuses a token that is not its own, and a page of no size', async () => {
+      it('refuses a token of another list, and a page size of 0', async () => {
         for (const token of ['nonsense', Buffer.from('{"after":7}').toString('base64url')]) {
           await assert.rejects(list(1, token), { name: P, message: 'Invalid pagination token given.' })
         }
@@ -720,7 +720,7 @@ for (const engine of engines) {
       })
     })
 
-    it('has 1,000 pools at most', async () => {
+    it('allows 1,000 pools at most', async () => {
       const { store } = plane.primary.region.context
       const { UserPools = [] } = await cognito.send(new ListUserPoolsCommand({ MaxResults: 60 }))
       const rows = Array.from({ length: 1_000 - UserPools.length }, (_, n) => {

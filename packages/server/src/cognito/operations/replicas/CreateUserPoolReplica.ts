@@ -1,4 +1,4 @@
-import { createReplica, replicaType } from '../../../identity/pools/replicas.ts'
+import { createReplica, describeReplica } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -8,5 +8,5 @@ export const CreateUserPoolReplica: Handler<'CreateUserPoolReplica', PoolCall> =
   { RegionName: region, UserPoolTags: tags },
 ) => {
   const replica = await createReplica(context, call, { region, tags })
-  return { UserPoolReplica: replicaType(context, call.pool.id, replica) }
+  return { UserPoolReplica: describeReplica(context, call.pool.id, replica) }
 }

@@ -1,4 +1,4 @@
-import { deleteReplica, replicaType } from '../../../identity/pools/replicas.ts'
+import { deleteReplica, describeReplica } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -8,5 +8,5 @@ export const DeleteUserPoolReplica: Handler<'DeleteUserPoolReplica', PoolCall> =
   { RegionName: region },
 ) => {
   const replica = await deleteReplica(context, pool, region)
-  return { UserPoolReplica: replicaType(context, pool.id, replica) }
+  return { UserPoolReplica: describeReplica(context, pool.id, replica) }
 }

@@ -1,4 +1,4 @@
-import { replicaType, setReplicaStatus } from '../../../identity/pools/replicas.ts'
+import { describeReplica, setReplicaStatus } from '../../../identity/pools/replicas.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
@@ -8,5 +8,5 @@ export const UpdateUserPoolReplica: Handler<'UpdateUserPoolReplica', PoolCall> =
   { RegionName: region, Status: status },
 ) => {
   const replica = await setReplicaStatus(context, pool, { region, status })
-  return { UserPoolReplica: replicaType(context, pool.id, replica) }
+  return { UserPoolReplica: describeReplica(context, pool.id, replica) }
 }

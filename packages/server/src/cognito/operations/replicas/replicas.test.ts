@@ -37,7 +37,7 @@ const P = 'InvalidParameterException'
 const NOT_ENABLED = 'OperationNotEnabledException'
 const arnOf = (pool: string, region: string): string => `arn:aws:cognito-idp:${region}:000000000000:userpool/${pool}`
 
-/** What a careful caller sends back of what was described. */
+/** The settings of a described pool as the input of UpdateUserPool. */
 function settingsOf(pool: UserPoolType): UpdateUserPoolCommandInput {
   const { Id, Name, Arn, CreationDate, LastModifiedDate, SchemaAttributes, EstimatedNumberOfUsers, ...settings } = pool
   const { AliasAttributes, UsernameAttributes, UsernameConfiguration, Domain, CustomDomain, ...rest } = settings
@@ -66,7 +66,7 @@ for (const engine of engines) {
       (await from.send(new DescribeUserPoolCommand({ UserPoolId }))).UserPool as UserPoolType
 
     describe('CreateUserPoolReplica', () => {
-      it('begins a replica that ends INACTIVE', async () => {
+      it('starts a replica that becomes INACTIVE', async () => {
         const pool = await createReplicablePool(plane)
         const { UserPoolReplica } = await create(pool)
         assert.deepEqual(
@@ -98,7 +98,7 @@ for (const engine of engines) {
         await assert.rejects(create(pool), { name: P, message: /not a multi-Region key/ })
       })
 
-      it('needs a key that the region has', async () => {
+      it('needs a key that exists in the other region', async () => {
         const KmsKeyArn = await createKey({ ...plane, regions: [plane.primary] })
         const pool = await createPool(plane.primary, {
           KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn },
@@ -106,7 +106,7 @@ for (const engine of engines) {
         await assert.rejects(create(pool), { name: P, message: /not replicated to us-east-1/ })
       })
 
-      it('needs another region, one that can have replicas, and that is there', async () => {
+      it('needs another region that exists and supports replicas', async () => {
         const pool = await createReplicablePool(plane)
         for (const RegionName of [WEST, 'ap-northeast-3', 'eu-west-1', 'nowhere']) {
           await assert.rejects(create(pool, { RegionName }), { name: P }, RegionName)
@@ -118,12 +118,12 @@ for (const engine of engines) {
         await assert.rejects(create(pool, { UserPoolTags: { 'aws:mine': '' } }), { name: 'UserPoolTaggingException' })
       })
 
-      it('makes one secondary at most', async () => {
+      it('creates one secondary at most', async () => {
         const pool = await createReplicatedPool(plane, { active: false })
         await assert.rejects(create(pool), { name: 'LimitExceededException' })
       })
 
-      it('is not for a secondary region', async () => {
+      it('is refused in a secondary region', async () => {
         const UserPoolId = await createReplicatedPool(plane)
         const command = new CreateUserPoolReplicaCommand({ UserPoolId, RegionName: EAST })
         await assert.rejects(east.send(command), { name: NOT_ENABLED })
@@ -180,17 +180,17 @@ for (const engine of engines) {
         await isTold('INACTIVE')
       })
 
-      it('is not about the primary, nor about a region without a replica', async () => {
+      it('refuses the primary, and a region without a replica', async () => {
         await assert.rejects(turn(pool, 'INACTIVE', { RegionName: WEST }), { name: P })
         await assert.rejects(remove(pool, { RegionName: WEST }), { name: P })
         await assert.rejects(turn(pool, 'ACTIVE', { RegionName: 'eu-west-1' }), { name: 'ResourceNotFoundException' })
         await assert.rejects(remove(pool, { RegionName: 'eu-west-1' }), { name: 'ResourceNotFoundException' })
       })
 
-      it('does not touch a replica that comes or goes', async () => {
+      it('does not change a replica that is being created or deleted', async () => {
         const { store } = plane.primary.region.context
         const own = await createPool(plane.primary)
-        // A region that is not there, so that nothing goes on by itself.
+        // A region that does not exist, so that the replica does not progress by itself.
         const RegionName = 'eu-west-1'
         for (const [version, status] of ['CREATING', 'DELETING'].entries()) {
           const body = JSON.stringify({ region: RegionName, status, version })
@@ -200,7 +200,7 @@ for (const engine of engines) {
         }
       })
 
-      it('removes only what is INACTIVE, from either region, and lets it come again', async () => {
+      it('removes only an INACTIVE replica, from either region, and allows it to be created again', async () => {
         const own = await createReplicatedPool(plane)
         await assert.rejects(remove(own), { name: P, message: /INACTIVE/ })
         await turn(own, 'INACTIVE')
@@ -233,7 +233,7 @@ for (const engine of engines) {
         await replicaIs({ region: plane.secondary, pool, name: EAST, status: 'INACTIVE' })
       })
 
-      it('begins in its region without triggers, mail or SMS settings, and with its own tags', async () => {
+      it('starts in its region without triggers, e-mail or SMS settings, and with its own tags', async () => {
         const shown = await describePool(pool, east)
         assert.equal(shown.Arn, arnOf(pool, EAST))
         assert.deepEqual(shown.LambdaConfig, {})
@@ -244,14 +244,14 @@ for (const engine of engines) {
         assert.equal(shown.UserPoolTier, 'PLUS')
       })
 
-      it('is in the lists of both', async () => {
+      it('is listed in both regions', async () => {
         for (const cognito of [west, east]) {
           const { UserPools } = await cognito.send(new ListUserPoolsCommand({ MaxResults: 60 }))
           assert.deepEqual(UserPools?.find(({ Id }) => Id === pool)?.ReplicaRegions, [EAST])
         }
       })
 
-      it('keeps tags apart', async () => {
+      it('keeps separate tags in each region', async () => {
         await east.send(new TagResourceCommand({ ResourceArn: arnOf(pool, EAST), Tags: { more: 'here' } }))
         const tagsOf = async (cognito: CognitoIdentityProviderClient, region: string) =>
           (await cognito.send(new ListTagsForResourceCommand({ ResourceArn: arnOf(pool, region) }))).Tags
@@ -259,7 +259,7 @@ for (const engine of engines) {
         assert.deepEqual(await tagsOf(west, WEST), { side: 'west' })
       })
 
-      it('takes regional settings in the secondary region, when every global one is sent as it is', async () => {
+      it('accepts regional settings in the secondary region if every global one is unchanged', async () => {
         const regional = {
           LambdaConfig: { PreSignUp: LAMBDA },
           EmailConfiguration: { EmailSendingAccount: 'COGNITO_DEFAULT', ReplyToEmailAddress: 'east@example.com' },
@@ -274,12 +274,12 @@ for (const engine of engines) {
         }
       })
 
-      it('takes the key under the ARN of either region', async () => {
+      it('accepts the key under the ARN of either region', async () => {
         const { KeyConfiguration } = await describePool(pool)
         await east.send(new UpdateUserPoolCommand({ ...settingsOf(await describePool(pool, east)), KeyConfiguration }))
       })
 
-      it('refuses another global setting in the secondary region, and names it', async () => {
+      it('refuses a changed global setting in the secondary region, and names it', async () => {
         const present = settingsOf(await describePool(pool, east))
         const changes: [string, Partial<UpdateUserPoolCommandInput>][] = [
           ['PoolName', { PoolName: 'other' }],
@@ -336,13 +336,13 @@ for (const engine of engines) {
         }
       })
 
-      it('carries changes of global settings to the secondary region', async () => {
+      it('replicates changes of global settings to the secondary region', async () => {
         await west.send(new UpdateUserPoolCommand({ ...settingsOf(await describePool(pool)), PoolName: 'renamed' }))
         await until(async () => (await describePool(pool, east)).Name === 'renamed')
         assert.deepEqual((await describePool(pool, east)).UserPoolTags, { side: 'far east' })
       })
 
-      it('keeps its key and its plan as long as the replica is there', async () => {
+      it('cannot change its key or tier while it has a replica', async () => {
         const present = settingsOf(await describePool(pool))
         const update = (change: Partial<UpdateUserPoolCommandInput>) =>
           west.send(new UpdateUserPoolCommand({ ...present, ...change }))
@@ -352,7 +352,7 @@ for (const engine of engines) {
         })
       })
 
-      it('is not deleted before the replica', async () => {
+      it('cannot be deleted before the replica', async () => {
         const own = await createReplicatedPool(plane)
         await assert.rejects(west.send(new DeleteUserPoolCommand({ UserPoolId: own })), { name: P, message: /replica/ })
         await assert.rejects(east.send(new DeleteUserPoolCommand({ UserPoolId: own })), { name: NOT_ENABLED })
@@ -370,7 +370,7 @@ describe('replicas in `extended` parity', () => {
   })
   after(() => plane.stop())
 
-  it('are as many as there are regions, whatever their names', async () => {
+  it('can exist in every region, whatever its name', async () => {
     const { cognito } = plane.primary
     const pool = await createReplicablePool(plane)
     const others = [EAST, 'ap-northeast-3']

@@ -6,6 +6,4 @@ export const GetUserAttributeVerificationCode: Handler<'GetUserAttributeVerifica
   context,
   call,
   input,
-) => {
-  return { CodeDeliveryDetails: await startVerification(context, call, call.user, input.AttributeName) }
-}
+) => ({ CodeDeliveryDetails: await startVerification(context, call, call.user, input.AttributeName) })

@@ -58,7 +58,7 @@ for (const engine of engines) {
     const askForCode = (AccessToken: string, AttributeName: string) =>
       plane.primary.cognito.send(new GetUserAttributeVerificationCodeCommand({ AccessToken, AttributeName }))
 
-    test('GetUser shows what the client may read', async () => {
+    test('GetUser shows the attributes that the client may read', async () => {
       const Schema = [{ Name: 'plan', AttributeDataType: 'String' as const, Mutable: true }]
       const client = await start({ Schema })
       const reader = await createClient(plane.primary, client.pool, { ReadAttributes: ['email', 'custom:plan'] })
@@ -75,7 +75,7 @@ for (const engine of engines) {
       })
     })
 
-    test('UpdateUserAttributes changes what the client may write, and verifies a new address', async () => {
+    test('UpdateUserAttributes changes the attributes that the client may write, and verifies a new address', async () => {
       const client = await start({ AutoVerifiedAttributes: ['email'], AliasAttributes: ['email'] })
       const token = await signedIn(client, 'ann', { email: 'old@example.com', email_verified: 'true' })
       const { CodeDeliveryDetailsList } = await update(token, { email: 'fresh@example.com', nickname: 'A' })
@@ -103,7 +103,7 @@ for (const engine of engines) {
       await assert.rejects(verify(token, 'email', code), { name: 'ExpiredCodeException' })
     })
 
-    test("an attribute of the pool's own may be called verified; what verification finds out stays ours", async () => {
+    test('a custom attribute may be called verified; the verified flags cannot be written', async () => {
       const name = 'custom:kyc_verified'
       const client = await start(
         { Schema: [{ Name: 'kyc_verified', AttributeDataType: 'String', Mutable: true }] },
@@ -115,7 +115,7 @@ for (const engine of engines) {
       await assert.rejects(update(token, { email_verified: 'true' }), { name: 'NotAuthorizedException' })
     })
 
-    test('an address that is not changed stays verified, and no code goes out', async () => {
+    test('an unchanged address stays verified, and no code is sent', async () => {
       const client = await start({ AutoVerifiedAttributes: ['email'] })
       const token = await signedIn(client, 'ann', { email: 'same@example.com', email_verified: 'true' })
       const { CodeDeliveryDetailsList } = await update(token, { email: 'same@example.com', name: 'Ann' })
@@ -123,7 +123,7 @@ for (const engine of engines) {
       assert.equal((await get(token)).attributes.email_verified, 'true')
     })
 
-    test('an address that waits for its verification takes the place of the old one then', async () => {
+    test('a pending address replaces the old one once it is verified', async () => {
       const client = await start({
         UsernameAttributes: ['email'],
         AutoVerifiedAttributes: ['email'],
@@ -146,7 +146,7 @@ for (const engine of engines) {
       await assert.rejects(signIn(client, 'now@example.com'), { name: 'UserNotFoundException' })
     })
 
-    test('an alias that another user took in the meantime is refused at the verification', async () => {
+    test('an alias that another user has taken meanwhile is refused at verification', async () => {
       const client = await start({ AliasAttributes: ['email'], AutoVerifiedAttributes: ['email'] })
       const token = await signedIn(client, 'slow')
       await update(token, { email: 'wanted@example.com' })
@@ -157,7 +157,7 @@ for (const engine of engines) {
       })
     })
 
-    test('a changed address makes the code for the one before worthless', async () => {
+    test('a changed address invalidates the code for the previous one', async () => {
       const client = await start({})
       const token = await signedIn(client, 'ann', { phone_number: '+12065550110' })
       const { CodeDeliveryDetails } = await askForCode(token, 'phone_number')
@@ -170,7 +170,7 @@ for (const engine of engines) {
       await assert.rejects(askForCode(token, 'nickname'), { name: 'InvalidParameterException' })
     })
 
-    test('codes for an address can be asked for five times an hour, and answered fifteen times', async () => {
+    test('codes for an address can be requested five times an hour and tried fifteen times', async () => {
       const client = await start({})
       const token = await signedIn(client, 'ann', { email: 'busy@example.com' })
       for (let at = 0; at < 5; at += 1) await askForCode(token, 'email')
@@ -182,7 +182,7 @@ for (const engine of engines) {
       await assert.rejects(verify(token, 'email', code), { name: 'LimitExceededException' })
     })
 
-    test('DeleteUserAttributes removes what the client may write', async () => {
+    test('DeleteUserAttributes removes the attributes that the client may write', async () => {
       const client = await start({})
       const token = await signedIn(client, 'ann', { name: 'Ann', email: 'ann@example.com', nickname: 'A' })
       const remove = (...UserAttributeNames: string[]) =>
@@ -192,7 +192,7 @@ for (const engine of engines) {
       await assert.rejects(remove('custom:x'), { name: 'NotAuthorizedException' })
     })
 
-    test('ChangePassword wants the old password, and is limited to five an hour', async () => {
+    test('ChangePassword requires the old password, and is limited to five an hour', async () => {
       const client = await start({})
       const token = await signedIn(client, 'ann')
       const change = (PreviousPassword: string | undefined, ProposedPassword: string) =>
@@ -221,7 +221,7 @@ for (const engine of engines) {
       await assert.rejects(signIn(client, 'ann'), { name: 'NotAuthorizedException', message: 'User is disabled.' })
     })
 
-    test('DeleteUser ends the account and its tokens; the name is free again', async () => {
+    test('DeleteUser deletes the account and ends its tokens; the name is free again', async () => {
       const client = await start({ AliasAttributes: ['email'] })
       const token = await signedIn(client, 'ann', { email: 'ann@example.com', email_verified: 'true' })
       await plane.primary.cognito.send(new DeleteUserCommand({ AccessToken: token }))

@@ -51,7 +51,7 @@ for (const engine of engines) {
     }
     const otherCode = (code: string) => (code === '000000' ? '000001' : '000000')
 
-    test('a user signs up, gets a code, and is confirmed by it', async () => {
+    test('a user signs up, receives a code, and confirms with it', async () => {
       const { UserPoolId, clients } = await pool({ AutoVerifiedAttributes: ['email'] })
       const [{ id: ClientId }] = clients
       const answer = await signUp(ClientId, 'ann', { email: 'ann@example.com', name: 'Ann' })
@@ -91,7 +91,7 @@ for (const engine of engines) {
       })
     })
 
-    test('the code goes to the telephone first, in the words of the pool, and the number is masked', async () => {
+    test('the code goes to the phone first, with the template of the pool, and the number is masked', async () => {
       const { clients } = await pool({
         AutoVerifiedAttributes: ['email', 'phone_number'],
         SmsVerificationMessage: 'Code {####} for {username}',
@@ -108,7 +108,7 @@ for (const engine of engines) {
       assert.equal(plane.inbox[0]?.body, `Code ${plane.codeFor('+12065551234')} for bo<b`)
     })
 
-    test('values from people do not become part of an e-mail', async () => {
+    test('user input is escaped in an e-mail', async () => {
       const { clients } = await pool({
         AutoVerifiedAttributes: ['email'],
         VerificationMessageTemplate: { EmailMessage: '<p>{username}: {####}</p>', EmailSubject: 'For {username}' },
@@ -119,13 +119,13 @@ for (const engine of engines) {
       assert.equal(plane.inbox[0]?.subject, 'For <b>{####}')
     })
 
-    test('a new code ends the life of the one before', async () => {
+    test('a new code invalidates the previous one', async () => {
       const { clients } = await pool({ AutoVerifiedAttributes: ['email'] })
       const [{ id: ClientId }] = clients
       await signUp(ClientId, 'eve', { email: 'eve@example.com' })
       const first = plane.codeFor('eve@example.com')
       let second = first
-      // One time in a million both are the same.
+      // Once in a million runs both codes are equal.
       while (second === first) {
         const { CodeDeliveryDetails } = await resend(ClientId, 'eve')
         assert.equal(CodeDeliveryDetails?.Destination, 'e***@e***')
@@ -135,7 +135,7 @@ for (const engine of engines) {
       await confirm(ClientId, 'eve', second)
     })
 
-    test('five codes an hour can be asked for, and fifteen can be tried', async () => {
+    test('five codes an hour can be requested, and fifteen can be tried', async () => {
       const { clients } = await pool({ AutoVerifiedAttributes: ['email'] }, { PreventUserExistenceErrors: 'ENABLED' })
       const [{ id: ClientId }] = clients
       await signUp(ClientId, 'lim', { email: 'lim@example.com' })
@@ -154,7 +154,7 @@ for (const engine of engines) {
       await assert.rejects(confirm(ClientId, 'lim', plane.codeFor('lim@example.com')), exceeded)
     })
 
-    test('a client that hides who exists answers the same way for nobody; another one tells', async () => {
+    test('a client that hides which users exist responds the same for an unknown user; other clients report it', async () => {
       const { clients } = await pool(
         { AutoVerifiedAttributes: ['email'] },
         { PreventUserExistenceErrors: 'ENABLED' },
@@ -193,7 +193,7 @@ for (const engine of engines) {
       })
     })
 
-    test('a username is taken once, also in another case where the pool does not tell cases apart', async () => {
+    test('a username is unique, also in another case where the pool is case-insensitive', async () => {
       const exact = await pool({})
       await signUp(exact.clients[0].id, 'Kim')
       await signUp(exact.clients[0].id, 'kim')
@@ -221,7 +221,7 @@ for (const engine of engines) {
     })
 
     describe('where people sign up with an address', () => {
-      test('the address becomes the attribute, the sub the username, and each address has one account', async () => {
+      test('the address becomes the attribute and the sub the username, and each address has one account', async () => {
         const { UserPoolId, clients } = await pool({ UsernameAttributes: ['email'], AutoVerifiedAttributes: ['email'] })
         const [{ id: ClientId }] = clients
         const { UserSub } = await signUp(ClientId, 'una@example.com')
@@ -236,7 +236,7 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, UserSub as string)).UserStatus, 'CONFIRMED')
       })
 
-      test('a name that is no address is refused in the words for the pool', async () => {
+      test('a name that is not an address is refused with the message for the pool', async () => {
         const only = await pool({ UsernameAttributes: ['email'] })
         const both = await pool({ UsernameAttributes: ['phone_number', 'email'] })
         const refused = (message: string) => ({ name: 'InvalidParameterException', message })
@@ -267,7 +267,7 @@ for (const engine of engines) {
         await assert.rejects(signUp(clients[0].id, '+12065551234'), { name: 'InvalidParameterException' })
       })
 
-      test('it counts once verified; a second owner is told at confirmation, and may take it over', async () => {
+      test('it is unique once verified; a second owner gets an error at confirmation, and may take it over', async () => {
         const { UserPoolId, clients } = await pool({ AliasAttributes: ['email'], AutoVerifiedAttributes: ['email'] })
         const [{ id: ClientId }] = clients
         await signUp(ClientId, 'owner', { email: 'shared@example.com' })
@@ -287,7 +287,7 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, 'owner')).attributes.email_verified, 'false')
       })
 
-      test('a preferred username names a user once confirmed, and never somebody else', async () => {
+      test('a preferred username names its user once confirmed, and never another user', async () => {
         const { UserPoolId, clients } = await pool({ AliasAttributes: ['preferred_username'] })
         const [{ id: ClientId }] = clients
         await signUp(ClientId, 'p1', { preferred_username: 'sunny' })
@@ -309,7 +309,7 @@ for (const engine of engines) {
       })
     })
 
-    test('attributes are held to the schema', async () => {
+    test('attributes are checked against the schema', async () => {
       const { UserPoolId, clients } = await pool(
         {
           Schema: [
@@ -401,7 +401,7 @@ for (const engine of engines) {
       assert.deepEqual(kept, good)
     })
 
-    test('passwords meet the policy; there must be one, save where codes sign people in', async () => {
+    test('passwords must meet the policy; a password is required unless users sign in with codes', async () => {
       const { clients } = await pool({})
       const [{ id: ClientId }] = clients
       await assert.rejects(signUp(ClientId, 'pw', {}, { Password: 'Short1!' }), {
@@ -421,7 +421,7 @@ for (const engine of engines) {
       await signUp(without.id, 'pw2', { email: 'pw@example.com' }, { Password: '' })
     })
 
-    test('a client that hides who exists does not tell who is disabled, whatever the spelling of the name', async () => {
+    test('a client that hides which users exist does not reveal a disabled user, whatever the spelling of the name', async () => {
       const { UserPoolId, clients } = await pool(
         { AutoVerifiedAttributes: ['email'], UsernameConfiguration: { CaseSensitive: false } },
         { PreventUserExistenceErrors: 'ENABLED' },
@@ -479,7 +479,7 @@ for (const engine of engines) {
 }
 
 describe('where no message can be sent', () => {
-  test('the caller is told, and the user is there all the same', async () => {
+  test('the caller gets an error, but the user exists', async () => {
     const plane = await startRegions({ regions: ['us-west-2'], config: { messages: { kind: 'none' } } })
     try {
       const UserPoolId = await createPool(plane.primary, { AutoVerifiedAttributes: ['email'] })

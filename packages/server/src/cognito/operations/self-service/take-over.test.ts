@@ -1,4 +1,4 @@
-/** People who try to be found by the name of somebody else. */
+/** Users who try to be found by another user's name. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import {
@@ -14,7 +14,7 @@ import { createClient, createPool, createUser, PASSWORD, type TestClient } from 
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 for (const engine of engines) {
-  describe(`names of other people, on ${engine}`, () => {
+  describe(`names of other users, on ${engine}`, () => {
     let plane: Plane
     let UserPoolId: string
     let client: TestClient
@@ -90,7 +90,7 @@ for (const engine of engines) {
       assert.equal(await found('+12065550102'), 'victim-2')
     })
 
-    test('of many who claim one address, or one name, at once, one has it in the end', async () => {
+    test('of many users who claim one address or name at once, exactly one gets it', async () => {
       const cognito = plane.primary.cognito
       const Value = 'crowd@example.com'
       const names = Array.from({ length: 6 }, (_, at) => `crowd-${at}`)
@@ -138,7 +138,7 @@ for (const engine of engines) {
       ])
     })
 
-    test('where an address is no alias, a preferred username may look like one', async () => {
+    test('where addresses are not aliases, a preferred username may look like one', async () => {
       const pool = await createPool(plane.primary, { AliasAttributes: ['preferred_username'] })
       await createUser(plane.primary, pool, {
         username: 'ann',

@@ -28,7 +28,7 @@ for (const engine of engines) {
     const tagsOf = async (ResourceArn: string) =>
       (await cognito.send(new ListTagsForResourceCommand({ ResourceArn }))).Tags
 
-    it('adds to the tags of the pool, replaces, and removes', async () => {
+    it('adds, replaces and removes tags of the pool', async () => {
       const pool = await createPool(plane.primary, { UserPoolTags: { team: 'a', stage: 'test' } })
       const arn = arnOf(pool)
       assert.deepEqual(await tagsOf(arn), { team: 'a', stage: 'test' })
@@ -39,7 +39,7 @@ for (const engine of engines) {
       assert.deepEqual(UserPool?.UserPoolTags, { team: 'b', 'ünïcode key': 'a/b=c+d-e@f' })
     })
 
-    it('stops at 50', async () => {
+    it('allows 50 tags at most', async () => {
       const arn = arnOf(await createPool(plane.primary))
       const some = (from: number, count: number) =>
         Object.fromEntries(Array.from({ length: count }, (_, n) => [`key${from + n}`, '']))
@@ -49,7 +49,7 @@ for (const engine of engines) {
       assert.equal(Object.keys((await tagsOf(arn)) ?? {}).length, 50)
     })
 
-    it('refuses tags of AWS, control characters and keys that are too long', async () => {
+    it('refuses the `aws:` prefix, control characters and keys that are too long', async () => {
       const arn = arnOf(await createPool(plane.primary))
       for (const key of ['aws:mine', 'AWS:mine', 'bell\u0007', 'k'.repeat(129), '']) {
         await assert.rejects(tag(arn, { [key]: 'value' }), { name: 'InvalidParameterException' }, key)
@@ -58,7 +58,7 @@ for (const engine of engines) {
       assert.deepEqual(await tagsOf(arn), {})
     })
 
-    it('knows a pool by the ARN of this region and account only', async () => {
+    it('finds a pool only by the ARN of this region and account', async () => {
       const pool = await createPool(plane.primary)
       const absent = { name: 'ResourceNotFoundException' }
       await assert.rejects(tagsOf(arnOf('us-west-2_nobodyhas')), absent)

@@ -12,6 +12,6 @@ export const AdminCreateUser: Handler<'AdminCreateUser', PoolCall> = async (cont
     mediums: input.DesiredDeliveryMediums,
     silent: input.MessageAction === 'SUPPRESS',
   }
-  const again = input.MessageAction === 'RESEND'
-  return { User: describeUser(await (again ? inviteAgain : invite)(context, call, invitation)) }
+  const inviteOrResend = input.MessageAction === 'RESEND' ? inviteAgain : invite
+  return { User: describeUser(await inviteOrResend(context, call, invitation)) }
 }

@@ -41,7 +41,7 @@ for (const engine of engines) {
     const names = async (Filter: string) =>
       ((await list({ Filter })).Users ?? []).map(({ Username }) => Username).sort()
 
-    test('filters find by equality and by the beginning', async () => {
+    test('filters match by equality and by prefix', async () => {
       const cases: [string, string[]][] = [
         ['', ['ann', 'anna', 'bob', 'cid', 'temp']],
         ['username = "ann"', ['ann']],
@@ -76,7 +76,7 @@ for (const engine of engines) {
       for (const [filter, expected] of cases) assert.deepEqual(await names(filter), expected, filter)
     })
 
-    test('a filter that is none is refused', async () => {
+    test('a malformed filter is refused', async () => {
       for (const filter of [
         'email',
         'email = ann',
@@ -98,7 +98,7 @@ for (const engine of engines) {
       })
     })
 
-    test('where cases are not told apart, names and addresses are found in any', async () => {
+    test('a case-insensitive pool finds names and addresses in any case', async () => {
       const pool = await createPool(plane.primary, { UsernameConfiguration: { CaseSensitive: false } })
       await createUser(plane.primary, pool, {
         username: 'Ann',
@@ -109,7 +109,7 @@ for (const engine of engines) {
       }
     })
 
-    test('shows the attributes that are asked for', async () => {
+    test('returns the requested attributes', async () => {
       const [user] = (await list({ Filter: 'username = "ann"', AttributesToGet: ['email', 'locale'] })).Users ?? []
       assert.deepEqual(user?.Attributes, [{ Name: 'email', Value: 'ann@example.com' }])
       const [whole] = (await list({ Filter: 'username = "cid"' })).Users ?? []
@@ -121,7 +121,7 @@ for (const engine of engines) {
       })
     })
 
-    test('pages come to an end, and a token is good for its own filter only', async () => {
+    test('the pages end, and a token is valid for its own filter only', async () => {
       const seen: (string | undefined)[] = []
       let PaginationToken: string | undefined
       do {

@@ -1,6 +1,5 @@
 import type { OperationRow } from '../../rows.ts'
 import { PASSWORD, pool, user } from '../../rows.ts'
-import { AdminUserGlobalSignOut } from '../auth/AdminUserGlobalSignOut.ts'
 import { AdminConfirmSignUp } from './AdminConfirmSignUp.ts'
 import { AdminCreateUser } from './AdminCreateUser.ts'
 import { AdminDeleteUser } from './AdminDeleteUser.ts'
@@ -11,6 +10,7 @@ import { AdminGetUser } from './AdminGetUser.ts'
 import { AdminResetUserPassword } from './AdminResetUserPassword.ts'
 import { AdminSetUserPassword } from './AdminSetUserPassword.ts'
 import { AdminUpdateUserAttributes } from './AdminUpdateUserAttributes.ts'
+import { AdminUserGlobalSignOut } from './AdminUserGlobalSignOut.ts'
 import { ListUsers } from './ListUsers.ts'
 
 // biome-ignore format: a table

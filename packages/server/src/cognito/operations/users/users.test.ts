@@ -19,8 +19,10 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createClient, createPool } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
+import { getOpenPool } from '../../../directory/pool.ts'
 import { getUser } from '../../../directory/user.ts'
 import { checkPassword } from '../../../identity/credentials/passwords.ts'
+import { lastSignOut } from '../../../tokens/revocation.ts'
 
 const attributes = (values: Record<string, string>): AttributeType[] =>
   Object.entries(values).map(([Name, Value]) => ({ Name, Value }))
@@ -93,7 +95,7 @@ for (const engine of engines) {
         assert.match(message?.body ?? '', /^Your username is ann and temporary password is /)
       })
 
-      test('invites in the words of the pool, on every medium that is asked for', async () => {
+      test('invites with the template of the pool, on every requested medium', async () => {
         const { UserPoolId } = await pool({
           AdminCreateUserConfig: {
             InviteMessageTemplate: {
@@ -120,7 +122,7 @@ for (const engine of engines) {
         )
       })
 
-      test("sends nothing when told not to, nor by SMS to nobody's telephone", async () => {
+      test('sends nothing with SUPPRESS, and no SMS to a user without a phone number', async () => {
         const { UserPoolId } = await pool({})
         const seen = plane.inbox.length
         await create(UserPoolId, 'quiet', { phone_number: '+12065550101' }, { MessageAction: 'SUPPRESS' })
@@ -132,7 +134,7 @@ for (const engine of engines) {
         await assert.rejects(userOf(UserPoolId, 'none'), notFound)
       })
 
-      test('RESEND makes a new temporary password, for those only who wait for one', async () => {
+      test('RESEND creates a new temporary password, only for users who have not set their own', async () => {
         const { UserPoolId } = await pool({})
         const medium = { DesiredDeliveryMediums: ['EMAIL' as const] }
         await create(UserPoolId, 'again', { email: 'again@example.com' }, medium)
@@ -151,7 +153,7 @@ for (const engine of engines) {
         })
       })
 
-      test('refuses a name that is taken, a weak password, and unknown attributes', async () => {
+      test('refuses an existing name, a weak password and unknown attributes', async () => {
         const { UserPoolId } = await pool({})
         await create(UserPoolId, 'ann')
         await assert.rejects(create(UserPoolId, 'ann'), {
@@ -170,7 +172,7 @@ for (const engine of engines) {
         })
       })
 
-      test('needs no password where people sign in by codes, but an address', async () => {
+      test('needs no password where users sign in with codes, but needs an address', async () => {
         const { UserPoolId } = await pool({
           Policies: { SignInPolicy: { AllowedFirstAuthFactors: ['PASSWORD', 'EMAIL_OTP'] } },
         })
@@ -229,7 +231,7 @@ for (const engine of engines) {
       assert.equal(await hasPassword(UserPoolId, 'ann', 'Passw0rd!2'), true)
     })
 
-    test('a pool that remembers passwords takes no old one', async () => {
+    test('a pool with a password history refuses an old password', async () => {
       const { UserPoolId } = await pool({ Policies: { PasswordPolicy: { PasswordHistorySize: 2 } } })
       await create(UserPoolId, 'ann', {}, { TemporaryPassword: 'Passw0rd!0' })
       const set = (Password: string) =>
@@ -241,7 +243,7 @@ for (const engine of engines) {
     })
 
     describe('AdminUpdateUserAttributes', () => {
-      test('sets, changes and removes; what it does not name stays', async () => {
+      test('sets, changes and removes attributes; others stay', async () => {
         const { UserPoolId } = await pool({
           Schema: [
             { Name: 'plan', AttributeDataType: 'String', Mutable: true },
@@ -275,7 +277,7 @@ for (const engine of engines) {
         await assert.rejects(update(UserPoolId, 'nobody', { name: 'y' }), notFound)
       })
 
-      test('a new address is unverified and gets a code where the pool verifies, unless it is said to be verified', async () => {
+      test('a new address is unverified and gets a code where the pool verifies, unless it is marked verified', async () => {
         const { UserPoolId } = await pool({ AutoVerifiedAttributes: ['email'] })
         await create(UserPoolId, 'ann', { email: 'old@example.com', email_verified: 'true' })
         const seen = plane.inbox.length
@@ -290,7 +292,7 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, 'ann')).attributes.email_verified, 'true')
       })
 
-      test('the old address stays until the new one is verified, where the pool wants it so', async () => {
+      test('the old address stays until the new one is verified, if the pool is configured so', async () => {
         const { UserPoolId } = await pool({
           AutoVerifiedAttributes: ['email'],
           UserAttributeUpdateSettings: { AttributesRequireVerificationBeforeUpdate: ['email'] },
@@ -304,7 +306,7 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, 'ann')).attributes.email, 'sure@example.com')
       })
 
-      test('an address moves to the new value, is given back, and is never taken from another', async () => {
+      test('an address alias moves to the new value, is released, and is never taken from another user', async () => {
         const { UserPoolId } = await pool({ UsernameAttributes: ['email'] })
         await create(UserPoolId, 'a@example.com')
         await create(UserPoolId, 'b@example.com')
@@ -319,7 +321,7 @@ for (const engine of engines) {
       })
     })
 
-    test('AdminDeleteUserAttributes removes attributes, but none that is required', async () => {
+    test('AdminDeleteUserAttributes removes attributes, but no required ones', async () => {
       const { UserPoolId } = await pool({
         Schema: [{ Name: 'name', Required: true, Mutable: true, AttributeDataType: 'String' }],
       })
@@ -336,16 +338,14 @@ for (const engine of engines) {
       })
     })
 
-    test('a disabled user is shown as such, is signed out, and can be enabled again', async () => {
+    test('a disabled user is shown as disabled, is signed out, and can be enabled again', async () => {
       const { UserPoolId } = await pool({})
       const user = await create(UserPoolId, 'ann')
       await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId, Username: 'ann' }))
       assert.equal((await userOf(UserPoolId, 'ann')).Enabled, false)
-      const fact = await plane.primary.region.context.store.find('sign-out', {
-        pool: UserPoolId,
-        key: user.attributes.sub as string,
-      })
-      assert.ok(fact)
+      const { context } = plane.primary.region
+      const openPool = await getOpenPool(context, UserPoolId)
+      assert.ok((await lastSignOut(context.store, openPool, user.attributes.sub as string)) > 0)
       await plane.primary.cognito.send(new AdminEnableUserCommand({ UserPoolId, Username: 'ann' }))
       assert.equal((await userOf(UserPoolId, 'ann')).Enabled, true)
       await assert.rejects(
@@ -354,7 +354,7 @@ for (const engine of engines) {
       )
     })
 
-    test('a deleted user leaves nothing behind, and the name is free again', async () => {
+    test('a deleted user leaves no rows behind, and the name is free again', async () => {
       const { UserPoolId, clients } = await pool({ AliasAttributes: ['email'], AutoVerifiedAttributes: ['email'] })
       await plane.primary.cognito.send(
         new SignUpCommand({
@@ -390,7 +390,7 @@ for (const engine of engines) {
         )
       }
 
-      test('is set anew with the code, once', async () => {
+      test('is replaced with the code, once', async () => {
         const { UserPoolId, clients } = await pool({})
         const [{ id: ClientId }] = clients
         await confirmed(UserPoolId, 'ann', { email: 'forgot@example.com', email_verified: 'true' })
@@ -413,7 +413,7 @@ for (const engine of engines) {
         })
       })
 
-      test('goes by the channels that the pool allows, verified ones only', async () => {
+      test('sends codes over allowed and verified channels only', async () => {
         const both = {
           email: 'chan@example.com',
           email_verified: 'true',
@@ -450,7 +450,7 @@ for (const engine of engines) {
         })
       })
 
-      test('is refused to those who wait for their first password, or are disabled', async () => {
+      test('is refused to users with a temporary password and to disabled users', async () => {
         const { UserPoolId, clients } = await pool({})
         await create(UserPoolId, 'new', { email: 'new@example.com', email_verified: 'true' })
         const refused = {
@@ -469,7 +469,7 @@ for (const engine of engines) {
         })
       })
 
-      test('does not tell who exists, by clients that hide it', async () => {
+      test('does not reveal which users exist, for clients that hide it', async () => {
         const { UserPoolId, clients } = await pool(
           { UsernameAttributes: ['email'] },
           { PreventUserExistenceErrors: 'ENABLED' },
@@ -490,7 +490,7 @@ for (const engine of engines) {
         await assert.rejects(finish(telling.id, 'zoe@nowhere.example', '123456'), told)
       })
 
-      test('does not tell who is disabled or cannot be reached, by clients that hide who exists', async () => {
+      test('does not reveal disabled or unreachable users, for clients that hide which users exist', async () => {
         const { UserPoolId, clients } = await pool(
           { AutoVerifiedAttributes: ['email'] },
           { PreventUserExistenceErrors: 'ENABLED' },
@@ -516,7 +516,7 @@ for (const engine of engines) {
         await assert.rejects(finish(telling.id, 'disabled', '123456'), { message: 'User is disabled.' })
       })
 
-      test("is not set anew with a code for an address that is no longer the user's", async () => {
+      test("is not replaced with a code for an address that is no longer the user's", async () => {
         const { UserPoolId, clients } = await pool({})
         const [{ id: ClientId }] = clients
         await confirmed(UserPoolId, 'ann', { email: 'lost@example.com', email_verified: 'true' })
@@ -529,7 +529,7 @@ for (const engine of engines) {
         await finish(ClientId, 'ann', plane.codeFor('kept@example.com'))
       })
 
-      test('is not set anew with a code from before the administrator set one', async () => {
+      test('is not replaced with a code that is older than a password set by an administrator', async () => {
         const { UserPoolId, clients } = await pool({})
         const [{ id: ClientId }] = clients
         await confirmed(UserPoolId, 'ann', { email: 'before@example.com', email_verified: 'true' })
@@ -544,7 +544,7 @@ for (const engine of engines) {
         }
       })
 
-      test('may be tried twenty times an hour, codes and answers together', async () => {
+      test('can be tried twenty times an hour, codes and responses together', async () => {
         const { UserPoolId, clients } = await pool({})
         const [{ id: ClientId }] = clients
         await confirmed(UserPoolId, 'ann', { email: 'often@example.com', email_verified: 'true' })
@@ -567,7 +567,7 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, 'ann')).UserStatus, 'CONFIRMED')
       })
 
-      test('is not for those who never confirmed', async () => {
+      test('is refused for unconfirmed users', async () => {
         const { UserPoolId, clients } = await pool({})
         const [{ id: ClientId }] = clients
         await plane.primary.cognito.send(

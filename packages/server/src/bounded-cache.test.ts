@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Memory } from './memory.ts'
+import { BoundedCache } from './bounded-cache.ts'
 
-describe('a bounded memory', () => {
-  it('keeps the latest half of its capacity, and what is used among that', () => {
-    const memory = new Memory<number>(8)
+describe('a bounded cache', () => {
+  it('keeps at least the latest half of its capacity, and recently used entries', () => {
+    const memory = new BoundedCache<number>(8)
     const remembered = () => Array.from({ length: 20 }, (_, at) => at).filter((at) => memory.get(`${at}`) === at)
     for (let at = 0; at < 20; at += 1) {
       memory.set(`${at}`, at)
@@ -15,8 +15,8 @@ describe('a bounded memory', () => {
     assert.ok(latest.length <= 8)
   })
 
-  it('keeps one value for a name, the latest', () => {
-    const memory = new Memory<string>(4)
+  it('keeps the latest value of a name', () => {
+    const memory = new BoundedCache<string>(4)
     for (const value of ['a', 'b', 'c', 'd', 'e', 'f']) memory.set('name', value)
     memory.set('other', 'x')
     assert.equal(memory.get('name'), 'f')

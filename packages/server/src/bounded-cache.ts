@@ -1,13 +1,13 @@
 /**
- * A bounded memory. It is kept in two halves, the older of which is forgotten as a whole: a Map that is told to forget its oldest entry looks
- * for it among all that it has forgotten since it was last rebuilt (docs/decisions/speed.md).
+ * A cache of bounded size. It has two generations; once the newer one is full, the older one is dropped as a whole. Evicting single
+ * entries is slow: to find its oldest entry, a Map scans all entries deleted since its last rehash (docs/decisions/speed.md).
  */
-export class Memory<V> {
+export class BoundedCache<V> {
   #recent = new Map<string, V>()
   #earlier = new Map<string, V>()
   readonly #half: number
 
-  /** @param capacity the most that are remembered; of what was set or found last, half as many surely are */
+  /** @param capacity maximum number of entries; the cache always has the most recently used half of them */
   constructor(capacity: number) {
     this.#half = Math.ceil(capacity / 2)
   }

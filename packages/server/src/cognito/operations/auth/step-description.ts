@@ -4,9 +4,9 @@ import type { ChallengeStep, Step, TokensStep } from '../../../identity/sign-in/
 import type { ClientCall, PoolCall } from '../../callers.ts'
 import type { Output } from '../../types.ts'
 
-/** A step of a sign-in as the API answers it. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html */
-export function stepOutput(step: Step): Output<'InitiateAuth'> {
-  if (step.kind === 'tokens') return { AuthenticationResult: tokensOutput(step), ChallengeParameters: {} }
+/** A step of a sign-in as the API returns it. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html */
+export function describeStep(step: Step): Output<'InitiateAuth'> {
+  if (step.kind === 'tokens') return { AuthenticationResult: describeTokens(step), ChallengeParameters: {} }
   return { ChallengeName: step.challenge, ChallengeParameters: challengeParameters(step), Session: step.session }
 }
 
@@ -29,7 +29,7 @@ function challengeParameters(step: ChallengeStep): Record<string, string> {
   }
 }
 
-export function tokensOutput({ accessToken, idToken, refreshToken, expiresInSeconds }: TokensStep) {
+export function describeTokens({ accessToken, idToken, refreshToken, expiresInSeconds }: TokensStep) {
   return {
     AccessToken: accessToken,
     ExpiresIn: expiresInSeconds,
@@ -39,7 +39,7 @@ export function tokensOutput({ accessToken, idToken, refreshToken, expiresInSeco
   }
 }
 
-/** A signed call names a pool and a client of it. Throws ResourceNotFoundException. */
+/** Adds the client that a signed call names beside its pool. Throws ResourceNotFoundException. */
 export async function withClient({ pools }: Pick<Context, 'pools'>, call: PoolCall, id: string): Promise<ClientCall> {
   return { ...call, client: await pools.getClientOf(call.pool, id) }
 }
