@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
 import { ONLY } from './kinds.ts'
@@ -10,7 +11,9 @@ const region = 'us-west-2'
 const pool = `${region}_told`
 
 /** What is written is sent together with the next question, and answered only then: see speak in postgres-connections.ts. */
-describe('what a transaction tells PostgreSQL', () => {
+describe('what a transaction tells PostgreSQL', {
+  skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
+}, () => {
   let opened: TestStore
   let store: Store
 
