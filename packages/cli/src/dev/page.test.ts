@@ -37,7 +37,7 @@ const running = (...regions: RegionState[]): ControlPage['running'] => ({
 const render = (page: Partial<ControlPage>) => renderControlPage({ running: undefined, messages: [], ...page })
 
 describe('the page of a control port', () => {
-  it('says that the regions start, and loads again', async () => {
+  it('shows that the regions are starting, and reloads', async () => {
     const text = await render({})
     assert.ok(text.includes('<span class="warn">The regions are starting.</span>'))
     assert.ok(text.includes('No messages yet.'))

@@ -67,7 +67,7 @@ This plane runs its regions on this machine, each as a process, so that you can 
 <p><a href="#inbox">Inbox (${messages.length})</a></p>
 ${running ? renderPlane(running) : html`<p>${renderState('warn', 'The regions are starting.')}</p>`}
 ${renderInbox(messages)}
-<footer>This page loads again every ${REFRESH_SECONDS} seconds.</footer>`
+<footer>This page reloads every ${REFRESH_SECONDS} seconds.</footer>`
   return renderDocument({ title: 'Twinpool development plane', body, refreshSeconds: REFRESH_SECONDS })
 }
 
@@ -80,7 +80,7 @@ function renderPlane({ control, credentials, states }: NonNullable<ControlPage['
   return html`
 <h2>Regions</h2>
 ${renderTable({
-  caption: 'Each region is a process. User pools are made in the first one.',
+  caption: 'Each region is a process. User pools are created in the first region.',
   columns: ['Region', 'Process', 'Health', 'Endpoint', 'Log'],
   rows: regions.map((region) => [
     region.name,
@@ -190,10 +190,10 @@ function renderControls({
   const order = (action: string, body?: string): string =>
     `curl -X POST ${control}/dev/regions/${region}/${action}${body === undefined ? '' : ` -d '${body}'`}`
   return renderLines([
-    '# lose the region (SIGKILL), start it again, or stop it in order (SIGTERM)',
+    '# lose the region (SIGKILL), start it again, or stop it gracefully (SIGTERM)',
     ...[order('kill'), order('start'), order('stop')],
     '',
-    '# freeze it: connections stay open, nothing responds; let it go on',
+    '# pause it: connections stay open, nothing responds; resume it',
     ...[order('pause'), order('resume')],
     '',
     '# cut or slow its replication links, the API stays up; heal them',
@@ -202,10 +202,10 @@ function renderControls({
     '# set its clock ahead; correct it',
     ...[order('clock', '{"ms": 60000}'), order('clock', '{"ms": 0}')],
     '',
-    `# make a user pool with an app client${replica ? ' and a replica' : ''}`,
+    `# create a user pool with an app client${replica ? ' and a replica' : ''}`,
     invocation('pool create', ...(replica ? ['--replica', replica] : []), ...port),
     ...(replica
-      ? ['', '# kill the primary region under load, and measure what that costs', invocation('drill', ...port)]
+      ? ['', '# kill the primary region under load, and measure the effect', invocation('drill', ...port)]
       : []),
   ])
 }

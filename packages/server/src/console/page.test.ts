@@ -181,7 +181,7 @@ describe('a page', () => {
     assert.doesNotMatch(withPeer, /Aaaaaaaaa|Bbbbbbbbb/)
   })
 
-  it('says unknown where nothing could be found out', async () => {
+  it('shows "unknown" for state that could not be read', async () => {
     const text = await renderPage(region, { health: undefined, replication: undefined, now: 0 })
     assert.equal(text.match(/<span class="warn">unknown<\/span>/g)?.length, 3)
   })

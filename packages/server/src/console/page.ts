@@ -13,7 +13,7 @@ import {
 } from './document.ts'
 import type { Health } from './health.ts'
 
-/** What the page shows. Undefined: it could not be found out. */
+/** What the page shows. Undefined: it could not be read. */
 export interface PageState {
   health: Health | undefined
   replication: Status | undefined
@@ -22,8 +22,8 @@ export interface PageState {
 }
 
 /**
- * The page of a region, for browsers. Everybody may read it, so it holds no secret, nothing about a user and no name of a
- * pool: what /health and /metrics show, where the region is reached, and how far it is with its peers.
+ * The page of a region, for browsers. It is public, so it shows no secret, nothing about a user and no id of a
+ * pool: only what /health and /metrics show, the endpoints, and the state of replication.
  */
 export async function renderPage(
   { region, endpoint, issuerBase, parity }: Pick<Context, 'region' | 'endpoint' | 'issuerBase' | 'parity'>,

@@ -11,7 +11,7 @@ type ConsoleContext = Pick<
   'region' | 'endpoint' | 'issuerBase' | 'parity' | 'clock' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'
 >
 
-/** The page is for everybody: however often it is requested, its state is read once in this time. */
+/** The page is public: its state is read at most once in this time, however often it is requested. */
 const STATE_MILLISECONDS = 1_000
 
 /** `GET /health`, `GET /metrics`, and `GET /` for browsers. */
