@@ -26,9 +26,10 @@ const onlyWhenNamed = 'tests/packages.test.ts'
 
 /**
  * Files run in groups, one process per group: to load the server and the SDK takes a process a second of CPU time. These
- * have a process each, because they are about processes, their flags or their memory.
+ * have a process each, because they are about processes, their flags or their memory, or change the table of kinds.
  */
-const alone = /^packages\/cli\/|^tests\/(torture|packages|readme|upgrade)|\/(bounded-cache|surface|lean)\.test\.ts$/
+const alone =
+  /^packages\/cli\/|^tests\/(torture|packages|readme|upgrade)|\/(bounded-cache|surface|lean|known-kinds)\.test\.ts$/
 const GROUPS = 10
 
 /** No test stops this server, and nothing in it outlives the tests: it need not survive a crash, nor vacuum. */

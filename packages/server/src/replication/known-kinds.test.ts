@@ -52,6 +52,9 @@ if (!kindNames.includes(NEW)) {
   extendKinds({ [NEW]: { scope: 'replicated', owner: 'pool', index: [], cached: false, byKey: false } })
 }
 
+/** What a build without the new kind knows. */
+const OLDER = new Map([...knownHere()].filter(([kind]) => kind !== NEW))
+
 const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
 
@@ -64,7 +67,7 @@ for (const engine of engines) {
     let runs = 0
 
     const context = () => ({ store: secondary.store, clock, region: HERE })
-    const older = () => createFollower({ ...context(), known: FIRST_KNOWN })
+    const older = () => createFollower({ ...context(), known: OLDER })
     const newer = () => createFollower(context())
     const sourceOf = (supplier: Supplier): Source => ({
       inventory: (after) => supplier.inventory(HERE, after),
@@ -112,7 +115,7 @@ for (const engine of engines) {
       // A replica of an older build is there and complete.
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, await greet(), rows)
-      const copier = createCopier({ ...context(), known: FIRST_KNOWN })
+      const copier = createCopier({ ...context(), known: OLDER })
       assert.equal(await copier.begin(pool, PRIMARY, sourceOf(supplier)), true)
       while ((await copier.step({ pool, peer: PRIMARY }, sourceOf(supplier))) !== 'ended');
       assert.equal(await secondary.store.count('group', { pool }), 1)
@@ -127,7 +130,7 @@ for (const engine of engines) {
         await tx.put(NEW, { pool, key: 'unknown', body: '{}' })
         await tx.put('group', { pool, key: 'known', body: '{}' })
       })
-      await follow(older(), FIRST_KNOWN)
+      await follow(older(), OLDER)
       assert.deepEqual(await keysHere(), [])
       assert.equal(await secondary.store.count('group', { pool }), 2)
     })
@@ -135,7 +138,7 @@ for (const engine of engines) {
     it('copies that kind alone, once, and goes on with the stream', async () => {
       await write('removed')
       await primary.store.write((tx) => tx.remove(NEW, { pool, key: 'removed' }))
-      await follow(older(), FIRST_KNOWN)
+      await follow(older(), OLDER)
       const { gained } = await newer().learn(PRIMARY, await greet())
       assert.deepEqual(gained, [NEW])
       const copy = await findCopy(secondary.store.db, { pool, peer: PRIMARY })
@@ -156,7 +159,7 @@ for (const engine of engines) {
       await write('passed over')
       await settled(primary.store)
       const from = await newer().findOrigin(PRIMARY)
-      const reading = await supplier.read(HERE, from as NonNullable<typeof from>, FIRST_KNOWN)
+      const reading = await supplier.read(HERE, from as NonNullable<typeof from>, OLDER)
       const last = reading?.batches.at(-1)
       // As the first release moves a cursor.
       await secondary.store.transaction((connection) =>
@@ -179,7 +182,7 @@ for (const engine of engines) {
         const from = await follower.findOrigin(PRIMARY)
         assert.ok(from)
         const reading = await supplier.read(HERE, from, knownHere())
-        const stale = { ...from, kinds: knownToText(FIRST_KNOWN) }
+        const stale = { ...from, kinds: knownToText(OLDER) }
         await assert.rejects(follower.apply(PRIMARY, stale, reading?.batches ?? [], null), CursorMovedError)
         await follower.apply(PRIMARY, { ...from, kinds: followed }, reading?.batches ?? [], null)
       }
@@ -197,7 +200,7 @@ for (const engine of engines) {
       await newer().learn(PRIMARY, await greet())
       assert.equal(await stage(), NEW)
       // The peer is taken back to an older build.
-      await newer().learn(PRIMARY, { ...(await greet()), kinds: knownToText(FIRST_KNOWN) })
+      await newer().learn(PRIMARY, { ...(await greet()), kinds: knownToText(OLDER) })
       assert.equal(await copier.step({ pool, peer: PRIMARY }, source), 'moved')
       assert.notEqual(await stage(), NEW)
       await newer().learn(PRIMARY, await greet())
@@ -226,7 +229,7 @@ for (const engine of engines) {
         region: PRIMARY,
         events: { noted: () => {} },
         retention: { milliseconds: 3_600_000, changes: 1_000_000 },
-        known: FIRST_KNOWN,
+        known: OLDER,
       })
       assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(unaware)), 'waits')
       await copyAll()
