@@ -11,7 +11,15 @@ import { extendKinds, type KindOfScope, kindNames, kinds, ONLY } from '../store/
 import type { Replica } from '../store/merge.ts'
 import { createCopier } from './copier.ts'
 import { CursorMovedError, createFollower } from './follower.ts'
-import { FIRST_KNOWN, inCommon, KindsConflictError, knownFromText, knownHere, knownToText } from './known-kinds.ts'
+import {
+  FIRST_KNOWN,
+  gainedSince,
+  inCommon,
+  KindsConflictError,
+  knownFromText,
+  knownHere,
+  knownToText,
+} from './known-kinds.ts'
 import type { Hello, Source } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
@@ -54,6 +62,8 @@ if (!kindNames.includes(NEW)) {
 
 /** What a build without the new kind knows. */
 const OLDER = new Map([...knownHere()].filter(([kind]) => kind !== NEW))
+/** Where it is not known what was followed, everything since the first release counts as gained. */
+const SINCE_FIRST = gainedSince(FIRST_KNOWN, knownHere())
 
 const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
@@ -167,7 +177,7 @@ for (const engine of engines) {
           connection,
         ),
       )
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [NEW])
+      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, SINCE_FIRST)
       await copyAll()
       assert.deepEqual(await keysHere(), ['before', 'passed over'])
     })
@@ -215,8 +225,8 @@ for (const engine of engines) {
         await sql`update cursors set kinds = ${`${(await greet()).log}\nto-come`}`.execute(connection)
       })
       assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(supplier)), 'waits')
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [NEW])
-      assert.deepEqual((await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.kinds, [NEW])
+      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, SINCE_FIRST)
+      assert.deepEqual((await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.kinds, SINCE_FIRST)
       await copyAll()
       assert.deepEqual(await keysHere(), ['before'])
     })
