@@ -13,9 +13,12 @@ export interface DevPlane extends PlaneDescription {
   start(region: string): Promise<void>
 }
 
+const CONNECT_MILLISECONDS = 3_000
+
 /** Connects to the plane behind a control port. @throws Error if no plane responds */
 export async function connectDevPlane(control: string): Promise<DevPlane> {
-  const response = await fetch(`${control}/dev/ready`)
+  // Another program may hold the port and never respond.
+  const response = await fetch(`${control}/dev/ready`, { signal: AbortSignal.timeout(CONNECT_MILLISECONDS) })
   if (!response.ok) throw new Error(`${control} responded with HTTP ${response.status}`)
   const description = (await response.json()) as PlaneDescription
   const sendCommand = async (region: string, action: 'kill' | 'start'): Promise<void> => {
