@@ -3,7 +3,7 @@ import type { Brakes } from '../store/brakes.ts'
 import { listCopies } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
-import { readStanding } from '../store/standings.ts'
+import { readPoolRoles } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerProblem } from './peer.ts'
 import { replicaIn } from './standing.ts'
@@ -172,7 +172,7 @@ export function createStatusBoard({
       }
     },
     poolStatus: async (pool) => {
-      const standing = await readStanding(store.db, pool)
+      const standing = await readPoolRoles(store.db, pool)
       const { topology, replicas } = standing
       if (!topology) return undefined
       const first = replicaIn(standing, region)?.status === 'CREATING'

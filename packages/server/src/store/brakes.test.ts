@@ -7,7 +7,7 @@ import { type Brakes, createBrakes } from './brakes.ts'
 import type { Engine } from './database.ts'
 
 for (const engine of engines) {
-  describe(`brakes: ${engine}`, () => {
+  describe(`throttling state: ${engine}`, () => {
     let now = 0
     const clock = { now: () => now }
     let opened: TestStore
@@ -26,7 +26,7 @@ for (const engine of engines) {
     })
     after(() => opened.close())
 
-    it('a mark is given once, until it expires', async () => {
+    it('a used-once mark is set once, until it expires', async () => {
       assert.equal(await brakes.once(name, 100), true)
       now += 99
       assert.equal(await brakes.once(name, 100), false)
@@ -34,12 +34,12 @@ for (const engine of engines) {
       assert.equal(await brakes.once(name, 100), true)
     })
 
-    it('of many who ask for a mark at once, one gets it', async () => {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => brakes.once(name, 100)))
-      assert.equal(answers.filter((fresh) => fresh).length, 1)
+    it('of many concurrent calls for a mark, one succeeds', async () => {
+      const results = await Promise.all(Array.from({ length: 20 }, () => brakes.once(name, 100)))
+      assert.equal(results.filter((fresh) => fresh).length, 1)
     })
 
-    it('a counter loses no count, and starts again when its time is over, counted from the first', async () => {
+    it('a counter loses no count, and restarts when its period, counted from the first count, has ended', async () => {
       const counts = await Promise.all(Array.from({ length: 20 }, () => brakes.count(name, 100)))
       assert.deepEqual(
         counts.sort((a, b) => a - b),
@@ -51,7 +51,7 @@ for (const engine of engines) {
       assert.equal(await brakes.count(name, 100), 1)
     })
 
-    it('what has expired is removed in time', { skip: engine === 'sqlite' && 'it lives in memory' }, async () => {
+    it('expired rows are removed eventually', { skip: engine === 'sqlite' && 'the state is in memory' }, async () => {
       const left = async () => {
         const { rows } = await sql<{ count: number }>`
           select count(*) as count from brakes where name like ${`${name}/%`}`.execute(opened.store.db)
@@ -65,7 +65,7 @@ for (const engine of engines) {
       assert.equal(await left(), 1)
     })
 
-    it('a value is changed, kept for as long as its last change says, and removed', async () => {
+    it('a value is updated, kept for the time of its last update, and removed', async () => {
       const add = (milliseconds: number) =>
         brakes.update<{ sum: number }>(name, (present) => ({ value: { sum: (present?.sum ?? 0) + 1 }, milliseconds }))
       assert.deepEqual(await add(10), { sum: 1 })
@@ -79,14 +79,14 @@ for (const engine of engines) {
       assert.equal(await brakes.read(name), undefined)
     })
 
-    it('what is released can be had again', async () => {
+    it('a released mark can be set again', async () => {
       await brakes.once(name, 100)
       await brakes.release(name)
       await brakes.release(name)
       assert.equal(await brakes.once(name, 100), true)
     })
 
-    it('names that look like SQL or like each other are different names', async () => {
+    it('names that look like SQL, and similar names, are different names', async () => {
       assert.equal(await brakes.once(`${name}'; drop table brakes; --`, 100), true)
       assert.equal(await brakes.once(`${name}%`, 100), true)
       assert.equal(await brakes.once(`${name.toUpperCase()}`, 100), true)
@@ -95,10 +95,10 @@ for (const engine of engines) {
   })
 }
 
-describe('brakes in memory', () => {
+describe('throttling state in memory', () => {
   const clock = { now: () => 1_000 }
 
-  it('have bounds, and cost no more when they meet them', async () => {
+  it('is bounded, and costs no more at the bound', async () => {
     const capacity = 100_000
     const brakes = createBrakes({ engine: { name: 'sqlite' } as Engine, clock, capacity })
     const mark = async (prefix: string, count: number): Promise<number> => {
@@ -108,14 +108,14 @@ describe('brakes in memory', () => {
     }
     const empty = await mark('first', capacity)
     const full = await mark('more', capacity / 10)
-    assert.ok(full < empty, `${full} ms for a tenth of what took ${empty} ms`)
+    assert.ok(full < empty, `${full} ms at capacity for a tenth of the marks that took ${empty} ms before`)
     assert.equal(await brakes.read('first 0'), undefined)
     assert.equal(await brakes.read('more 0'), true)
     assert.equal(await brakes.read(`first ${capacity - 1}`), true)
   })
 })
 
-describe('brakes of a region with several processes', { skip: !engines.includes('postgres') }, () => {
+describe('throttling state of a region with several processes', { skip: !engines.includes('postgres') }, () => {
   let opened: TestStore
   let both: [Brakes, Brakes]
   const clock = { now: () => 1_000 }
@@ -127,14 +127,14 @@ describe('brakes of a region with several processes', { skip: !engines.includes(
   })
   after(() => opened.close())
 
-  it('marks and counters are those of all processes', async () => {
+  it('all processes share marks and counters', async () => {
     const marks = await Promise.all(Array.from({ length: 20 }, (_, at) => (both[at % 2] as Brakes).once('mark', 100)))
     assert.equal(marks.filter((fresh) => fresh).length, 1)
     await Promise.all(Array.from({ length: 20 }, (_, at) => (both[at % 2] as Brakes).count('count', 100)))
     assert.equal(await both[0].count('count', 100), 21)
   })
 
-  it('live in a table that is not logged', async () => {
+  it('is in an unlogged table', async () => {
     const { rows } = await sql<{ kept: string }>`
       select relpersistence as kept from pg_class where relname = 'brakes'`.execute(opened.store.db)
     assert.deepEqual(rows, [{ kept: 'u' }])
