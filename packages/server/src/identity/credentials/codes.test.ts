@@ -8,8 +8,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { createPoolKeys } from '../../keys/pool-keys.ts'
 import type { KeyProvider } from '../../keys/provider.ts'
-import { type Brakes, createBrakes } from '../../store/brakes.ts'
 import { ONLY } from '../../store/kinds.ts'
+import { createThrottling, type Throttling } from '../../store/throttling.ts'
 import { openPageToken, sealPageToken } from '../page-token.ts'
 import {
   type CodePurpose,
@@ -42,11 +42,11 @@ for (const engine of engines) {
     let now = Date.UTC(2026, 0, 1)
     const clock = { ...systemClock, now: () => now }
     let opened: TestStore
-    let brakes: Brakes
+    let throttling: Throttling
     let openPool: OpenPool
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
-      brakes = createBrakes({ engine: opened.store.engine, clock })
+      throttling = createThrottling({ engine: opened.store.engine, clock })
       const keys = createPoolKeys({ store: opened.store, provider, clock })
       const id = 'us-west-2_000000000'
       const dataKey = await keys.create(id, 'arn:aws:kms:us-west-2:000000000000:key/one')
@@ -110,16 +110,16 @@ for (const engine of engines) {
       const purpose = 'sign-up'
       const code = await issue(purpose)
       const answer = (given: string) =>
-        countingWrongAnswers({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
+        countingWrongAnswers({ throttling }, openPool, { sub, purpose }, () => redeem(purpose, given))
       for (let at = 0; at < 25; at += 1) await assert.rejects(answer('wrong'), MISMATCH)
       await assert.rejects(answer(code), { name: 'TooManyFailedAttemptsException' })
       const fresh = await issue(purpose)
-      await forgetWrongAnswers({ brakes }, openPool, { sub, purpose })
+      await forgetWrongAnswers({ throttling }, openPool, { sub, purpose })
       await answer(fresh)
     })
 
     test('an hourly limit is over when the hour is, and holds for each name by itself', async () => {
-      const ask = (who: string) => checkHourlyLimit({ brakes }, openPool, 'ResendConfirmationCode', who)
+      const ask = (who: string) => checkHourlyLimit({ throttling }, openPool, 'ResendConfirmationCode', who)
       for (let at = 0; at < 5; at += 1) await ask('one')
       await assert.rejects(ask('one'), {
         name: 'LimitExceededException',

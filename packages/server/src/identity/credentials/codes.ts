@@ -75,13 +75,13 @@ export async function findCodeTarget(
  * one is asked for. Throws TooManyFailedAttemptsException, or what the work throws.
  */
 export async function countingWrongAnswers<T>(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
   work: () => Promise<T>,
 ): Promise<T> {
   const name = wrongAnswers(pool.id, sub, purpose)
-  if (((await brakes.read<number>(name)) ?? 0) >= WRONG_ANSWERS) {
+  if (((await throttling.read<number>(name)) ?? 0) >= WRONG_ANSWERS) {
     throw purpose === 'sign-up' || purpose === 'reset'
       ? new CognitoError('TooManyFailedAttemptsException', 'Too many failed attempts. Request a new code.')
       : limitExceeded()
@@ -89,18 +89,18 @@ export async function countingWrongAnswers<T>(
   try {
     return await work()
   } catch (error) {
-    if (error instanceof CognitoError && error.code === 'CodeMismatchException') await brakes.count(name, 24 * HOUR)
+    if (error instanceof CognitoError && error.code === 'CodeMismatchException') await throttling.count(name, 24 * HOUR)
     throw error
   }
 }
 
 /** A new code is out: wrong answers count from the beginning. Called after the transaction that issued it. */
 export async function forgetWrongAnswers(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<void> {
-  await brakes.release(wrongAnswers(pool.id, sub, purpose))
+  await throttling.release(wrongAnswers(pool.id, sub, purpose))
 }
 
 /**
@@ -121,13 +121,13 @@ const HOURLY = {
  * meet the same limits, in whatever spelling the pool takes for the same name. Throws LimitExceededException.
  */
 export async function checkHourlyLimit(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool, cipher }: OpenPool,
   what: keyof typeof HOURLY,
   who: string,
 ): Promise<void> {
   const whom = cipher.index('hourly', normalize(pool, 'username', who))
-  const count = await brakes.count(`hourly/${what}/${pool.id}/${whom}`, HOUR)
+  const count = await throttling.count(`hourly/${what}/${pool.id}/${whom}`, HOUR)
   if (count > HOURLY[what]) throw limitExceeded()
 }
 

@@ -22,7 +22,7 @@ import {
 } from './codes.ts'
 import { checkPassword, checkPasswordPolicy, setPassword } from './passwords.ts'
 
-type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
 
 /**
  * Sends a code with which a user may choose a new password. Throws UserNotFoundException (or invents where it was sent, for
@@ -112,7 +112,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
  * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
  */
 export async function changePassword(
-  context: Pick<Context, 'store' | 'clock' | 'brakes'>,
+  context: Pick<Context, 'store' | 'clock' | 'throttling'>,
   openPool: OpenPool,
   user: User,
   { previous, proposed }: { previous: string | undefined; proposed: string },

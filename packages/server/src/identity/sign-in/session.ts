@@ -72,12 +72,12 @@ export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
 
 /** Checks that a session has neither expired nor been used up. Throws NotAuthorizedException. */
 export async function checkUsable(
-  { brakes, clock }: Using,
+  { throttling, clock }: Using,
   { pool }: OpenPool,
   { id, expires }: Pick<Session, 'id' | 'expires'>,
 ): Promise<void> {
   if (expires <= clock.now()) throw invalidSession('Invalid session for the user, session is expired.')
-  if (await brakes.read(markOf(pool.id, id))) throw spent()
+  if (await throttling.read(markOf(pool.id, id))) throw spent()
 }
 
 /**
@@ -85,14 +85,14 @@ export async function checkUsable(
  * by somebody who has it and the right answer. Throws NotAuthorizedException.
  */
 export async function spendSession(
-  { brakes, clock }: Using,
+  { throttling, clock }: Using,
   { pool }: OpenPool,
   { id, expires }: Session,
 ): Promise<void> {
-  if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw spent()
+  if (!(await throttling.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw spent()
 }
 
-type Using = Pick<Context, 'brakes' | 'clock'>
+type Using = Pick<Context, 'throttling' | 'clock'>
 
 function seal({ pool, cipher }: OpenPool, purpose: Purpose, value: unknown): Buffer {
   return cipher.seal(purpose, Buffer.from(JSON.stringify(value)), pool.id)

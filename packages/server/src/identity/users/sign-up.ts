@@ -21,7 +21,7 @@ import { type Attributes, checkRequired, readNewAttributes, VERIFIABLE, withChan
 import { deliveryDetails, sendCode } from './delivery.ts'
 import { hidesExistence, inventTarget, noSuchUser } from './existence.ts'
 
-type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
+type SignUpContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region' | 'events'>
 
 /**
  * Signs a user up: UNCONFIRMED, with a code under way where the pool verifies an address by itself. Throws

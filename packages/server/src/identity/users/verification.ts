@@ -18,7 +18,7 @@ import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 import { checkVerifiedFlags, readChanges, VERIFIABLE, type Verifiable, type Writer, withChanges } from './attributes.ts'
 import { sendCode } from './delivery.ts'
 
-type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+type VerificationContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
 
 /**
  * Changes attributes of a user. A new address gets a code where the pool verifies it by itself; where the pool asks for

@@ -7,7 +7,7 @@ import type { Engine } from './database.ts'
  * SQLite, which has one process, the state is in its memory; with PostgreSQL in an unlogged table, so all processes of the region
  * share it.
  */
-export interface Brakes {
+export interface Throttling {
   /** Marks the name as used for `milliseconds`; returns false if it was marked already. */
   once(name: string, milliseconds: number): Promise<boolean>
   /** Increments a counter that restarts `milliseconds` after its first count; returns the count. */
@@ -19,7 +19,7 @@ export interface Brakes {
 }
 
 type Revise<T> = (present: T | undefined) => { value: T | undefined; milliseconds: number }
-type Storage = Pick<Brakes, 'update' | 'read'>
+type Storage = Pick<Throttling, 'update' | 'read'>
 
 const CAPACITY = 1_000_000
 const SWEEP_EVERY = 10_000
@@ -29,7 +29,7 @@ const SWEEP_EVERY = 10_000
 const SWEEP_TABLE_EVERY = 500
 const SWEPT_ROWS = 1_000
 
-export function createBrakes({
+export function createThrottling({
   engine,
   clock,
   capacity = CAPACITY,
@@ -38,7 +38,7 @@ export function createBrakes({
   clock: Pick<Clock, 'now'>
   /** Maximum number of names in memory. */
   capacity?: number
-}): Brakes {
+}): Throttling {
   const { update, read } = engine.name === 'sqlite' ? inMemory(clock, capacity) : inTable(engine, clock)
   return {
     once: async (name, milliseconds) => {
