@@ -93,7 +93,7 @@ const bookkeeping: Record<string, string[]> = {
   followers: ['*'],
   copies: ['*'],
   copy_touched: ['*'],
-  brakes: ['brakes.ts'],
+  brakes: ['throttling.ts'],
 }
 
 /** The files that write the tables of rows: `write.ts` for everybody, by way of the other two. */
@@ -377,13 +377,13 @@ export const rules: Rule[] = [
       server('store/users.ts', 'await sql`insert into users (id) values (1)`'),
       server('store/users.ts', `await sql\`update \${sql.table(name)} set a = 1\``),
       server('store/users.ts', `await db.deleteFrom('r_user').execute()`),
-      server('store/brakes.ts', 'await sql`delete from changes`'),
+      server('store/throttling.ts', 'await sql`delete from changes`'),
       server('replication/users.ts', `import { upsertRows } from '../store/upsert.ts'`),
     ],
     good: [
       server('store/write.ts', `await sql\`delete from \${sql.table(name)}\``),
       server(
-        'store/brakes.ts',
+        'store/throttling.ts',
         'await sql`insert into brakes (name) values (1) on conflict (name) do update set n = 2`',
       ),
       server('store/postgres.ts', 'await sql`select 1 from r_user for update skip locked`'),

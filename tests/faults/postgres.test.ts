@@ -184,10 +184,10 @@ describe('a PostgreSQL that fails', { skip }, () => {
       const { errors, longest } = await writing(async () => {
         await moreWrites(8)
         resume = silence(join(home, 'first', 'data'))
-        await region.logged(/PostgreSQL has said nothing for 2 s/)
+        await region.logged(/PostgreSQL has not responded for 2 s/)
         const { code, checks } = await region.health()
         assert.equal(code, 503)
-        assert.match(checks.store?.detail ?? '', /no answer|has said nothing|timeout/)
+        assert.match(checks.store?.detail ?? '', /no answer|has not responded|timeout/)
       })
       assert.deepEqual(errors, ['InternalErrorException'])
       assert.ok(longest < BOUND_MILLISECONDS, `${longest} ms`)

@@ -18,7 +18,7 @@ describe('a region that stops', () => {
     const stopping = new AbortController()
     const peers = createPeers({
       ...{ secret: 'a secret of thirty-two characters', region: 'us-west-2', bases: { 'us-east-1': base } },
-      ...{ clock: systemClock, brakes: { once: async () => true }, signal: stopping.signal },
+      ...{ clock: systemClock, throttling: { once: async () => true }, signal: stopping.signal },
     })
     const peer = peers.all.get('us-east-1')
     const waiting = [

@@ -73,7 +73,7 @@ const indexes = new Set(
 await makeAdditions({
   name: 'postgres',
   describe: async () => ({ columns, indexes }),
-  unhurried: (work) => work(compiler as never),
+  longTransaction: (work) => work(compiler as never),
   transaction: (work) => work(compiler as never),
   lock: async () => {},
   addColumn: async ({ table, name, type }) =>

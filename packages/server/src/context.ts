@@ -6,8 +6,8 @@ import type { OpenUsers } from './identity/sessions/token-holder.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
 import type { Messenger } from './messages/messenger.ts'
-import type { Brakes } from './store/brakes.ts'
 import type { Store } from './store/store.ts'
+import type { Throttling } from './store/throttling.ts'
 import type { VerifiedTokens } from './tokens/access.ts'
 import type { JwtSigner } from './tokens/jwt.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
@@ -38,7 +38,7 @@ export interface Context {
   keyProvider: KeyProvider
   /** ARN of the key that wraps the data keys of pools without a customer managed key. */
   serviceKeyArn: string
-  brakes: Brakes
+  throttling: Throttling
   messenger: Messenger
   events: Events
 }

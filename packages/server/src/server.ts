@@ -29,8 +29,8 @@ import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
 import { createPeers, createReplication } from './replication/replication.ts'
-import { createBrakes } from './store/brakes.ts'
 import { openStore, type Store } from './store/store.ts'
+import { createThrottling } from './store/throttling.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
 import { createJwtSigner } from './tokens/jwt.ts'
 import { createSigningKeys, type GenerateKeyPair, generateSigningKeyPair } from './tokens/signing-keys.ts'
@@ -82,7 +82,7 @@ async function composeRegion(
   }: { clock: Clock; generateKeyPair: GenerateKeyPair; events: Events; store: Store },
 ): Promise<Region> {
   const { region, accountId, limits } = config
-  const brakes = createBrakes({ engine: store.engine, clock })
+  const throttling = createThrottling({ engine: store.engine, clock })
 
   const stopping = new AbortController()
   const peers = createPeers({
@@ -90,7 +90,7 @@ async function composeRegion(
     region,
     bases: mapValues(config.peers, (peer) => peer.replication ?? peer.endpoint),
     clock,
-    brakes,
+    throttling,
     signal: stopping.signal,
   })
   const clusterSecret = config.cluster.secret
@@ -116,10 +116,10 @@ async function composeRegion(
     signer: createJwtSigner(),
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
-    lockout: createLockout({ brakes, clock }),
+    lockout: createLockout({ throttling, clock }),
     keyProvider,
     serviceKeyArn,
-    brakes,
+    throttling,
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
   }
@@ -127,7 +127,7 @@ async function composeRegion(
   const replication = createReplication({
     store,
     clock,
-    brakes,
+    throttling,
     events,
     region,
     peers,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { firstKinds } from '../store/first-kinds.ts'
 import { type Kind, type KindOfScope, kindNames, scopeOf } from '../store/kinds.ts'
-import { endOf } from '../store/merge.ts'
+import { expiryOf } from '../store/merge.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
@@ -39,7 +39,7 @@ export async function checksumOf(store: Pick<Store, 'list'>, pool: string, now: 
     for (;;) {
       const rows = await store.list(kind, { pool, after, limit: PAGE })
       for (const { key, body, fields, stamp } of rows) {
-        if (isShared(kind) && endOf(kind, body) <= now) continue
+        if (isShared(kind) && expiryOf(kind, body) <= now) continue
         count += 1
         const content = isShared(kind)
           ? Object.entries(JSON.parse(body) as object).sort(([a], [b]) => (a < b ? -1 : 1))

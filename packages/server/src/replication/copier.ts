@@ -3,8 +3,8 @@ import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, re
 import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, type Topology, tableOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import { readPoolRoles } from '../store/roles.ts'
 import { listRows, type Row } from '../store/rows.ts'
-import { readStanding } from '../store/standings.ts'
 import type { StampedRow } from '../store/upsert.ts'
 import {
   type Applying,
@@ -88,7 +88,7 @@ export function createCopier(context: FollowerContext): Copier {
   const applyOutline = (copy: Copy, outline: Outline, known: KnownKinds): Promise<Step> =>
     applying(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
-      const standing = await readStanding(apply.connection, copy.pool)
+      const standing = await readPoolRoles(apply.connection, copy.pool)
       const primary = standing.topology?.primary === copy.peer
       if (primary) await replaceTopology(apply, copy.pool, outline)
       let total = 0
@@ -186,7 +186,7 @@ export function createCopier(context: FollowerContext): Copier {
       const cursor = await findCursor(apply.connection, copy.peer)
       if (!cursor || copy.target === undefined || cursor.position < copy.target) return 'waits'
       await removeCopy(apply.connection, copy)
-      const standing = await readStanding(apply.connection, copy.pool)
+      const standing = await readPoolRoles(apply.connection, copy.pool)
       if (standing.topology?.primary !== copy.peer) return 'ended'
       await clearTouched(apply.connection, copy.pool)
       const own = replicaIn(standing, region)
@@ -198,7 +198,7 @@ export function createCopier(context: FollowerContext): Copier {
   /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
   const abandon = (copy: Copy): Promise<Step> =>
     applying(context, async (apply) => {
-      const standing = await readStanding(apply.connection, copy.pool)
+      const standing = await readPoolRoles(apply.connection, copy.pool)
       const { topology } = standing
       if (topology?.primary === copy.peer) return 'waits'
       // What is asked for is newer than the first release: it may have been asked of a process that has yet to be upgraded.
@@ -215,7 +215,7 @@ export function createCopier(context: FollowerContext): Copier {
       const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
       for await (const { pool, region: of } of listReplicas(store.db)) {
         if (of !== region || copying.has(pool)) continue
-        if (isOwed(await readStanding(store.db, pool), region)) due.push(pool)
+        if (isOwed(await readPoolRoles(store.db, pool), region)) due.push(pool)
       }
       return due
     },
@@ -225,7 +225,7 @@ export function createCopier(context: FollowerContext): Copier {
       const outline = witness && (await source.outline(pool, witness))
       if (!outline?.topology || primaryOf(outline) !== peer) return false
       await applying(context, async (apply) => {
-        const standing = await readStanding(apply.connection, pool)
+        const standing = await readPoolRoles(apply.connection, pool)
         if (!isOwed(standing, region)) return
         const own = replicaIn(standing, region) as Replica
         // It was there once: the store of this region has been lost.

@@ -1,7 +1,7 @@
 import { erasePool, eraseRows } from '../store/apply.ts'
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
 import { ONLY } from '../store/kinds.ts'
-import { readStanding } from '../store/standings.ts'
+import { readPoolRoles } from '../store/roles.ts'
 import { applying, type FollowerContext, shareStatus } from './follower.ts'
 import { listReplicas, replicaIn } from './standing.ts'
 
@@ -27,7 +27,7 @@ export function createEraser(context: FollowerContext): Eraser {
 
     step: (pool) =>
       applying(context, async ({ tx, connection, touched }) => {
-        const own = replicaIn(await readStanding(tx.connection, pool), region)
+        const own = replicaIn(await readPoolRoles(tx.connection, pool), region)
         if (own?.status !== 'DELETING') return false
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)

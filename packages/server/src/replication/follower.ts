@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { applyChanges, type Change, tellChanges } from '../store/apply.ts'
+import { applyChanges, type Change, pipelineChanges } from '../store/apply.ts'
 import {
   clearTombstones,
   clearTouched,
@@ -14,14 +14,14 @@ import { type Connection, type Touched, type TransactionOptions, UnexpectedError
 import { isCached, isKind, type Kind, type KindOfScope, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import {
-  areStandings,
-  gatherStandings,
-  readStanding,
-  readStandings,
-  readToldAndCursor,
-  type Standing,
-  type StandingRow,
-} from '../store/standings.ts'
+  gatherRoles,
+  type PoolRoles,
+  type RoleRow,
+  readPoolRoles,
+  readRoles,
+  readRolesAndCursor,
+  rolesMatch,
+} from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
 import { gainedSince, inCommon, type KnownKinds, knownFromText, knownHere, knownToText } from './known-kinds.ts'
@@ -98,7 +98,7 @@ export interface Follower {
 export function createFollower(context: FollowerContext): Follower {
   const { store, clock, region, known = knownHere() } = context
   /** How regions stood to the pools of which a peer told last: most likely as they still do. */
-  const lately = new Map<string, Map<string, StandingRow[]>>()
+  const lately = new Map<string, Map<string, RoleRow[]>>()
 
   return {
     findCursor: (peer) => findCursor(store.db, peer),
@@ -121,7 +121,7 @@ export function createFollower(context: FollowerContext): Follower {
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
           const own = (JSON.parse(body) as Replica).region === region
-          if (own || (await readStanding(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
+          if (own || (await readPoolRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
         // A primary that was put back may not know of its replica yet: the copy waits until it does.
@@ -129,7 +129,7 @@ export function createFollower(context: FollowerContext): Follower {
         for (const pool of pools) {
           const former = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
-          const standing = await readStanding(tx.connection, pool)
+          const standing = await readPoolRoles(tx.connection, pool)
           if (!isHeld(standing, region)) continue
           const first = replicaIn(standing, region)?.status === 'CREATING'
           await beginCopy({ clock }, connection, {
@@ -168,17 +168,17 @@ export function createFollower(context: FollowerContext): Follower {
       const at = { peer, ...from }
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
-      const attempt = (expected?: StandingRow[]): Promise<void> =>
+      const attempt = (expected?: RoleRow[]): Promise<void> =>
         applying(
           context,
           async ({ tx, connection, touched }) => {
             const told = expected ?? (await readStandingsUnder(connection, at, pools))
-            if (expected) await store.engine.expect(connection, areStandings(pools, expected, at))
+            if (expected) await store.engine.expect(connection, rolesMatch(pools, expected, at))
             await moveCursor(connection, to)
-            const standings = gatherStandings(pools, told)
+            const standings = gatherRoles(pools, told)
             const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
-              await tellChanges(connection, changes)
+              await pipelineChanges(connection, changes)
               if (plain && !expected) lately.set(peer, byPool(told))
               return
             }
@@ -206,7 +206,7 @@ export function createFollower(context: FollowerContext): Follower {
       await attempt()
     },
 
-    settle: () => store.engine.settle(),
+    settle: () => store.engine.flush(),
   }
 }
 
@@ -271,7 +271,7 @@ async function copyGained(
   const { peer, position, mark } = cursor
   const pools: string[] = []
   for await (const { pool } of listTopologies(connection)) pools.push(pool)
-  for (const [pool, standing] of await readStandings(connection, pools)) {
+  for (const [pool, standing] of await readRoles(connection, pools)) {
     if (!isHeld(standing, region) || !isShared(standing, peer)) continue
     const fromPrimary = standing.topology?.primary === peer
     const due = gained.filter((kind) => scopeOf(kind) === 'shared' || (fromPrimary && kind !== 'topology'))
@@ -297,14 +297,14 @@ async function readStandingsUnder(
   connection: Connection,
   { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
   pools: readonly string[],
-): Promise<StandingRow[]> {
-  const { told, cursor } = await readToldAndCursor(connection, pools, peer)
+): Promise<RoleRow[]> {
+  const { roles: told, cursor } = await readRolesAndCursor(connection, pools, peer)
   const same = kinds === undefined || cursor?.kinds === kindsOf(log, kinds)
   if (cursor?.log !== log || cursor.position !== position || !same) throw new CursorMovedError(peer)
   return told
 }
 
-const byPool = (rows: StandingRow[]): Map<string, StandingRow[]> => Map.groupBy(rows, ({ pool }) => pool)
+const byPool = (rows: RoleRow[]): Map<string, RoleRow[]> => Map.groupBy(rows, ({ pool }) => pool)
 
 /** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
 export const isRelaxed = (kind: string): boolean =>
@@ -319,7 +319,7 @@ interface Accepted {
 
 /** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
 async function accept(
-  { peer, region, standings }: { peer: string; region: string; standings: Map<string, Standing> },
+  { peer, region, standings }: { peer: string; region: string; standings: Map<string, PoolRoles> },
   tx: Transaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
@@ -331,14 +331,14 @@ async function accept(
       const change = changeFromWire(wire)
       if (!change || scopeOf(change.kind) === 'regional') continue
       const { pool, kind, key, body } = change
-      const standing = standings.get(pool) as Standing
+      const standing = standings.get(pool) as PoolRoles
       if (scopeOf(kind) === 'shared') {
         if (body === null) continue
         const named = kind === 'replica' && (JSON.parse(body) as Replica).region === region
         const kept = kind === 'replica' ? standing.topology !== undefined : isHeld(standing, region)
         if (!named && !kept) continue
         await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
-        if (kind === 'replica') standing.replicas = (await readStanding(tx.connection, pool)).replicas
+        if (kind === 'replica') standing.replicas = (await readPoolRoles(tx.connection, pool)).replicas
         continue
       }
       if (!isHeld(standing, region)) continue
@@ -349,7 +349,7 @@ async function accept(
           // The pool is no more: so is its replica.
           const own = replicaIn(standing, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
-          standing.replicas = (await readStanding(tx.connection, pool)).replicas
+          standing.replicas = (await readPoolRoles(tx.connection, pool)).replicas
           continue
         }
         const epoch = standing.topology?.epoch ?? 0

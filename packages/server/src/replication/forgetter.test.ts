@@ -7,7 +7,7 @@ import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { engines, startRegions, until } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../clock.ts'
-import { addRows, removeAsRead } from '../store/apply.ts'
+import { addRows, removeUnchanged } from '../store/apply.ts'
 import { ONLY } from '../store/kinds.ts'
 import { checksumOf } from './checksum.ts'
 import { createForgetter } from './forgetter.ts'
@@ -73,7 +73,7 @@ for (const engine of engines) {
       assert.ok(read)
       const later = { pool, key: 'family-0', body: JSON.stringify({ expires: END + 2 * HOUR }) }
       await store.write((tx) => tx.share('revocation', later))
-      await store.transaction((connection) => removeAsRead(connection, 'revocation', [read]))
+      await store.transaction((connection) => removeUnchanged(connection, 'revocation', [read]))
       assert.equal((await store.find('revocation', later))?.body, later.body)
     })
 

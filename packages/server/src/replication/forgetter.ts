@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import { removeAsRead } from '../store/apply.ts'
-import { endingKinds, endOf } from '../store/merge.ts'
+import { removeUnchanged } from '../store/apply.ts'
+import { expiringKinds, expiryOf } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
@@ -26,16 +26,16 @@ export function createForgetter({
 
   /** Looks at the next rows. */
   const step = async (): Promise<{ read: number; removed: number }> => {
-    const kind = endingKinds[at] as (typeof endingKinds)[number]
+    const kind = expiringKinds[at] as (typeof expiringKinds)[number]
     const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })
     const before = clock.now() - MARGIN_MILLISECONDS
-    const ended = rows.filter(({ body }) => endOf(kind, body) <= before)
+    const ended = rows.filter(({ body }) => expiryOf(kind, body) <= before)
     if (ended.length > 0) {
-      await store.transaction((connection) => removeAsRead(connection, kind, ended), { relaxed: true })
+      await store.transaction((connection) => removeUnchanged(connection, kind, ended), { relaxed: true })
     }
     if (rows.length === READ_ROWS) after = rows.at(-1)
     else {
-      at = (at + 1) % endingKinds.length
+      at = (at + 1) % expiringKinds.length
       after = undefined
     }
     return { read: rows.length, removed: ended.length }

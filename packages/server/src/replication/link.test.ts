@@ -151,14 +151,14 @@ describe('a link', () => {
         secret: SECRET,
         region: 'us-east-1',
         clock: systemClock,
-        brakes: { once: async () => true },
+        throttling: { once: async () => true },
       }),
     })
     const asked = createProver({
       secret: SECRET,
       region: 'us-west-2',
       clock: systemClock,
-      brakes: { once: async () => true },
+      throttling: { once: async () => true },
     })
     let proven = false
     const stranger = createServer(async (request, response) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createDice, createSteppedClock } from '@twinpool/testing/plane-of-stores'
-import type { Brakes } from '../store/brakes.ts'
+import type { Throttling } from '../store/throttling.ts'
 import { createProver, ProofRefusedError, WINDOW_MILLISECONDS } from './proof.ts'
 
 const SECRET = 'a cluster secret of more than 32 characters'
@@ -11,8 +11,8 @@ const request = { method: 'GET', path: '/replication/page?pool=us-west-2_abc', b
 function proverOf(region: string, { secret = SECRET, skew = 0 } = {}) {
   const clock = createSteppedClock(createDice(region.length), { now: 1_700_000_000_000 }, skew)
   const used = new Set<string>()
-  const brakes: Pick<Brakes, 'once'> = { once: async (name) => !used.has(name) && used.add(name) !== undefined }
-  return { ...createProver({ secret, region, clock, brakes }), clock }
+  const throttling: Pick<Throttling, 'once'> = { once: async (name) => !used.has(name) && used.add(name) !== undefined }
+  return { ...createProver({ secret, region, clock, throttling }), clock }
 }
 
 const refuses = (reason: string) => (error: unknown) => error instanceof ProofRefusedError && error.reason === reason

@@ -1,6 +1,6 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { Brakes } from '../store/brakes.ts'
+import type { Throttling } from '../store/throttling.ts'
 
 /**
  * How regions prove to each other that they know the cluster secret. A request names its sender and its receiver, and is
@@ -65,12 +65,12 @@ export function createProver({
   secret,
   region,
   clock,
-  brakes,
+  throttling,
 }: {
   secret: string
   region: string
   clock: Pick<Clock, 'now' | 'randomBytes'>
-  brakes: Pick<Brakes, 'once'>
+  throttling: Pick<Throttling, 'once'>
 }): Prover {
   const key = Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/replication', 32))
   const mac = (...parts: (string | number)[]): string =>
@@ -93,7 +93,7 @@ export function createProver({
         throw new ProofRefusedError('proof')
       }
       if (Math.abs(clock.now() - date) > WINDOW_MILLISECONDS) throw new ProofRefusedError('clock', { from, proof })
-      if (!(await brakes.once(`replication/nonce/${from}/${nonce}`, 2 * WINDOW_MILLISECONDS))) {
+      if (!(await throttling.once(`replication/nonce/${from}/${nonce}`, 2 * WINDOW_MILLISECONDS))) {
         throw new ProofRefusedError('replay')
       }
       return { from, proof }

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
-import type { Brakes } from '../store/brakes.ts'
 import type { Store } from '../store/store.ts'
+import type { Throttling } from '../store/throttling.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
@@ -31,7 +31,7 @@ export interface Replication {
 export interface ReplicationConfig {
   store: Store
   clock: Clock
-  brakes: Brakes
+  throttling: Throttling
   events: Events
   region: string
   /** The other regions. */
@@ -61,7 +61,7 @@ export function createPeers({
   region,
   bases,
   clock,
-  brakes,
+  throttling,
   signal,
 }: {
   secret: string
@@ -69,11 +69,11 @@ export function createPeers({
   /** Region -> base URL of its replication paths. */
   bases: Readonly<Record<string, string>>
   clock: Pick<Clock, 'now' | 'randomBytes'>
-  brakes: Pick<Brakes, 'once'>
+  throttling: Pick<Throttling, 'once'>
   /** Fires when this region stops. */
   signal?: AbortSignal
 }): Peers {
-  const prover = createProver({ secret, region, clock, brakes })
+  const prover = createProver({ secret, region, clock, throttling })
   const all = new Map(
     Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock, signal })]),
   )
@@ -81,7 +81,7 @@ export function createPeers({
 }
 
 export function createReplication(config: ReplicationConfig): Replication {
-  const { store, clock, brakes, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
+  const { store, clock, throttling, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
   const newcomer = (peer: string): void => {
     config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
@@ -92,7 +92,7 @@ export function createReplication(config: ReplicationConfig): Replication {
   const eraser = createEraser({ store, clock, region })
   const forgetter = createForgetter({ store, clock })
   const names = [...peers.all.keys()]
-  const board = createStatusBoard({ store, clock, brakes, region, peers: names })
+  const board = createStatusBoard({ store, clock, throttling, region, peers: names })
   const stopping = new AbortController()
   const running: Promise<void>[] = []
 

@@ -1,8 +1,8 @@
 import type { Connection } from '../store/database.ts'
 import { type Kind, scopeOf, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import type { PoolRoles } from '../store/roles.ts'
 import { listRowsOfAllPools, type Row } from '../store/rows.ts'
-import type { Standing } from '../store/standings.ts'
 
 const LISTED_ROWS = 500
 
@@ -26,32 +26,33 @@ async function* listAll<K extends Kind>(db: Connection, kind: K): AsyncGenerator
   }
 }
 
-export const replicaIn = ({ replicas }: Standing, region: string): Replica | undefined =>
+export const replicaIn = ({ replicas }: PoolRoles, region: string): Replica | undefined =>
   replicas.find((replica) => replica.region === region)
 
 /** Whether a peer has the pool, or is to have it. */
-export function isShared(standing: Standing, peer: string): boolean {
+export function isShared(standing: PoolRoles, peer: string): boolean {
   const status = replicaIn(standing, peer)?.status
   return standing.topology?.primary === peer || (status !== undefined && status !== 'DELETED')
 }
 
 /** Whether a region keeps what comes for the pool. */
-export function isHeld(standing: Standing, region: string): boolean {
+export function isHeld(standing: PoolRoles, region: string): boolean {
   if (!standing.topology) return false
   return standing.topology.primary === region || isReplica(standing, region)
 }
 
 /** Whether a region is to have the pool, and has nothing of it: its replica is being made, or the region has lost its store. */
-export const isOwed = (standing: Standing, region: string): boolean => !standing.topology && isReplica(standing, region)
+export const isOwed = (standing: PoolRoles, region: string): boolean =>
+  !standing.topology && isReplica(standing, region)
 
-function isReplica(standing: Standing, region: string): boolean {
+function isReplica(standing: PoolRoles, region: string): boolean {
   const status = replicaIn(standing, region)?.status
   return status === 'CREATING' || status === 'INACTIVE' || status === 'ACTIVE'
 }
 
 /** Whether a peer is told of a change; `replicaRegion`: of whose replica a `replica` row speaks. */
 export function concerns(
-  standing: Standing,
+  standing: PoolRoles,
   {
     region,
     peer,

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
-import type { Brakes } from '../store/brakes.ts'
 import { listCopies } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
-import { readStanding } from '../store/standings.ts'
+import { readPoolRoles } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
+import type { Throttling } from '../store/throttling.ts'
 import type { PeerProblem } from './peer.ts'
 import { replicaIn } from './standing.ts'
 
@@ -85,13 +85,13 @@ export interface StatusBoard {
 export function createStatusBoard({
   store,
   clock,
-  brakes,
+  throttling,
   region,
   peers,
 }: {
   store: Store
   clock: Pick<Clock, 'now'>
-  brakes: Pick<Brakes, 'update' | 'read'>
+  throttling: Pick<Throttling, 'update' | 'read'>
   region: string
   peers: readonly string[]
 }): StatusBoard {
@@ -101,7 +101,7 @@ export function createStatusBoard({
   const readReport = async (peer: string): Promise<LinkReport | undefined> => {
     const here = own.get(peer)?.report
     if (here && clock.now() - here.heardAt < FRESH_MILLISECONDS) return here
-    const published = await brakes.read<LinkReport>(nameOf(peer))
+    const published = await throttling.read<LinkReport>(nameOf(peer))
     return here && (!published || published.heardAt <= here.heardAt) ? here : published
   }
 
@@ -129,7 +129,8 @@ export function createStatusBoard({
       const due =
         !before || before.report.connected !== report.connected || now - before.publishedAt >= PUBLISH_MILLISECONDS
       own.set(peer, { report, publishedAt: due ? now : before.publishedAt })
-      if (due) await brakes.update<LinkReport>(nameOf(peer), () => ({ value: report, milliseconds: KEPT_MILLISECONDS }))
+      if (due)
+        await throttling.update<LinkReport>(nameOf(peer), () => ({ value: report, milliseconds: KEPT_MILLISECONDS }))
     },
     refresh: async () => {
       for (const peer of peers) known.set(peer, await reachedOf(peer))
@@ -172,7 +173,7 @@ export function createStatusBoard({
       }
     },
     poolStatus: async (pool) => {
-      const standing = await readStanding(store.db, pool)
+      const standing = await readPoolRoles(store.db, pool)
       const { topology, replicas } = standing
       if (!topology) return undefined
       const first = replicaIn(standing, region)?.status === 'CREATING'

@@ -14,8 +14,8 @@ import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
-import { readStanding, readStandings, type Standing } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import { FIRST_KNOWN, type KnownKinds, knownHere, knownToText } from './known-kinds.ts'
 import {
@@ -177,14 +177,14 @@ export function createSupplier({
 
     read: async (peer, { log, position: after }, theirs = FIRST_KNOWN) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, about: lately.get(peer) ?? [] })
+      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: lately.get(peer) ?? [] })
       if (reading.log !== log || reading.trimmed > after) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // As of the log or after it, so that whoever is to have a change by then is seen.
-      const { standings } = reading
+      const { roles: standings } = reading
       const others = [...pools].filter((pool) => !standings.has(pool))
       if (others.length > 0) {
-        for (const [pool, standing] of await readStandings(engine.logReader, others)) standings.set(pool, standing)
+        for (const [pool, standing] of await readRoles(engine.logReader, others)) standings.set(pool, standing)
       }
       if (pools.size > 0) lately.set(peer, [...pools].slice(0, MOST_GUESSED))
       const batches: FeedBatch[] = []
@@ -193,7 +193,7 @@ export function createSupplier({
           ({ kind, pool, body }) =>
             theirs.has(kind) &&
             known.has(kind) &&
-            concerns(standings.get(pool) as Standing, {
+            concerns(standings.get(pool) as PoolRoles, {
               region,
               peer,
               kind,
@@ -211,9 +211,9 @@ export function createSupplier({
     inventory: async (peer, after) => {
       const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
       const rows: Inventory['rows'] = []
-      const standings = await readStandings(store.db, new Set(found.map(({ pool }) => pool)))
+      const standings = await readRoles(store.db, new Set(found.map(({ pool }) => pool)))
       for (const { pool, key, body } of found) {
-        const standing = standings.get(pool) as Standing
+        const standing = standings.get(pool) as PoolRoles
         const replicaRegion = (JSON.parse(body) as Replica).region
         if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }
@@ -222,7 +222,7 @@ export function createSupplier({
     },
 
     outline: async (peer, pool, witness) => {
-      const standing = await readStanding(store.db, pool)
+      const standing = await readPoolRoles(store.db, pool)
       if (!isShared(standing, peer) || !(await isOfThisLog(witness))) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
@@ -233,7 +233,7 @@ export function createSupplier({
     },
 
     page: async (peer, { pool, stage, after, limit, witness }) => {
-      if (!isShared(await readStanding(store.db, pool), peer) || !(await isOfThisLog(witness))) return undefined
+      if (!isShared(await readPoolRoles(store.db, pool), peer) || !(await isOfThisLog(witness))) return undefined
       const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
       if (stage === TOMBSTONES) {
         const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
@@ -276,7 +276,7 @@ export function createSupplier({
     for await (const replica of listReplicas(store.db)) {
       const sharing =
         replica.region === region
-          ? (await readStanding(store.db, replica.pool)).topology?.primary
+          ? (await readPoolRoles(store.db, replica.pool)).topology?.primary
           : replica.status === 'DELETED'
             ? undefined
             : replica.region

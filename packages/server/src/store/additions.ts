@@ -3,12 +3,12 @@ import type { Connection, Engine } from './database.ts'
 import { kindNames, kinds, tableOf } from './kinds.ts'
 
 /*
- * What this build needs and the store lacks, beyond the steps of migrations.ts: tables, index columns and indexes of the kinds, and columns of
- * bookkeeping. Each is an addition that an older build does not notice, since it names its columns: so the version of the schema does not
- * rise, other processes of the region may be older, and an older build opens the store again.
+ * Schema additions beyond the steps of migrations.ts: tables, index columns and indexes of kinds, and columns of bookkeeping
+ * tables. An older build lists its columns by name and does not notice an addition. So the schema version does not rise, other
+ * processes of the region may be older, and an older build can open the store again.
  */
 
-/** Columns of bookkeeping tables that came after the tables: null where an older build has written the row. */
+/** Columns added to bookkeeping tables after their release: null in rows that an older build has inserted. */
 const LATER_COLUMNS: Readonly<Record<string, Readonly<Record<string, 'text' | 'bigint'>>>> = {
   cursors: { kinds: 'text', kinds_at: 'bigint' },
   copies: { kinds: 'text' },
@@ -18,7 +18,7 @@ interface Index {
   name: string
   table: string
   columns: readonly string[]
-  /** What the planner of SQLite is given; see describeToPlanner in migrations.ts. */
+  /** Statistics for SQLite's planner; see describeToPlanner in migrations.ts. */
   statistics: string
 }
 
@@ -31,7 +31,7 @@ interface Missing {
 const textOf = (engine: Engine['name']): RawBuilder<unknown> =>
   engine === 'postgres' ? sql`text collate "C"` : sql`text`
 
-/** A table of rows, without its indexes. */
+/** The table of a kind, without its indexes. */
 export const createTable = (
   engine: Engine['name'],
   { name, columns }: { name: string; columns: readonly string[] },
@@ -44,7 +44,7 @@ export const createTable = (
     primary key (pool, key)) ${engine === 'sqlite' ? sql`without rowid` : sql``}`
 }
 
-/** The indexes of a table of rows, beside its primary key. */
+/** The indexes of a kind's table, besides its primary key. */
 export const indexesOf = (
   table: string,
   { index, byKey }: { index: readonly string[]; byKey: boolean },
@@ -61,7 +61,7 @@ export const indexesOf = (
 export const createIndex = ({ name, table, columns }: Index): RawBuilder<unknown> =>
   sql`create index if not exists ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
 
-/** Lets the planner of SQLite know of a table of rows or one of its indexes. */
+/** Sets the statistics of a kind's table or index for SQLite's planner. */
 export async function describeIndex(
   db: Connection,
   { table, name, statistics }: Pick<Index, 'table' | 'name' | 'statistics'>,
@@ -73,14 +73,16 @@ export async function describeIndex(
 export const describeTable = (db: Connection, table: string): Promise<void> =>
   describeIndex(db, { table, name: table, statistics: '1000000 1000000 1' })
 
-/** What an engine needs for it. */
-type Additive = Pick<Engine, 'name' | 'describe' | 'unhurried' | 'transaction' | 'lock' | 'addColumn' | 'addIndex'>
+type Additive = Pick<
+  Engine,
+  'name' | 'describe' | 'longTransaction' | 'transaction' | 'lock' | 'addColumn' | 'addIndex'
+>
 
-/** Makes what the store lacks. Several processes may do so at once, while others that are older go on with the store. */
+/** Creates what the store lacks. Several processes may do so at once, while older processes use the store. */
 export async function makeAdditions(engine: Additive): Promise<void> {
   const { tables, columns, indexes } = await findMissing(engine)
   if (tables.length > 0) {
-    await engine.unhurried(async (tx) => {
+    await engine.longTransaction(async (tx) => {
       await engine.lock(tx, ['schema'])
       for (const table of tables) await createTable(engine.name, table).execute(tx)
       const ofNewTables = indexes.filter(({ table }) => tables.some(({ name }) => name === table))
@@ -108,7 +110,7 @@ export async function makeAdditions(engine: Additive): Promise<void> {
 async function findMissing(engine: Pick<Engine, 'describe'>): Promise<Missing> {
   const { columns, indexes } = await engine.describe()
   const missing: Missing = { tables: [], columns: [], indexes: [] }
-  const look = (table: string, types: Readonly<Record<string, 'text' | 'bigint'>>): void => {
+  const checkColumns = (table: string, types: Readonly<Record<string, 'text' | 'bigint'>>): void => {
     for (const [name, type] of Object.entries(types)) {
       if (!columns.get(table)?.has(name)) missing.columns.push({ table, name, type })
     }
@@ -116,10 +118,10 @@ async function findMissing(engine: Pick<Engine, 'describe'>): Promise<Missing> {
   for (const kind of kindNames) {
     const name = tableOf(kind)
     const names = kinds[kind].index.map((column) => `i_${column}`)
-    if (columns.has(name)) look(name, Object.fromEntries(names.map((column) => [column, 'text'])))
+    if (columns.has(name)) checkColumns(name, Object.fromEntries(names.map((column) => [column, 'text'])))
     else missing.tables.push({ name, columns: names })
     missing.indexes.push(...indexesOf(name, kinds[kind]).filter((index) => !indexes.has(index.name)))
   }
-  for (const [table, types] of Object.entries(LATER_COLUMNS)) look(table, types)
+  for (const [table, types] of Object.entries(LATER_COLUMNS)) checkColumns(table, types)
   return missing
 }

@@ -23,7 +23,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   promoted: fc.boolean(),
 })
 
-/** What a primary, and after each promotion another one, wrote: the epoch rises while a new region's numbers start anywhere. */
+/** The writes of successive primaries: each promotion raises the epoch, and the new primary's numbers start anywhere. */
 function historyOf(steps: readonly Step[], seed: number): Change[] {
   let epoch = 1
   let seq = 100
@@ -37,7 +37,7 @@ function historyOf(steps: readonly Step[], seed: number): Change[] {
   })
 }
 
-/** What the rows are when every change comes once and in its order. */
+/** The rows after every change is applied once and in order. */
 function rowsOf(history: readonly Change[]): Map<string, string> {
   const rows = new Map<string, string>()
   for (const { key, body } of history) {
@@ -70,7 +70,7 @@ for (const engine of engines) {
       return pool
     }
 
-    it('any order and any repetition of a history gives the same rows', async () => {
+    it('applying a history in any order, with repetitions, gives the same rows', async () => {
       const arrivals = fc
         .tuple(fc.array(step, { minLength: 1, maxLength: 9 }), fc.nat(99))
         .map(([steps, seed]) => historyOf(steps, seed))
@@ -101,7 +101,7 @@ for (const engine of engines) {
       )
     })
 
-    it('it tells whether anything changed', async () => {
+    it('applyChange returns whether a row changed', async () => {
       const [first, second, removal] = historyOf(
         [
           { key: 'a', body: '1', promoted: false },
@@ -110,17 +110,17 @@ for (const engine of engines) {
         ],
         0,
       ) as [Change, Change, Change]
-      const told = await store.transaction(async (connection) => {
-        const answers: boolean[] = []
+      const results = await store.transaction(async (connection) => {
+        const changed: boolean[] = []
         for (const change of [second, first, second, removal, removal, second]) {
-          answers.push(await applyChange(connection, { ...change, pool: 'told' }))
+          changed.push(await applyChange(connection, { ...change, pool: 'returned' }))
         }
-        return answers
+        return changed
       })
-      assert.deepEqual(told, [true, false, false, true, false, false])
+      assert.deepEqual(results, [true, false, false, true, false, false])
     })
 
-    it('a removal that comes before its row keeps the row away', async () => {
+    it('a removal that arrives before its row prevents the row', async () => {
       const [put, removal] = historyOf(
         [
           { key: 'a', body: '1', promoted: false },
@@ -132,7 +132,7 @@ for (const engine of engines) {
       assert.equal(await store.find('member', { pool, key: 'a' }), undefined)
     })
 
-    it('a higher epoch wins against any number of the epoch before', async () => {
+    it('a higher epoch wins against any number of the previous epoch', async () => {
       const change = (epoch: number, seq: number, body: string): Change => ({
         pool: '',
         kind: 'group',
@@ -147,7 +147,7 @@ for (const engine of engines) {
       assert.deepEqual([row?.body, row?.stamp], ['new', { epoch: 2, seq: 1 }])
     })
 
-    it('a replica that reads the log of a primary holds the same rows', async () => {
+    it('a replica that applies the log of a primary has the same rows', async () => {
       const replica = await openTestStore(engine, { clock: { now: () => 1 }, region: 'us-east-1' })
       try {
         const pool = `${region}_source`

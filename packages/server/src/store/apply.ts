@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import type { Connection, Touched } from './database.ts'
 import { isCached, type Kind, kindsOwnedBy, scopeOf, tableOf } from './kinds.ts'
 import type { Row, Stamp } from './rows.ts'
-import { inChunks, type Resolution, type StampedRow, tellRows, upsertRows } from './upsert.ts'
+import { inChunks, pipelineRows, type Resolution, type StampedRow, upsertRows } from './upsert.ts'
 
-/** One entry of the log: a row as it was written, or (body null) its removal. */
+/** One entry of the log: a written row, or its removal (body null). */
 export interface Change {
   pool: string
   kind: Kind
@@ -17,27 +17,27 @@ export interface Change {
 }
 
 /**
- * Makes changes true here, where they are newer than what is here; applying them twice, or in another order, does no harm.
- * The primary and its replicas use the same one. Of several changes of one row only the newest is looked at. Answers those
- * that were newer: a removal also where there was no row to remove.
+ * Applies the changes that are newer than the stored rows; idempotent and independent of order. The primary and its replicas
+ * share this function. Of several changes of one row only the newest is applied. Returns the newer changes, including removals
+ * of rows that were not there.
  */
 export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<Change[]> {
   const { removals, puts } = newestOf(changes)
-  const taken: Change[] = []
-  for (const change of removals) if ((await applyRemoval(connection, change)).newer) taken.push(change)
+  const applied: Change[] = []
+  for (const change of removals) if ((await applyRemoval(connection, change)).newer) applied.push(change)
   for (const [kind, changes] of puts) {
     const written = await upsertRows(connection, kind, changes, resolutionOf(kind))
     const names = new Set(written.map(({ pool, key }) => `${pool}\n${key}`))
-    taken.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
+    applied.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
   }
-  return taken
+  return applied
 }
 
-/** The same for who does not need to know which of them were newer: only removals are waited for. */
-export async function tellChanges(connection: Connection, changes: readonly Change[]): Promise<void> {
+/** Like applyChanges, without reporting which changes were applied. Puts are pipelined; only removals are awaited. */
+export async function pipelineChanges(connection: Connection, changes: readonly Change[]): Promise<void> {
   const { removals, puts } = newestOf(changes)
   for (const change of removals) await applyRemoval(connection, change)
-  for (const [kind, changes] of puts) await tellRows(connection, kind, changes, resolutionOf(kind))
+  for (const [kind, changes] of puts) await pipelineRows(connection, kind, changes, resolutionOf(kind))
 }
 
 const resolutionOf = (kind: Kind): Resolution => (scopeOf(kind) === 'shared' ? 'always' : 'newer')
@@ -59,23 +59,23 @@ function newestOf(changes: readonly Change[]): { removals: Change[]; puts: Map<K
   return { removals, puts }
 }
 
-/** Makes one change true here; answers whether anything is different now. */
+/** Applies one change; returns whether it changed a row. */
 export async function applyChange(connection: Connection, change: Change): Promise<boolean> {
-  if (change.body === null) return (await applyRemoval(connection, change)).different
+  if (change.body === null) return (await applyRemoval(connection, change)).removed
   return (await applyChanges(connection, [change])).length > 0
 }
 
-/** Writes rows as they are in the region that has the say, whatever is here. For copies alone: see replication/DESIGN.md. */
+/** Overwrites rows with the authoritative region's version. Only for copies: see replication/DESIGN.md. */
 export async function replaceRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<void> {
-  await tellRows(connection, kind, rows, 'always')
+  await pipelineRows(connection, kind, rows, 'always')
 }
 
-/** Writes those rows, all of one pool, that are not here yet; answers their keys. */
+/** Inserts the missing ones of these rows, all of one pool; returns the keys of the inserted rows. */
 export async function addRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<Set<string>> {
   return new Set((await upsertRows(connection, kind, rows, 'absent')).map(({ key }) => key))
 }
 
-/** Removes rows without a trace in the log: what a copy does not find at its source. */
+/** Removes rows without logging: rows that a copy did not find at its source. */
 export async function sweepRows(
   connection: Connection,
   kind: Kind,
@@ -88,8 +88,8 @@ export async function sweepRows(
   }
 }
 
-/** Removes rows, without a trace in the log, that are still what was read of them. */
-export async function removeAsRead(
+/** Removes the rows that have not changed since they were read, without logging. */
+export async function removeUnchanged(
   connection: Connection,
   kind: Kind,
   rows: readonly Pick<Row, 'pool' | 'key' | 'body'>[],
@@ -101,26 +101,26 @@ export async function removeAsRead(
 }
 
 /**
- * Removes up to `limit` rows of a pool without a trace in the log, of all kinds that go with it but those to be kept; returns how many.
- * `touched` collects what caches must forget.
+ * Removes up to `limit` rows of a pool, of all kinds that it owns except `keep`, without logging; returns how many. Adds the rows
+ * that caches must drop to `touched`.
  */
 export async function erasePool(
   connection: Connection,
   touched: Touched[],
   { pool, keep, limit }: { pool: string; keep: readonly Kind[]; limit: number },
 ): Promise<number> {
-  let room = limit
+  let remaining = limit
   for (const kind of kindsOwnedBy('pool')) {
-    if (room === 0) break
+    if (remaining === 0) break
     if (keep.includes(kind)) continue
-    const keys = await eraseRows(connection, kind, { pool, limit: room })
+    const keys = await eraseRows(connection, kind, { pool, limit: remaining })
     if (isCached(kind)) touched.push(...keys.map((key) => ({ kind, pool, key })))
-    room -= keys.length
+    remaining -= keys.length
   }
-  return limit - room
+  return limit - remaining
 }
 
-/** Removes up to `limit` rows of a pool without a trace in the log; returns their keys. */
+/** Removes up to `limit` rows of one kind in a pool, without logging; returns their keys. */
 export async function eraseRows(
   connection: Connection,
   kind: Kind,
@@ -138,16 +138,16 @@ const isNewer = (a: Stamp, b: Stamp): boolean => a.epoch > b.epoch || (a.epoch =
 async function applyRemoval(
   connection: Connection,
   { kind, pool, key, stamp, at }: Change,
-): Promise<{ newer: boolean; different: boolean }> {
-  const noted = await sql`
+): Promise<{ newer: boolean; removed: boolean }> {
+  const recorded = await sql`
     insert into tombstones (pool, kind, key, epoch, seq, at)
     values (${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})
     on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
     where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning 1 as one`.execute(connection)
-  if (noted.rows.length === 0) return { newer: false, different: false }
+  if (recorded.rows.length === 0) return { newer: false, removed: false }
   const deleted = await sql`
     delete from ${sql.table(tableOf(kind))}
     where pool = ${pool} and key = ${key} and (epoch, seq) < (${stamp.epoch}, ${stamp.seq})
     returning 1 as one`.execute(connection)
-  return { newer: true, different: deleted.rows.length > 0 }
+  return { newer: true, removed: deleted.rows.length > 0 }
 }

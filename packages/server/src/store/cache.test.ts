@@ -12,13 +12,13 @@ const region = 'us-west-2'
 const pool = `${region}_cache`
 const clock = { now: () => 1 }
 
-const found = (store: Store): Promise<void> =>
+const createPool = (store: Store): Promise<void> =>
   store.write((tx) => tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }))
 
 const write = (store: Store, key: string, body: string): Promise<void> =>
   store.write((tx) => tx.put('client', { pool, key, body }))
 
-/** Clients as a region keeps them, and how often each was loaded. */
+/** A cache of clients, and the keys that it loaded. */
 function cacheOf(store: Store, capacity?: number): { cache: Cache<string | undefined>; loads: string[] } {
   const loads: string[] = []
   const cache = createCache<string | undefined>(
@@ -33,31 +33,31 @@ function cacheOf(store: Store, capacity?: number): { cache: Cache<string | undef
 }
 
 describe('a cache', () => {
-  let tell: (touched: readonly Touched[] | undefined) => void = () => {}
+  let notify: (touched: readonly Touched[] | undefined) => void = () => {}
   const store: Pick<Store, 'onChange'> = {
-    onChange: (heard) => {
-      tell = heard
+    onChange: (listener) => {
+      notify = listener
       return () => {}
     },
   }
   const touched = (key: string): Touched[] => [{ kind: 'client', pool, key }]
-  const dropped = ({ key }: Touched): string => key
+  const staleName = ({ key }: Touched): string => key
 
-  it('loads once for all who ask at the same time', async () => {
+  it('loads once for all concurrent callers', async () => {
     let loads = 0
-    const cache = createCache({ store }, async () => ++loads, dropped)
+    const cache = createCache({ store }, async () => ++loads, staleName)
     assert.deepEqual(await Promise.all([cache.get('a'), cache.get('a'), cache.get('a')]), [1, 1, 1])
   })
 
-  it('does not keep what a change overtook while it was loading', async () => {
+  it('does not keep a value that changed while it was loaded', async () => {
     const loading: PromiseWithResolvers<string>[] = []
     const load = (): Promise<string> => {
       loading.push(Promise.withResolvers<string>())
       return (loading.at(-1) as PromiseWithResolvers<string>).promise
     }
-    const cache = createCache({ store }, load, dropped)
+    const cache = createCache({ store }, load, staleName)
     const early = cache.get('a')
-    tell(touched('a'))
+    notify(touched('a'))
     loading[0]?.resolve('old')
     assert.equal(await early, 'old')
     const late = cache.get('a')
@@ -66,21 +66,21 @@ describe('a cache', () => {
     assert.equal(await cache.get('a'), 'new')
   })
 
-  it('remembers neither a failure nor the absence of a value', async () => {
-    const answers = [Promise.reject(new Error('down')), Promise.resolve(undefined), Promise.resolve('there')]
-    const cache = createCache({ store }, () => answers.shift() as Promise<string | undefined>, dropped)
+  it('caches neither a failure nor a missing value', async () => {
+    const results = [Promise.reject(new Error('down')), Promise.resolve(undefined), Promise.resolve('there')]
+    const cache = createCache({ store }, () => results.shift() as Promise<string | undefined>, staleName)
     await assert.rejects(cache.get('a'), /down/)
     assert.equal(await cache.get('a'), undefined)
     assert.equal(await cache.get('a'), 'there')
     assert.equal(await cache.get('a'), 'there')
   })
 
-  it('forgets everything when changes may have been missed', async () => {
+  it('drops all entries when notifications may be lost', async () => {
     let loads = 0
-    const cache = createCache({ store }, async () => ++loads, dropped)
+    const cache = createCache({ store }, async () => ++loads, staleName)
     await cache.get('a')
     await cache.get('b')
-    tell(undefined)
+    notify(undefined)
     assert.deepEqual([await cache.get('a'), await cache.get('b')], [3, 4])
   })
 
@@ -90,7 +90,7 @@ describe('a cache', () => {
       loads.push(name)
       return name
     }
-    const cache = createCache({ store, capacity: 2 }, load, dropped)
+    const cache = createCache({ store, capacity: 2 }, load, staleName)
     for (const name of ['a', 'b', 'c', 'b', 'c', 'a']) await cache.get(name)
     assert.deepEqual(loads, ['a', 'b', 'c', 'a'])
   })
@@ -104,11 +104,11 @@ for (const engine of engines) {
     before(async () => {
       opened = await openTestStore(engine, { clock, region })
       store = opened.store
-      await found(store)
+      await createPool(store)
     })
     after(() => opened.close())
 
-    it('shows a change of this process at once', async () => {
+    it('shows a change by this process at once', async () => {
       const { cache, loads } = cacheOf(store)
       await write(store, 'c', '1')
       assert.equal(await cache.get('c'), '1')
@@ -143,14 +143,14 @@ describe('caches of several processes over one PostgreSQL', { skip: !engines.inc
     opened = await openTestStore('postgres', { clock, region })
     here = opened.store
     there = await opened.openAgain()
-    await found(here)
+    await createPool(here)
   })
   after(() => opened.close())
 
   const shows = (cache: Cache<string | undefined>, key: string, body: string | undefined): Promise<boolean> =>
     until(async () => (await cache.get(key)) === body, { what: `${key} as ${body}` })
 
-  it('a change in one process is seen in the other', async () => {
+  it('a change by one process is visible in the other', async () => {
     const { cache } = cacheOf(there)
     await write(here, 'c', '1')
     await shows(cache, 'c', '1')
@@ -171,21 +171,21 @@ describe('caches of several processes over one PostgreSQL', { skip: !engines.inc
     await shows(cache, 'many', '2')
   })
 
-  it('kinds that nobody keeps in memory wake nobody', async () => {
-    const heard: (readonly Touched[] | undefined)[] = []
-    const stop = there.onChange((touched) => heard.push(touched))
-    // Notifications come in the order of commits: after this one, nothing of what was written before is on its way.
+  it('changes of uncached kinds cause no notification', async () => {
+    const received: (readonly Touched[] | undefined)[] = []
+    const stop = there.onChange((touched) => received.push(touched))
+    // Notifications arrive in commit order: after this one, none of an earlier write is outstanding.
     await write(here, 'before', '1')
-    await until(() => heard.flat().some((touched) => touched?.key === 'before'))
-    heard.length = 0
+    await until(() => received.flat().some((touched) => touched?.key === 'before'))
+    received.length = 0
     await here.write((tx) => tx.put('user', { pool, key: 'u', body: '1' }))
     await write(here, 'marker', '1')
-    await until(() => heard.length > 0)
+    await until(() => received.length > 0)
     stop()
-    assert.deepEqual(heard, [[{ kind: 'client', pool, key: 'marker' }]])
+    assert.deepEqual(received, [[{ kind: 'client', pool, key: 'marker' }]])
   })
 
-  it('what changed while nobody was listening is seen once the connection is back', async () => {
+  it('a change while the listener is disconnected is visible after it reconnects', async () => {
     const { cache } = cacheOf(there)
     for (const body of ['1', '2', '3']) {
       await write(here, 'cut', body)
@@ -198,7 +198,7 @@ describe('caches of several processes over one PostgreSQL', { skip: !engines.inc
     }
   })
 
-  it('a store can be closed while its listener comes back', async () => {
+  it('a store can be closed while its listener reconnects', async () => {
     const brief = await opened.openAgain()
     await sql`
       select pg_terminate_backend(pid) from pg_stat_activity

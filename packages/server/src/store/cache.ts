@@ -1,28 +1,28 @@
 import type { Touched } from './database.ts'
 import type { Store } from './store.ts'
 
-/** Reads through a memory of rows; what changes in the region, in whichever process, is forgotten here. */
+/** A read-through cache. A change by any process of the region invalidates the entry. */
 export interface Cache<T> {
   get(name: string): Promise<T>
-  /** Forgets everything. */
+  /** Drops all entries. */
   clear(): void
 }
 
 /**
- * @param load reads the value from the store; `undefined` is not remembered
- * @param dropped which name, if any, a touched row makes stale
+ * @param load reads the value from the store; `undefined` is not cached
+ * @param staleName the entry, if any, that a changed row invalidates
  */
 export function createCache<T>(
   { store, capacity = 10_000 }: { store: Pick<Store, 'onChange'>; capacity?: number },
   load: (name: string) => Promise<T>,
-  dropped: (touched: Touched) => string | undefined,
+  staleName: (touched: Touched) => string | undefined,
 ): Cache<T> {
-  // Promises, not values: a load that a change overtakes is dropped from the map before it ends, and so is never reused.
+  // Promises, not values: when a row changes during its load, the promise is dropped from the map and never reused.
   const known = new Map<string, Promise<T>>()
   store.onChange((touched) => {
     if (!touched) return known.clear()
     for (const row of touched) {
-      const name = dropped(row)
+      const name = staleName(row)
       if (name !== undefined) known.delete(name)
     }
   })
@@ -33,10 +33,10 @@ export function createCache<T>(
       if (known.size >= capacity) known.delete(known.keys().next().value as string)
       const loading = load(name)
       known.set(name, loading)
-      const forget = (): void => {
+      const drop = (): void => {
         if (known.get(name) === loading) known.delete(name)
       }
-      loading.then((value) => value === undefined && forget(), forget)
+      loading.then((value) => value === undefined && drop(), drop)
       return loading
     },
     clear: () => known.clear(),

@@ -13,7 +13,7 @@ const region = 'us-west-2'
 const pool = `${region}_log`
 const clock = { now: () => 1 }
 
-/** A transaction that ends when the test says so. */
+/** A transaction that the test ends. */
 interface OpenTransaction {
   tx: Transaction
   commit(): Promise<void>
@@ -21,7 +21,7 @@ interface OpenTransaction {
 }
 
 const endings = new Set<PromiseWithResolvers<void>>()
-/** A test that failed may have left some open, and the store could not be closed then. */
+/** Ends the transactions that a failed test left open: they would prevent closing the store. */
 afterEach(() => {
   for (const ending of endings) ending.reject(new Error('the test has ended'))
   endings.clear()
@@ -49,14 +49,14 @@ async function begin(store: Store): Promise<OpenTransaction> {
   }
 }
 
-/** Reads on from where it was, as a follower does. */
+/** Reads from its last position, as a follower does. */
 function createFollower(store: Store, limit = 1_000) {
   let position = 0
   const batches: Batch[] = []
   const follower = {
     batches,
     keys: () => batches.flatMap(({ changes }) => changes.map(({ key }) => key)),
-    /** Reads all that was committed. While a transaction of the test is open, this would wait for it. */
+    /** Reads everything that was committed. Waits for open transactions, including those of the test. */
     catchUp: async (): Promise<void> => {
       await settled(store)
       for (let before = -1; before < batches.length; ) {
@@ -64,7 +64,7 @@ function createFollower(store: Store, limit = 1_000) {
         await follower.read()
       }
     },
-    /** Reads one page of what can be read now. */
+    /** Reads one page of the readable log. */
     read: async (): Promise<void> => {
       const read = await readBatches(store.engine, { after: position, limit })
       batches.push(...read)
@@ -74,13 +74,13 @@ function createFollower(store: Store, limit = 1_000) {
   return follower
 }
 
-/** PostgreSQL gets what is written with the next question: only then are its locks and its number taken. */
+/** Pipelined writes reach PostgreSQL with the next query: only then are locks and a transaction number taken. */
 async function put(tx: Transaction, key: string, body = '1'): Promise<void> {
   await tx.put('group', { pool, key, body })
   await tx.find('group', { pool, key })
 }
 
-async function found(store: Store): Promise<void> {
+async function createPool(store: Store): Promise<void> {
   await store.write((tx) =>
     tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }),
   )
@@ -101,10 +101,10 @@ for (const engine of engines) {
       assert.deepEqual(await readBatches(store.engine, { after: 0, limit: 10 }), [])
       assert.equal(await readHead(store.engine), 0)
       assert.equal(await readTrimmed(store.db), 0)
-      await found(store)
+      await createPool(store)
     })
 
-    it('tells each transaction once, whole and in order, however small the pages are', async () => {
+    it('returns each transaction once, complete and in order, with pages of any size', async () => {
       for (const [at, size] of [3, 1, 4, 2].entries()) {
         await store.write(async (tx) => {
           for (let n = 0; n < size; n += 1) await put(tx, `${at}.${n}`)
@@ -124,7 +124,7 @@ for (const engine of engines) {
       assert.equal(await readHead(store.engine), whole.batches.at(-1)?.position)
     })
 
-    it('tells nothing of a transaction that is open, nor of one that was rolled back', async () => {
+    it('returns no change of an open or rolled back transaction', async () => {
       const follower = createFollower(store)
       await follower.catchUp()
       const known = follower.keys().length
@@ -139,7 +139,7 @@ for (const engine of engines) {
       assert.deepEqual(follower.keys().slice(known), ['later'])
     })
 
-    it('is trimmed up to a position; what follows stays, and numbers go on', async () => {
+    it('is trimmed up to a position; later entries stay, and numbers continue', async () => {
       await store.write((tx) => put(tx, 'trimmed'))
       const follower = createFollower(store)
       await follower.catchUp()
@@ -184,18 +184,18 @@ for (const engine of engines) {
   })
 }
 
-describe('the log of PostgreSQL, written by many at once', { skip: !engines.includes('postgres') }, () => {
+describe('the log of PostgreSQL under concurrent writes', { skip: !engines.includes('postgres') }, () => {
   let opened: TestStore
   let stores: [Store, Store]
 
   before(async () => {
     opened = await openTestStore('postgres', { clock, region })
     stores = [opened.store, await opened.openAgain()]
-    await found(stores[0])
+    await createPool(stores[0])
   })
   after(() => opened.close())
 
-  it('is read while calls have taken every connection', async () => {
+  it('is read while calls use every connection', async () => {
     const [here] = stores
     await settled(here)
     const open = await Promise.all(Array.from({ length: CONNECTIONS }, () => begin(here)))
@@ -204,7 +204,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     for (const { rollBack } of open) await rollBack()
   })
 
-  it('a reader never steps over a transaction that holds a lower number', async () => {
+  it('a reader never skips a transaction with a lower number', async () => {
     const [here, there] = stores
     const follower = createFollower(here)
     await follower.catchUp()
@@ -213,13 +213,13 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     await put(slow.tx, 'slow')
     await there.write((tx) => put(tx, 'quick'))
     await follower.read()
-    assert.deepEqual(follower.keys().slice(known), [], 'what came after the open transaction waits for it')
+    assert.deepEqual(follower.keys().slice(known), [], 'later commits wait for the open transaction')
     await slow.commit()
     await follower.catchUp()
     assert.deepEqual(follower.keys().slice(known), ['slow', 'quick'])
   })
 
-  it('a transaction that has a number and wrote nothing yet is waited for too', async () => {
+  it('a reader also waits for a transaction that has a number and has written nothing yet', async () => {
     const [here, there] = stores
     const follower = createFollower(there)
     await follower.catchUp()
@@ -235,8 +235,8 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     assert.deepEqual(follower.keys().slice(known), ['slow', 'quick'])
   })
 
-  it('a reader that saw a later number first would miss one: the numbers are not those of the rows', async () => {
-    // The sequence gives the slow one the higher number of a row and the lower one of a transaction.
+  it('the log is in the order of transaction numbers, not of row numbers', async () => {
+    // The slow transaction gets the higher row number and the lower transaction number.
     const [here, there] = stores
     const slow = await begin(here)
     await here.engine.transactionNumber(slow.tx.connection)
@@ -305,7 +305,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     )
   })
 
-  it('numbers of a row rise in the order in which its writers had it, and a follower ends with the same rows', async () => {
+  it('numbers of a row rise in the order of its locks, and a follower ends with the same rows', async () => {
     const keys = ['x', 'y', 'z']
     await settled(stores[0])
     const start = await readHead(stores[0].engine)
@@ -313,7 +313,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
       Array.from({ length: 60 }, (_, at) =>
         (stores[at % 2] as Store).write(async (tx) => {
           const key = keys[at % 3] as string
-          // Half of them hold their number long before they get the row.
+          // Half of the transactions have their number long before they lock the row.
           if (at % 4 < 2) await put(tx, `own/${at}`)
           const row = await tx.lock('group', { pool, key })
           await put(tx, key, String(Number(row?.body ?? 0) + 1))
@@ -348,7 +348,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
     }
   })
 
-  it('writers who lock rows against each other both succeed', async () => {
+  it('deadlocked writers both succeed', async () => {
     const [here, there] = stores
     let attempts = 0
     const bothHold = Promise.withResolvers<void>()
@@ -360,7 +360,7 @@ describe('the log of PostgreSQL, written by many at once', { skip: !engines.incl
         holding += 1
         if (holding === 2) bothHold.resolve()
         await bothHold.promise
-        // Nothing is asked after it: it is the commit that PostgreSQL refuses.
+        // No query follows: PostgreSQL reports the deadlock at the commit.
         await tx.put('group', { pool, key: second, body: first })
       })
     await Promise.all([write(here, 'left', 'right'), write(there, 'right', 'left')])

@@ -2,43 +2,42 @@ import { sql } from 'kysely'
 import type { Change } from './apply.ts'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
-import { gatherStandings, type Standing, type StandingRow, selectStandings } from './standings.ts'
+import { gatherRoles, type PoolRoles, type RoleRow, selectRoles } from './roles.ts'
 
 /**
- * All changes of one transaction. `position` orders transactions: it is what a follower remembers and acknowledges. `mark`
- * tells this transaction from another that came to have the same position in a log that was put back to an earlier state.
+ * All changes of one transaction. `position` orders transactions; a follower stores and acknowledges it. `mark` distinguishes
+ * this transaction from another one with the same position in a log that was restored to an earlier state.
  */
 export interface Batch {
   position: number
   mark: string
-  /** When the transaction began, milliseconds since the epoch on the clock of this region. */
+  /** Start of the transaction (ms since the epoch on the clock of this region). */
   at: number
   changes: Change[]
 }
 
-/** A stretch of the log. */
+/** The result of reading a range of the log. */
 export interface Reading {
   log: string
-  /** Everything up to this position has been removed: if it is past where the reading began, the reading may lack something. */
+  /** Everything up to this position has been removed: if it is past the requested position, changes may be missing. */
   trimmed: number
   batches: Batch[]
-  /** Nothing that can be read follows. */
+  /** No readable transaction follows. */
   drained: boolean
-  /** Something has been committed that cannot be read yet: a transaction that began earlier is still running. */
+  /** A committed transaction cannot be read yet, because an earlier one is still running. */
   held: boolean
   /**
-   * Whoever has all of `batches`, and they are `drained`, lacks nothing that was committed here before this moment
-   * (milliseconds since the epoch).
+   * If `drained`, a reader that has all of `batches` has everything that was committed here before this moment (ms since the
+   * epoch).
    */
   asOf: number
-  /** How regions stood to the pools that were asked about, when the log was as it was read. */
-  standings: Map<string, Standing>
+  /** The roles of regions in the requested pools, from the same snapshot as the log. */
+  roles: Map<string, PoolRoles>
 }
 
-/** What is known of the log as a whole. */
 export interface LogState {
   id: string
-  /** The newest position that can be read; 0 when there has been none. */
+  /** The newest readable position; 0 when there is none. */
   head: number
   headMark: string
   /** Everything up to this position has been removed. */
@@ -64,47 +63,48 @@ interface State {
   trimmed: string | null
 }
 
-/** A row of a StandingRow among those of the log. */
-interface AboutPool {
+/** A RoleRow in the columns of the log query. */
+interface RoleInLog {
   tx: null
   pool: string
-  kind: StandingRow['what']
+  kind: RoleRow['type']
   body: string
 }
 
 /**
- * Reads the log after a position, whole transactions only, in an order in which nothing can appear later before what has
- * been read: the numbers of transactions, and only those below the oldest one that has not ended. And with it how regions
- * stand to some pools (64 at most), so that whoever can guess of which pools the log will tell needs no second question.
+ * Reads the log after a position: complete transactions, in the order of their numbers, and only below the oldest running one, so
+ * that no transaction can appear later with a lower number. Also reads the roles in `pools` (64 at most): a caller that guesses
+ * which pools the changes belong to needs no second query.
  */
 export async function readLog(
   engine: Engine,
-  { after, limit, now, about = [] }: { after: number; limit: number; now: number; about?: readonly string[] },
+  { after, limit, now, pools = [] }: { after: number; limit: number; now: number; pools?: readonly string[] },
 ): Promise<Reading> {
   const db = engine.logReader
   const none = sql`cast(null as bigint)`
-  const standings =
-    about.length === 0
+  const roleRows =
+    pools.length === 0
       ? sql``
       : sql`union all
-        select ${none}, null, null, ${none}, ${none}, pool, what, null, ${none}, told, null, ${none}
-        from (${selectStandings(about)}) as standing`
-  // One statement, and so one view of all of it. Of `tx >= …` alone PostgreSQL thinks that a third of the log is meant, and reads all of it.
-  const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | AboutPool>`
-    with bound as materialized (select ${engine.horizonHere} as horizon),
+        select ${none}, null, null, ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
+        from (${selectRoles(pools)}) as roles`
+  // One statement sees one snapshot. For `tx >= …` alone, PostgreSQL estimates a third of the log and scans all of it.
+  const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | RoleInLog>`
+    with bound as materialized (select ${engine.horizonSql} as horizon),
       state as (select
-        (select min(at) from changes where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
+        (select min(at) from changes
+          where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
         (select value from facts where name = ${LOG}) as log,
         (select value from facts where name = ${TRIMMED}) as trimmed),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
     select state.*, stretch.* from state left join stretch on true
-    ${standings} order by tx, seq`.execute(db)
+    ${roleRows} order by tx, seq`.execute(db)
   const rows: Raw[] = []
-  const told: StandingRow[] = []
+  const roles: RoleRow[] = []
   let { hidden, log, trimmed }: State = { hidden: null, log: null, trimmed: null }
   for (const row of found.rows) {
-    if (row.tx === null && row.kind !== null) told.push({ what: row.kind, pool: row.pool, told: row.body })
+    if (row.tx === null && row.kind !== null) roles.push({ type: row.kind, pool: row.pool, value: row.body })
     else {
       ;({ hidden, log, trimmed } = row as State)
       if (row.tx !== null) rows.push(row)
@@ -117,7 +117,7 @@ export async function readLog(
       select tx, seq, pool, kind, key, epoch, body, fields, at from changes
       where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
     rows.push(...rest.rows)
-    // After it, so that what was removed or renewed meanwhile is noticed.
+    // Read after the rest, to notice a log that was trimmed or renewed while it was read.
     log = (await readFact(db, LOG)) ?? null
     trimmed = (await readFact(db, TRIMMED)) ?? null
   }
@@ -139,11 +139,11 @@ export async function readLog(
     drained,
     held: hidden !== null,
     asOf: Math.min(now, hidden ?? now),
-    standings: gatherStandings(about, told),
+    roles: gatherRoles(pools, roles),
   }
 }
 
-/** The transactions after a position, whole, in the order of the log. */
+/** Reads the complete transactions after a position, in the order of the log. */
 export async function readBatches(
   engine: Engine,
   { after, limit }: { after: number; limit: number },
@@ -151,12 +151,12 @@ export async function readBatches(
   return (await readLog(engine, { after, limit, now: 0 })).batches
 }
 
-/** The position of the newest transaction that can be read; 0 when there has been none. */
+/** Reads the position of the newest readable transaction; 0 when there is none. */
 export async function readHead(engine: Engine): Promise<number> {
   return (await readLogState(engine)).head
 }
 
-/** The newest place of the log that a reader of rows has seen: it may be past what can be read of the log itself. */
+/** Reads the newest place of the log that readers of rows can see; it may be past the newest readable position. */
 export async function readNewest(engine: Engine): Promise<{ position: number; mark: string }> {
   const { rows } = await sql<{ tx: number; seq: number; at: number }>`
     select tx, seq, at from changes order by tx desc, seq desc limit 1`.execute(engine.reader)
@@ -165,26 +165,26 @@ export async function readNewest(engine: Engine): Promise<{ position: number; ma
   return { position: trimmed, mark: trimmedMark }
 }
 
-/** Everything up to this position has been removed from the log. */
+/** Reads the position up to which the log has been removed. */
 export async function readTrimmed(db: Connection): Promise<number> {
   return Number((await readFact(db, TRIMMED)) ?? 0)
 }
 
 /**
- * Reads where the log begins and ends, and of the positions that are asked for the marks of those that it still has. One
- * statement, and so one view: a log that is trimmed meanwhile must not look like another one.
+ * Reads the beginning and end of the log, and the marks of those requested positions that it still has. One statement sees one
+ * snapshot: a log that is trimmed at the same time must not look like another log.
  */
 export async function readLogState(
   engine: Engine,
   positions: readonly number[] = [],
   db: Connection = engine.reader,
 ): Promise<LogState & { marks: ReadonlyMap<number, string> }> {
-  const asked = sql`
+  const places = sql`
     union all select 'place', tx, max(seq), max(at), null from changes where tx in (${sql.join(positions)}) group by tx`
   const { rows } = await sql<{ what: string; tx: number; seq: number; at: number; value: string }>`
     select 'head' as what, tx, seq, at, cast(null as text) as value from
-      (select tx, seq, at from changes where tx < ${engine.horizonHere} order by tx desc, seq desc limit 1) as head
-    ${positions.length > 0 ? asked : sql``}
+      (select tx, seq, at from changes where tx < ${engine.horizonSql} order by tx desc, seq desc limit 1) as head
+    ${positions.length > 0 ? places : sql``}
     union all select name, null, null, null, value from facts where name in (${LOG}, ${TRIMMED}, ${TRIMMED_MARK})`.execute(
     db,
   )
@@ -204,8 +204,8 @@ export async function readLogState(
 }
 
 /**
- * Gives the log an id if it has none. Answers whether the log cannot have been written by this database: it holds numbers
- * of transactions that the database has yet to give out, as after a dump was loaded into another server.
+ * Assigns an id to the log if it has none. `transplanted`: this database cannot have written the log, because the log has
+ * transaction numbers that the database has not reached yet, as after a dump was loaded into another server.
  */
 export async function openLog(engine: Engine, id: string): Promise<{ transplanted: boolean }> {
   return engine.transaction(async (tx) => {
@@ -216,7 +216,9 @@ export async function openLog(engine: Engine, id: string): Promise<{ transplante
   })
 }
 
-/** The log begins anew under another id: no position in it means what it meant. `emptied`: what it holds cannot be read in order. */
+/**
+ * Starts a new log with another id, which invalidates all positions. `emptied`: its entries cannot be read in order, remove them.
+ */
 export async function renewLog(
   connection: Connection,
   { id, emptied }: { id: string; emptied: boolean },
@@ -228,7 +230,10 @@ export async function renewLog(
   await writeFact(connection, TRIMMED_MARK, '')
 }
 
-/** The newest position at which the log is older than a moment, or further from its end than so many changes; 0 when none is. */
+/**
+ * The newest position that is older than `before`, or further than `changes` entries from the end of the log; 0 when there is
+ * none.
+ */
 export async function findExcess(
   engine: Engine,
   { before, changes }: { before: number; changes: number },
@@ -244,8 +249,8 @@ export async function findExcess(
 const TRIM_CHANGES = 500
 
 /**
- * Removes the log up to a position; answers how many changes went. In small transactions that do not wait for the disk: while one
- * runs, nothing that was committed after it began can be read. What a crash undoes is removed again.
+ * Removes the log up to a position; returns the number of removed changes. Uses small transactions that do not wait for the disk:
+ * while one runs, later commits cannot be read. Entries that a crash restores are removed again.
  */
 export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
   const removeSome = async (tx: Connection): Promise<number> => {
@@ -262,15 +267,15 @@ export async function trimChanges(engine: Engine, upTo: number): Promise<number>
     await writeFact(tx, TRIMMED_MARK, markOf(last))
     return rows.length
   }
-  let gone = 0
+  let total = 0
   for (;;) {
     const removed = await engine.transaction(removeSome, { relaxed: true })
-    gone += removed
-    if (removed === 0) return gone
+    total += removed
+    if (removed === 0) return total
   }
 }
 
-/** Forgets removed rows that were removed before a moment; not those of a pool that is being copied. */
+/** Removes tombstones from before a moment, except in pools that are being copied. */
 export async function purgeTombstones(engine: Engine, before: number): Promise<void> {
   await engine.transaction((tx) =>
     sql`delete from tombstones where at < ${before} and pool not in (select pool from copies)`.execute(tx),

@@ -1,31 +1,31 @@
 import { sql } from 'kysely'
 import type { Change } from './apply.ts'
-import { type Connection, TOLD } from './database.ts'
+import { type Connection, PIPELINED } from './database.ts'
 import { type Kind, kindNames } from './kinds.ts'
 
 /** A copy of a pool in progress. */
 export interface Copy {
   pool: string
   peer: string
-  /** Tells this copy from one that was begun before: a page that was fetched for that one is not applied. */
+  /** Identifies this copy: a page fetched for an earlier copy of the pool is not applied. */
   generation: string
-  /** What is being paged through now; see replication/copier.ts. */
+  /** The stage whose pages are being fetched; see replication/copier.ts. */
   stage: string
-  /** Key of the last row that is in. */
+  /** Key of the last copied row. */
   after: string | undefined
   done: number
   total: number
-  /** Rows that were here and not at the source. */
+  /** Removed rows: they were here but not at the source. */
   swept: number
   /** Milliseconds since the epoch. */
   started: number
-  /** As of when the pool was complete before it had to be copied again, on the peer's clock; undefined for a first copy. */
+  /** `asOf` of the pool before it had to be copied again, on the peer's clock; undefined for a first copy. */
   asOf: number | undefined
-  /** Position that the cursor must have passed; undefined until all pages are in. */
+  /** The copy ends when the cursor reaches this position; undefined until all pages are applied. */
   target: number | undefined
-  /** Only these kinds are copied, of a pool that is complete but for them; undefined: all of them. */
+  /** Only these kinds are copied, because all others are complete; undefined: all kinds. */
   kinds?: readonly string[] | undefined
-  /** The newest place of the peer's log that the pages have shown. */
+  /** The newest place of the peer's log that a page has reported. */
   witness: { position: number; mark: string }
 }
 
@@ -81,19 +81,19 @@ export async function removeCopies(connection: Connection, pool: string): Promis
   await sql`delete from copies where pool = ${pool}`.execute(connection)
 }
 
-/** Notes rows that the stream has changed while their pool is being copied. */
+/** Records rows that the stream has changed while their pool is being copied. */
 export async function noteTouched(
   connection: Connection,
   rows: readonly { pool: string; kind: Kind; key: string }[],
 ): Promise<void> {
   for (const { pool, kind, key } of rows) {
-    await sql`${TOLD}
+    await sql`${PIPELINED}
       insert into copy_touched (pool, kind, key) values (${pool}, ${kind}, ${key})
       on conflict (pool, kind, key) do nothing`.execute(connection)
   }
 }
 
-/** Keys from `after` (exclusive) to `until` (inclusive; undefined: to the end) that the stream has touched. */
+/** Keys from `after` (exclusive) to `until` (inclusive; undefined: to the end) that the stream has changed. */
 export async function listTouched(
   db: Connection,
   { pool, kind, after, until }: Range & { kind: Kind },
@@ -117,7 +117,7 @@ export interface Range {
   until: string | undefined
 }
 
-/** Removals that are still remembered, in the order (kind, key), as changes; not those of kinds that only a newer build of the region knows. */
+/** Lists tombstones as changes, in the order (kind, key); without the kinds that only a newer build of the region knows. */
 export async function listTombstones(
   db: Connection,
   { pool, after, limit }: { pool: string; after: { kind: string; key: string } | undefined; limit: number },

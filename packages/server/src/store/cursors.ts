@@ -1,19 +1,21 @@
 import { sql } from 'kysely'
-import { type Connection, TOLD } from './database.ts'
+import { type Connection, PIPELINED } from './database.ts'
 
-/** How far this region has followed a peer: everything in the peer's log up to `position` is applied or was passed over. */
+/** This region's progress in a peer's log: everything up to `position` has been applied or skipped. */
 export interface Cursor {
   peer: string
   log: string
   position: number
   mark: string
-  /** What the peer had acknowledged to its clients up to then is here (milliseconds since the epoch on the peer's clock). */
+  /** All writes that the peer acknowledged to its clients up to this moment are here (ms since the epoch on the peer's clock). */
   asOf: number
-  /** The kinds that were followed up to `position` (replication/known-kinds.ts); undefined when an older build has followed since. */
+  /**
+   * The kinds followed up to `position` (replication/known-kinds.ts); undefined when an older build has moved the cursor since.
+   */
   kinds?: string | undefined
 }
 
-/** How far a peer says it has followed this region. */
+/** A peer's reported progress in this region's log. */
 export interface Follower {
   peer: string
   position: number
@@ -51,16 +53,19 @@ export async function putCursor(
       kinds = excluded.kinds, kinds_at = excluded.kinds_at`.execute(connection)
 }
 
-/** As it stands in the column: an older build that begins anew in another log leaves it as it is, and may come to the same position. */
+/**
+ * The value of the column `kinds`. It includes the log: an older build that starts over in another log leaves the column
+ * unchanged, and may reach the same position.
+ */
 export const kindsOf = (log: string, kinds: string | undefined): string | null =>
   kinds === undefined ? null : `${log}\n${kinds}`
 
-/** Moves a cursor on (without `to` it stays where it is), and its `asOf` never back. */
+/** Advances a cursor (without `to` only its `asOf`). `asOf` never decreases. */
 export async function moveCursor(
   connection: Connection,
   { peer, to, asOf }: { peer: string; to: Pick<Cursor, 'position' | 'mark'> | undefined; asOf: number },
 ): Promise<void> {
-  await sql`${TOLD}
+  await sql`${PIPELINED}
     update cursors set position = coalesce(${to?.position ?? null}, position), mark = coalesce(${to?.mark ?? null}, mark),
       kinds_at = coalesce(${to?.position ?? null}, position),
       as_of = case when as_of < ${asOf} then ${asOf} else as_of end
@@ -78,7 +83,7 @@ export async function putFollower(connection: Connection, { peer, position, at }
     on conflict (peer) do update set position = excluded.position, at = excluded.at`.execute(connection)
 }
 
-/** Acknowledgements of another log mean nothing. */
+/** For a new log: acknowledged positions of another log are meaningless. */
 export async function forgetFollowers(connection: Connection): Promise<void> {
   await sql`delete from followers`.execute(connection)
 }
@@ -89,7 +94,9 @@ function toCursor({ as_of, kinds, kinds_at, ...cursor }: RawCursor): Cursor {
   return { ...cursor, asOf: as_of, kinds: current ? text : undefined }
 }
 
-/** Which kinds a peer reported to know when it last asked for the log (replication/known-kinds.ts); undefined before its first contact. */
+/**
+ * The kinds that a peer reported with its last request for the log (replication/known-kinds.ts); undefined before its first one.
+ */
 export async function findPeerKinds(db: Connection, peer: string): Promise<string | undefined> {
   const { rows } = await sql<{ value: string }>`select value from facts where name = ${peerKinds(peer)}`.execute(db)
   return rows[0]?.value

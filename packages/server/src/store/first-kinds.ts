@@ -1,6 +1,6 @@
 /**
- * The kinds as they were in the first schema that was released. Frozen: the first migrations make exactly these tables, and a region that does
- * not say which kinds it knows is taken to know exactly these (replication/known-kinds.ts). Kinds that came later are in kinds.ts alone.
+ * The kinds of the first released schema. Frozen: the first migrations create exactly these tables, and a region that does not
+ * report its kinds is assumed to know exactly these (replication/known-kinds.ts). Later kinds are in kinds.ts only.
  */
 export interface FirstKind {
   /** Whether rows of the kind are replicated. */

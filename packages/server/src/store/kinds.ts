@@ -1,19 +1,19 @@
 /**
- * The kinds of rows that a region keeps. A new kind is one row here: its table, its indexes, its change records, its replication and
- * its removal follow from it. Existing stores gain it when they are opened (additions.ts), and regions that know different kinds
- * replicate those that both know (replication/known-kinds.ts).
+ * The kinds of rows that a region keeps. A new kind is one row here: its table, its indexes, its change records, its replication
+ * and its removal follow from it. Opening an existing store adds the kind (additions.ts). Regions that know different kinds
+ * replicate the kinds that both know (replication/known-kinds.ts).
  *
- * scope  replicated  written by the pool's primary only, carried to every replica; the newer stamp wins
- *        shared      may be written in any region, merged by rule, carried in both directions
+ * scope  replicated  written by the pool's primary only, sent to every replica; the newer stamp wins
+ *        shared      may be written in any region, merged by rule (merge.ts), sent in both directions
  *        regional    stays in the region that wrote it
  * owner  region      belongs to no pool
- *        pool        is removed with its pool. Shared facts about users and clients are owned by the pool, too: they must outlive the user,
- *                    or a token that one region still takes for valid could come alive again
+ *        pool        is removed with its pool. Shared facts about users and clients are owned by the pool, too: they must
+ *                    outlive the user, or a token that one region still accepts could become valid again
  *        client      is removed with its client: index column `client_id`, or the key is the client's id
  *        user        is removed with its user: index column `sub`, or the key is the sub
- * index  columns beside the body that can be searched; `key` and `pool` always can. Only ever appended to: on the wire they have no names
- * cached whether processes keep it in memory and must be notified when it changes
- * byKey  whether it is also looked up by its key alone, over all pools
+ * index  searchable columns besides `pool` and `key`. New columns are only appended: on the wire they have no names
+ * cached whether processes cache its rows and must be notified of changes
+ * byKey  whether rows are also looked up by key alone, across all pools
  *
  * Name, scope and owner of a kind never change once it has been released.
  */
@@ -77,37 +77,39 @@ export const scopeOf = (kind: Kind): KindRow['scope'] => kinds[kind].scope
 
 export const tableOf = (kind: string): string => `row_${kind.replaceAll('-', '_')}`
 
-/** Whether the word names a kind: what comes over a wire or out of a log is only text. */
+/** Whether the word names a kind of this build: another region or a newer build may have written others. */
 export const isKind = (word: string): word is Kind => Object.hasOwn(kinds, word)
 
 export const isCached = (word: string): boolean => isKind(word) && kinds[word].cached
 
-/** The kinds whose rows go with their owner. What goes with a pool is everything in it, its users' and clients' rows included. */
+/**
+ * The kinds whose rows are removed with their owner. A pool owns everything in it, including the rows of its users and clients.
+ */
 export const kindsOwnedBy = (owner: 'pool' | 'client' | 'user'): Kind[] =>
   kindNames.filter((kind) =>
     owner === 'pool' ? (kinds[kind].owner as Owner) !== 'region' : (kinds[kind].owner as Owner) === owner,
   )
 
-/** The index column that names the owner of a row; undefined where the key does. */
+/** The index column that names the owner of a row; undefined where the key is the owner. */
 export function ownerColumnOf(kind: Kind): string | undefined {
   const column = { region: undefined, pool: undefined, client: 'client_id', user: 'sub' }[kinds[kind].owner as Owner]
   return (kinds[kind].index as readonly string[]).find((name) => name === column)
 }
 
 /**
- * Makes this process a build with more kinds, or with more index columns of those that there are. For tests of what happens between two builds; to
- * be called before a store is opened.
+ * For tests of two builds side by side: adds kinds, or index columns of existing kinds, to this process. Call it before a store
+ * is opened.
  */
 export function extendKinds(rows: Readonly<Record<string, KindRow>>): void {
   Object.assign(kinds, rows)
   for (const name of Object.keys(rows)) if (!kindNames.includes(name as Kind)) kindNames.push(name as Kind)
 }
 
-/** Body of the only row of kind `topology` that a pool has. The epoch rises by one at each promotion. */
+/** Body of the single `topology` row of a pool. The epoch rises by one at each promotion. */
 export interface Topology {
   primary: string
   epoch: number
 }
 
-/** Key of the rows of which a pool has exactly one. */
+/** Key of a row whose kind has one row per pool. */
 export const ONLY = '-'

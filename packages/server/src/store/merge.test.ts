@@ -8,7 +8,7 @@ type Shared = KindOfScope<'shared'>
 
 const moment = fc.integer({ min: 0, max: 5 })
 
-/** Bodies as two regions may have written them of one key; few values, so that ties are common. */
+/** Bodies of one key as two regions may write them; few values make ties common. */
 const bodies: Record<Shared, fc.Arbitrary<unknown>> = {
   replica: fc.record({
     region: fc.constant('us-east-1'),
@@ -30,11 +30,11 @@ describe('the merge of shared facts', () => {
   for (const kind of shared) {
     const body = bodies[kind].map((value) => JSON.stringify(value))
 
-    it(`${kind}: it does not matter which comes first`, () => {
+    it(`${kind}: merging is commutative`, () => {
       fc.assert(fc.property(body, body, (a, b) => assert.equal(merge(kind, a, b), merge(kind, b, a))))
     })
 
-    it(`${kind}: it does not matter which two meet first`, () => {
+    it(`${kind}: merging is associative`, () => {
       fc.assert(
         fc.property(body, body, body, (a, b, c) =>
           assert.equal(merge(kind, merge(kind, a, b), c), merge(kind, a, merge(kind, b, c))),
@@ -42,7 +42,7 @@ describe('the merge of shared facts', () => {
       )
     })
 
-    it(`${kind}: what is known already changes nothing`, () => {
+    it(`${kind}: merging is idempotent`, () => {
       fc.assert(
         fc.property(body, body, (a, b) => {
           assert.equal(merge(kind, a, a), a)
@@ -53,23 +53,23 @@ describe('the merge of shared facts', () => {
       )
     })
 
-    it(`${kind}: the first fact is taken as it is`, () => {
+    it(`${kind}: the first fact is stored unchanged`, () => {
       fc.assert(fc.property(body, (a) => assert.equal(merge(kind, undefined, a), a)))
     })
   }
 
-  it('what is there stays to the letter when nothing new came, however it is spaced', () => {
+  it('the stored text stays byte for byte when nothing new arrives, whatever its whitespace', () => {
     const present = '{ "before" : 5 }'
     assert.equal(merge('sign-out', present, '{"before":4}'), present)
     assert.equal(merge('sign-out', present, '{"before":5}'), present)
     assert.equal(merge('sign-out', present, '{"before":6}'), '{"before":6}')
   })
 
-  it('a later sign-out is never taken back', () => {
+  it('an earlier sign-out never replaces a later one', () => {
     assert.equal(merge('sign-out', '{"before":9}', '{"before":3}'), '{"before":9}')
   })
 
-  it('a replica takes the higher version, and at a tie the status that is further on', () => {
+  it('the higher version of a replica wins; at equal versions, the later status', () => {
     const replica = (status: string, version: number) => JSON.stringify({ region: 'us-east-1', status, version })
     assert.equal(merge('replica', replica('ACTIVE', 2), replica('INACTIVE', 3)), replica('INACTIVE', 3))
     assert.equal(merge('replica', replica('ACTIVE', 3), replica('INACTIVE', 3)), replica('ACTIVE', 3))

@@ -1,24 +1,29 @@
 import type { KindOfScope } from './kinds.ts'
 
-/** Body of a `replica` row. Whoever changes the status raises the version; a tie goes to the status that comes later here. */
+/**
+ * Body of a `replica` row. Each change of the status raises the version; at equal versions the later status of REPLICA_STATUSES
+ * wins.
+ */
 export interface Replica {
   region: string
   status: ReplicaStatus
   version: number
-  /** Tags that the region starts with, until it has settings of its own. */
+  /** Initial tags of the region, used until it has its own `settings` row. */
   tags?: Record<string, string>
 }
 export const REPLICA_STATUSES = ['CREATING', 'INACTIVE', 'ACTIVE', 'DELETING', 'DELETED'] as const
 export type ReplicaStatus = (typeof REPLICA_STATUSES)[number]
 
-/** Body of a `revocation` row: it may be forgotten when the last token of its family has expired (ms since the epoch). */
+/**
+ * Body of a `revocation` row. It may be removed at `expires`, when the last token of its family has expired (ms since the epoch).
+ */
 export interface Revocation {
   expires: number
 }
 
 /**
- * Body of a `rotation` row: the newest generation of a family's refresh tokens that was used, and when it first was (ms
- * since the epoch). It may be forgotten when the family has expired.
+ * Body of a `rotation` row: the newest used generation of a family's refresh tokens, and the time of its first use (ms
+ * since the epoch). It may be removed at `expires`, when the family has expired.
  */
 export interface Rotation {
   generation: number
@@ -26,23 +31,23 @@ export interface Rotation {
   expires: number
 }
 
-/** Body of a `sign-out` row: whatever was issued to the user up to this moment (ms since the epoch) is no longer good. */
+/** Body of a `sign-out` row: tokens issued to the user up to this moment (ms since the epoch) are invalid. */
 export interface SignOut {
   before: number
 }
 
-/** The kinds of shared facts that end: their bodies say when. */
-export const endingKinds = ['revocation', 'rotation'] as const
+/** The kinds of shared facts that expire, at the time in their bodies. */
+export const expiringKinds = ['revocation', 'rotation'] as const
 
-/** From when on a shared fact means nothing any more (ms since the epoch); infinite where it always may. */
-export function endOf(kind: KindOfScope<'shared'>, body: string): number {
-  if (!(endingKinds as readonly string[]).includes(kind)) return Number.POSITIVE_INFINITY
+/** When a shared fact stops having an effect (ms since the epoch); infinite for kinds that never expire. */
+export function expiryOf(kind: KindOfScope<'shared'>, body: string): number {
+  if (!(expiringKinds as readonly string[]).includes(kind)) return Number.POSITIVE_INFINITY
   return (JSON.parse(body) as Revocation | Rotation).expires
 }
 
 /**
- * How two regions' versions of a shared fact become one. Each rule is commutative, associative and idempotent, so that
- * regions agree whatever arrives first, and however often.
+ * Merge two regions' versions of a shared fact. Each rule is commutative, associative and idempotent, so regions agree
+ * in any order and with any number of deliveries.
  */
 export const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
   replica: (a: Replica, b: Replica) => (rank(a) >= rank(b) ? a : b),
@@ -58,9 +63,9 @@ export const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unkn
 const rank = (replica: Replica): number =>
   replica.version * REPLICA_STATUSES.length + REPLICA_STATUSES.indexOf(replica.status)
 
-/** Merges two bodies (JSON text); the result is `present` itself, to the letter, when nothing new came. */
-export function merge(kind: KindOfScope<'shared'>, present: string | undefined, coming: string): string {
-  if (present === undefined) return coming
-  const merged = JSON.stringify(rules[kind](JSON.parse(present) as never, JSON.parse(coming) as never))
+/** Merges two bodies (JSON text). Returns `present` unchanged, byte for byte, when `incoming` adds nothing. */
+export function merge(kind: KindOfScope<'shared'>, present: string | undefined, incoming: string): string {
+  if (present === undefined) return incoming
+  const merged = JSON.stringify(rules[kind](JSON.parse(present) as never, JSON.parse(incoming) as never))
   return merged === JSON.stringify(JSON.parse(present)) ? present : merged
 }

@@ -27,7 +27,7 @@ for (const engine of engines) {
       }
     })
 
-    it('is brought to the present once, and what is stored stays', async () => {
+    it('is migrated once, and stored rows stay', async () => {
       const opened = await openTestStore(engine, { clock, region })
       after(() => opened.close())
       const topology = { pool: 'p', key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }
@@ -36,7 +36,7 @@ for (const engine of engines) {
       assert.equal((await opened.store.find('topology', topology))?.body, topology.body)
     })
 
-    it('of a newer version is refused, and left as it is', async () => {
+    it('of a newer version is refused and not changed', async () => {
       const opened = await openTestStore(engine, { clock, region })
       after(() => opened.close())
       await opened.store.transaction((connection) => sql`update schema_version set version = 999`.execute(connection))
@@ -58,7 +58,7 @@ describe('the planner of SQLite', () => {
     return rows.map(({ detail }) => detail).join('; ')
   }
 
-  it('looks up by every index column, however empty or full the store was, from the first open on', async () => {
+  it('uses the index of every index column from the first open on, whatever the store contains', async () => {
     const opened = await openTestStore('sqlite', { clock, region })
     after(() => opened.close())
     for (const index of indexed) {
@@ -69,8 +69,8 @@ describe('the planner of SQLite', () => {
   })
 })
 
-describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && 'no PostgreSQL is asked for' }, () => {
-  it('finds rows by their key, by a plan that is made although nobody has gathered statistics', async () => {
+describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && 'PostgreSQL is not selected' }, () => {
+  it('finds rows by the primary key, although the table has no statistics', async () => {
     const opened = await openTestStore('postgres', { clock, region })
     after(() => opened.close())
     const { db } = opened.store
@@ -83,13 +83,13 @@ describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && '
     assert.match(plan.rows[0]?.['QUERY PLAN'] ?? '', /using row_user_pkey/)
   })
 
-  it('never reads the whole log, by plans of before it was filled and of after', async () => {
+  it('never scans the whole log, with plans from before and after it was filled', async () => {
     const opened = await openTestStore('postgres', { clock, region })
     after(() => opened.close())
     const { engine } = opened.store
     for (const statement of ['alter table changes set (autovacuum_enabled = false)', 'analyze changes']) {
       await sql.raw(statement).execute(engine.logReader)
-      // One connection: its plans are kept from the fifth time on, and it is asked what it did.
+      // One connection: it keeps its plans from the fifth execution on, and reports its own number of scans.
       const scans = await engine.logReader.transaction().execute(async (logReader) => {
         const read = async () => {
           for (let time = 0; time < 10; time += 1) {
@@ -112,7 +112,7 @@ describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && '
 })
 
 describe('a store of a newer version', () => {
-  it('is not opened, and its file is free again', async () => {
+  it('is not opened, and its file is released', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
     after(() => rmSync(directory, { recursive: true, force: true }))
     const config = { engine: 'sqlite', file: join(directory, 'region.db') } as const
@@ -130,8 +130,8 @@ describe('a store of a newer version', () => {
   })
 })
 
-describe('processes of one region that start at once', { skip: !engines.includes('postgres') }, () => {
-  it('make the schema together', async () => {
+describe('processes of one region that start at the same time', { skip: !engines.includes('postgres') }, () => {
+  it('create the schema together', async () => {
     const opened = await openTestStore('postgres', { clock, region })
     after(() => opened.close())
     const { rows } = await sql<{ statement: string }>`

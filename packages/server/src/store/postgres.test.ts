@@ -8,11 +8,11 @@ import type { Store } from './store.ts'
 import type { Transaction } from './write.ts'
 
 const region = 'us-west-2'
-const pool = `${region}_told`
+const pool = `${region}_pipelined`
 
-/** What is written is sent together with the next question, and answered only then: see speak in postgres-connections.ts. */
-describe('what a transaction tells PostgreSQL', {
-  skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
+/** Writes are sent together with the next query: see pipelineStatements in postgres-connections.ts. */
+describe('a pipelined write on PostgreSQL', {
+  skip: !engines.includes('postgres') && 'PostgreSQL is not selected',
 }, () => {
   let opened: TestStore
   let store: Store
@@ -33,7 +33,7 @@ describe('what a transaction tells PostgreSQL', {
   const isThere = async (key: string): Promise<boolean> => (await store.find('group', { pool, key })) !== undefined
   const refusal = { code: '23514', constraint: 'no_bad_key' }
 
-  it('is there for what the transaction reads after it', async () => {
+  it('is visible to later reads of the transaction', async () => {
     const found = await store.write(async (tx) => {
       await put(tx, 'a')
       await put(tx, 'b')
@@ -43,7 +43,7 @@ describe('what a transaction tells PostgreSQL', {
     assert.equal(found[1], 2)
   })
 
-  it('may be more than is held back for the next question', async () => {
+  it('may exceed the buffer', async () => {
     const body = JSON.stringify({ text: 'x'.repeat(50_000) })
     const keys = Array.from({ length: 20 }, (_, at) => `large ${at}`)
     await store.write(async (tx) => {
@@ -56,7 +56,7 @@ describe('what a transaction tells PostgreSQL', {
     )
   })
 
-  it('fails the transaction with its own reason when it ends, and leaves nothing', async () => {
+  it('fails the transaction at the commit with its own error, and leaves nothing', async () => {
     let runs = 0
     await assert.rejects(
       store.write(async (tx) => {
@@ -71,7 +71,7 @@ describe('what a transaction tells PostgreSQL', {
     assert.deepEqual(await Promise.all(['before', 'bad one', 'behind'].map(isThere)), [false, false, false])
   })
 
-  it('fails the next question with its own reason, not with that of the question', async () => {
+  it('fails the next query with its own error, not with an error of the query', async () => {
     const caught: unknown[] = []
     await assert.rejects(
       store.write(async (tx) => {
@@ -83,7 +83,7 @@ describe('what a transaction tells PostgreSQL', {
     assert.deepEqual(caught, [refusal.code, refusal.code])
   })
 
-  it('does not touch the transactions that come after on the same connection', async () => {
+  it('does not affect later transactions on the same connection', async () => {
     for (const key of ['bad one', 'one', 'bad two', 'two']) {
       const writing = store.write((tx) => put(tx, key))
       if (key.startsWith('bad')) await assert.rejects(writing, refusal)
@@ -92,7 +92,7 @@ describe('what a transaction tells PostgreSQL', {
     assert.deepEqual(await Promise.all(['one', 'two'].map(isThere)), [true, true])
   })
 
-  it('is undone with a transaction that gives up', async () => {
+  it('is rolled back with a transaction whose work throws', async () => {
     const writing = store.write(async (tx) => {
       await put(tx, 'given up')
       throw new Error('never mind')
@@ -108,7 +108,7 @@ describe('what a transaction tells PostgreSQL', {
     assert.equal(await isThere('given up'), false)
   })
 
-  it('is tried again elsewhere when the server, a standby by now, refuses it', async () => {
+  it('is retried on another connection when the server has become a standby and refuses it', async () => {
     const standby = sql`set session characteristics as transaction read only`
     await store.transaction((connection) => standby.execute(connection))
     let runs = 0

@@ -1,11 +1,13 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
-import { type Engine, gatherSchema, SETTLE, type Tables, TOLD, type Touched, UnexpectedError } from './database.ts'
-import { type ConnectionSettings, isLost, openConnections, part } from './postgres-connections.ts'
+import { type Engine, FLUSH, gatherSchema, PIPELINED, type Tables, type Touched, UnexpectedError } from './database.ts'
+import { type ConnectionSettings, disconnect, isLost, openConnections } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
-/** Each process keeps one connection with this name. The first release, which cannot read sealed groups, called it otherwise. */
+/**
+ * application_name of each process's listening connection. The first release, which cannot read sealed groups, has another name.
+ */
 const LISTENER = 'twinpool-listener'
 const FIRST_LISTENER = 'twinpool-listen'
 const HORIZON = sql<number>`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
@@ -15,25 +17,25 @@ const PAYLOAD_BYTES = 7_900
 /** deadlock_detected, serialization_failure. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
-/** Stands in the server's own log when it happens, as the text that is no number (invalid_text_representation). */
-const UNEXPECTED = 'something is not as Twinpool expected it, and is read again'
+/** Appears in the server's log when a condition does not hold, as the invalid number (invalid_text_representation). */
+const UNEXPECTED = 'Twinpool: the expected state has changed, the transaction is retried'
 const RELISTEN_MILLISECONDS = 250
 /** lock_not_available. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const LOCK_NOT_AVAILABLE = '55P03'
-const ALTER_PATIENCE_MILLISECONDS = 200
+const ALTER_LOCK_TIMEOUT_MILLISECONDS = 200
 const ALTER_PAUSE_MILLISECONDS = 100
 const INDEXES = 'schema indexes'
 const LEASE = 'replication lease'
-/** How often a process that waits for the lease asks for it. */
+/** How often a waiting process tries to take the lease. */
 const LEASE_MILLISECONDS = 1_000
-/** The lease of a process that says nothing for so long (stopped, or lost with its machine) is the server's to end. */
+/** After this time without a statement (the process is stopped, or lost with its machine) the server ends the lease. */
 const LEASE_SILENCE_MILLISECONDS = 5_000
 
 /**
  * PostgreSQL: any number of processes per region share one database.
  *
- * A sequence number becomes visible out of commit order, so the log is read in the order of transaction ids, and only
- * below the oldest one that is still running. A transaction is durable when its promise resolves (`synchronous_commit=on`).
+ * Sequence numbers become visible out of commit order, so the log is read in the order of transaction ids, and only below the
+ * oldest running one. A transaction is durable when its promise resolves (`synchronous_commit=on`).
  */
 export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
   const connections = openConnections(url, settings)
@@ -41,7 +43,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
-  const log = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openAside() }) })
+  const log = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openLogPool() }) })
   const relaxed = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openRelaxed() }) })
   let closed = false
   let listener: pg.Client | undefined
@@ -57,7 +59,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
 
   return {
     name: 'postgres',
-    chains: true,
+    hasWritableCtes: true,
     reader: db,
     logReader: log,
     query: async <R>(text: string, values: readonly (string | number)[]) => {
@@ -84,27 +86,27 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
             }
           })
         } catch (error) {
-          // On a connection that is lost the rollback fails too, and would hide why.
+          // On a lost connection the rollback fails too, and would hide the cause.
           const cause = reason ?? error
           if (isRefusal(cause) && (cause as Error).message.includes(UNEXPECTED)) throw new UnexpectedError()
-          const asked = RETRYABLE.has((cause as { code?: string }).code ?? '')
-          // Nobody knows what became of a commit that had no answer: it is not tried again.
+          const retryable = RETRYABLE.has((cause as { code?: string }).code ?? '')
+          // The outcome of a commit without a response is unknown: it is not retried.
           const undone = !worked || isRefusal(cause)
-          const again = asked ? attempt < ATTEMPTS : attempt === 1 && undone && isLost(cause)
+          const again = retryable ? attempt < ATTEMPTS : attempt === 1 && undone && isLost(cause)
           if (!again) throw cause
         }
       }
     },
-    // Whatever is flushed at a commit, all that was written before it is flushed too.
-    settle: async () => {
-      await SETTLE.execute(log)
+    // A commit flushes all earlier writes, too.
+    flush: async () => {
+      await FLUSH.execute(log)
     },
-    unhurried: async (work) => {
-      const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })
+    longTransaction: async (work) => {
+      const dedicated = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnbounded() }) })
       try {
-        return await alone.transaction().execute(work)
+        return await dedicated.transaction().execute(work)
       } finally {
-        await alone.destroy()
+        await dedicated.destroy()
       }
     },
     describe: async () => {
@@ -118,12 +120,12 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         where found.relnamespace = current_schema()::regnamespace and definition.indisvalid`.execute(db)
       return gatherSchema(rows)
     },
-    // Whoever wants the whole table, if only for a moment, waits for every transaction that uses it, and everybody after it waits, too.
+    // `alter table` waits for every transaction that uses the table, and all later ones queue behind it: hence the lock timeout.
     addColumn: async ({ table, name, type }) => {
       for (;;) {
         try {
           await db.transaction().execute(async (tx) => {
-            await sql`set local lock_timeout = ${sql.lit(ALTER_PATIENCE_MILLISECONDS)}`.execute(tx)
+            await sql`set local lock_timeout = ${sql.lit(ALTER_LOCK_TIMEOUT_MILLISECONDS)}`.execute(tx)
             await sql`alter table ${sql.table(table)} add column if not exists ${sql.ref(name)} ${type}`.execute(tx)
           })
           return
@@ -134,17 +136,18 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       }
     },
     addIndex: async ({ name, statement }) => {
-      const alone = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnhurried() }) })
+      const dedicated = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnbounded() }) })
       try {
-        await alone.connection().execute(async (connection) => {
-          // Asked for again and again, not waited for: the index waits for every statement that is running, that one included.
+        await dedicated.connection().execute(async (connection) => {
+          // Polled: `create index concurrently` waits for every running statement, and would wait for a blocked lock statement,
+          // too.
           for (;;) {
             const { rows } = await sql<{ granted: boolean }>`
               select pg_try_advisory_lock(hashtextextended(${INDEXES}, 0)) as granted`.execute(connection)
             if (rows[0]?.granted) break
             await systemClock.wait(ALTER_PAUSE_MILLISECONDS)
           }
-          // One that is there and not valid was left by a process that died over it.
+          // An invalid index was left by a process that died while it created it.
           const { rows } = await sql<{ valid: boolean }>`
             select indisvalid as valid from pg_index where indexrelid = to_regclass(quote_ident(${name}))`.execute(
             connection,
@@ -154,8 +157,8 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
           await sql.raw(text.replace(/^create index /, 'create index concurrently ')).execute(connection)
         })
       } finally {
-        // The lock is the connection's.
-        await alone.destroy()
+        // Closing the connection releases the advisory lock.
+        await dedicated.destroy()
       }
     },
     analyze: async (table) => {
@@ -163,12 +166,11 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     lock: async (tx, names) => {
       const sorted = [...new Set(names)].sort()
-      await sql`${TOLD}select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
-        tx,
-      )
+      await sql`${PIPELINED}select pg_advisory_xact_lock(hashtextextended(name, 0))
+        from unnest(${sorted}::text[]) as name`.execute(tx)
     },
     expect: async (tx, condition) => {
-      await sql`${TOLD}select cast(case when ${condition} then '1' else ${sql.lit(UNEXPECTED)} end as integer)`.execute(
+      await sql`${PIPELINED}select cast(case when ${condition} then '1' else ${sql.lit(UNEXPECTED)} end as integer)`.execute(
         tx,
       )
     },
@@ -176,15 +178,15 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       const { rows } = await sql<{ number: number }>`select ${NUMBER} as number`.execute(tx)
       return rows[0]?.number ?? 0
     },
-    transactionNumberHere: NUMBER,
-    horizonHere: HORIZON,
+    transactionNumberSql: NUMBER,
+    horizonSql: HORIZON,
     announce: async (tx, touched) => {
       const list = JSON.stringify(touched)
-      await sql`${TOLD}select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(
+      await sql`${PIPELINED}select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(
         tx,
       )
     },
-    listen: async (heard) => {
+    listen: async (notify) => {
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
@@ -192,15 +194,15 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
             const client = await connections.open(LISTENER)
             const ended = new Promise<void>((resolve) => client.once('end', resolve).once('error', () => resolve()))
             listener = client
-            client.on('notification', ({ payload }) => heard(parse(payload)))
+            client.on('notification', ({ payload }) => notify(parse(payload)))
             try {
               await client.query(`listen ${CHANNEL}`)
-              heard(undefined)
+              notify(undefined)
               first.resolve()
-              // A store may be closed while this connection is made.
+              // The store may have been closed while this connection was opened.
               if (!closed) await ended
             } finally {
-              await part(client)
+              await disconnect(client)
             }
           } catch (error) {
             first.reject(error)
@@ -212,11 +214,12 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       await first.promise
     },
     lead: async (signal) => {
-      // The lock is the session's: it ends with the process, however that ends. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
+      // An advisory lock of the session ends with the process, however the process ends.
+      // https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
       const client = await connections.open('twinpool-lease')
       const lost = new AbortController()
       client.once('error', () => lost.abort()).once('end', () => lost.abort())
-      const release = (): Promise<void> => part(client)
+      const release = (): Promise<void> => disconnect(client)
       try {
         await client.query(`set idle_session_timeout = ${LEASE_SILENCE_MILLISECONDS}`)
         for (;;) {
@@ -235,14 +238,13 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     hasOlderProcesses: async () => {
       const { rows } = await sql`
-        select 1 from pg_stat_activity where datname = current_database() and application_name = ${FIRST_LISTENER} limit 1`.execute(
-        db,
-      )
+        select 1 from pg_stat_activity
+        where datname = current_database() and application_name = ${FIRST_LISTENER} limit 1`.execute(db)
       return rows.length > 0
     },
     close: async () => {
       closed = true
-      if (listener) await part(listener)
+      if (listener) await disconnect(listener)
       await log.destroy()
       await relaxed.destroy()
       await db.destroy()

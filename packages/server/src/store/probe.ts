@@ -2,15 +2,15 @@ import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Engine } from './database.ts'
 
-/** Whether a store can be read and written. */
+/** Checks that a store can be read and written. */
 export interface Probe {
-  /** To be told of every transaction: what was just written need not be tried. */
-  ended(how: 'committed' | 'failed'): void
-  /** Rejects with what is wrong. One try at a time, however many ask. */
+  /** Must be called after every transaction: after a recent write, the probe does not need its own. */
+  transactionEnded(outcome: 'committed' | 'failed'): void
+  /** Rejects with the reason. Concurrent callers share one attempt. */
   check(): Promise<void>
 }
 
-/** After so long without a write, or after one that failed, a write is tried: a disk can be read when it is full. */
+/** The probe writes when the last successful write is older than this or a transaction failed: a full disk can still be read. */
 const FRESH_MILLISECONDS = 5_000
 
 export function createProbe(engine: Engine, clock: Pick<Clock, 'now'>): Probe {
@@ -30,8 +30,8 @@ export function createProbe(engine: Engine, clock: Pick<Clock, 'now'>): Probe {
   }
 
   return {
-    ended: (how) => {
-      writtenAt = how === 'committed' ? clock.now() : Number.NEGATIVE_INFINITY
+    transactionEnded: (outcome) => {
+      writtenAt = outcome === 'committed' ? clock.now() : Number.NEGATIVE_INFINITY
     },
     check: () => {
       checking ??= attempt().finally(() => {

@@ -9,7 +9,7 @@ import type { Store } from './store.ts'
 const region = 'us-west-2'
 const pool = `${region}_rows`
 const other = `${region}_other`
-// In the order of their bytes in UTF-8, which is neither that of a locale nor that of UTF-16.
+// In the order of their UTF-8 bytes, which differs from the order of a locale and of UTF-16.
 const keys = ['', 'A', 'B', 'Z', 'a', 'a b', 'a!', 'a%', 'a/1', 'a/2', 'a_', 'b', 'z', 'é', 'ﬀ', '😀'].sort((a, b) =>
   Buffer.compare(Buffer.from(a), Buffer.from(b)),
 )
@@ -42,18 +42,18 @@ for (const engine of engines) {
     const listed = async (query: { after?: string; prefix?: string; limit?: number }): Promise<string[]> =>
       (await store.list('group', { pool, limit: 100, ...query })).map(({ key }) => key)
 
-    it('rows come in the order of the bytes of their keys, of their pool alone', async () => {
+    it('rows of one pool are listed in the byte order of their keys', async () => {
       assert.deepEqual(await listed({}), keys)
     })
 
-    it('a call and a transaction read the same, in whatever form they ask', async () => {
+    it('reads inside and outside a transaction return the same rows, for every form of query', async () => {
       const forms = [{}, { where: { group_name: 'low' } }, { where: { sub: 'a/1', group_name: 'high' } }].flatMap(
         (form) =>
           [form, { ...form, prefix: 'a' }].flatMap((some) =>
             [some, { ...some, after: 'a!' }].flatMap((more) => [more, { ...more, until: 'a_' }]),
           ),
       )
-      // Twice: the second time the statement is there already.
+      // Twice: the second time the statement is cached.
       for (const form of [...forms, ...forms]) {
         const query = { pool, limit: 5, ...form }
         const inside = await store.write((tx) => tx.list('member', query))
@@ -65,7 +65,7 @@ for (const engine of engines) {
       }
     })
 
-    it('several rows are found in one question, each in its place', async () => {
+    it('the bodies of several rows are read in one query, in the requested order', async () => {
       const wanted = [
         { kind: 'member', key: 'Z' },
         { kind: 'group', key: 'none' },
@@ -77,7 +77,7 @@ for (const engine of engines) {
       assert.deepEqual(await store.bodies('nowhere', wanted), [undefined, undefined, undefined, undefined])
     })
 
-    it('pages of every size join to the whole', async () => {
+    it('pages of any size add up to the full list', async () => {
       for (const limit of [1, 2, 3, 5, 100]) {
         const seen: string[] = []
         for (let after: string | undefined; ; ) {
@@ -90,7 +90,7 @@ for (const engine of engines) {
       }
     })
 
-    it('a prefix is taken to the letter', async () => {
+    it('a prefix is taken literally', async () => {
       assert.deepEqual(await listed({ prefix: 'a/' }), ['a/1', 'a/2'])
       assert.deepEqual(await listed({ prefix: 'a%' }), ['a%'])
       assert.deepEqual(await listed({ prefix: 'a_' }), ['a_'])
@@ -99,7 +99,7 @@ for (const engine of engines) {
       assert.deepEqual(await listed({ prefix: 'a/', after: 'a/1' }), ['a/2'])
     })
 
-    it('rows are found and counted by index columns, all of those given', async () => {
+    it('rows are listed and counted by all given index columns', async () => {
       const high = keys.filter((key) => key >= 'a')
       const found = await store.list('member', { pool, where: { group_name: 'high' }, limit: 100 })
       assert.deepEqual(
@@ -113,7 +113,7 @@ for (const engine of engines) {
       assert.equal(await store.count('member', { pool: 'no such pool' }), 0)
     })
 
-    it('text from a caller is never read as SQL', async () => {
+    it('text from a caller is never executed as SQL', async () => {
       const nasty = `'; drop table row_group; --`
       assert.equal(await store.find('group', { pool: nasty, key: nasty }), undefined)
       assert.deepEqual(await listed({ prefix: nasty }), [])
@@ -121,7 +121,7 @@ for (const engine of engines) {
       assert.deepEqual(await listed({}), keys)
     })
 
-    it('a key is found in whatever pool', async () => {
+    it('a key is found in all pools', async () => {
       const rows = await findRowsByKey(store.db, 'group', 'a/1')
       assert.deepEqual(
         rows.map((row) => row.pool),
@@ -129,7 +129,7 @@ for (const engine of engines) {
       )
     })
 
-    it('rows of all pools come in pages, in the order of pool and key', async () => {
+    it('rows of all pools are listed in pages, in the order of pool and key', async () => {
       const seen: string[] = []
       for (let after: { pool: string; key: string } | undefined; ; ) {
         const page = await listRowsOfAllPools(store.db, 'group', { after, limit: 5 })

@@ -2,13 +2,13 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Connection, Engine } from './database.ts'
 import { type IndexOf, type Kind, kinds, ONLY, tableOf } from './kinds.ts'
 
-/** Who wrote a row: the epoch of its pool then, and the number of the change in the log of the region that wrote it. */
+/** Version of a row: the epoch of its pool at the write, and the number of the change in the log of the region that wrote it. */
 export interface Stamp {
   epoch: number
   seq: number
 }
 
-/** A row as the store knows it. `fields` are its index columns. */
+/** `fields` are the index columns. */
 export interface Row<K extends Kind = Kind> {
   pool: string
   key: string
@@ -17,7 +17,7 @@ export interface Row<K extends Kind = Kind> {
   stamp: Stamp
 }
 
-/** By name: a statement that is kept must mean the same after a newer version has added a column. */
+/** Listed by name: a prepared statement must not change when a newer build adds a column. */
 const columnsOf = (kind: Kind): RawBuilder<unknown> =>
   sql.join(
     ['pool', 'key', 'body', 'epoch', 'seq', ...kinds[kind].index.map((name) => `i_${name}`)].map((name) =>
@@ -37,7 +37,7 @@ export async function findRow<K extends Kind>(
   return rows[0] && toRow(kind, rows[0])
 }
 
-/** Finds a row by its key, and the topology of its pool in the same question. */
+/** Finds a row by its key, and the topology of its pool, in one query. */
 export async function findRowAndTopology<K extends Kind>(
   db: Connection,
   kind: K,
@@ -87,23 +87,23 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
-  // Of a bare `limit ?` SQLite makes a new plan for every value that is bound.
+  // SQLite makes a new plan for every value that is bound to a bare `limit ?`.
   return sql`
     select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
     order by key limit ${query.limit} + 0`
 }
 
-/** What a call reads outside a transaction. */
+/** Reads outside a transaction. */
 export interface RowReader {
   find<K extends Kind>(kind: K, address: { pool: string; key: string }): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
-  /** Finds rows of several kinds in one question, and of each no more than its body; undefined where there is none. */
+  /** Reads the bodies of rows of several kinds in one query, in the order of `wanted`; undefined where a row is missing. */
   bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
 }
 
 /**
- * The same as findRow and listRows, for the reads of calls: the text of a statement is made once for each form of it, which
- * otherwise would be most of the work of a read.
+ * Like findRow and listRows, for reads outside a transaction. Caches the SQL text per form of the query: compiling it would be
+ * most of the work of a read.
  */
 export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'query'>): RowReader {
   const finds = new Map<Kind, string>()
@@ -167,7 +167,7 @@ const formOf = (kind: Kind, { where = {}, prefix, after, until }: PageQuery<Kind
     until === undefined ? '' : '<=',
   ].join()
 
-/** In the order of listQuery. */
+/** In the order of the placeholders in listQuery. */
 function parametersOf<K extends Kind>({ pool, where, prefix, after, until, limit }: PageQuery<K>): (string | number)[] {
   const parameters: (string | number)[] = [pool, ...(Object.values(where ?? {}) as string[])]
   if (prefix) parameters.push(prefix, prefix + LAST)
@@ -177,17 +177,17 @@ function parametersOf<K extends Kind>({ pool, where, prefix, after, until, limit
   return parameters
 }
 
-/** Comes after every character that a key can have. */
+/** Sorts after every character that a key can have. */
 const LAST = String.fromCodePoint(0x10ffff)
 
-/** Finds the rows with this key in whatever pool: for the few kinds that are looked up without one (`byKey`). */
+/** Finds the rows with this key in all pools, for the few kinds with `byKey`. */
 export async function findRowsByKey<K extends Kind>(db: Connection, kind: K, key: string): Promise<Row<K>[]> {
   const { rows } = await sql<Raw>`
     select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where key = ${key} order by pool`.execute(db)
   return rows.map((raw) => toRow(kind, raw))
 }
 
-/** Lists rows of one kind over all pools in the order (pool, key), after an address. */
+/** Lists rows of one kind in all pools in the order (pool, key), after an address. */
 export async function listRowsOfAllPools<K extends Kind>(
   db: Connection,
   kind: K,
@@ -201,7 +201,7 @@ export async function listRowsOfAllPools<K extends Kind>(
   return rows.map((raw) => toRow(kind, raw))
 }
 
-/** How many rows of a kind a pool has. */
+/** Counts the rows of a kind in a pool. */
 export async function countRows<K extends Kind>(
   db: Connection,
   kind: K,
@@ -214,13 +214,13 @@ export async function countRows<K extends Kind>(
   return Number(rows[0]?.count ?? 0)
 }
 
-/** How many rows of a kind there are in all pools. */
+/** Counts the rows of a kind in all pools. */
 export async function countRowsOfAllPools(db: Connection, kind: Kind): Promise<number> {
   const { rows } = await sql<{ count: number }>`select count(*) as count from ${sql.table(tableOf(kind))}`.execute(db)
   return Number(rows[0]?.count ?? 0)
 }
 
-/** Counts rows from the first key on, up to a limit, and tells the key at which the count ended. */
+/** Counts rows from the first key up to a limit; also returns the last counted key. */
 export async function countFirstRows(
   db: Connection,
   kind: Kind,
@@ -234,7 +234,7 @@ export async function countFirstRows(
   return { count: Number(rows[0]?.count ?? 0), last: rows[0]?.last ?? undefined }
 }
 
-/** Lists rows of one kind whose pool has no row of another kind. */
+/** Lists rows of one kind whose pool has no row of another kind (`lacking`). */
 export async function listRowsWithout<K extends Kind>(
   db: Connection,
   kind: K,

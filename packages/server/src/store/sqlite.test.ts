@@ -17,7 +17,7 @@ describe('the store in a file', () => {
   let store: Store
 
   before(async () => {
-    // Whatever the user's mask would let others read.
+    // With a umask that lets others read.
     const mask = process.umask(0)
     store = await openStore({ engine: 'sqlite', file }, { clock, region })
     await store.write((tx) =>
@@ -30,7 +30,7 @@ describe('the store in a file', () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  it('can be read by its owner alone, its log too', () => {
+  it('is readable by its owner only, including its log', () => {
     const modes = readdirSync(directory).map((name) => [
       name,
       (statSync(join(directory, name)).mode & 0o777).toString(8),
@@ -45,13 +45,13 @@ describe('the store in a file', () => {
     return { ...journal.rows[0], ...synchronous.rows[0] }
   }
 
-  it('is on the disk when a write resolves: write-ahead log, synchronous=FULL, for reader and writer', async () => {
+  it('has a write on the disk when the write resolves: write-ahead log, synchronous=FULL, for reader and writer', async () => {
     const full = { journal_mode: 'wal', synchronous: 2 }
     assert.deepEqual(await store.transaction(readSettings), full)
     assert.deepEqual(await readSettings(store.db), full)
   })
 
-  it('does not wait for the disk where a transaction is relaxed, but for all of them together', async () => {
+  it('does not wait for the disk at the end of a relaxed transaction; one flush covers all of them', async () => {
     const changes = () =>
       store.transaction(async (connection) => {
         const { rows } = await sql<{ changes: number }>`select total_changes() as changes`.execute(connection)
@@ -65,13 +65,13 @@ describe('the store in a file', () => {
     await assert.rejects(store.transaction(() => Promise.reject(new Error('no')), { relaxed: true }))
     assert.deepEqual(await store.transaction(readSettings), durable)
     const before = await changes()
-    await store.engine.settle()
-    assert.equal(await changes(), before + 1, 'only a transaction that adds to the log is waited for')
-    await store.engine.settle()
-    assert.equal(await changes(), before + 1, 'nothing is owed any more')
+    await store.engine.flush()
+    assert.equal(await changes(), before + 1, 'a flush writes once')
+    await store.engine.flush()
+    assert.equal(await changes(), before + 1, 'a second flush has nothing to do')
   })
 
-  it('readers are not held up by a transaction that is open', async () => {
+  it('an open transaction does not block readers', async () => {
     const ending = Promise.withResolvers<void>()
     const started = Promise.withResolvers<void>()
     const writing = store.write(async (tx) => {
@@ -86,13 +86,13 @@ describe('the store in a file', () => {
     assert.equal((await store.find('group', { pool: 'p', key: 'g' }))?.body, '1')
   })
 
-  it('keeps what was written when it is opened again', async () => {
+  it('keeps its rows when it is opened again', async () => {
     await store.close()
     store = await openStore({ engine: 'sqlite', file }, { clock, region })
     assert.equal((await store.find('group', { pool: 'p', key: 'g' }))?.body, '1')
   })
 
-  it('a file that is no store is refused', async () => {
+  it('a file that is not a database is refused', async () => {
     const other = join(directory, 'other.db')
     writeFileSync(
       other,
@@ -101,7 +101,7 @@ describe('the store in a file', () => {
     await assert.rejects(async () => openStore({ engine: 'sqlite', file: other }, { clock, region }), /not a database/)
   })
 
-  it('a directory that is not there is told', () => {
+  it('a missing directory is reported', () => {
     assert.throws(() => openSqlite(join(directory, 'none', 'region.db')), /ENOENT/)
   })
 })

@@ -1,26 +1,27 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
-import { type Engine, gatherSchema, SETTLE, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
+import { type Engine, FLUSH, gatherSchema, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
 
 /**
- * The embedded engine: one file per region, write-ahead log, and `synchronous=FULL`, so that a transaction is on the disk
- * when its promise resolves (a relaxed one: when the next that is not relaxed is). Writes go through one connection and one at a time; reads through another, so that they see
- * only what has been committed. A third one is for single statements, which need not wait for a transaction that reads. One process per file.
+ * The embedded engine: one file per region and one process per file, write-ahead log, and `synchronous=FULL`, so that a
+ * transaction is on the disk when its promise resolves (a relaxed one: when the next durable one is). One connection for writes,
+ * one write at a time; one for reads, so that they see only committed rows; one for single statements, which do not wait for a
+ * reading transaction.
  */
 export function openSqlite(file: string): Engine {
   if (!existsSync(file)) {
     closeSync(openSync(file, 'a', 0o600))
     chmodSync(file, 0o600)
   }
-  // SQLite says only that it is unable to open what it may not write.
+  // SQLite's own error, "unable to open", does not mention missing permissions.
   accessSync(file, constants.R_OK | constants.W_OK)
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
   const single = open(file)
   const prepared = keepPrepared(single)
-  let waits: Wait = 'full'
-  /** Relaxed transactions that have ended, and how many of them are known to be on the disk. */
+  let current: Wait = 'full'
+  /** Numbers of relaxed transactions: ended, and known to be on the disk. */
   const relaxed = { ended: 0, durable: 0 }
   const transaction = <T>(
     work: (tx: KyselyTransaction<Tables>) => Promise<T>,
@@ -28,27 +29,27 @@ export function openSqlite(file: string): Engine {
   ): Promise<T> =>
     writer.db.connection().execute(async (connection) => {
       const wanted = options?.relaxed ? 'normal' : 'full'
-      if (waits !== wanted) waitFor(writer.raw, wanted)
-      waits = wanted
+      if (current !== wanted) setWait(writer.raw, wanted)
+      current = wanted
       const result = await connection.transaction().execute(work)
       if (options?.relaxed) relaxed.ended += 1
       return result
     })
   return {
     name: 'sqlite',
-    chains: false,
+    hasWritableCtes: false,
     reader: reader.db,
     logReader: reader.db,
     query: async <R>(text: string, parameters: readonly SQLInputValue[]) => prepared(text).all(...parameters) as R[],
     transaction,
-    // The write-ahead log is flushed as a whole, but only by a transaction that adds to it.
-    settle: async () => {
+    // A commit flushes the whole write-ahead log, but only if the transaction adds to it.
+    flush: async () => {
       const { ended } = relaxed
       if (relaxed.durable >= ended) return
-      await transaction((tx) => SETTLE.execute(tx))
+      await transaction((tx) => FLUSH.execute(tx))
       relaxed.durable = Math.max(relaxed.durable, ended)
     },
-    unhurried: transaction,
+    longTransaction: transaction,
     describe: async () => {
       const { rows } = await sql<{ type: 'table' | 'index'; name: string; column: string | null }>`
         select found.type as type, found.name as name, columns.name as "column" from sqlite_master as found
@@ -56,14 +57,14 @@ export function openSqlite(file: string): Engine {
         where found.type in ('table', 'index')`.execute(reader.db)
       return gatherSchema(rows)
     },
-    // One process per file: nobody else waits.
+    // One process per file: no other user can be blocked.
     addColumn: async ({ table, name, type }) => {
       await transaction((tx) => sql`alter table ${sql.table(table)} add column ${sql.ref(name)} ${type}`.execute(tx))
     },
     addIndex: async ({ statement }) => {
       await transaction((tx) => statement.execute(tx))
     },
-    // The statistics are given: see migrations.ts.
+    // The statistics are constants: see migrations.ts.
     analyze: async () => {},
     lock: async () => {},
     expect: async (tx, condition) => {
@@ -74,7 +75,7 @@ export function openSqlite(file: string): Engine {
       const { rows } = await sql<{ seq: number }>`select seq from sqlite_sequence where name = 'changes'`.execute(tx)
       return (rows[0]?.seq ?? 0) + 1
     },
-    horizonHere: sql.lit(Number.MAX_SAFE_INTEGER),
+    horizonSql: sql.lit(Number.MAX_SAFE_INTEGER),
     announce: async () => {},
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
@@ -88,19 +89,20 @@ export function openSqlite(file: string): Engine {
 }
 
 /**
- * What a connection may keep in memory, KiB. SQLite's default of 2,000 is less than the pages that one transaction of a copy changes (what
- * does not fit is written twice), and less than the upper levels of the indexes that calls look rows up by.
+ * Page cache of a connection. SQLite's default of 2,000 KiB is less than the pages that one transaction of a copy changes (pages
+ * that do not fit are written twice), and less than the upper levels of the indexes for lookups by calls.
  */
 const CACHE_KIBIBYTES = 16_384
 
+/** https://www.sqlite.org/pragma.html#pragma_synchronous */
 type Wait = 'full' | 'normal'
 /**
- * Pages that the write-ahead log may hold before it is carried over into the file, which a transaction waits for. A copy changes the same
- * pages of the indexes again and again: the seldomer they are carried over, the less is written.
+ * Pages in the write-ahead log before a checkpoint, which a transaction waits for. A copy changes the same index pages again and
+ * again: fewer checkpoints write less.
  */
 const LOG_PAGES: Record<Wait, number> = { full: 1_000, normal: 16_000 }
 
-function waitFor(raw: DatabaseSync, wait: Wait): void {
+function setWait(raw: DatabaseSync, wait: Wait): void {
   raw.exec(`pragma synchronous = ${wait}`)
   raw.exec(`pragma wal_autocheckpoint = ${LOG_PAGES[wait]}`)
 }
@@ -113,7 +115,7 @@ function connect(file: string, begin: string): { raw: DatabaseSync; db: Kysely<T
 function open(file: string): DatabaseSync {
   const raw = new DatabaseSync(file, { timeout: 5_000 })
   raw.exec('pragma journal_mode = wal')
-  waitFor(raw, 'full')
+  setWait(raw, 'full')
   raw.exec('pragma foreign_keys = off')
   raw.exec('pragma temp_store = memory')
   raw.exec(`pragma cache_size = -${CACHE_KIBIBYTES}`)
@@ -132,21 +134,21 @@ function keepPrepared(raw: DatabaseSync): (text: string) => StatementSync {
   }
 }
 
-const NOTHING = {
+const NO_STATEMENT = {
   reader: false,
   all: () => [],
   run: () => ({ changes: 0, lastInsertRowid: 0 }),
   iterate: () => [].values(),
 }
 
-/** Gives node:sqlite the form that Kysely's dialect asks for. */
+/** Adapts node:sqlite to the interface of Kysely's dialect. */
 function adapt(raw: DatabaseSync, begin: string): SqliteDatabase {
   const prepare = keepPrepared(raw)
   return {
     close: () => raw.close(),
     prepare: (text) => {
-      // A full disk or a damaged file has ended the transaction already; a rollback would only hide what was wrong.
-      if (text === 'rollback' && !raw.isTransaction) return NOTHING
+      // A full disk or a damaged file has already ended the transaction; a rollback would fail and hide the cause.
+      if (text === 'rollback' && !raw.isTransaction) return NO_STATEMENT
       const statement = prepare(text === 'begin' ? begin : text)
       return {
         reader: statement.columns().length > 0,

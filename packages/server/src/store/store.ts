@@ -9,27 +9,27 @@ import { countRows, createRowReader, type PageQuery, type Row } from './rows.ts'
 import { openSqlite } from './sqlite.ts'
 import { type Address, openTransaction, type Transaction } from './write.ts'
 
-/** What one region keeps. */
+/** The stored data of one region. */
 export interface Store {
   readonly engine: Engine
   readonly region: string
-  /** For reading outside a transaction. */
+  /** Reads outside a transaction. */
   readonly db: Connection
   find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
-  /** Finds rows of several kinds in one question, and of each no more than its body; undefined where there is none. */
+  /** Reads the bodies of rows of several kinds in one query, in the order of `wanted`; undefined where a row is missing. */
   bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
-  /** One transaction, durable when the promise resolves. The work may run more than once: it must have no other effect. */
+  /** One transaction, durable when the promise resolves. `work` may run more than once, so it must have no other side effects. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
-  /** For replication: the same, with the list of what caches must forget at hand. */
+  /** For replication: like `write`, with the raw connection. `work` adds the rows that caches must drop to `touched`. */
   transaction<T>(
     work: (connection: Connection, touched: Touched[]) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>
-  /** Hears of every durable change of the region, whichever of its processes made it; `undefined`: some may have been missed. */
-  onChange(heard: (touched: readonly Touched[] | undefined) => void): () => void
-  /** Rejects, with what is wrong, when the store cannot be read or written now. */
+  /** The listener is notified of durable changes by any process of the region; `undefined`: some notifications may be lost. */
+  onChange(listener: (touched: readonly Touched[] | undefined) => void): () => void
+  /** Rejects with the reason when the store cannot be read or written at the moment. */
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -38,7 +38,7 @@ export type StoreConfig =
   | { engine: 'sqlite'; file: string }
   | ({ engine: 'postgres'; url: string } & ConnectionSettings)
 
-/** Opens the store of a region and brings its schema to the present. */
+/** Opens the store of a region and migrates its schema. */
 export async function openStore(
   config: StoreConfig,
   { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
@@ -46,30 +46,30 @@ export async function openStore(
   const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
   const probe = createProbe(engine, clock)
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
-  const tell = (touched: readonly Touched[] | undefined): void => {
+  const notify = (touched: readonly Touched[] | undefined): void => {
     for (const listener of listeners) listener(touched)
   }
 
   const transaction: Store['transaction'] = async (work, options) => {
     let touched: Touched[] = []
-    const ending = engine.transaction(async (connection) => {
+    const running = engine.transaction(async (connection) => {
       touched = []
       const value = await work(connection, touched)
       const cached = touched.filter(isCached)
       if (cached.length > 0) await engine.announce(connection, cached)
       return value
     }, options)
-    ending.then(
-      () => probe.ended('committed'),
-      () => probe.ended('failed'),
+    running.then(
+      () => probe.transactionEnded('committed'),
+      () => probe.transactionEnded('failed'),
     )
-    const result = await ending
-    if (touched.length > 0) tell(touched)
+    const result = await running
+    if (touched.length > 0) notify(touched)
     return result
   }
   try {
     await migrate(engine)
-    await engine.listen(tell)
+    await engine.listen(notify)
   } catch (error) {
     await engine.close()
     throw error
@@ -89,9 +89,9 @@ export async function openStore(
       transaction(async (connection, touched) =>
         work(await openTransaction({ engine, clock, region }, connection, touched)),
       ),
-    onChange: (heard) => {
-      listeners.add(heard)
-      return () => listeners.delete(heard)
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     check: probe.check,
     close: () => engine.close(),

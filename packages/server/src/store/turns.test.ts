@@ -4,21 +4,21 @@ import { createTurns } from './turns.ts'
 
 const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-it('lets four go on at once, and four others in each of the next rounds', async () => {
+it('resumes four callers at once, and four more in each of the next rounds', async () => {
   const turns = createTurns()
-  const gone: number[] = []
-  const go = async (number: number): Promise<void> => {
+  const resumed: number[] = []
+  const resume = async (number: number): Promise<void> => {
     await turns.take()
-    gone.push(number)
+    resumed.push(number)
   }
-  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(go)
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(resume)
   await Promise.resolve()
-  assert.deepEqual(gone, [1, 2, 3, 4])
+  assert.deepEqual(resumed, [1, 2, 3, 4])
   await round()
-  assert.deepEqual(gone, [1, 2, 3, 4, 5, 6, 7, 8])
-  const late = go(10)
+  assert.deepEqual(resumed, [1, 2, 3, 4, 5, 6, 7, 8])
+  const late = resume(10)
   await round()
-  assert.deepEqual(gone, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  assert.deepEqual(resumed, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   await Promise.all([...all, late])
   await round()
   assert.equal(turns.take(), undefined)

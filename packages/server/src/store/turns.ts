@@ -1,31 +1,30 @@
-/** So many go on in one round: each round costs a look at everything that is open. */
-const GROUP = 4
+/** Transactions that resume per round. Each round of the event loop polls every open socket, so a round must not be too small. */
+const PER_ROUND = 4
 
-/** Takes turns between what comes at once. */
+/** Spreads transactions that become ready at the same time over several rounds of the event loop. */
 export interface Turns {
   /**
-   * Some go on at once, the others a few in each of the next rounds of the event loop. Between two rounds the process does whatever else there
-   * is to do, so that it never waits for more than a few of them.
+   * Returns undefined when the caller may go on at once, otherwise a promise that resolves in one of the next rounds. The process
+   * does its other work between two rounds, so that work waits for a few callers at most.
    */
   take(): Promise<void> | undefined
 }
 
 export function createTurns(): Turns {
   const waiting: (() => void)[] = []
-  /** In this round. */
-  let gone = 0
+  let resumedThisRound = 0
   const next = (): void => {
-    const some = waiting.splice(0, GROUP)
-    gone = some.length
-    if (gone === 0) return
+    const some = waiting.splice(0, PER_ROUND)
+    resumedThisRound = some.length
+    if (resumedThisRound === 0) return
     setImmediate(next)
-    for (const go of some) go()
+    for (const resume of some) resume()
   }
   return {
     take: () => {
-      if (gone === 0) setImmediate(next)
-      if (gone < GROUP) {
-        gone += 1
+      if (resumedThisRound === 0) setImmediate(next)
+      if (resumedThisRound < PER_ROUND) {
+        resumedThisRound += 1
         return undefined
       }
       return new Promise((resolve) => waiting.push(resolve))

@@ -1,14 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
-import { type Connection, TOLD } from './database.ts'
+import { type Connection, PIPELINED } from './database.ts'
 import { type Kind, kinds, tableOf } from './kinds.ts'
 import type { Stamp } from './rows.ts'
 
 /*
- * The statement by which rows come into their tables. Only write.ts and apply.ts use it: a replicated row is written together with its
- * change, or applied from one.
+ * The upsert of rows. Only write.ts and apply.ts use it: a replicated row is written together with its change, or applied from a
+ * change.
  */
 
-/** A row as it came from another region, or is about to be written here. */
+/** A row that was received from another region, or that this region is about to write. */
 export interface StampedRow {
   pool: string
   key: string
@@ -17,7 +17,7 @@ export interface StampedRow {
   stamp: Stamp
 }
 
-/** Few sizes, so that statements are few and can be kept prepared. */
+/** Few sizes make few statements, so they can stay prepared. */
 const CHUNKS = [256, 64, 32, 16, 8, 4, 2, 1] as const
 
 export function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
@@ -27,10 +27,13 @@ export function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {
   }
 }
 
-/** What becomes of a row that is there already. */
+/**
+ * When an existing row is overwritten: `newer`, if the stamp is newer (a newer tombstone also prevents the write); `always`;
+ * `absent`, never.
+ */
 export type Resolution = 'newer' | 'always' | 'absent'
 
-/** No two of the rows may have the same key. Answers those that were written. */
+/** Writes rows with distinct keys; returns the keys of the written rows. */
 export async function upsertRows(
   connection: Connection,
   kind: Kind,
@@ -42,42 +45,42 @@ export async function upsertRows(
   return written
 }
 
-/** The same, without an answer. */
-export async function tellRows(
+/** Like upsertRows, pipelined: without reporting which rows were written. */
+export async function pipelineRows(
   connection: Connection,
   kind: Kind,
   rows: readonly StampedRow[],
   when: Resolution,
 ): Promise<void> {
-  for (const some of inChunks(rows)) await upsertion(kind, some, when, { told: true }).execute(connection)
+  for (const some of inChunks(rows)) await upsertion(kind, some, when, { pipelined: true }).execute(connection)
 }
 
-/** Answers the rows that are written. `first`: what the statement does before; the stamps may speak of it. */
+/** The statement; it returns the keys of the written rows. `first`: a common table expression that the stamps may refer to. */
 export function upsertion(
   kind: Kind,
   rows: readonly (Omit<StampedRow, 'stamp'> & { stamp: { epoch: number; seq: number | RawBuilder<unknown> } })[],
   when: Resolution,
-  { first, told = false }: { first?: RawBuilder<unknown>; told?: boolean } = {},
+  { first, pipelined = false }: { first?: RawBuilder<unknown>; pipelined?: boolean } = {},
 ): RawBuilder<{ pool: string; key: string }> {
   const table = sql.table(tableOf(kind))
   const names = kinds[kind].index as readonly string[]
   const data = ['body', 'epoch', 'seq', ...names.map((name) => `i_${name}`)]
   const columns = sql.join(['pool', 'key', ...data].map((column) => sql.ref(column)))
-  // PostgreSQL takes parameters in a list of values for text.
+  // PostgreSQL types parameters in a VALUES list as text.
   const selected = sql.join(
     ['pool', 'key', ...data].map((column) =>
       column === 'epoch' || column === 'seq'
-        ? sql`cast(${sql.ref(`coming.${column}`)} as bigint)`
-        : sql`cast(${sql.ref(`coming.${column}`)} as text)`,
+        ? sql`cast(${sql.ref(`incoming.${column}`)} as bigint)`
+        : sql`cast(${sql.ref(`incoming.${column}`)} as text)`,
     ),
   )
   const sets = sql.join(data.map((column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`))
-  // A removal that is newer than the row has the last word.
+  // A newer removal wins.
   const alive =
     when === 'newer'
-      ? sql`not exists (select 1 from tombstones as gone where gone.pool = coming.pool and gone.kind = ${kind}
-          and gone.key = coming.key
-          and (gone.epoch, gone.seq) > (cast(coming.epoch as bigint), cast(coming.seq as bigint)))`
+      ? sql`not exists (select 1 from tombstones as tombstone where tombstone.pool = incoming.pool and tombstone.kind = ${kind}
+          and tombstone.key = incoming.key
+          and (tombstone.epoch, tombstone.seq) > (cast(incoming.epoch as bigint), cast(incoming.seq as bigint)))`
       : sql`1 = 1`
   const resolve = {
     newer: sql`do update set ${sets} where (${table}.epoch, ${table}.seq) < (excluded.epoch, excluded.seq)`,
@@ -88,8 +91,8 @@ export function upsertion(
     const list = [pool, key, body, stamp.epoch, stamp.seq, ...names.map((name) => fields[name] ?? null)]
     return sql`(${sql.join(list)})`
   })
-  return sql<{ pool: string; key: string }>`${told ? TOLD : sql``}
-    with ${first ? sql`${first}, ` : sql``}coming (${columns}) as (values ${sql.join(values)})
-    insert into ${table} (${columns}) select ${selected} from coming where ${alive}
+  return sql<{ pool: string; key: string }>`${pipelined ? PIPELINED : sql``}
+    with ${first ? sql`${first}, ` : sql``}incoming (${columns}) as (values ${sql.join(values)})
+    insert into ${table} (${columns}) select ${selected} from incoming where ${alive}
     on conflict (pool, key) ${resolve} returning pool, key`
 }

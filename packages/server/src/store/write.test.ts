@@ -25,7 +25,7 @@ for (const engine of engines) {
     })
     after(() => opened.close())
 
-    /** A pool of its own for a test, with this region, or another, in charge. */
+    /** Creates a pool for one test, with this or another region as its primary. */
     async function makePool(primary = region, epoch = 1): Promise<string> {
       pools += 1
       const pool = `${region}_pool${pools}`
@@ -60,7 +60,7 @@ for (const engine of engines) {
       assert.equal(row?.stamp.epoch, 1)
     })
 
-    it('a field left out is null, also when the row is written again without it', async () => {
+    it('an omitted field is null, also when the row had a value before', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.put('member', { pool, key: 'm', body: '1', fields: { group_name: 'g', sub: 'u' } }))
       await store.write((tx) => tx.put('member', { pool, key: 'm', body: '2', fields: { sub: 'v' } }))
@@ -68,7 +68,7 @@ for (const engine of engines) {
       assert.deepEqual(await store.list('member', { pool, where: { group_name: 'g' }, limit: 9 }), [])
     })
 
-    it('every write of a row has a higher stamp than the one before', async () => {
+    it('every write of a row has a higher stamp than the previous write', async () => {
       const pool = await makePool()
       const stamps: number[] = []
       for (const body of ['1', '2', '3']) {
@@ -82,7 +82,7 @@ for (const engine of engines) {
       assert.equal(new Set(stamps).size, 3)
     })
 
-    it('row and log entry carry the same stamp, body, fields and time', async () => {
+    it('row and log entry have the same stamp, body, fields and time', async () => {
       const pool = await makePool()
       now = 77_000
       await store.write((tx) => tx.put('credential', { pool, key: 'c', body: '"sealed"', fields: { sub: 's' } }))
@@ -92,7 +92,7 @@ for (const engine of engines) {
       ])
     })
 
-    it('a removed row is gone, and the log says so', async () => {
+    it('a removed row is not found, and the log has the removal', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.put('group', { pool, key: 'g', body: '1' }))
       await store.write((tx) => tx.remove('group', { pool, key: 'g' }))
@@ -110,13 +110,13 @@ for (const engine of engines) {
       assert.equal((await store.find('group', { pool, key: 'g' }))?.body, '2')
     })
 
-    it('removing what is not there leaves no trace', async () => {
+    it('removing a missing row is not logged', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.remove('group', { pool, key: 'none' }))
       assert.deepEqual(await changesOf(pool, 'group'), [])
     })
 
-    it('insert refuses a row that is there, and nothing of its transaction remains', async () => {
+    it('insert refuses an existing row, and its transaction is rolled back', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.insert('alias', { pool, key: 'a', body: '{}', fields: { sub: '1' } }))
       await refused(async (tx) => {
@@ -128,7 +128,7 @@ for (const engine of engines) {
       assert.deepEqual(await changesOf(pool, 'group'), [])
     })
 
-    it('of writers who insert the same key at once, one succeeds', async () => {
+    it('of concurrent inserts of the same key, one succeeds', async () => {
       const pool = await makePool()
       const outcomes = await Promise.allSettled(
         Array.from({ length: 8 }, (_, at) =>
@@ -154,7 +154,7 @@ for (const engine of engines) {
       assert.equal((await store.find('code', { pool, key: 'n' }))?.body, '20')
     })
 
-    it('a transaction sees its own writes; others do not until it has ended', async () => {
+    it('a transaction sees its own writes; other readers see them after the commit', async () => {
       const pool = await makePool()
       await store.write(async (tx) => {
         await tx.put('group', { pool, key: 'g', body: '1' })
@@ -178,18 +178,18 @@ for (const engine of engines) {
       await refused((tx) => tx.put('group', { pool: 'nobody', key: 'g', body: '1' }), NotPrimaryError)
     })
 
-    it('a pool cannot be founded in the name of another region', async () => {
+    it('a pool cannot be created with another region as its primary', async () => {
       const body = JSON.stringify({ primary: 'us-east-1', epoch: 1 } satisfies Topology)
       await refused((tx) => tx.put('topology', { pool: 'foreign', key: ONLY, body }), NotPrimaryError)
     })
 
-    it('stamps carry the epoch of the pool', async () => {
+    it('stamps have the epoch of the pool', async () => {
       const pool = await makePool(region, 7)
       await store.write((tx) => tx.put('group', { pool, key: 'g', body: '1' }))
       assert.equal((await store.find('group', { pool, key: 'g' }))?.stamp.epoch, 7)
     })
 
-    it('a shared fact is written in any region, merged with what is there', async () => {
+    it('a shared fact is written in any region and merged with the stored one', async () => {
       const pool = await makePool('us-east-1')
       const address = { pool, key: 'sub' }
       for (const moment of [5, 3, 9]) {
@@ -198,7 +198,7 @@ for (const engine of engines) {
       assert.equal((await store.find('sign-out', address))?.body, '{"before":9}')
     })
 
-    it('a shared fact that tells nothing new is not logged', async () => {
+    it('a shared fact without new information is not logged', async () => {
       const pool = await makePool()
       const draft = { pool, key: 'family', body: '{"expires":5}' }
       await store.write((tx) => tx.share('revocation', draft))
@@ -218,7 +218,7 @@ for (const engine of engines) {
       assert.equal((await changesOf(pool)).length, logged)
     })
 
-    it('a transaction that finds something not as it expected is undone as a whole', async () => {
+    it('a transaction whose condition does not hold is rolled back completely', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.put('user', { pool, key: 'ada', body: '{}' }))
       const expecting = (key: string): Promise<string> =>
@@ -244,7 +244,7 @@ for (const engine of engines) {
       assert.equal((await store.find('user', { pool, key: 'before' }))?.key, 'before')
     })
 
-    it('work that throws leaves nothing behind', async () => {
+    it('work that throws leaves no row and no log entry', async () => {
       const pool = await makePool()
       await assert.rejects(
         store.write(async (tx) => {
@@ -259,11 +259,11 @@ for (const engine of engines) {
       for (const kind of ['group', 'sign-out', 'settings'] as const) assert.equal(await store.count(kind, { pool }), 0)
     })
 
-    it('listeners hear of a write when it is durable, and of nothing that failed', async () => {
+    it('listeners are notified of durable writes only', async () => {
       const pool = await makePool()
-      const heard: string[] = []
+      const notified: string[] = []
       const stop = store.onChange((touched) => {
-        for (const { kind, key } of touched ?? []) if (kind === 'client') heard.push(key)
+        for (const { kind, key } of touched ?? []) if (kind === 'client') notified.push(key)
       })
       const failing = store.write(async (tx) => {
         await tx.put('client', { pool, key: 'lost', body: '1' })
@@ -272,12 +272,12 @@ for (const engine of engines) {
       await assert.rejects(failing)
       await store.write(async (tx) => {
         await tx.put('client', { pool, key: 'c', body: '1' })
-        assert.deepEqual(heard, [])
+        assert.deepEqual(notified, [])
       })
       stop()
-      await store.write((tx) => tx.put('client', { pool, key: 'unheard', body: '1' }))
-      assert.ok(heard.includes('c'))
-      assert.ok(!heard.includes('lost') && !heard.includes('unheard'))
+      await store.write((tx) => tx.put('client', { pool, key: 'unsubscribed', body: '1' }))
+      assert.ok(notified.includes('c'))
+      assert.ok(!notified.includes('lost') && !notified.includes('unsubscribed'))
     })
   })
 }

@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { applyChange } from './apply.ts'
-import { type Connection, type Engine, TOLD, type Touched } from './database.ts'
+import { type Connection, type Engine, PIPELINED, type Touched } from './database.ts'
 import { type IndexOf, type Kind, type KindOfScope, ONLY, type Topology, tableOf } from './kinds.ts'
 import { merge } from './merge.ts'
 import { countRows, findRow, findRowAndTopology, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
 import { upsertion } from './upsert.ts'
 
-/** What is written of a row; its stamp is given to it by the write. */
+/** A row to write; the write assigns its stamp. */
 export interface Draft<K extends Kind> {
   pool: string
   key: string
@@ -20,7 +20,7 @@ export interface Address {
   key: string
 }
 
-/** A row with this key is there already. */
+/** A row with this key exists already. */
 export class RowExistsError extends Error {
   constructor(kind: Kind) {
     super(`a row of kind ${kind} with this key exists`)
@@ -28,7 +28,7 @@ export class RowExistsError extends Error {
   }
 }
 
-/** Another region is in charge of the pool: its replicated rows cannot be written here. */
+/** Another region is the primary of the pool: replicated rows cannot be written here. */
 export class NotPrimaryError extends Error {
   readonly pool: string
 
@@ -42,21 +42,23 @@ export class NotPrimaryError extends Error {
 /** Reads and writes inside one transaction. */
 export interface Transaction {
   readonly connection: Connection
-  /** When the transaction began (ms since the epoch): the time of everything that it writes. */
+  /** Start of the transaction (ms since the epoch): the timestamp of all its writes. */
   readonly now: number
   find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
-  /** Reads a row that this transaction means to write: nobody else can write it until the transaction has ended. */
+  /**
+   * Locks a row (or a missing row's address) until the end of the transaction and reads it: no other transaction can write it.
+   */
   lock<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
-  /** Writes a row whether it is there or not. */
+  /** Writes a new or existing row. */
   put<K extends KindOfScope<'replicated'>>(kind: K, draft: Draft<K>): Promise<void>
   /** Writes a new row; throws RowExistsError. */
   insert<K extends KindOfScope<'replicated'>>(kind: K, draft: Draft<K>): Promise<void>
   remove<K extends KindOfScope<'replicated'>>(kind: K, address: Address): Promise<void>
-  /** Adds a shared fact, in any region: what is there and what comes are merged by the rule of the kind. */
+  /** Adds a shared fact, in any region; merges it with the stored version by the rule of its kind. */
   share<K extends KindOfScope<'shared'>>(kind: K, draft: Draft<K>): Promise<void>
-  /** Writes a row that stays in this region. */
+  /** Writes a regional row. */
   set<K extends KindOfScope<'regional'>>(kind: K, draft: Draft<K>): Promise<void>
   unset<K extends KindOfScope<'regional'>>(kind: K, address: Address): Promise<void>
 }
@@ -67,7 +69,7 @@ export interface WriteContext {
   region: string
 }
 
-/** The transaction that operations see, over an open connection. `touched` collects what caches must forget. */
+/** Opens the transaction API over a connection. Adds the rows that caches must drop to `touched`. */
 export async function openTransaction(
   { engine, clock, region }: WriteContext,
   connection: Connection,
@@ -75,18 +77,18 @@ export async function openTransaction(
 ): Promise<Transaction> {
   const now = clock.now()
   const epochs = new Map<string, number>()
-  /** Topologies that were read on the way. */
+  /** Topologies read by `lock`. */
   const topologies = new Map<string, string>()
   const locked = new Set<string>()
   let number: number | undefined
   const transactionNumber = async () => {
-    if (engine.transactionNumberHere) return engine.transactionNumberHere
+    if (engine.transactionNumberSql) return engine.transactionNumberSql
     number ??= await engine.transactionNumber(connection)
     return number
   }
 
-  /** The epoch of the pool, if this region is in charge of it. The first row of a pool is its topology. */
-  const authority = async (pool: string, kind: Kind, body?: string): Promise<number> => {
+  /** Returns the epoch of the pool; throws unless this region is its primary. The first row of a pool is its topology. */
+  const primaryEpoch = async (pool: string, kind: Kind, body?: string): Promise<number> => {
     const known = epochs.get(pool)
     if (known !== undefined) return known
     const present = topologies.get(pool) ?? (await findRow(connection, 'topology', { pool, key: ONLY }))?.body
@@ -97,9 +99,9 @@ export async function openTransaction(
     return topology.epoch
   }
 
-  /** A topology row carries the epoch that it begins. */
+  /** The stamp of a topology row has the epoch that the row begins. */
   const epochOf = async (kind: Kind, { pool, body }: { pool: string; body: string }): Promise<number> => {
-    const epoch = await authority(pool, kind, body)
+    const epoch = await primaryEpoch(pool, kind, body)
     if (kind !== 'topology') return epoch
     const begun = Math.max(epoch, (JSON.parse(body) as Topology).epoch)
     epochs.set(pool, begun)
@@ -113,7 +115,7 @@ export async function openTransaction(
     locked.add(name)
   }
 
-  /** Appends to the log, then applies: the one way in which a row comes to be different. */
+  /** Appends to the log and applies the change. The only function that changes a replicated or shared row. */
   const change = async (kind: Kind, draft: Draft<never> | Address, epoch: number): Promise<void> => {
     const body = 'body' in draft ? draft.body : null
     const fields = (('body' in draft && draft.fields) || {}) as Record<string, string | null>
@@ -122,9 +124,9 @@ export async function openTransaction(
       insert into changes (tx, pool, kind, key, epoch, body, fields, at)
       values (${await transactionNumber()}, ${pool}, ${kind}, ${key}, ${epoch}, ${body},
         ${body === null ? null : JSON.stringify(fields)}, ${now}) returning seq`
-    if (engine.chains && body !== null) {
+    if (engine.hasWritableCtes && body !== null) {
       const row = { pool, key, body, fields, stamp: { epoch, seq: sql`(select seq from entry)` } }
-      await upsertion(kind, [row], 'always', { first: sql`entry as (${entry})`, told: true }).execute(connection)
+      await upsertion(kind, [row], 'always', { first: sql`entry as (${entry})`, pipelined: true }).execute(connection)
     } else {
       const { rows } = await entry.execute(connection)
       const stamp = { epoch, seq: rows[0]?.seq as number }
@@ -142,7 +144,7 @@ export async function openTransaction(
     lock: async (kind, address) => {
       await lockRow(kind, address)
       if (epochs.has(address.pool)) return findRow(connection, kind, address)
-      // Whoever locks a row is about to write it, and then has to know who is in charge.
+      // A lock precedes a write, and a write needs the pool's epoch: read both at once.
       const { row, topology } = await findRowAndTopology(connection, kind, address)
       if (topology !== undefined) topologies.set(address.pool, topology)
       return row
@@ -159,7 +161,7 @@ export async function openTransaction(
       await change(kind, draft, epoch)
     },
     remove: async (kind, address) => {
-      const epoch = await authority(address.pool, kind)
+      const epoch = await primaryEpoch(address.pool, kind)
       await lockRow(kind, address)
       if (await findRow(connection, kind, address)) await change(kind, { pool: address.pool, key: address.key }, epoch)
     },
@@ -171,11 +173,11 @@ export async function openTransaction(
     },
     set: async (kind, draft) => {
       const fields = (draft.fields ?? {}) as Record<string, string | null>
-      await upsertion(kind, [{ ...draft, fields, stamp: UNSTAMPED }], 'always', { told: true }).execute(connection)
+      await upsertion(kind, [{ ...draft, fields, stamp: UNSTAMPED }], 'always', { pipelined: true }).execute(connection)
       touched.push({ kind, pool: draft.pool, key: draft.key })
     },
     unset: async (kind, { pool, key }) => {
-      await sql`${TOLD}delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`.execute(
+      await sql`${PIPELINED}delete from ${sql.table(tableOf(kind))} where pool = ${pool} and key = ${key}`.execute(
         connection,
       )
       touched.push({ kind, pool, key })

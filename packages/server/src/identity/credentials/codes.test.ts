@@ -8,8 +8,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { createPoolKeys } from '../../keys/pool-keys.ts'
 import type { KeyProvider } from '../../keys/provider.ts'
-import { type Brakes, createBrakes } from '../../store/brakes.ts'
 import { ONLY } from '../../store/kinds.ts'
+import { createThrottling, type Throttling } from '../../store/throttling.ts'
 import { openPageToken, sealPageToken } from '../page-token.ts'
 import {
   type CodePurpose,
@@ -42,11 +42,11 @@ for (const engine of engines) {
     let now = Date.UTC(2026, 0, 1)
     const clock = { ...systemClock, now: () => now }
     let opened: TestStore
-    let brakes: Brakes
+    let throttling: Throttling
     let openPool: OpenPool
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
-      brakes = createBrakes({ engine: opened.store.engine, clock })
+      throttling = createThrottling({ engine: opened.store.engine, clock })
       const keys = createPoolKeys({ store: opened.store, provider, clock })
       const id = 'us-west-2_000000000'
       const dataKey = await keys.create(id, 'arn:aws:kms:us-west-2:000000000000:key/one')
@@ -112,16 +112,16 @@ for (const engine of engines) {
       const purpose = 'sign-up'
       const code = await issue(purpose)
       const attempt = (given: string) =>
-        limitWrongCodes({ brakes }, openPool, { sub, purpose }, () => redeem(purpose, given))
+        limitWrongCodes({ throttling }, openPool, { sub, purpose }, () => redeem(purpose, given))
       for (let at = 0; at < 25; at += 1) await assert.rejects(attempt('wrong'), MISMATCH)
       await assert.rejects(attempt(code), { name: 'TooManyFailedAttemptsException' })
       const fresh = await issue(purpose)
-      await clearWrongCodes({ brakes }, openPool, { sub, purpose })
+      await clearWrongCodes({ throttling }, openPool, { sub, purpose })
       await attempt(fresh)
     })
 
     test('an hourly limit resets after the hour, and counts each name separately', async () => {
-      const call = (name: string) => checkHourlyLimit({ brakes }, openPool, 'ResendConfirmationCode', name)
+      const call = (name: string) => checkHourlyLimit({ throttling }, openPool, 'ResendConfirmationCode', name)
       for (let at = 0; at < 5; at += 1) await call('ann')
       await assert.rejects(call('ann'), {
         name: 'LimitExceededException',

@@ -70,13 +70,13 @@ export async function findCodeTarget(
  * issued. Throws TooManyFailedAttemptsException or LimitExceededException, and the errors of the work.
  */
 export async function limitWrongCodes<T>(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
   work: () => Promise<T>,
 ): Promise<T> {
   const name = counterOf(pool.id, sub, purpose)
-  if (((await brakes.read<number>(name)) ?? 0) >= MAX_WRONG_CODES) {
+  if (((await throttling.read<number>(name)) ?? 0) >= MAX_WRONG_CODES) {
     throw purpose === 'sign-up' || purpose === 'reset'
       ? new CognitoError('TooManyFailedAttemptsException', 'Too many failed attempts. Request a new code.')
       : limitExceeded()
@@ -84,18 +84,18 @@ export async function limitWrongCodes<T>(
   try {
     return await work()
   } catch (error) {
-    if (error instanceof CognitoError && error.code === 'CodeMismatchException') await brakes.count(name, 24 * HOUR)
+    if (error instanceof CognitoError && error.code === 'CodeMismatchException') await throttling.count(name, 24 * HOUR)
     throw error
   }
 }
 
 /** Resets the count of wrong codes. Call it after the transaction that issued a new code. */
 export async function clearWrongCodes(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool }: OpenPool,
   { sub, purpose }: { sub: string; purpose: CodePurpose },
 ): Promise<void> {
-  await brakes.release(counterOf(pool.id, sub, purpose))
+  await throttling.release(counterOf(pool.id, sub, purpose))
 }
 
 /**
@@ -116,13 +116,13 @@ const HOURLY = {
  * must meet the same limits, in every spelling that the pool treats as equal. Throws LimitExceededException.
  */
 export async function checkHourlyLimit(
-  { brakes }: Pick<Context, 'brakes'>,
+  { throttling }: Pick<Context, 'throttling'>,
   { pool, cipher }: OpenPool,
   call: keyof typeof HOURLY,
   subject: string,
 ): Promise<void> {
   const hash = cipher.index('hourly', normalize(pool, 'username', subject))
-  const count = await brakes.count(`hourly/${call}/${pool.id}/${hash}`, HOUR)
+  const count = await throttling.count(`hourly/${call}/${pool.id}/${hash}`, HOUR)
   if (count > HOURLY[call]) throw limitExceeded()
 }
 

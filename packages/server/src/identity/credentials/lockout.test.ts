@@ -4,7 +4,7 @@ import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
-import { type Brakes, createBrakes } from '../../store/brakes.ts'
+import { createThrottling, type Throttling } from '../../store/throttling.ts'
 import { createLockout, type Lockout } from './lockout.ts'
 
 const openPool = { pool: { id: 'us-west-2_000000000' } as Pool } as OpenPool
@@ -15,17 +15,17 @@ for (const engine of engines) {
     let now = Date.UTC(2026, 0, 1)
     const clock = { now: () => now }
     let opened: TestStore
-    let brakes: Brakes
+    let throttling: Throttling
     let lockout: Lockout
     let subs = 0
     let sub = ''
 
-    const lockoutOver = (over: Brakes): Lockout => createLockout({ brakes: over, clock } as never)
+    const lockoutOver = (over: Throttling): Lockout => createLockout({ throttling: over, clock } as never)
 
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
-      brakes = createBrakes({ engine: opened.store.engine, clock })
-      lockout = lockoutOver(brakes)
+      throttling = createThrottling({ engine: opened.store.engine, clock })
+      lockout = lockoutOver(throttling)
     })
     beforeEach(() => {
       subs += 1
@@ -34,9 +34,9 @@ for (const engine of engines) {
     after(() => opened.close())
 
     /** Makes concurrent attempts; `checked`: how many of them were checked. */
-    const tryAtOnce = async (count: number, correct = false, state = brakes) => {
+    const tryAtOnce = async (count: number, correct = false, state = throttling) => {
       let checked = 0
-      const tried = state === brakes ? lockout : lockoutOver(state)
+      const tried = state === throttling ? lockout : lockoutOver(state)
       const outcomes = await Promise.all(
         Array.from({ length: count }, () =>
           tried
@@ -73,7 +73,7 @@ for (const engine of engines) {
 
     test('a guess is refused, and does not count, if another process reaches the limit during its check', async () => {
       const check = async () => {
-        await brakes.update(`lockout\nus-west-2_000000000\n${sub}`, () => ({
+        await throttling.update(`lockout\nus-west-2_000000000\n${sub}`, () => ({
           value: { count: 5, until: now + 1_000 },
           milliseconds: 900_000,
         }))

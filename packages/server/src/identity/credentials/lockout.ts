@@ -29,7 +29,7 @@ export interface Lockout {
   clear(openPool: OpenPool, sub: string): Promise<void>
 }
 
-export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock'>): Lockout {
+export function createLockout({ throttling, clock }: Pick<Context, 'throttling' | 'clock'>): Lockout {
   const turns = new Map<string, Promise<unknown>>()
   /** Guesses at one password are checked one after another: concurrent checks would all read a count without the others. */
   const inTurn = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -46,14 +46,14 @@ export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock
     check: ({ pool }, sub, isCorrect) => {
       const name = nameOf(pool.id, sub)
       return inTurn(name, async () => {
-        const failures = await brakes.read<Failures>(name)
+        const failures = await throttling.read<Failures>(name)
         if (isWaiting(failures, clock.now())) throw exceeded()
         if (await isCorrect()) {
-          if (failures) await brakes.release(name)
+          if (failures) await throttling.release(name)
           return true
         }
         let overtaken = false
-        await brakes.update<Failures>(name, (present) => {
+        await throttling.update<Failures>(name, (present) => {
           const now = clock.now()
           overtaken = isWaiting(present, now)
           if (present && overtaken) return { value: present, milliseconds: QUIET_MILLISECONDS }
@@ -65,7 +65,7 @@ export function createLockout({ brakes, clock }: Pick<Context, 'brakes' | 'clock
         return false
       })
     },
-    clear: ({ pool }, sub) => brakes.release(nameOf(pool.id, sub)),
+    clear: ({ pool }, sub) => throttling.release(nameOf(pool.id, sub)),
   }
 }
 

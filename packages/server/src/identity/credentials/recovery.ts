@@ -22,7 +22,7 @@ import {
 } from './codes.ts'
 import { checkPassword, checkPasswordPolicy, setPassword, wrongPassword } from './passwords.ts'
 
-type RecoveryContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
 
 /**
  * Sends a code for a password reset. For an unknown name, throws UserNotFoundException, or returns a decoy address for
@@ -112,7 +112,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
  * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
  */
 export async function changePassword(
-  context: Pick<Context, 'store' | 'clock' | 'brakes'>,
+  context: Pick<Context, 'store' | 'clock' | 'throttling'>,
   openPool: OpenPool,
   user: User,
   { previous, proposed }: { previous: string | undefined; proposed: string },

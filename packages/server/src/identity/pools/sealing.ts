@@ -4,7 +4,7 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, openPool, type Pool, putPool } from '../../directory/pool.ts'
 import { KeyUnavailableError } from '../../keys/provider.ts'
 import { peerKnows } from '../../replication/known-kinds.ts'
-import { removeAsRead } from '../../store/apply.ts'
+import { removeUnchanged } from '../../store/apply.ts'
 import type { Kind } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
@@ -112,7 +112,7 @@ async function rewriteSignOuts({ store }: SealingContext, opened: OpenPool): Pro
   for (;;) {
     const rows = await store.list('sign-out', { pool, after, limit: PAGE_ROWS })
     const plain = await store.write((tx) => sealSignOuts(tx, opened, rows))
-    if (plain.length > 0) await store.transaction((connection) => removeAsRead(connection, 'sign-out', plain))
+    if (plain.length > 0) await store.transaction((connection) => removeUnchanged(connection, 'sign-out', plain))
     if (rows.length < PAGE_ROWS) return
     after = rows.at(-1)?.key
   }

@@ -70,12 +70,12 @@ export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
 
 /** Checks that a session has neither expired nor been used. Throws NotAuthorizedException. */
 export async function checkUsable(
-  { brakes, clock }: SessionContext,
+  { throttling, clock }: SessionContext,
   { pool }: OpenPool,
   { id, expires }: Pick<Session, 'id' | 'expires'>,
 ): Promise<void> {
   if (expires <= clock.now()) throw expired()
-  if (await brakes.read(markOf(pool.id, id))) throw alreadyUsed()
+  if (await throttling.read(markOf(pool.id, id))) throw alreadyUsed()
 }
 
 /**
@@ -83,14 +83,14 @@ export async function checkUsable(
  * could use it once more until it expires. Throws NotAuthorizedException.
  */
 export async function consumeSession(
-  { brakes, clock }: SessionContext,
+  { throttling, clock }: SessionContext,
   { pool }: OpenPool,
   { id, expires }: Session,
 ): Promise<void> {
-  if (!(await brakes.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw alreadyUsed()
+  if (!(await throttling.once(markOf(pool.id, id), Math.max(1, expires - clock.now())))) throw alreadyUsed()
 }
 
-type SessionContext = Pick<Context, 'brakes' | 'clock'>
+type SessionContext = Pick<Context, 'throttling' | 'clock'>
 
 function seal({ pool, cipher }: OpenPool, purpose: Purpose, value: unknown): Buffer {
   return cipher.seal(purpose, Buffer.from(JSON.stringify(value)), pool.id)

@@ -29,7 +29,7 @@ import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withCha
 import { deliveryDetails, sendCode } from './delivery.ts'
 import { decoyTarget, hidesExistence, usernameNotFound } from './existence.ts'
 
-type SignUpContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region' | 'events'>
+type SignUpContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region' | 'events'>
 
 /**
  * Creates an UNCONFIRMED user, and sends a code if the pool verifies an address automatically. Throws

@@ -25,7 +25,7 @@ import {
 } from './attributes.ts'
 import { sendCode } from './delivery.ts'
 
-type VerificationContext = Pick<Context, 'store' | 'clock' | 'brakes' | 'messenger' | 'region'>
+type VerificationContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
 
 /**
  * Changes attributes of a user. Sends a code to a new address if the pool verifies it automatically; if the pool requires

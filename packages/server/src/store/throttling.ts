@@ -3,39 +3,42 @@ import type { Clock } from '../clock.ts'
 import type { Engine } from './database.ts'
 
 /**
- * Counters, used-once marks and waiting times: regional, cheap, gone after a crash. With SQLite, which has one process,
- * they live in its memory; with PostgreSQL in an unlogged table, so that all processes of the region share them.
+ * Throttling state: counters for rate limits, used-once marks and waiting times. Not replicated, and lost in a crash. With
+ * SQLite, which has one process, the state is in its memory; with PostgreSQL in an unlogged table, so all processes of the region
+ * share it.
  */
-export interface Brakes {
-  /** Marks the name as used for `milliseconds`; false if it was marked already. */
+export interface Throttling {
+  /** Marks the name as used for `milliseconds`; returns false if it was marked already. */
   once(name: string, milliseconds: number): Promise<boolean>
-  /** Adds one to a counter that starts again `milliseconds` after its first count; answers the count. */
+  /** Increments a counter that restarts `milliseconds` after its first count; returns the count. */
   count(name: string, milliseconds: number): Promise<number>
-  /** Reads, then changes a small value under one lock. `undefined` removes it. */
+  /** Reads and changes a small value under one lock; `undefined` removes it. */
   update<T>(name: string, change: Revise<T>): Promise<T | undefined>
   read<T>(name: string): Promise<T | undefined>
   release(name: string): Promise<void>
 }
 
 type Revise<T> = (present: T | undefined) => { value: T | undefined; milliseconds: number }
-type Keeper = Pick<Brakes, 'update' | 'read'>
+type Storage = Pick<Throttling, 'update' | 'read'>
 
 const CAPACITY = 1_000_000
 const SWEEP_EVERY = 10_000
-/** Of a table: small enough to be done beside a call, and more than a call adds. */
+/**
+ * For the table: each sweep is small enough to run within a call, and removes more rows than the calls since the last one added.
+ */
 const SWEEP_TABLE_EVERY = 500
 const SWEPT_ROWS = 1_000
 
-export function createBrakes({
+export function createThrottling({
   engine,
   clock,
   capacity = CAPACITY,
 }: {
   engine: Engine
   clock: Pick<Clock, 'now'>
-  /** How many are kept in memory. */
+  /** Maximum number of names in memory. */
   capacity?: number
-}): Brakes {
+}): Throttling {
   const { update, read } = engine.name === 'sqlite' ? inMemory(clock, capacity) : inTable(engine, clock)
   return {
     once: async (name, milliseconds) => {
@@ -59,21 +62,22 @@ export function createBrakes({
   }
 }
 
-/** Leaves the time of expiry as it is. */
+/** Keeps the time of expiry. */
 const KEEP = -1
 
-function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Keeper {
+function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Storage {
   const known = new Map<string, { value: unknown; expires: number }>()
   let calls = 0
-  const read: Keeper['read'] = async <T>(name: string) => {
+  const read: Storage['read'] = async <T>(name: string) => {
     const entry = known.get(name)
     return entry && entry.expires > clock.now() ? (entry.value as T) : undefined
   }
-  const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
+  const update: Storage['update'] = async <T>(name: string, change: Revise<T>) => {
     const now = clock.now()
     calls += 1
     if (calls % SWEEP_EVERY === 0) for (const [key, entry] of known) if (entry.expires <= now) known.delete(key)
-    // The oldest goes, without a search for one that has expired: a brake may be lost, memory and time may not.
+    // Drop the oldest, without a search for an expired one: losing throttling state is acceptable, unbounded memory and time are
+    // not.
     if (known.size >= capacity && !known.has(name)) known.delete(known.keys().next().value as string)
     const entry = known.get(name)
     const alive = entry && entry.expires > now ? entry : undefined
@@ -85,19 +89,19 @@ function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Keeper {
   return { read, update }
 }
 
-function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Keeper {
+function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Storage {
   let calls = 0
   const sweep = (now: number) =>
     engine.transaction((tx) =>
       sql`delete from brakes where name in
         (select name from brakes where expires <= ${now} limit ${SWEPT_ROWS} for update skip locked)`.execute(tx),
     )
-  const read: Keeper['read'] = async <T>(name: string) => {
+  const read: Storage['read'] = async <T>(name: string) => {
     const { rows } = await sql<{ value: string }>`
       select value from brakes where name = ${name} and expires > ${clock.now()}`.execute(engine.reader)
     return rows[0] && (JSON.parse(rows[0].value) as T)
   }
-  const update: Keeper['update'] = async <T>(name: string, change: Revise<T>) => {
+  const update: Storage['update'] = async <T>(name: string, change: Revise<T>) => {
     const now = clock.now()
     calls += 1
     if (calls % SWEEP_TABLE_EVERY === 0) await sweep(now)
