@@ -142,7 +142,7 @@ async function restartNode(world: World, node: Node, how: 'restart' | 'restore' 
 }
 
 async function connect(link: Link): Promise<void> {
-  const origin = await link.to.follower.findOrigin(link.from.name)
+  const origin = await link.to.follower.findResumePoint(link.from.name)
   const hello = await link.from.supplier.hello(link.to.name, origin)
   if (hello.standing !== 'continues') {
     const rows: Inventory['rows'] = []
@@ -200,11 +200,11 @@ function sourceOf({ dice }: World, { from, to }: Link, reliable: boolean): Sourc
 async function work(world: World, node: Node, reliable = false): Promise<boolean> {
   const { dice } = world
   let done = false
-  for (const pool of await node.eraser.listDue()) {
+  for (const pool of await node.eraser.listPoolsToErase()) {
     await node.eraser.step(pool)
     done = true
   }
-  for (const pool of await node.copier.listDue()) {
+  for (const pool of await node.copier.listPoolsToCopy()) {
     for (const link of world.links) {
       if (link.to !== node || !(reliable || dice.chance(0.7))) continue
       if (await node.copier.begin(pool, link.from.name, sourceOf(world, link, reliable))) {

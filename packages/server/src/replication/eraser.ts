@@ -1,13 +1,12 @@
 import { erasePool, eraseRows } from '../store/apply.ts'
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
 import { ONLY } from '../store/kinds.ts'
-import { readStanding } from '../store/standings.ts'
-import { applying, type FollowerContext, shareStatus } from './follower.ts'
-import { listReplicas, replicaIn } from './standing.ts'
+import { type FollowerContext, inApplyTransaction, shareStatus } from './follower.ts'
+import { listReplicas, readRoles, replicaIn } from './roles.ts'
 
 export interface Eraser {
   /** Pools whose replica here is to be removed. */
-  listDue(): Promise<string[]>
+  listPoolsToErase(): Promise<string[]>
   /** Removes some rows of the pool, in one bounded transaction; answers whether anything is left to do. */
   step(pool: string): Promise<boolean>
 }
@@ -17,7 +16,7 @@ const STEP_ROWS = 1_000
 export function createEraser(context: FollowerContext): Eraser {
   const { store, region } = context
   return {
-    listDue: async () => {
+    listPoolsToErase: async () => {
       const due: string[] = []
       for await (const replica of listReplicas(store.db)) {
         if (replica.region === region && replica.status === 'DELETING') due.push(replica.pool)
@@ -26,8 +25,8 @@ export function createEraser(context: FollowerContext): Eraser {
     },
 
     step: (pool) =>
-      applying(context, async ({ tx, connection, touched }) => {
-        const own = replicaIn(await readStanding(tx.connection, pool), region)
+      inApplyTransaction(context, async ({ tx, connection, touched }) => {
+        const own = replicaIn(await readRoles(tx.connection, pool), region)
         if (own?.status !== 'DELETING') return false
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
 import type { KnownKinds } from './known-kinds.ts'
-import type { FeedMessage, Origin } from './messages.ts'
+import type { FeedMessage, ResumePoint } from './messages.ts'
 import { pause } from './pause.ts'
 import type { Supplier } from './supplier.ts'
 
@@ -17,35 +17,35 @@ const HELD_MILLISECONDS = 3
  */
 export async function* readFeed(
   { supplier, store, clock }: { supplier: Supplier; store: Pick<Store, 'onChange'>; clock: Clock },
-  { peer, from, known }: { peer: string; from: Origin | undefined; known: KnownKinds },
+  { peer, from, known }: { peer: string; from: ResumePoint | undefined; known: KnownKinds },
   signal: AbortSignal,
 ): AsyncGenerator<FeedMessage> {
   const hello = await supplier.hello(peer, from)
   yield hello
   let changed = Promise.withResolvers<void>()
-  const forget = store.onChange(() => changed.resolve())
+  const unsubscribe = store.onChange(() => changed.resolve())
   try {
     const { log } = hello
     let { position } = hello
-    let spoken = Number.NEGATIVE_INFINITY
-    let owed = false
+    let lastSent = Number.NEGATIVE_INFINITY
+    let asOfPending = false
     while (!signal.aborted) {
       changed = Promise.withResolvers<void>()
       const reading = await supplier.read(peer, { log, position }, known)
       if (!reading) return
       const { batches, drained, held, now } = reading
       const asOf = drained ? reading.asOf : null
-      const due = clock.monotonic() - spoken >= HEARTBEAT_MILLISECONDS
-      if (batches.length > 0 || due || (drained && owed)) {
+      const heartbeatDue = clock.monotonic() - lastSent >= HEARTBEAT_MILLISECONDS
+      if (batches.length > 0 || heartbeatDue || (drained && asOfPending)) {
         yield { type: 'advance', now, asOf, batches }
-        spoken = clock.monotonic()
-        owed = !drained
+        lastSent = clock.monotonic()
+        asOfPending = !drained
       }
       position = reading.position
       if (!drained) continue
       await pause(clock, held ? HELD_MILLISECONDS : POLL_MILLISECONDS, { signal, until: changed.promise })
     }
   } finally {
-    forget()
+    unsubscribe()
   }
 }

@@ -237,14 +237,14 @@ for (const engine of engines) {
 
     it('says what it has seen, also where a copy has seen more than the stream', async () => {
       await receive(PRIMARY, put('user', 'ada', 5))
-      assert.deepEqual(await follower.findOrigin(PRIMARY), {
+      assert.deepEqual(await follower.findResumePoint(PRIMARY), {
         log: 'log',
         position: 11,
         mark: 'mark 11',
         epoch: 1,
         witness: { position: 11, mark: 'mark 11' },
       })
-      assert.equal(await follower.findOrigin('ap-south-1'), undefined)
+      assert.equal(await follower.findResumePoint('ap-south-1'), undefined)
     })
   })
 }

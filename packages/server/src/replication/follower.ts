@@ -11,23 +11,32 @@ import {
 } from '../store/copies.ts'
 import { type Cursor, findCursor, kindsOf, moveCursor, putCursor } from '../store/cursors.ts'
 import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
-import { isCached, isKind, type Kind, type KindOfScope, scopeOf, type Topology } from '../store/kinds.ts'
+import { isCached, isKind, type Kind, type KindOfScope, scopeOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import {
-  areStandings,
-  gatherStandings,
-  readStanding,
-  readStandings,
-  readToldAndCursor,
-  type Standing,
-  type StandingRow,
-} from '../store/standings.ts'
+import { areStandings, readToldAndCursor, type StandingRow } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
-import { gainedSince, inCommon, type KnownKinds, knownFromText, knownHere, knownToText } from './known-kinds.ts'
-import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Place } from './messages.ts'
-import { goBackTo, stagesOfKinds } from './stages.ts'
-import { isHeld, isShared, listTopologies, replicaIn } from './standing.ts'
+import { parseReplica, parseTopology } from './documents.ts'
+import { commonKinds, formatKinds, gainedKinds, type KnownKinds, kindsOfThisBuild, parseKinds } from './known-kinds.ts'
+import {
+  changeFromWire,
+  type FeedBatch,
+  type Hello,
+  type Inventory,
+  type MarkedPosition,
+  type ResumePoint,
+} from './messages.ts'
+import {
+  gatherRoles,
+  holdsPool,
+  listTopologies,
+  type PoolRoles,
+  readRoles,
+  readRolesByPool,
+  replicaIn,
+  sharesPool,
+} from './roles.ts'
+import { rewindTo, stagesOfKinds } from './stages.ts'
 
 /** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
 export class CursorMovedError extends Error {
@@ -46,16 +55,16 @@ export interface FollowerContext {
 }
 
 /** A transaction that applies what another region wrote. */
-export interface Applying {
+export interface ApplyTransaction {
   tx: Transaction
   connection: Connection
   touched: Touched[]
 }
 
 /** All that is applied in a region is applied under one lock: processes and peers take turns. */
-export function applying<T>(
+export function inApplyTransaction<T>(
   { store, clock, region }: FollowerContext,
-  work: (applying: Applying) => Promise<T>,
+  work: (transaction: ApplyTransaction) => Promise<T>,
   options?: TransactionOptions,
 ): Promise<T> {
   return store.transaction(async (connection, touched) => {
@@ -69,7 +78,7 @@ export function applying<T>(
 export interface Follower {
   findCursor(peer: string): Promise<Cursor | undefined>
   /** Where this region stands in the log of a peer; undefined before the first contact. */
-  findOrigin(peer: string): Promise<Origin | undefined>
+  findResumePoint(peer: string): Promise<ResumePoint | undefined>
   /**
    * Begins anew at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed from
    * now on (known-kinds.ts). Throws KindsConflictError.
@@ -79,7 +88,7 @@ export interface Follower {
    * Goes on at the position of the greeting, which must be the cursor's. What peer and region both know and did not when the peer was last followed has
    * been passed over since: of every pool these kinds are copied from the peer. Throws CursorMovedError, KindsConflictError.
    */
-  learn(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
+  resume(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
   /**
    * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
    * unless the cursor is at `from` (and, if these are given, what it says of the kinds is so). `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
@@ -96,14 +105,14 @@ export interface Follower {
 }
 
 export function createFollower(context: FollowerContext): Follower {
-  const { store, clock, region, known = knownHere() } = context
+  const { store, clock, region, known = kindsOfThisBuild() } = context
   /** How regions stood to the pools of which a peer told last: most likely as they still do. */
-  const lately = new Map<string, Map<string, StandingRow[]>>()
+  const recentRoles = new Map<string, Map<string, StandingRow[]>>()
 
   return {
     findCursor: (peer) => findCursor(store.db, peer),
 
-    findOrigin: async (peer) => {
+    findResumePoint: async (peer) => {
       const cursor = await findCursor(store.db, peer)
       if (!cursor) return undefined
       let epoch = 0
@@ -114,14 +123,14 @@ export function createFollower(context: FollowerContext): Follower {
       return { log, position, mark, epoch, witness: await findWitness(store.db, cursor) }
     },
 
-    restart: async (peer, { log, position, mark, kinds: theirs }, inventory) => {
-      const kinds = knownToText(inCommon(known, knownFromText(theirs)))
-      await applying(context, async ({ tx, connection }) => {
+    restart: async (peer, { log, position, mark, kinds: peerKinds }, inventory) => {
+      const kinds = formatKinds(commonKinds(known, parseKinds(peerKinds)))
+      await inApplyTransaction(context, async ({ tx, connection }) => {
         const present = await findCursor(connection, peer)
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
-          const own = (JSON.parse(body) as Replica).region === region
-          if (own || (await readStanding(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
+          const own = parseReplica(body).region === region
+          if (own || (await readRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
         // A primary that was put back may not know of its replica yet: the copy waits until it does.
@@ -129,13 +138,13 @@ export function createFollower(context: FollowerContext): Follower {
         for (const pool of pools) {
           const former = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
-          const standing = await readStanding(tx.connection, pool)
-          if (!isHeld(standing, region)) continue
-          const first = replicaIn(standing, region)?.status === 'CREATING'
+          const roles = await readRoles(tx.connection, pool)
+          if (!holdsPool(roles, region)) continue
+          const first = replicaIn(roles, region)?.status === 'CREATING'
           await beginCopy({ clock }, connection, {
             pool,
             peer,
-            fromPrimary: standing.topology?.primary === peer,
+            fromPrimary: roles.topology?.primary === peer,
             asOf: first ? undefined : former ? former.asOf : present?.asOf,
             witness: { position, mark },
           })
@@ -144,14 +153,14 @@ export function createFollower(context: FollowerContext): Follower {
       return kinds
     },
 
-    learn: async (peer, { log, position, kinds: theirs }) => {
-      const common = inCommon(known, knownFromText(theirs))
-      const followed = knownToText(common)
+    resume: async (peer, { log, position, kinds: peerKinds }) => {
+      const common = commonKinds(known, parseKinds(peerKinds))
+      const followed = formatKinds(common)
       if ((await findCursor(store.db, peer))?.kinds === followed) return { followed, gained: [] }
-      return applying(context, async ({ connection }) => {
+      return inApplyTransaction(context, async ({ connection }) => {
         const cursor = await findCursor(connection, peer)
         if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
-        const gained = gainedSince(knownFromText(cursor.kinds), common).filter(isKind)
+        const gained = gainedKinds(parseKinds(cursor.kinds), common).filter(isKind)
         await putCursor(connection, { ...cursor, kinds: followed })
         await dropUnknown(connection, peer)
         if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
@@ -169,17 +178,17 @@ export function createFollower(context: FollowerContext): Follower {
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
       const attempt = (expected?: StandingRow[]): Promise<void> =>
-        applying(
+        inApplyTransaction(
           context,
           async ({ tx, connection, touched }) => {
-            const told = expected ?? (await readStandingsUnder(connection, at, pools))
+            const told = expected ?? (await readLockedRoles(connection, at, pools))
             if (expected) await store.engine.expect(connection, areStandings(pools, expected, at))
             await moveCursor(connection, to)
-            const standings = gatherStandings(pools, told)
-            const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
+            const rolesByPool = gatherRoles(pools, told)
+            const { changes, copying } = await accept({ peer, region, rolesByPool }, tx, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await tellChanges(connection, changes)
-              if (plain && !expected) lately.set(peer, byPool(told))
+              if (plain && !expected) recentRoles.set(peer, byPool(told))
               return
             }
             const taken = await applyChanges(connection, changes)
@@ -195,7 +204,8 @@ export function createFollower(context: FollowerContext): Follower {
         )
 
       // Of plain rows nothing has to be asked when all is as it was: then the whole transaction is one message.
-      const known = plain && pools.length <= MOST_EXPECTED ? pools.map((pool) => lately.get(peer)?.get(pool)) : []
+      const known =
+        plain && pools.length <= MAX_EXPECTED_POOLS ? pools.map((pool) => recentRoles.get(peer)?.get(pool)) : []
       if (known.length > 0 && known.every((rows) => rows !== undefined)) {
         try {
           return await attempt(known.flat())
@@ -211,8 +221,8 @@ export function createFollower(context: FollowerContext): Follower {
 }
 
 /** The newest place of a peer's log that this region has seen anything of: in the stream, or in pages that run ahead of it. */
-export async function findWitness(db: Connection, cursor: Cursor): Promise<Place> {
-  let { position, mark }: Place = cursor
+export async function findWitness(db: Connection, cursor: Cursor): Promise<MarkedPosition> {
+  let { position, mark }: MarkedPosition = cursor
   for (const { peer, witness } of await listCopies(db)) {
     if (peer === cursor.peer && witness.position > position) ({ position, mark } = witness)
   }
@@ -229,7 +239,7 @@ export async function beginCopy(
     fromPrimary,
     asOf,
     witness,
-  }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined; witness: Place },
+  }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined; witness: MarkedPosition },
 ): Promise<void> {
   if (fromPrimary) {
     await clearTouched(connection, pool)
@@ -258,7 +268,7 @@ async function dropUnknown(connection: Connection, peer: string): Promise<void> 
     if (copy.peer !== peer || !copy.kinds || copy.kinds.every(isKind)) continue
     const kinds = copy.kinds.filter(isKind)
     if (kinds.length === 0) await removeCopy(connection, copy)
-    else await putCopy(connection, goBackTo({ ...copy, kinds }, kinds))
+    else await putCopy(connection, rewindTo({ ...copy, kinds }, kinds))
   }
 }
 
@@ -271,14 +281,14 @@ async function copyGained(
   const { peer, position, mark } = cursor
   const pools: string[] = []
   for await (const { pool } of listTopologies(connection)) pools.push(pool)
-  for (const [pool, standing] of await readStandings(connection, pools)) {
-    if (!isHeld(standing, region) || !isShared(standing, peer)) continue
-    const fromPrimary = standing.topology?.primary === peer
+  for (const [pool, roles] of await readRolesByPool(connection, pools)) {
+    if (!holdsPool(roles, region) || !sharesPool(roles, peer)) continue
+    const fromPrimary = roles.topology?.primary === peer
     const due = gained.filter((kind) => scopeOf(kind) === 'shared' || (fromPrimary && kind !== 'topology'))
     if (due.length === 0) continue
     const present = await findCopy(connection, { pool, peer })
     const generation = clock.uuid()
-    if (present) await putCopy(connection, { ...goBackTo(present, due), generation })
+    if (present) await putCopy(connection, { ...rewindTo(present, due), generation })
     else {
       await putCopy(connection, {
         ...{ pool, peer, generation, after: undefined, done: 0, total: 0, swept: 0, started: clock.now() },
@@ -290,10 +300,10 @@ async function copyGained(
 }
 
 /** Of more pools at once it is seldom that all are known. */
-const MOST_EXPECTED = 8
+const MAX_EXPECTED_POOLS = 8
 
 /** What is told of pools, read under the lock. Throws CursorMovedError unless this region is there in the log of the peer. */
-async function readStandingsUnder(
+async function readLockedRoles(
   connection: Connection,
   { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
   pools: readonly string[],
@@ -319,43 +329,43 @@ interface Accepted {
 
 /** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
 async function accept(
-  { peer, region, standings }: { peer: string; region: string; standings: Map<string, Standing> },
+  { peer, region, rolesByPool }: { peer: string; region: string; rolesByPool: Map<string, PoolRoles> },
   tx: Transaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
   const accepted: Accepted = { changes: [], copying: new Set() }
-  for (const [pool, { copiedFrom }] of standings) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
+  for (const [pool, { copiedFrom }] of rolesByPool) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
 
   for (const batch of batches) {
     for (const wire of batch.changes) {
       const change = changeFromWire(wire)
       if (!change || scopeOf(change.kind) === 'regional') continue
       const { pool, kind, key, body } = change
-      const standing = standings.get(pool) as Standing
+      const roles = rolesByPool.get(pool) as PoolRoles
       if (scopeOf(kind) === 'shared') {
         if (body === null) continue
-        const named = kind === 'replica' && (JSON.parse(body) as Replica).region === region
-        const kept = kind === 'replica' ? standing.topology !== undefined : isHeld(standing, region)
+        const named = kind === 'replica' && parseReplica(body).region === region
+        const kept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
         if (!named && !kept) continue
         await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
-        if (kind === 'replica') standing.replicas = (await readStanding(tx.connection, pool)).replicas
+        if (kind === 'replica') roles.replicas = (await readRoles(tx.connection, pool)).replicas
         continue
       }
-      if (!isHeld(standing, region)) continue
-      const fromPrimary = standing.topology?.primary === peer
+      if (!holdsPool(roles, region)) continue
+      const fromPrimary = roles.topology?.primary === peer
       if (kind === 'topology') {
-        const topology = body === null ? undefined : (JSON.parse(body) as Topology)
+        const topology = body === null ? undefined : parseTopology(body)
         if (!topology) {
           // The pool is no more: so is its replica.
-          const own = replicaIn(standing, region)
+          const own = replicaIn(roles, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
-          standing.replicas = (await readStanding(tx.connection, pool)).replicas
+          roles.replicas = (await readRoles(tx.connection, pool)).replicas
           continue
         }
-        const epoch = standing.topology?.epoch ?? 0
+        const epoch = roles.topology?.epoch ?? 0
         const inCharge = fromPrimary ? topology.epoch >= epoch : topology.primary === peer && topology.epoch > epoch
         if (!inCharge) continue
-        standing.topology = topology
+        roles.topology = topology
       } else if (!fromPrimary) continue
       accepted.changes.push(change)
     }
@@ -367,6 +377,6 @@ async function accept(
 export async function shareStatus(tx: Transaction, pool: string, replica: Replica): Promise<void> {
   const body: Replica = { ...replica, version: replica.version + 1 }
   const rows = await tx.list('replica', { pool, limit: 100 })
-  const key = rows.find((row) => (JSON.parse(row.body) as Replica).region === replica.region)?.key ?? replica.region
+  const key = rows.find((row) => parseReplica(row.body).region === replica.region)?.key ?? replica.region
   await tx.share('replica', { pool, key, body: JSON.stringify(body) })
 }

@@ -11,7 +11,14 @@ import { extendKinds, type KindOfScope, kindNames, kinds, ONLY } from '../store/
 import type { Replica } from '../store/merge.ts'
 import { createCopier } from './copier.ts'
 import { CursorMovedError, createFollower } from './follower.ts'
-import { FIRST_KNOWN, inCommon, KindsConflictError, knownFromText, knownHere, knownToText } from './known-kinds.ts'
+import {
+  commonKinds,
+  FIRST_RELEASE_KINDS,
+  formatKinds,
+  KindsConflictError,
+  kindsOfThisBuild,
+  parseKinds,
+} from './known-kinds.ts'
 import type { Hello, Source } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
@@ -25,25 +32,25 @@ it('the kinds of the first release are as they were; columns were only appended 
 })
 
 describe('what two builds have in common', () => {
-  const newer = new Map([...FIRST_KNOWN, ['pool', ['name', 'more']], ['new', ['sub']]])
+  const newer = new Map([...FIRST_RELEASE_KINDS, ['pool', ['name', 'more']], ['new', ['sub']]])
 
   it('are the kinds of both, with the columns of the one that has fewer', () => {
-    assert.deepEqual(inCommon(newer, FIRST_KNOWN), FIRST_KNOWN)
-    assert.deepEqual(inCommon(FIRST_KNOWN, newer), FIRST_KNOWN)
+    assert.deepEqual(commonKinds(newer, FIRST_RELEASE_KINDS), FIRST_RELEASE_KINDS)
+    assert.deepEqual(commonKinds(FIRST_RELEASE_KINDS, newer), FIRST_RELEASE_KINDS)
   })
 
   it('is nothing that could be read where columns are in another order', () => {
-    assert.throws(() => inCommon(newer, new Map([['pool', ['more', 'name']]])), KindsConflictError)
+    assert.throws(() => commonKinds(newer, new Map([['pool', ['more', 'name']]])), KindsConflictError)
   })
 
   it('is said in one word, which needs no escape in a query', () => {
-    assert.equal(knownToText(newer), 'new.sub*pool.name.more')
-    assert.deepEqual(knownFromText(knownToText(newer)), newer)
+    assert.equal(formatKinds(newer), 'new.sub*pool.name.more')
+    assert.deepEqual(parseKinds(formatKinds(newer)), newer)
     const lacking = new Map([...newer].filter(([kind]) => kind !== 'group'))
-    assert.deepEqual(knownFromText(knownToText(lacking)), lacking)
-    assert.equal(new URLSearchParams({ kinds: knownToText(newer) }).toString(), `kinds=${knownToText(newer)}`)
-    assert.equal(knownToText(FIRST_KNOWN), '')
-    for (const nothing of [undefined, '']) assert.equal(knownFromText(nothing), FIRST_KNOWN)
+    assert.deepEqual(parseKinds(formatKinds(lacking)), lacking)
+    assert.equal(new URLSearchParams({ kinds: formatKinds(newer) }).toString(), `kinds=${formatKinds(newer)}`)
+    assert.equal(formatKinds(FIRST_RELEASE_KINDS), '')
+    for (const nothing of [undefined, '']) assert.equal(parseKinds(nothing), FIRST_RELEASE_KINDS)
   })
 })
 
@@ -64,18 +71,19 @@ for (const engine of engines) {
     let runs = 0
 
     const context = () => ({ store: secondary.store, clock, region: HERE })
-    const older = () => createFollower({ ...context(), known: FIRST_KNOWN })
+    const older = () => createFollower({ ...context(), known: FIRST_RELEASE_KINDS })
     const newer = () => createFollower(context())
     const sourceOf = (supplier: Supplier): Source => ({
       inventory: (after) => supplier.inventory(HERE, after),
       outline: (pool, witness) => supplier.outline(HERE, pool, witness),
       page: (query) => supplier.page(HERE, query),
     })
-    const greet = async (follower = newer()): Promise<Hello> => supplier.hello(HERE, await follower.findOrigin(PRIMARY))
+    const greet = async (follower = newer()): Promise<Hello> =>
+      supplier.hello(HERE, await follower.findResumePoint(PRIMARY))
     /** Takes what the log has, as a follower that knows these kinds. */
-    const follow = async (follower = newer(), known = knownHere()): Promise<void> => {
+    const follow = async (follower = newer(), known = kindsOfThisBuild()): Promise<void> => {
       await settled(primary.store)
-      const from = await follower.findOrigin(PRIMARY)
+      const from = await follower.findResumePoint(PRIMARY)
       assert.ok(from)
       const reading = await supplier.read(HERE, from, known)
       assert.ok(reading)
@@ -112,7 +120,7 @@ for (const engine of engines) {
       // A replica of an older build is there and complete.
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, await greet(), rows)
-      const copier = createCopier({ ...context(), known: FIRST_KNOWN })
+      const copier = createCopier({ ...context(), known: FIRST_RELEASE_KINDS })
       assert.equal(await copier.begin(pool, PRIMARY, sourceOf(supplier)), true)
       while ((await copier.step({ pool, peer: PRIMARY }, sourceOf(supplier))) !== 'ended');
       assert.equal(await secondary.store.count('group', { pool }), 1)
@@ -127,7 +135,7 @@ for (const engine of engines) {
         await tx.put(NEW, { pool, key: 'unknown', body: '{}' })
         await tx.put('group', { pool, key: 'known', body: '{}' })
       })
-      await follow(older(), FIRST_KNOWN)
+      await follow(older(), FIRST_RELEASE_KINDS)
       assert.deepEqual(await keysHere(), [])
       assert.equal(await secondary.store.count('group', { pool }), 2)
     })
@@ -135,8 +143,8 @@ for (const engine of engines) {
     it('copies that kind alone, once, and goes on with the stream', async () => {
       await write('removed')
       await primary.store.write((tx) => tx.remove(NEW, { pool, key: 'removed' }))
-      await follow(older(), FIRST_KNOWN)
-      const { gained } = await newer().learn(PRIMARY, await greet())
+      await follow(older(), FIRST_RELEASE_KINDS)
+      const { gained } = await newer().resume(PRIMARY, await greet())
       assert.deepEqual(gained, [NEW])
       const copy = await findCopy(secondary.store.db, { pool, peer: PRIMARY })
       assert.deepEqual([copy?.kinds, copy?.stage, copy?.asOf], [[NEW], NEW, undefined])
@@ -146,17 +154,17 @@ for (const engine of engines) {
       await write('after')
       await follow()
       assert.deepEqual(await keysHere(), ['after', 'before', 'meanwhile'])
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [])
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, [])
       assert.deepEqual(await listCopies(secondary.store.db), [])
     })
 
     it('copies it again when an older process has followed in between', async () => {
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       await copyAll()
       await write('passed over')
       await settled(primary.store)
-      const from = await newer().findOrigin(PRIMARY)
-      const reading = await supplier.read(HERE, from as NonNullable<typeof from>, FIRST_KNOWN)
+      const from = await newer().findResumePoint(PRIMARY)
+      const reading = await supplier.read(HERE, from as NonNullable<typeof from>, FIRST_RELEASE_KINDS)
       const last = reading?.batches.at(-1)
       // As the first release moves a cursor.
       await secondary.store.transaction((connection) =>
@@ -164,22 +172,22 @@ for (const engine of engines) {
           connection,
         ),
       )
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [NEW])
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, [NEW])
       await copyAll()
       assert.deepEqual(await keysHere(), ['before', 'passed over'])
     })
 
     it('takes no batch of a connection on which it knew other kinds', async () => {
-      const { followed } = await newer().learn(PRIMARY, await greet())
+      const { followed } = await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
       const follower = newer()
       for (const key of ['read', 'expected']) {
         await write(key)
         await settled(primary.store)
-        const from = await follower.findOrigin(PRIMARY)
+        const from = await follower.findResumePoint(PRIMARY)
         assert.ok(from)
-        const reading = await supplier.read(HERE, from, knownHere())
-        const stale = { ...from, kinds: knownToText(FIRST_KNOWN) }
+        const reading = await supplier.read(HERE, from, kindsOfThisBuild())
+        const stale = { ...from, kinds: formatKinds(FIRST_RELEASE_KINDS) }
         await assert.rejects(follower.apply(PRIMARY, stale, reading?.batches ?? [], null), CursorMovedError)
         await follower.apply(PRIMARY, { ...from, kinds: followed }, reading?.batches ?? [], null)
       }
@@ -194,39 +202,39 @@ for (const engine of engines) {
       const stage = async () => (await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.stage
       while ((await stage()) !== 'complete') await copier.step({ pool, peer: PRIMARY }, source)
       assert.deepEqual(await keysHere(), [])
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       assert.equal(await stage(), NEW)
       // The peer is taken back to an older build.
-      await newer().learn(PRIMARY, { ...(await greet()), kinds: knownToText(FIRST_KNOWN) })
+      await newer().resume(PRIMARY, { ...(await greet()), kinds: formatKinds(FIRST_RELEASE_KINDS) })
       assert.equal(await copier.step({ pool, peer: PRIMARY }, source), 'moved')
       assert.notEqual(await stage(), NEW)
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       await copyAll()
       assert.deepEqual(await keysHere(), ['before'])
     })
 
     it('leaves alone what a newer build of its own region had begun to copy, until it knows what is to be followed', async () => {
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction(async (connection) => {
         await sql`update copies set kind = 'to-come', kinds = '["to-come"]'`.execute(connection)
         await sql`update cursors set kinds = ${`${(await greet()).log}\nto-come`}`.execute(connection)
       })
       assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(supplier)), 'waits')
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [NEW])
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, [NEW])
       assert.deepEqual((await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.kinds, [NEW])
       await copyAll()
       assert.deepEqual(await keysHere(), ['before'])
     })
 
     it('waits while a process of the other region that does not know it is asked for pages', async () => {
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       const unaware = createSupplier({
         store: primary.store,
         clock,
         region: PRIMARY,
         events: { noted: () => {} },
         retention: { milliseconds: 3_600_000, changes: 1_000_000 },
-        known: FIRST_KNOWN,
+        known: FIRST_RELEASE_KINDS,
       })
       assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(unaware)), 'waits')
       await copyAll()

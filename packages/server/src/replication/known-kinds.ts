@@ -13,14 +13,14 @@ import type { Store } from '../store/store.ts'
 export type KnownKinds = ReadonlyMap<string, readonly string[]>
 
 /** What a region of the first release knows. */
-export const FIRST_KNOWN: KnownKinds = new Map(
+export const FIRST_RELEASE_KINDS: KnownKinds = new Map(
   Object.entries(firstKinds)
     .filter(([, { travels }]) => travels)
     .map(([kind, { index }]) => [kind, index]),
 )
 
 /** What this build knows. */
-export const knownHere = (): KnownKinds =>
+export const kindsOfThisBuild = (): KnownKinds =>
   new Map(kindNames.filter((kind) => scopeOf(kind) !== 'regional').map((kind) => [kind, kinds[kind].index]))
 
 /** Two builds disagree about a column: neither could read the other's rows. */
@@ -32,7 +32,7 @@ export class KindsConflictError extends Error {
 }
 
 /** What two builds both know. Columns are only ever appended, so one list begins with the other; throws KindsConflictError where it does not. */
-export function inCommon(a: KnownKinds, b: KnownKinds): KnownKinds {
+export function commonKinds(a: KnownKinds, b: KnownKinds): KnownKinds {
   const both = new Map<string, readonly string[]>()
   for (const [kind, columns] of a) {
     const others = b.get(kind)
@@ -45,20 +45,20 @@ export function inCommon(a: KnownKinds, b: KnownKinds): KnownKinds {
 }
 
 /** The kinds that are new, or have new columns. */
-export const gainedSince = (before: KnownKinds, now: KnownKinds): string[] =>
+export const gainedKinds = (before: KnownKinds, now: KnownKinds): string[] =>
   [...now].filter(([kind, columns]) => (before.get(kind)?.length ?? -1) < columns.length).map(([kind]) => kind)
 
 /** What differs from the first release, as one word: `device.sub*user.username.….zone`, `-` before a kind that is not known; empty for none. */
-export function knownToText(known: KnownKinds): string {
+export function formatKinds(known: KnownKinds): string {
   const words = [...known].map(wordOf).filter((word) => !FIRST_WORDS.has(word))
-  for (const kind of FIRST_KNOWN.keys()) if (!known.has(kind)) words.push(`-${kind}`)
+  for (const kind of FIRST_RELEASE_KINDS.keys()) if (!known.has(kind)) words.push(`-${kind}`)
   return words.sort().join('*')
 }
 
 /** Nothing stands for the first release. */
-export function knownFromText(text: string | undefined): KnownKinds {
-  if (!text) return FIRST_KNOWN
-  const known = new Map(FIRST_KNOWN)
+export function parseKinds(text: string | undefined): KnownKinds {
+  if (!text) return FIRST_RELEASE_KINDS
+  const known = new Map(FIRST_RELEASE_KINDS)
   for (const word of text.split('*')) {
     const [kind = '', ...columns] = word.split('.')
     if (kind.startsWith('-')) known.delete(kind.slice(1))
@@ -68,11 +68,11 @@ export function knownFromText(text: string | undefined): KnownKinds {
 }
 
 const wordOf = ([kind, columns]: readonly [string, readonly string[]]): string => [kind, ...columns].join('.')
-const FIRST_WORDS = new Set([...FIRST_KNOWN].map(wordOf))
+const FIRST_WORDS = new Set([...FIRST_RELEASE_KINDS].map(wordOf))
 
 /** Remembers what a peer knows, for all processes of the region. */
-export async function rememberKnown(store: Store, peer: string, known: KnownKinds): Promise<void> {
-  const text = knownToText(known)
+export async function savePeerKinds(store: Store, peer: string, known: KnownKinds): Promise<void> {
+  const text = formatKinds(known)
   if ((await findPeerKinds(store.db, peer)) === text) return
   await store.transaction((connection) => putPeerKinds(connection, peer, text))
 }
@@ -85,6 +85,6 @@ export async function peerKnows(
 ): Promise<boolean | undefined> {
   const text = await findPeerKinds(db, peer)
   if (text === undefined) return undefined
-  const known = knownFromText(text)
+  const known = parseKinds(text)
   return wanted.every((kind) => known.has(kind))
 }

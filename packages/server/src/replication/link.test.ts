@@ -167,7 +167,7 @@ describe('a link', () => {
       const body = JSON.stringify({ rows: [], next: null })
       if (proven) {
         const check = await asked.check(request.headers['x-twinpool-proof'] as string, { method, path, body: '' })
-        response.setHeader('x-twinpool-answer', asked.answer(check, { status, now: systemClock.now(), body }))
+        response.setHeader('x-twinpool-answer', asked.proveResponse(check, { status, now: systemClock.now(), body }))
       }
       response.writeHead(status).end(body)
     })

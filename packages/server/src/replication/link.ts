@@ -8,7 +8,7 @@ import {
   type FeedMessage,
   FORMAT,
   type Inventory,
-  type Position,
+  type LogPosition,
   type RowAddress,
 } from './messages.ts'
 import { pause } from './pause.ts'
@@ -81,8 +81,8 @@ async function follow(
 ): Promise<void> {
   const lost = new AbortController()
   const both = AbortSignal.any([signal, lost.signal])
-  const origin = await follower.findOrigin(peer.region)
-  const inflow = peer.feed(origin, both)[Symbol.asyncIterator]()
+  const resumePoint = await follower.findResumePoint(peer.region)
+  const inflow = peer.feed(resumePoint, both)[Symbol.asyncIterator]()
   /** What is said on the side, to the peer and to other processes: nothing that comes waits for it. */
   const aside = new Set<Promise<void>>()
   let failure: { error: unknown } | undefined
@@ -95,7 +95,7 @@ async function follow(
     aside.add(said)
   }
   let acknowledging = false
-  const acknowledge = async (reached: Pick<Position, 'log' | 'position'>): Promise<void> => {
+  const acknowledge = async (reached: Pick<LogPosition, 'log' | 'position'>): Promise<void> => {
     acknowledging = true
     try {
       await follower.settle()
@@ -113,11 +113,11 @@ async function follow(
     let kinds: string
     try {
       if (standing === 'continues') {
-        const { followed, gained } = await follower.learn(peer.region, hello)
+        const { followed, gained } = await follower.resume(peer.region, hello)
         if (gained.length > 0) events.noted('kinds-gained', { peer: peer.region, kinds: gained })
         kinds = followed
       } else {
-        if (origin) events.noted('behind', { peer: peer.region, reason: standing })
+        if (resumePoint) events.noted('behind', { peer: peer.region, reason: standing })
         kinds = await follower.restart(peer.region, hello, await readInventory(peer))
       }
     } catch (error) {

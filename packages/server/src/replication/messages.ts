@@ -10,7 +10,7 @@ import type { StampedRow } from '../store/upsert.ts'
 export const FORMAT = '2.8fa2d5972a66'
 
 /** Where a follower stands in the log of a supplier. */
-export interface Position {
+export interface LogPosition {
   log: string
   position: number
   mark: string
@@ -20,19 +20,19 @@ export interface Position {
  * What a follower says when it comes. `epoch`: the newest that it knows of any pool of which the supplier is the primary.
  * `witness`: the newest place of the log that it has seen anything of; pages run ahead of the stream.
  */
-export interface Origin extends Position {
+export interface ResumePoint extends LogPosition {
   epoch: number
-  witness: Place
+  witness: MarkedPosition
 }
 
 /** A place in a log. */
-export interface Place {
+export interface MarkedPosition {
   position: number
   mark: string
 }
 
 /** First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. */
-export interface Hello extends Position {
+export interface Hello extends LogPosition {
   type: 'hello'
   format: string
   /** What the supplier knows (known-kinds.ts); the first release does not say. */
@@ -40,11 +40,11 @@ export interface Hello extends Position {
   region: string
   now: number
   /** The stream goes on after `position`: the follower's own, or, when that is of no use, the head of the log. */
-  standing: 'continues' | Gap
+  standing: 'continues' | RestartReason
 }
 
 /** Why a follower must start anew. */
-export type Gap = 'unknown-log' | 'trimmed' | 'went-back'
+export type RestartReason = 'unknown-log' | 'trimmed' | 'went-back'
 
 /** A transaction as far as it concerns the follower; a last one without changes only moves the position. */
 export interface FeedBatch {
@@ -87,7 +87,7 @@ export interface Outline {
   topology: WireRow | null
   counts: Record<string, number>
   /** The newest place of the log whose changes are in this. */
-  head: Place
+  head: MarkedPosition
 }
 
 export interface PageQuery {
@@ -97,7 +97,7 @@ export interface PageQuery {
   after: string | undefined
   limit: number
   /** What the log must still have: a log that went back has no pages to add to those that it gave before. */
-  witness: Position
+  witness: LogPosition
 }
 
 export interface Page {
@@ -105,7 +105,7 @@ export interface Page {
   tombstones: WireChange[]
   more: boolean
   /** The newest place of the log after the page was read. */
-  head: Place
+  head: MarkedPosition
 }
 
 export const TOMBSTONES = 'tombstones'
@@ -114,7 +114,7 @@ export const TOMBSTONES = 'tombstones'
 export interface Source {
   inventory(after: RowAddress | undefined): Promise<Inventory>
   /** Undefined when the supplier does not share the pool with this region, or its log is not the one of the witness. */
-  outline(pool: string, witness: Position): Promise<Outline | undefined>
+  outline(pool: string, witness: LogPosition): Promise<Outline | undefined>
   /** Undefined as above. */
   page(query: PageQuery): Promise<Page | undefined>
 }

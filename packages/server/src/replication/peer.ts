@@ -1,16 +1,16 @@
 import type { Clock } from '../clock.ts'
-import { knownHere, knownToText } from './known-kinds.ts'
+import { formatKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   type FeedMessage,
   FORMAT,
   type Inventory,
-  type Origin,
+  type LogPosition,
   type Outline,
   type Page,
-  type Position,
+  type ResumePoint,
   type Source,
 } from './messages.ts'
-import { ANSWER_HEADER, isEqual, PROOF_HEADER, type Prover } from './proof.ts'
+import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
 export type PeerProblem =
@@ -36,16 +36,16 @@ export class PeerError extends Error {
 export interface Peer extends Source {
   readonly region: string
   /** What has come since the last time, one message or more; ends when the peer ends it. */
-  feed(from: Origin | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
-  acknowledge(position: Pick<Position, 'log' | 'position'>): Promise<void>
+  feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
+  acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Hands over a key message; answers what the peer says to it: undefined when it took it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
 }
 
-const PATIENCE_MILLISECONDS = 10_000
+const REQUEST_TIMEOUT_MILLISECONDS = 10_000
 /** A line may be a whole transaction, but not more than a process can hold. */
-const LINE_CHARACTERS = 256 * 1024 * 1024
-const WAITING_CHARACTERS = 8 * 1024 * 1024
+const MAX_LINE_CHARACTERS = 256 * 1024 * 1024
+const MAX_BUFFERED_CHARACTERS = 8 * 1024 * 1024
 
 export function createPeer({
   region,
@@ -92,7 +92,7 @@ export function createPeer({
         throw new PeerError('unreachable', `${region} cannot be reached`, { cause })
       }
       const streaming = stream && response.ok
-      const proven = prover.checkAnswer(proof, response.headers.get(ANSWER_HEADER), {
+      const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
         status: response.status,
         body: streaming ? undefined : text,
       })
@@ -120,11 +120,11 @@ export function createPeer({
     return new PeerError('impostor', `who answers for ${region} did not prove itself`)
   }
 
-  const patience = (): AbortSignal =>
-    AbortSignal.any([AbortSignal.timeout(PATIENCE_MILLISECONDS), ...(signal ? [signal] : [])])
+  const requestTimeout = (): AbortSignal =>
+    AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS), ...(signal ? [signal] : [])])
 
   const ask = async <T>(path: string): Promise<T | undefined> => {
-    const { response, text } = await send({ method: 'GET', path }, patience(), false)
+    const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
     return response.status === 404 ? undefined : (JSON.parse(text) as T)
   }
 
@@ -135,25 +135,27 @@ export function createPeer({
         rows: [],
         next: null,
       },
-    outline: (pool, witness) => ask<Outline>(`/replication/outline${query({ pool, ...worded(witness) })}`),
+    outline: (pool, witness) => ask<Outline>(`/replication/outline${query({ pool, ...positionParameters(witness) })}`),
     page: ({ pool, stage, after, limit, witness }) =>
-      ask<Page>(`/replication/page${query({ pool, stage, after, limit: String(limit), ...worded(witness) })}`),
+      ask<Page>(
+        `/replication/page${query({ pool, stage, after, limit: String(limit), ...positionParameters(witness) })}`,
+      ),
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
-      await send({ method: 'POST', path: '/replication/ack', body }, patience(), false)
+      await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
     },
     offerKey: async (message) => {
       const body = JSON.stringify(message)
-      const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS)
+      const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS)
       const { text } = await send({ method: 'POST', path: '/replication/key', body }, signal, false)
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
-        kinds: knownToText(knownHere()),
+        kinds: formatKinds(kindsOfThisBuild()),
         ...(from && {
-          ...worded(from),
+          ...positionParameters(from),
           epoch: String(from.epoch),
           witness: String(from.witness.position),
           witnessMark: from.witness.mark,
@@ -194,7 +196,7 @@ async function* readLines(
     for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
       const lines = (rest + text).split('\n')
       rest = lines.pop() as string
-      if (rest.length > LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line without an end`)
+      if (rest.length > MAX_LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line without an end`)
       for (const line of lines) {
         const json = line.slice(line.indexOf('\t') + 1)
         if (!isEqual(line.slice(0, line.indexOf('\t')), proofOf(json))) {
@@ -204,7 +206,7 @@ async function* readLines(
         size += line.length
       }
       turn()
-      while (size > WAITING_CHARACTERS && !end) await moved.promise
+      while (size > MAX_BUFFERED_CHARACTERS && !end) await moved.promise
     }
   }
   pump().then(
@@ -241,7 +243,7 @@ async function* readLines(
   }
 }
 
-const worded = ({ log, position, mark }: Position) => ({ log, position: String(position), mark })
+const positionParameters = ({ log, position, mark }: LogPosition) => ({ log, position: String(position), mark })
 
 function query(parameters: Record<string, string | undefined>): string {
   const search = new URLSearchParams()

@@ -47,8 +47,8 @@ describe('the proof of a request', () => {
     const refusal = await asked.check(header, request).catch((error: unknown) => error)
     assert.ok(refusal instanceof ProofRefusedError && refusal.reason === 'clock' && refusal.request)
     const now = asked.clock.now()
-    const answer = asked.answer(refusal.request, { status: 401, now, body: 'late' })
-    assert.equal(asking.checkAnswer(proof, answer, { status: 401, body: 'late' })?.now, now)
+    const answer = asked.proveResponse(refusal.request, { status: 401, now, body: 'late' })
+    assert.equal(asking.checkResponse(proof, answer, { status: 401, body: 'late' })?.now, now)
   })
 })
 
@@ -57,17 +57,17 @@ describe('the proof of an answer', () => {
     const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
     const { header, proof } = asking.prove('us-west-2', request, asking.clock.now())
     const proven = await asked.check(header, request)
-    const answer = asked.answer(proven, { status: 200, now: 5, body: '{}' })
-    assert.deepEqual(asking.checkAnswer(proof, answer, { status: 200, body: '{}' }), { now: 5 })
+    const answer = asked.proveResponse(proven, { status: 200, now: 5, body: '{}' })
+    assert.deepEqual(asking.checkResponse(proof, answer, { status: 200, body: '{}' }), { now: 5 })
     const other = asking.prove('us-west-2', request, asking.clock.now()).proof
-    assert.equal(asking.checkAnswer(other, answer, { status: 200, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer, { status: 404, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer, { status: 200, body: '[]' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, null, { status: 200, body: '{}' }), undefined)
+    assert.equal(asking.checkResponse(other, answer, { status: 200, body: '{}' }), undefined)
+    assert.equal(asking.checkResponse(proof, answer, { status: 404, body: '{}' }), undefined)
+    assert.equal(asking.checkResponse(proof, answer, { status: 200, body: '[]' }), undefined)
+    assert.equal(asking.checkResponse(proof, answer.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
+    assert.equal(asking.checkResponse(proof, null, { status: 200, body: '{}' }), undefined)
     const stranger = proverOf('us-west-2', { secret: 'another secret of more than 32 characters' })
-    const forged = stranger.answer(proven, { status: 200, now: 5, body: '{}' })
-    assert.equal(asking.checkAnswer(proof, forged, { status: 200, body: '{}' }), undefined)
+    const forged = stranger.proveResponse(proven, { status: 200, now: 5, body: '{}' })
+    assert.equal(asking.checkResponse(proof, forged, { status: 200, body: '{}' }), undefined)
   })
 
   it('binds each line of a stream to its place', () => {

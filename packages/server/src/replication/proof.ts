@@ -13,7 +13,7 @@ export interface Request {
   body: string
 }
 
-export interface Proven {
+export interface ProvenRequest {
   from: string
   /** Proof of the request, which its answer is bound to. */
   proof: string
@@ -25,9 +25,9 @@ export type ProofRefusal = 'proof' | 'clock' | 'replay'
 export class ProofRefusedError extends Error {
   readonly reason: ProofRefusal
   /** Present where the request itself was proven: the answer to it can be, too. */
-  readonly request: Proven | undefined
+  readonly request: ProvenRequest | undefined
 
-  constructor(reason: ProofRefusal, request?: Proven) {
+  constructor(reason: ProofRefusal, request?: ProvenRequest) {
     super(`the request is refused: ${reason}`)
     this.name = 'ProofRefusedError'
     this.reason = reason
@@ -36,7 +36,7 @@ export class ProofRefusedError extends Error {
 }
 
 export const PROOF_HEADER = 'x-twinpool-proof'
-export const ANSWER_HEADER = 'x-twinpool-answer'
+export const RESPONSE_PROOF_HEADER = 'x-twinpool-answer'
 const VERSION = 'v1'
 /** How far a request's time may be from the receiver's. A sender whose clock is further off is told the time. */
 export const WINDOW_MILLISECONDS = 30_000
@@ -48,11 +48,11 @@ export interface Prover {
   /** Header of a request to a peer. `now`: the time that the peer goes by. */
   prove(to: string, request: Request, now: number): { header: string; proof: string }
   /** Throws ProofRefusedError. */
-  check(header: string | undefined, request: Request): Promise<Proven>
+  check(header: string | undefined, request: Request): Promise<ProvenRequest>
   /** Header of an answer; `body` undefined for a stream. */
-  answer(request: Proven, answer: { status: number; now: number; body: string | undefined }): string
+  proveResponse(request: ProvenRequest, answer: { status: number; now: number; body: string | undefined }): string
   /** The time on the clock of who answered, or undefined when the answer is not proven. */
-  checkAnswer(
+  checkResponse(
     proof: string,
     header: string | null,
     answer: { status: number; body: string | undefined },
@@ -98,9 +98,9 @@ export function createProver({
       }
       return { from, proof }
     },
-    answer: ({ proof }, { status, now, body }) =>
+    proveResponse: ({ proof }, { status, now, body }) =>
       `${VERSION} ${now} ${mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))}`,
-    checkAnswer: (proof, header, { status, body }) => {
+    checkResponse: (proof, header, { status, body }) => {
       const [version, nowText = '', given = ''] = header?.split(' ') ?? []
       const now = Number(nowText)
       const expected = mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))

@@ -6,11 +6,11 @@ import type { Store } from '../store/store.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
-import { createForgetter } from './forgetter.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
 import { createProver } from './proof.ts'
+import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
 import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
 import { createSupplier, type Retention } from './supplier.ts'
@@ -83,14 +83,14 @@ export function createPeers({
 export function createReplication(config: ReplicationConfig): Replication {
   const { store, clock, brakes, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
-  const newcomer = (peer: string): void => {
+  const onFirstContact = (peer: string): void => {
     config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
   }
-  const supplier = createSupplier({ store, clock, region, events, retention, newcomer })
+  const supplier = createSupplier({ store, clock, region, events, retention, onFirstContact })
   const follower = createFollower({ store, clock, region })
   const copier = createCopier({ store, clock, region })
   const eraser = createEraser({ store, clock, region })
-  const forgetter = createForgetter({ store, clock })
+  const purger = createPurger({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, brakes, region, peers: names })
   const stopping = new AbortController()
@@ -101,9 +101,9 @@ export function createReplication(config: ReplicationConfig): Replication {
   let stale = true
   /** Whether a pool may be being copied: then the work goes on when a cursor has moved. */
   let copying = true
-  let erasing: string[] = []
-  let due: string[] = []
-  const forget = store.onChange((touched) => {
+  let toErase: string[] = []
+  let toCopy: string[] = []
+  const unsubscribe = store.onChange((touched) => {
     if (touched && !touched.some(({ kind }) => kind === 'replica')) return
     stale = true
     bell.ring()
@@ -114,14 +114,14 @@ export function createReplication(config: ReplicationConfig): Replication {
     let busy = false
     if (stale) {
       stale = false
-      erasing = await eraser.listDue()
-      due = await copier.listDue()
+      toErase = await eraser.listPoolsToErase()
+      toCopy = await copier.listPoolsToCopy()
     }
-    for (const pool of erasing.splice(0)) {
+    for (const pool of toErase.splice(0)) {
       while (!signal.aborted && (await eraser.step(pool))) busy = true
       events.noted('replica-removed', { pool })
     }
-    for (const pool of due.splice(0)) {
+    for (const pool of toCopy.splice(0)) {
       let begun = false
       for (const [name, peer] of peers.all) {
         begun = await copier.begin(pool, name, peer).catch(() => false)
@@ -174,7 +174,7 @@ export function createReplication(config: ReplicationConfig): Replication {
       await pause(clock, trimMilliseconds, { signal })
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
-      await forgetter.forget().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
+      await purger.purge().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
     }
   }
 
@@ -232,7 +232,7 @@ export function createReplication(config: ReplicationConfig): Replication {
     },
     stop: async () => {
       stopping.abort()
-      forget()
+      unsubscribe()
       await Promise.all(running)
     },
     status: board.status,

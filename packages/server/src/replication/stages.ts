@@ -41,7 +41,7 @@ export function stageAfter(
 }
 
 /** A copy that is to include these kinds as well: it goes back to the first of them that it has left behind. */
-export function goBackTo(copy: Copy, due: readonly Kind[]): Copy {
+export function rewindTo(copy: Copy, due: readonly Kind[]): Copy {
   const kinds = copy.kinds && [...new Set([...copy.kinds, ...due])]
   const stages = kinds ? stagesOfKinds(kinds) : stagesFromPrimary()
   const at = stages.indexOf(copy.stage)

@@ -3,10 +3,9 @@ import type { Brakes } from '../store/brakes.ts'
 import { listCopies } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
-import { readStanding } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerProblem } from './peer.ts'
-import { replicaIn } from './standing.ts'
+import { readRoles, replicaIn } from './roles.ts'
 
 /** What the process that follows a peer tells the others of its region. Times: milliseconds since the epoch. */
 export interface LinkReport {
@@ -172,10 +171,10 @@ export function createStatusBoard({
       }
     },
     poolStatus: async (pool) => {
-      const standing = await readStanding(store.db, pool)
-      const { topology, replicas } = standing
+      const roles = await readRoles(store.db, pool)
+      const { topology, replicas } = roles
       if (!topology) return undefined
-      const first = replicaIn(standing, region)?.status === 'CREATING'
+      const first = replicaIn(roles, region)?.status === 'CREATING'
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),
         lagSeconds: topology.primary === region ? 0 : first ? undefined : await lagOf(topology.primary),

@@ -7,7 +7,7 @@ import { settled } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import type { Origin } from './messages.ts'
+import type { ResumePoint } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
 const [HERE, PEER, STRANGER] = ['us-west-2', 'us-east-1', 'eu-west-1'] as const
@@ -62,7 +62,7 @@ for (const engine of engines) {
         ]
       )
     }
-    const originOf = async (peer: string): Promise<Origin> => {
+    const originOf = async (peer: string): Promise<ResumePoint> => {
       const { log, position, mark } = await supplier.hello(peer, undefined)
       return { log, position, mark, epoch: 1, witness: { position, mark } }
     }
@@ -174,11 +174,11 @@ for (const engine of engines) {
       await setReplica('ours', 'ACTIVE', 1)
       for (let round = 0; round < 20; round += 1) {
         await write('ours', 'earlier')
-        const origin = await originOf(PEER)
+        const resumePoint = await originOf(PEER)
         await write('ours', 'later')
         const { log, position } = await originOf(PEER)
         await supplier.acknowledge(PEER, { log, position })
-        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, origin))
+        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, resumePoint))
         const [gone, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
         assert.ok(gone > 0)
         for (const { standing } of greetings) assert.match(standing, /^(continues|trimmed)$/)
@@ -194,9 +194,9 @@ for (const engine of engines) {
 
     it('greets a follower by where it stands', async () => {
       await createPool('ours')
-      const origin = await originOf(PEER)
-      const standing = async (change: Partial<Origin>) =>
-        (await supplier.hello(PEER, { ...origin, ...change })).standing
+      const resumePoint = await originOf(PEER)
+      const standing = async (change: Partial<ResumePoint>) =>
+        (await supplier.hello(PEER, { ...resumePoint, ...change })).standing
       assert.equal(await standing({}), 'continues')
       assert.equal(await standing({ log: 'another', epoch: 0 }), 'unknown-log')
       assert.deepEqual(noted, ['follower-behind unknown-log'])
@@ -210,12 +210,12 @@ for (const engine of engines) {
     ] as const) {
       it(`takes a follower that knows ${how} for a sign that its log went back`, async () => {
         await createPool('ours')
-        const origin = await originOf(PEER)
-        const hello = await supplier.hello(PEER, { ...origin, ...change })
+        const resumePoint = await originOf(PEER)
+        const hello = await supplier.hello(PEER, { ...resumePoint, ...change })
         assert.equal(hello.standing, 'went-back')
-        assert.notEqual(hello.log, origin.log)
+        assert.notEqual(hello.log, resumePoint.log)
         assert.equal(await epochOf('ours'), 2)
-        assert.equal(await supplier.read(PEER, origin), undefined, 'what was read before cannot be read on')
+        assert.equal(await supplier.read(PEER, resumePoint), undefined, 'what was read before cannot be read on')
         const after = { log: hello.log, position: hello.position, mark: hello.mark }
         const again = await supplier.hello(PEER, { ...after, epoch: 2, witness: after })
         assert.equal(again.standing, 'continues')

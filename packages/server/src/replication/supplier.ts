@@ -13,28 +13,35 @@ import {
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
-import { readStanding, readStandings, type Standing } from '../store/standings.ts'
 import type { Store } from '../store/store.ts'
-import { FIRST_KNOWN, type KnownKinds, knownHere, knownToText } from './known-kinds.ts'
+import { parseReplica } from './documents.ts'
+import { FIRST_RELEASE_KINDS, formatKinds, type KnownKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   changeToWire,
   type FeedBatch,
   FORMAT,
-  type Gap,
   type Hello,
   type Inventory,
-  type Origin,
+  type LogPosition,
   type Outline,
   type Page,
   type PageQuery,
-  type Position,
+  type RestartReason,
+  type ResumePoint,
   type RowAddress,
   rowToWire,
   TOMBSTONES,
 } from './messages.ts'
-import { concerns, isShared, listReplicas, listTopologies } from './standing.ts'
+import {
+  isSentTo,
+  listReplicas,
+  listTopologies,
+  type PoolRoles,
+  readRoles,
+  readRolesByPool,
+  sharesPool,
+} from './roles.ts'
 
 export interface Retention {
   /** How long a change is kept for a peer that has not acknowledged it. */
@@ -57,27 +64,31 @@ export interface FeedReading {
 export interface Supplier {
   /** To be called once, before anything else: gives the log its id, and sees whether it can be gone on with. */
   open(): Promise<void>
-  hello(peer: string, from: Origin | undefined): Promise<Hello>
+  hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
    * Reads the log on for a peer that knows `theirs` (by default what the first release knows). Undefined when it cannot be read on from there: it is another log by now, or
    * trimmed past it.
    */
-  read(peer: string, from: Pick<Position, 'log' | 'position'>, theirs?: KnownKinds): Promise<FeedReading | undefined>
+  read(
+    peer: string,
+    from: Pick<LogPosition, 'log' | 'position'>,
+    peerKinds?: KnownKinds,
+  ): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined when the pool is not shared with the peer, or the log is not the one of the witness. */
-  outline(peer: string, pool: string, witness: Position): Promise<Outline | undefined>
+  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | undefined>
   /** Undefined as above, or when the stage is unknown. */
   page(peer: string, query: PageQuery): Promise<Page | undefined>
-  acknowledge(peer: string, position: Pick<Position, 'log' | 'position'>): Promise<void>
+  acknowledge(peer: string, position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Removes what no peer needs any more; answers how many changes went. */
   trim(): Promise<number>
 }
 
 const READ_CHANGES = 500
 /** More of them would be read for nothing too often. */
-const MOST_GUESSED = 8
-const LISTED_ROWS = 500
-const MOST_PAGE_ROWS = 2_000
+const MAX_RECENT_POOLS = 8
+const LIST_PAGE_ROWS = 500
+const MAX_PAGE_ROWS = 2_000
 
 export function createSupplier({
   store,
@@ -85,8 +96,8 @@ export function createSupplier({
   region,
   events,
   retention,
-  newcomer = () => {},
-  known = knownHere(),
+  onFirstContact = () => {},
+  known = kindsOfThisBuild(),
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
@@ -94,13 +105,13 @@ export function createSupplier({
   events: Pick<Events, 'noted'>
   retention: Retention
   /** Hears of a peer that has never been here, or has lost all that it had. */
-  newcomer?: (peer: string) => void
+  onFirstContact?: (peer: string) => void
   /** What this region knows; in tests, for another build. */
   known?: KnownKinds
 }): Supplier {
   const { engine } = store
   /** The pools that a peer was told of last: most likely the next ones too. */
-  const lately = new Map<string, string[]>()
+  const recentPools = new Map<string, string[]>()
   /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
   const renew = async (
     reason: string,
@@ -133,7 +144,7 @@ export function createSupplier({
     return newest
   }
 
-  const gapOf = async (from: Origin | undefined): Promise<Gap | undefined> => {
+  const restartReasonFor = async (from: ResumePoint | undefined): Promise<RestartReason | undefined> => {
     if (!from) return 'unknown-log'
     const { id, trimmed, marks } = await readLogState(engine, [from.position, from.witness.position])
     // A follower of an earlier log that has seen an epoch which begins only now: this database was there once before.
@@ -142,7 +153,7 @@ export function createSupplier({
     return [from, from.witness].every(({ position, mark }) => marks.get(position) === mark) ? undefined : 'went-back'
   }
 
-  const isOfThisLog = async ({ log, position, mark }: Position): Promise<boolean> => {
+  const isCurrentLog = async ({ log, position, mark }: LogPosition): Promise<boolean> => {
     const { id, marks } = await readLogState(engine, [position])
     return log === id && mark === marks.get(position)
   }
@@ -157,47 +168,47 @@ export function createSupplier({
 
     hello: async (peer, from) => {
       const { id } = await readLogState(engine)
-      const gap = await gapOf(from)
-      if (gap === 'went-back') await renew(gap, { from: id, above: from?.epoch ?? 0 })
+      const restartReason = await restartReasonFor(from)
+      if (restartReason === 'went-back') await renew(restartReason, { from: id, above: from?.epoch ?? 0 })
       const state = await readLogState(engine)
-      if (!from) newcomer(peer)
-      else if (gap) events.noted('follower-behind', { peer, reason: gap })
+      if (!from) onFirstContact(peer)
+      else if (restartReason) events.noted('follower-behind', { peer, reason: restartReason })
       return {
         type: 'hello',
         format: FORMAT,
-        kinds: knownToText(known),
+        kinds: formatKinds(known),
         region,
         now: clock.now(),
-        ...(gap || !from
+        ...(restartReason || !from
           ? { log: state.id, position: state.head, mark: state.headMark }
           : { log: from.log, position: from.position, mark: from.mark }),
-        standing: gap ?? 'continues',
+        standing: restartReason ?? 'continues',
       }
     },
 
-    read: async (peer, { log, position: after }, theirs = FIRST_KNOWN) => {
+    read: async (peer, { log, position: after }, peerKinds = FIRST_RELEASE_KINDS) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, about: lately.get(peer) ?? [] })
+      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, about: recentPools.get(peer) ?? [] })
       if (reading.log !== log || reading.trimmed > after) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // As of the log or after it, so that whoever is to have a change by then is seen.
-      const { standings } = reading
-      const others = [...pools].filter((pool) => !standings.has(pool))
+      const { standings: rolesByPool } = reading
+      const others = [...pools].filter((pool) => !rolesByPool.has(pool))
       if (others.length > 0) {
-        for (const [pool, standing] of await readStandings(engine.logReader, others)) standings.set(pool, standing)
+        for (const [pool, roles] of await readRolesByPool(engine.logReader, others)) rolesByPool.set(pool, roles)
       }
-      if (pools.size > 0) lately.set(peer, [...pools].slice(0, MOST_GUESSED))
+      if (pools.size > 0) recentPools.set(peer, [...pools].slice(0, MAX_RECENT_POOLS))
       const batches: FeedBatch[] = []
       for (const { position, mark, at, changes } of reading.batches) {
         const told = changes.filter(
           ({ kind, pool, body }) =>
-            theirs.has(kind) &&
+            peerKinds.has(kind) &&
             known.has(kind) &&
-            concerns(standings.get(pool) as Standing, {
+            isSentTo(rolesByPool.get(pool) as PoolRoles, {
               region,
               peer,
               kind,
-              replicaRegion: kind === 'replica' && body !== null ? (JSON.parse(body) as Replica).region : undefined,
+              replicaRegion: kind === 'replica' && body !== null ? parseReplica(body).region : undefined,
             }),
         )
         // One that does not concern the peer is sent as the last only: it tells how far the peer is.
@@ -209,21 +220,21 @@ export function createSupplier({
     },
 
     inventory: async (peer, after) => {
-      const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
+      const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LIST_PAGE_ROWS })
       const rows: Inventory['rows'] = []
-      const standings = await readStandings(store.db, new Set(found.map(({ pool }) => pool)))
+      const rolesByPool = await readRolesByPool(store.db, new Set(found.map(({ pool }) => pool)))
       for (const { pool, key, body } of found) {
-        const standing = standings.get(pool) as Standing
-        const replicaRegion = (JSON.parse(body) as Replica).region
-        if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
+        const roles = rolesByPool.get(pool) as PoolRoles
+        const replicaRegion = parseReplica(body).region
+        if (isSentTo(roles, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }
-      const last = found.length === LISTED_ROWS ? found.at(-1) : undefined
+      const last = found.length === LIST_PAGE_ROWS ? found.at(-1) : undefined
       return { rows, next: last ? { pool: last.pool, key: last.key } : null }
     },
 
     outline: async (peer, pool, witness) => {
-      const standing = await readStanding(store.db, pool)
-      if (!isShared(standing, peer) || !(await isOfThisLog(witness))) return undefined
+      const roles = await readRoles(store.db, pool)
+      if (!sharesPool(roles, peer) || !(await isCurrentLog(witness))) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {
@@ -233,8 +244,8 @@ export function createSupplier({
     },
 
     page: async (peer, { pool, stage, after, limit, witness }) => {
-      if (!isShared(await readStanding(store.db, pool), peer) || !(await isOfThisLog(witness))) return undefined
-      const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
+      if (!sharesPool(await readRoles(store.db, pool), peer) || !(await isCurrentLog(witness))) return undefined
+      const most = Math.min(Math.max(1, limit), MAX_PAGE_ROWS)
       if (stage === TOMBSTONES) {
         const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
         const gone = await listTombstones(store.db, {
@@ -276,7 +287,7 @@ export function createSupplier({
     for await (const replica of listReplicas(store.db)) {
       const sharing =
         replica.region === region
-          ? (await readStanding(store.db, replica.pool)).topology?.primary
+          ? (await readRoles(store.db, replica.pool)).topology?.primary
           : replica.status === 'DELETED'
             ? undefined
             : replica.region

@@ -10,7 +10,7 @@ import { systemClock } from '../clock.ts'
 import { addRows, removeAsRead } from '../store/apply.ts'
 import { ONLY } from '../store/kinds.ts'
 import { checksumOf } from './checksum.ts'
-import { createForgetter } from './forgetter.ts'
+import { createPurger } from './purger.ts'
 
 const region = 'us-west-2'
 const pools = [`${region}_a`, `${region}_b`] as const
@@ -58,8 +58,8 @@ for (const engine of engines) {
     ]
 
     it('stay for an hour, and longer in no checksum', async () => {
-      const forgetter = createForgetter({ store: opened.store, clock: { now: () => END + HOUR - 1 } })
-      for (let time = 0; time < 8; time += 1) assert.equal(await forgetter.forget(), 0)
+      const purger = createPurger({ store: opened.store, clock: { now: () => END + HOUR - 1 } })
+      for (let time = 0; time < 8; time += 1) assert.equal(await purger.purge(), 0)
       assert.deepEqual(await counts(), all)
       assert.equal((await checksumOf(opened.store, pools[0], END - 1)).rows.revocation, FACTS)
       const { rows } = await checksumOf(opened.store, pools[0], END)
@@ -81,9 +81,9 @@ for (const engine of engines) {
       const now = END + HOUR
       const checksums = () => Promise.all(pools.map((pool) => checksumOf(opened.store, pool, now)))
       const sums = await checksums()
-      const forgetter = createForgetter({ store: opened.store, clock: { now: () => now } })
+      const purger = createPurger({ store: opened.store, clock: { now: () => now } })
       let gone = 0
-      for (let time = 0; time < 8; time += 1) gone += await forgetter.forget()
+      for (let time = 0; time < 8; time += 1) gone += await purger.purge()
       assert.deepEqual(await counts(), [
         [FACTS / 2 + 1, FACTS / 2],
         [0, 0],

@@ -5,22 +5,22 @@ import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
 /** Removes shared facts that have ended. Each region does so for itself and tells nobody: all of them know when a fact ends. */
-export interface Forgetter {
+export interface Purger {
   /** Goes on from where the last call ended, through all facts in turn, until few of those that it reads have ended; answers how many it removed. */
-  forget(): Promise<number>
+  purge(): Promise<number>
 }
 
 const READ_ROWS = 1_000
 /** Much more than clocks may be apart by: a region whose clock is behind must not lack a fact that it still needs. */
 const MARGIN_MILLISECONDS = 3_600_000
 
-export function createForgetter({
+export function createPurger({
   store,
   clock,
 }: {
   store: Pick<Store, 'db' | 'transaction'>
   clock: Pick<Clock, 'now'>
-}): Forgetter {
+}): Purger {
   let at = 0
   let after: { pool: string; key: string } | undefined
 
@@ -42,7 +42,7 @@ export function createForgetter({
   }
 
   return {
-    forget: async () => {
+    purge: async () => {
       let sum = 0
       for (;;) {
         const { read, removed } = await step()
