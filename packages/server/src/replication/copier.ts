@@ -30,14 +30,14 @@ import { listReplicas, needsFirstCopy, readRoles, replicaIn, sharesPool } from '
 import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
 
 export interface Copier {
-  /** Pools that this region is to have and has nothing of. */
+  /** Pools that need their first copy. */
   listPoolsToCopy(): Promise<string[]>
-  /** Begins the first copy of a pool, if this peer is its primary and shares it; answers whether it does. */
+  /** Begins the first copy of a pool if this peer is its primary and shares it. Returns whether that is so. */
   begin(pool: string, peer: string, source: Source): Promise<boolean>
   listCopies(): Promise<Copy[]>
   /**
-   * Takes a copy one step further. `waits`: for the cursor to pass its target; `ended`: nothing is left to do; `dropped`: it has been
-   * overtaken by another, or the peer shares the pool no more.
+   * Runs the next step of a copy. Returns `waits` if the step cannot be done yet (for example until the cursor passes the
+   * target), `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
@@ -47,7 +47,7 @@ export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
 const PAGE_ROWS = 1_000
 export function createCopier(context: FollowerContext): Copier {
   const { store, clock, region } = context
-  /** Pages fetched ahead, by pool and peer. */
+  /** Prefetched pages by pool and peer. */
   const prefetched = new Map<string, { name: string; page: Promise<Page | undefined> }>()
 
   const fetchPage = async (copy: Copy, source: Source): Promise<Page | undefined> => {
@@ -61,11 +61,11 @@ export function createCopier(context: FollowerContext): Copier {
     return cursor && { log: cursor.log, ...(await findWitness(store.db, cursor)) }
   }
 
-  /** What is followed of a peer. */
+  /** The kinds that this region follows from a peer. */
   const findFollowedKinds = async (peer: string): Promise<KnownKinds> =>
     commonKinds(context.known ?? kindsOfThisBuild(), parseKinds((await findCursor(store.db, peer))?.kinds))
 
-  /** Fetches the page that will be wanted next while this one is written. */
+  /** Returns the prefetched page if it is the right one, otherwise fetches the page. */
   const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
     const address = `${copy.pool}\n${copy.peer}`
     const waiting = prefetched.get(address)
@@ -79,7 +79,7 @@ export function createCopier(context: FollowerContext): Copier {
     prefetched.set(`${copy.pool}\n${copy.peer}`, { name: pageIdOf(copy), page })
   }
 
-  /** Runs in the transaction of the step; false when the copy is no longer the one that was looked at. */
+  /** Must run in the transaction of the step. Returns false if the copy has changed since it was read. */
   const isCurrent = async ({ connection }: ApplyTransaction, copy: Copy): Promise<boolean> => {
     const present = await findCopy(connection, copy)
     return present !== undefined && pageIdOf(present) === pageIdOf(copy)
@@ -119,11 +119,11 @@ export function createCopier(context: FollowerContext): Copier {
       await putCopy(connection, { ...next, swept: copy.swept + swept })
       return 'moved'
     }
-    // A crash takes the copy back by some pages, and its place with them.
+    // Safe to lose in a crash: the pages and the progress of the copy are lost together.
     return inApplyTransaction(context, write, { relaxed: isRelaxed(copy.stage) })
   }
 
-  /** The peer knows nothing of this stage any more, or this build does not. */
+  /** For a stage that the peer or this build does not know. */
   const skipStage = (copy: Copy, known: KnownKinds): Promise<Step> =>
     inApplyTransaction(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
@@ -132,7 +132,7 @@ export function createCopier(context: FollowerContext): Copier {
       return 'moved'
     })
 
-  /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */
+  /** Makes a range of keys equal to the page, except for rows that the stream has touched since the copy began. */
   const reconcile = async (
     { connection, touched: cached }: ApplyTransaction,
     kind: Kind,
@@ -168,7 +168,10 @@ export function createCopier(context: FollowerContext): Copier {
     return surplus.length
   }
 
-  /** What is new here comes from the log of its writer as well: only what differs goes into the own log. */
+  /**
+   * Facts that are new here also arrive in the log of their writer, so only merged differences are written to this region's
+   * log.
+   */
   const mergeRows = async (
     { tx, connection }: ApplyTransaction,
     kind: KindOfScope<'shared'>,
@@ -195,13 +198,13 @@ export function createCopier(context: FollowerContext): Copier {
       return 'ended'
     })
 
-  /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
+  /** The peer does not serve the pool. If the peer is the primary, the stream will bring the reason. */
   const abandon = (copy: Copy): Promise<Step> =>
     inApplyTransaction(context, async (apply) => {
       const roles = await readRoles(apply.connection, copy.pool)
       const { topology } = roles
       if (topology?.primary === copy.peer) return 'waits'
-      // What is asked for is newer than the first release: it may have been asked of a process that has yet to be upgraded.
+      // The kind is newer than the first release, so the request may have reached a process that has not been upgraded yet.
       if (isKind(copy.stage) && !FIRST_RELEASE_KINDS.has(copy.stage) && sharesPool(roles, copy.peer)) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
       return 'dropped'
@@ -228,7 +231,7 @@ export function createCopier(context: FollowerContext): Copier {
         const roles = await readRoles(apply.connection, pool)
         if (!needsFirstCopy(roles, region)) return
         const own = replicaIn(roles, region) as Replica
-        // It was there once: the store of this region has been lost.
+        // The replica existed before: this region has lost its store.
         if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { ...own, status: 'CREATING' })
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
@@ -246,7 +249,8 @@ export function createCopier(context: FollowerContext): Copier {
         return outline ? applyOutline(copy, outline, await findFollowedKinds(peer)) : abandon(copy)
       }
       const known = await findFollowedKinds(peer)
-      // A newer build of this region has begun to copy what this one does not know: that is dropped when the peer is greeted, and not before.
+      // A newer build of this region began to copy kinds that this build does not know. They are dropped at the next greeting,
+      // not here.
       if (!isStage(copy.stage) && copy.kinds) return 'waits'
       if (!isStage(copy.stage) || (isKind(copy.stage) && !known.has(copy.stage))) return skipStage(copy, known)
       const page = await takePage(copy, source)
@@ -255,7 +259,8 @@ export function createCopier(context: FollowerContext): Copier {
       const next = advance(copy, page, known)
       prefetch(next, source)
       const step = await applyPage(copy, page, next)
-      // Of a table that was small the planner thinks that any index will do; it would learn otherwise, but some time after the first calls.
+      // PostgreSQL's planner still has the statistics of a small table; autovacuum would update them only some time after the
+      // first calls.
       if (!page.more && copy.after !== undefined && isKind(copy.stage)) {
         await store.engine.analyze(tableOf(copy.stage)).catch(() => {})
       }
@@ -272,7 +277,7 @@ const isSame = (kind: Kind, a: Row, b: StampedRow): boolean =>
 
 const pageIdOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
 
-/** Where a copy is once a page is in. */
+/** The state of a copy after a page has been applied. */
 function advance(copy: Copy, page: Page, known: KnownKinds): Copy {
   const done = copy.done + page.rows.length
   const witness = newerWitness(copy, page)
@@ -281,13 +286,16 @@ function advance(copy: Copy, page: Page, known: KnownKinds): Copy {
   return { ...copy, done, witness, stage, after: undefined, target: stage === COMPLETE ? witness.position : undefined }
 }
 
-/** Whether the page comes from a process that knows the kind as this copy needs it: not each of a region that is being upgraded does. */
+/**
+ * Whether the page has all columns that this copy needs. During a rolling upgrade an older process of the peer's region may
+ * serve it.
+ */
 const isComplete = ({ stage }: Copy, { rows }: Page, known: KnownKinds): boolean =>
   rows.every(([, , , , columns]) => columns.length >= (known.get(stage)?.length ?? 0))
 
 function lastOf({ rows, tombstones }: Page): string | undefined {
-  const gone = tombstones.at(-1)
-  return gone ? `${gone[0]}\n${gone[2]}` : rows.at(-1)?.[0]
+  const tombstone = tombstones.at(-1)
+  return tombstone ? `${tombstone[0]}\n${tombstone[2]}` : rows.at(-1)?.[0]
 }
 
 const newerWitness = ({ witness }: Copy, { head }: { head: MarkedPosition }): MarkedPosition =>
@@ -296,7 +304,7 @@ const newerWitness = ({ witness }: Copy, { head }: { head: MarkedPosition }): Ma
 const primaryOf = ({ topology }: Outline): string | undefined =>
   topology ? parseTopology(topology[1]).primary : undefined
 
-/** From now on this region holds the pool. */
+/** Once its topology row is written, this region holds the pool. */
 async function replaceTopology(
   { connection, touched }: ApplyTransaction,
   pool: string,

@@ -2,8 +2,8 @@ import type { Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 
 /*
- * The two documents that replication itself reads. It treats all other bodies as opaque text. `directory/document.ts` is above this
- * folder in the import order, so it cannot be used here.
+ * The two documents that replication itself reads. It treats all other bodies as opaque text. `directory/document.ts` is above
+ * this folder in the import order, so it cannot be used here.
  */
 
 /** Parses the body of a `topology` row. */

@@ -5,9 +5,9 @@ import { type FollowerContext, inApplyTransaction, shareStatus } from './followe
 import { listReplicas, readRoles, replicaIn } from './roles.ts'
 
 export interface Eraser {
-  /** Pools whose replica here is to be removed. */
+  /** Pools whose replica in this region has the status DELETING. */
   listPoolsToErase(): Promise<string[]>
-  /** Removes some rows of the pool, in one bounded transaction; answers whether anything is left to do. */
+  /** Removes some rows of the pool in one bounded transaction. Returns whether more rows are left. */
   step(pool: string): Promise<boolean>
 }
 
@@ -31,7 +31,7 @@ export function createEraser(context: FollowerContext): Eraser {
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)
         await clearTombstones(connection, pool)
-        // The topology row goes last: as long as it is there the removal is known to be unfinished. Replica rows stay.
+        // The topology row goes last: its presence marks an unfinished removal. Replica rows stay.
         const erased = await erasePool(connection, touched, { pool, keep: ['topology', 'replica'], limit: STEP_ROWS })
         if (erased === STEP_ROWS) return true
         await eraseRows(connection, 'topology', { pool, limit: 1 })

@@ -6,14 +6,15 @@ import { pause } from './pause.ts'
 import type { Supplier } from './supplier.ts'
 
 export const HEARTBEAT_MILLISECONDS = 1_000
-/** Changes that another process of the region made are not always announced. */
+/** Changes made by another process of the region are not always announced, so the log is polled. */
 const POLL_MILLISECONDS = 200
-/** Something is committed and cannot be read before an older transaction has ended: nobody will tell when. */
+/** Poll interval while committed changes wait for an older transaction to end: PostgreSQL does not announce that end. */
 const HELD_MILLISECONDS = 3
 
 /**
- * The stream that a peer reads: a greeting, then transactions as they come, and a heartbeat when there are none. Ends when
- * the log cannot be read on; the peer comes back and is greeted with what happened. It reads no faster than it is read from.
+ * The stream for a peer: a greeting, then transactions as they are committed, and heartbeats while there are none. It ends when
+ * the log can no longer be read from the peer's position; the peer reconnects, and the next greeting says why. Backpressure
+ * applies: the log is read only as fast as the stream is consumed.
  */
 export async function* readFeed(
   { supplier, store, clock }: { supplier: Supplier; store: Pick<Store, 'onChange'>; clock: Clock },

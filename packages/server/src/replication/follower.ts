@@ -38,7 +38,7 @@ import {
 } from './roles.ts'
 import { rewindTo, stagesOfKinds } from './stages.ts'
 
-/** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
+/** The cursor is not where the caller expects it: another process has applied the batches, or has restarted. */
 export class CursorMovedError extends Error {
   constructor(peer: string) {
     super(`the cursor of ${peer} has moved`)
@@ -50,18 +50,18 @@ export interface FollowerContext {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
-  /** What this region knows; in tests, for another build. */
+  /** The kinds that this region knows; tests set it to stand for another build. */
   known?: KnownKinds | undefined
 }
 
-/** A transaction that applies what another region wrote. */
+/** A transaction that applies changes of another region. */
 export interface ApplyTransaction {
   tx: Transaction
   connection: Connection
   touched: Touched[]
 }
 
-/** All that is applied in a region is applied under one lock: processes and peers take turns. */
+/** Runs the work in a transaction under the region's one apply lock, which serializes processes and peers. */
 export function inApplyTransaction<T>(
   { store, clock, region }: FollowerContext,
   work: (transaction: ApplyTransaction) => Promise<T>,
@@ -74,25 +74,26 @@ export function inApplyTransaction<T>(
   }, options)
 }
 
-/** This region as a reader of others. */
+/** Applies the logs of other regions. */
 export interface Follower {
   findCursor(peer: string): Promise<Cursor | undefined>
-  /** Where this region stands in the log of a peer; undefined before the first contact. */
+  /** Where to resume in the log of a peer; undefined before the first contact. */
   findResumePoint(peer: string): Promise<ResumePoint | undefined>
   /**
-   * Begins anew at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed from
-   * now on (known-kinds.ts). Throws KindsConflictError.
+   * Restarts at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed
+   * from now on, as text (known-kinds.ts). Throws KindsConflictError.
    */
   restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<string>
   /**
-   * Goes on at the position of the greeting, which must be the cursor's. What peer and region both know and did not when the peer was last followed has
-   * been passed over since: of every pool these kinds are copied from the peer. Throws CursorMovedError, KindsConflictError.
+   * Resumes at the position of the greeting, which must be the cursor's. Kinds that have become common since the peer was last
+   * followed were skipped until now, so they are copied from the peer for every shared pool. Throws CursorMovedError,
+   * KindsConflictError.
    */
   resume(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
   /**
-   * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
-   * unless the cursor is at `from` (and, if these are given, what it says of the kinds is so). `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
-   * `settle` has resolved.
+   * Applies batches and moves the cursor past them, in one transaction. Throws CursorMovedError, with nothing done, unless the
+   * cursor is at `from` (and its kinds are those of `from`, if given). `asOf` is null unless the batches reach the end of the
+   * peer's log. Until `settle` has resolved, a crash may undo the batches together with the cursor.
    */
   apply(
     peer: string,
@@ -100,13 +101,13 @@ export interface Follower {
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
-  /** Makes all that was applied durable: only then may it be acknowledged. */
+  /** Makes everything that was applied durable. Acknowledge a position only after this. */
   settle(): Promise<void>
 }
 
 export function createFollower(context: FollowerContext): Follower {
   const { store, clock, region, known = kindsOfThisBuild() } = context
-  /** How regions stood to the pools of which a peer told last: most likely as they still do. */
+  /** The roles in the pools that a peer sent recently, by peer and pool: most likely still current. */
   const recentRoles = new Map<string, Map<string, StandingRow[]>>()
 
   return {
@@ -133,10 +134,10 @@ export function createFollower(context: FollowerContext): Follower {
           if (own || (await readRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
-        // A primary that was put back may not know of its replica yet: the copy waits until it does.
+        // A restored primary may not know this replica yet; the copy waits.
         for await (const topology of listTopologies(connection)) if (topology.primary === peer) pools.add(topology.pool)
         for (const pool of pools) {
-          const former = await findCopy(connection, { pool, peer })
+          const previous = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
           const roles = await readRoles(tx.connection, pool)
           if (!holdsPool(roles, region)) continue
@@ -145,7 +146,7 @@ export function createFollower(context: FollowerContext): Follower {
             pool,
             peer,
             fromPrimary: roles.topology?.primary === peer,
-            asOf: first ? undefined : former ? former.asOf : present?.asOf,
+            asOf: first ? undefined : previous ? previous.asOf : present?.asOf,
             witness: { position, mark },
           })
         }
@@ -171,9 +172,9 @@ export function createFollower(context: FollowerContext): Follower {
     apply: async (peer, from, batches, asOf) => {
       const all = batches.flatMap(({ changes }) => changes)
       const pools = [...new Set(all.map(([, pool]) => pool))]
-      const present = [...new Set(all.map(([kind]) => kind))]
-      const relaxed = present.every(isRelaxed)
-      const plain = relaxed && !present.some(isCached)
+      const kindsInBatch = [...new Set(all.map(([kind]) => kind))]
+      const relaxed = kindsInBatch.every(isRelaxed)
+      const plain = relaxed && !kindsInBatch.some(isCached)
       const at = { peer, ...from }
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
@@ -181,29 +182,29 @@ export function createFollower(context: FollowerContext): Follower {
         inApplyTransaction(
           context,
           async ({ tx, connection, touched }) => {
-            const told = expected ?? (await readLockedRoles(connection, at, pools))
+            const rows = expected ?? (await readLockedRoles(connection, at, pools))
             if (expected) await store.engine.expect(connection, areStandings(pools, expected, at))
             await moveCursor(connection, to)
-            const rolesByPool = gatherRoles(pools, told)
+            const rolesByPool = gatherRoles(pools, rows)
             const { changes, copying } = await accept({ peer, region, rolesByPool }, tx, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await tellChanges(connection, changes)
-              if (plain && !expected) recentRoles.set(peer, byPool(told))
+              if (plain && !expected) recentRoles.set(peer, byPool(rows))
               return
             }
-            const taken = await applyChanges(connection, changes)
+            const applied = await applyChanges(connection, changes)
             await noteTouched(
               connection,
-              taken.filter(({ pool }) => copying.has(pool)),
+              applied.filter(({ pool }) => copying.has(pool)),
             )
-            for (const { kind, pool, key } of taken) {
+            for (const { kind, pool, key } of applied) {
               if (isCached(kind)) touched.push({ kind, pool, key })
             }
           },
           { relaxed },
         )
 
-      // Of plain rows nothing has to be asked when all is as it was: then the whole transaction is one message.
+      // Plain rows need no read if the roles are still as expected: then the whole transaction is sent as one message.
       const known =
         plain && pools.length <= MAX_EXPECTED_POOLS ? pools.map((pool) => recentRoles.get(peer)?.get(pool)) : []
       if (known.length > 0 && known.every((rows) => rows !== undefined)) {
@@ -220,7 +221,7 @@ export function createFollower(context: FollowerContext): Follower {
   }
 }
 
-/** The newest place of a peer's log that this region has seen anything of: in the stream, or in pages that run ahead of it. */
+/** The newest position of a peer's log that this region has seen, in the stream or in pages that run ahead of it. */
 export async function findWitness(db: Connection, cursor: Cursor): Promise<MarkedPosition> {
   let { position, mark }: MarkedPosition = cursor
   for (const { peer, witness } of await listCopies(db)) {
@@ -229,7 +230,7 @@ export async function findWitness(db: Connection, cursor: Cursor): Promise<Marke
   return { position, mark }
 }
 
-/** Begins a copy from its first step, also when one was under way. */
+/** Begins a copy at its first step; replaces a copy in progress. */
 export async function beginCopy(
   { clock }: { clock: Pick<Clock, 'now' | 'uuid'> },
   connection: Connection,
@@ -243,7 +244,7 @@ export async function beginCopy(
 ): Promise<void> {
   if (fromPrimary) {
     await clearTouched(connection, pool)
-    // What they guard against is older than the copy, which says itself what is gone.
+    // Tombstones guard against changes older than the copy, and the copy itself removes what the primary does not have.
     await clearTombstones(connection, pool)
   }
   await putCopy(connection, {
@@ -262,7 +263,10 @@ export async function beginCopy(
   })
 }
 
-/** Takes kinds that only a newer build of this region knows out of copies from a peer: if it comes back, it gains them once more. */
+/**
+ * Removes kinds that only a newer build of this region knows from copies of a peer. If the newer build returns, it gains them
+ * again.
+ */
 async function dropUnknown(connection: Connection, peer: string): Promise<void> {
   for (const copy of await listCopies(connection)) {
     if (copy.peer !== peer || !copy.kinds || copy.kinds.every(isKind)) continue
@@ -272,7 +276,7 @@ async function dropUnknown(connection: Connection, peer: string): Promise<void> 
   }
 }
 
-/** Begins to copy kinds that a peer has only now become able to send, of every pool that the two share. What is being copied anyway goes back to them. */
+/** Begins to copy gained kinds from a peer, for every shared pool. A copy already in progress goes back to include them. */
 async function copyGained(
   { clock, region }: Pick<FollowerContext, 'region'> & { clock: Pick<Clock, 'now' | 'uuid'> },
   connection: Connection,
@@ -299,10 +303,13 @@ async function copyGained(
   }
 }
 
-/** Of more pools at once it is seldom that all are known. */
+/** With more pools than this, the roles of all are seldom known. */
 const MAX_EXPECTED_POOLS = 8
 
-/** What is told of pools, read under the lock. Throws CursorMovedError unless this region is there in the log of the peer. */
+/**
+ * The rows that say the roles in pools, read under the apply lock. Throws CursorMovedError unless the cursor is at the given
+ * position.
+ */
 async function readLockedRoles(
   connection: Connection,
   { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
@@ -316,18 +323,24 @@ async function readLockedRoles(
 
 const byPool = (rows: StandingRow[]): Map<string, StandingRow[]> => Map.groupBy(rows, ({ pool }) => pool)
 
-/** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
+/**
+ * Whether rows of a kind may be applied without waiting for the disk. Not shared facts, which enter this region's own log, and
+ * not topologies, which name the primary: a crash must not lose them once another region or a client may have seen them.
+ */
 export const isRelaxed = (kind: string): boolean =>
   !isKind(kind) || (scopeOf(kind) === 'replicated' && kind !== 'topology')
 
 interface Accepted {
   /** Replicated rows, to be applied by their stamps. */
   changes: Change[]
-  /** Pools that are being copied from this peer. */
+  /** Pools with a copy from this peer in progress. */
   copying: Set<string>
 }
 
-/** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
+/**
+ * Selects the changes that this region accepts from this peer. Shared facts are merged at once: they may change the roles for
+ * later changes.
+ */
 async function accept(
   { peer, region, rolesByPool }: { peer: string; region: string; rolesByPool: Map<string, PoolRoles> },
   tx: Transaction,
@@ -344,9 +357,9 @@ async function accept(
       const roles = rolesByPool.get(pool) as PoolRoles
       if (scopeOf(kind) === 'shared') {
         if (body === null) continue
-        const named = kind === 'replica' && parseReplica(body).region === region
-        const kept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
-        if (!named && !kept) continue
+        const namesThisRegion = kind === 'replica' && parseReplica(body).region === region
+        const isKept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
+        if (!namesThisRegion && !isKept) continue
         await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
         if (kind === 'replica') roles.replicas = (await readRoles(tx.connection, pool)).replicas
         continue
@@ -356,15 +369,17 @@ async function accept(
       if (kind === 'topology') {
         const topology = body === null ? undefined : parseTopology(body)
         if (!topology) {
-          // The pool is no more: so is its replica.
+          // The pool was deleted, and its replica goes with it.
           const own = replicaIn(roles, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
           roles.replicas = (await readRoles(tx.connection, pool)).replicas
           continue
         }
         const epoch = roles.topology?.epoch ?? 0
-        const inCharge = fromPrimary ? topology.epoch >= epoch : topology.primary === peer && topology.epoch > epoch
-        if (!inCharge) continue
+        const isAuthoritative = fromPrimary
+          ? topology.epoch >= epoch
+          : topology.primary === peer && topology.epoch > epoch
+        if (!isAuthoritative) continue
         roles.topology = topology
       } else if (!fromPrimary) continue
       accepted.changes.push(change)
@@ -373,7 +388,7 @@ async function accept(
   return accepted
 }
 
-/** Gives a replica another status; the version rises, so that the news wins everywhere. */
+/** Changes the status of a replica. The version rises, so the new status wins in every region. */
 export async function shareStatus(tx: Transaction, pool: string, replica: Replica): Promise<void> {
   const body: Replica = { ...replica, version: replica.version + 1 }
   const rows = await tx.list('replica', { pool, limit: 100 })

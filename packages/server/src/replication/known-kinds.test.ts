@@ -1,4 +1,7 @@
-/** Two builds that know different kinds: what flows, and how the rest is made up for. The newer build has one more kind than this one. */
+/**
+ * Two builds that know different kinds: what flows, and how the rest is made up for. The newer build has one more kind than
+ * this one.
+ */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'

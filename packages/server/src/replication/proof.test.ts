@@ -72,12 +72,12 @@ describe('the proof of an answer', () => {
 
   it('binds each line of a stream to its place', () => {
     const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
-    const [sent, received] = [asked.line('proof'), asking.line('proof')]
+    const [sent, received] = [asked.lineProver('proof'), asking.lineProver('proof')]
     assert.equal(sent('one'), received('one'))
     assert.equal(sent('two'), received('two'))
     assert.notEqual(sent('two'), received('one'))
-    assert.notEqual(asked.line('proof')('one'), asked.line('another')('one'))
-    const repeated = asked.line('proof')
+    assert.notEqual(asked.lineProver('proof')('one'), asked.lineProver('another')('one'))
+    const repeated = asked.lineProver('proof')
     assert.notEqual(repeated('one'), repeated('one'))
   })
 })

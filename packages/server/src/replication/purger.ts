@@ -4,14 +4,20 @@ import { endingKinds, endOf } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
-/** Removes shared facts that have ended. Each region does so for itself and tells nobody: all of them know when a fact ends. */
+/**
+ * Removes expired shared facts. Each region does so on its own, without a change in the log: every fact contains its expiry
+ * time.
+ */
 export interface Purger {
-  /** Goes on from where the last call ended, through all facts in turn, until few of those that it reads have ended; answers how many it removed. */
+  /**
+   * Continues where the last call ended, page by page, while at least half of a page is expired. Returns the number of removed
+   * rows.
+   */
   purge(): Promise<number>
 }
 
 const READ_ROWS = 1_000
-/** Much more than clocks may be apart by: a region whose clock is behind must not lack a fact that it still needs. */
+/** Much more than the largest clock difference: a region whose clock is behind must not lose a fact that it still needs. */
 const MARGIN_MILLISECONDS = 3_600_000
 
 export function createPurger({
@@ -24,7 +30,7 @@ export function createPurger({
   let at = 0
   let after: { pool: string; key: string } | undefined
 
-  /** Looks at the next rows. */
+  /** Reads the next page and removes its expired rows. */
   const step = async (): Promise<{ read: number; removed: number }> => {
     const kind = endingKinds[at] as (typeof endingKinds)[number]
     const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })

@@ -6,8 +6,8 @@ import type { Standing as PoolRoles } from '../store/standings.ts'
 import { parseReplica, parseTopology } from './documents.ts'
 
 /*
- * The roles of regions in a pool (primary, replica, none), and what follows from them: which changes a peer is sent, and which changes
- * from a peer are accepted.
+ * The roles of regions in a pool (primary, replica, none), and what follows from them: which changes a peer is sent, and which
+ * changes from a peer are accepted.
  */
 
 export {

@@ -15,22 +15,22 @@ export interface RoutesContext {
   clock: Clock
   prover: Prover
   events: Pick<Events, 'noted'>
-  /** Regions that may ask. */
+  /** The regions whose requests are accepted. */
   peers: ReadonlySet<string>
-  /** Takes a key message; answers why not, or undefined. */
+  /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
   status(): Promise<Status>
-  /** Ends the streams. */
+  /** Fires when the streams must end. */
   signal: AbortSignal
 }
 
 const BODY_BYTES = 1024 * 1024
 
-/** The paths that regions use among themselves. Nothing here is answered without proof. */
+/** The routes that regions call on each other. Every request must carry a proof. */
 export function createReplicationRoutes(context: RoutesContext): Hono {
   const { supplier, store, clock, prover, signal } = context
   const app = new Hono()
-  /** One note per peer and reason, until it is over: a refused peer asks again every second. */
+  /** The last logged refusal by peer: a refused peer retries every second, so a repeated reason is not logged again. */
   const refused = new Map<string, string>()
 
   const respond = (c: Context, proven: ProvenRequest, status: number, value: unknown): Response => {
@@ -97,7 +97,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       await savePeerKinds(store, request.from, known)
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
-      const line = prover.line(request.proof)
+      const proveLine = prover.lineProver(request.proof)
       const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: resumePoint, known }, both)
       const encoder = new TextEncoder()
       const stream = new ReadableStream<Uint8Array>(
@@ -106,7 +106,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
             const next = await messages.next()
             if (next.done) return controller.close()
             const json = JSON.stringify(next.value)
-            controller.enqueue(encoder.encode(`${line(json)}\t${json}\n`))
+            controller.enqueue(encoder.encode(`${proveLine(json)}\t${json}\n`))
           },
           cancel: async () => {
             ended.abort()
@@ -193,7 +193,7 @@ const numberOf = (text: string | undefined): number => {
   return Number.isSafeInteger(number) ? number : 0
 }
 
-/** Undefined when it is larger than anything that a region has to say. */
+/** Undefined if the body is larger than any that a region sends. */
 async function readBody(request: Request): Promise<string | undefined> {
   if (!request.body) return ''
   const chunks: Uint8Array[] = []
