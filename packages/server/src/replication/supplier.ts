@@ -87,7 +87,7 @@ export interface Supplier {
 }
 
 const READ_CHANGES = 500
-/** The roles in recently sent pools are read together with the log; more pools would too often be read in vain. */
+/** The most pools whose roles are read together with the log; more would too often be read for nothing. */
 const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500
 const MAX_PAGE_ROWS = 2_000
