@@ -1,7 +1,4 @@
-/**
- * Two builds that know different kinds: what flows, and how the rest is made up for. The newer build has one more kind than
- * this one.
- */
+/** Replication between builds that know different kinds. The newer build has one more kind than this one. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
@@ -25,7 +22,7 @@ import {
 import type { Hello, Source } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
-it('the kinds of the first release are as they were; columns were only appended to them', () => {
+it('the kinds of the first release are unchanged except for appended columns', () => {
   for (const [kind, { travels, index, byKey }] of Object.entries(firstKinds)) {
     const now = kinds[kind as keyof typeof kinds]
     assert.equal(now.scope !== 'regional', travels, kind)
@@ -34,19 +31,19 @@ it('the kinds of the first release are as they were; columns were only appended 
   }
 })
 
-describe('what two builds have in common', () => {
+describe('the kinds that two builds have in common', () => {
   const newer = new Map([...FIRST_RELEASE_KINDS, ['pool', ['name', 'more']], ['new', ['sub']]])
 
-  it('are the kinds of both, with the columns of the one that has fewer', () => {
+  it('are the kinds that both know, with the shorter list of columns', () => {
     assert.deepEqual(commonKinds(newer, FIRST_RELEASE_KINDS), FIRST_RELEASE_KINDS)
     assert.deepEqual(commonKinds(FIRST_RELEASE_KINDS, newer), FIRST_RELEASE_KINDS)
   })
 
-  it('is nothing that could be read where columns are in another order', () => {
+  it('cannot be determined if the columns are in another order', () => {
     assert.throws(() => commonKinds(newer, new Map([['pool', ['more', 'name']]])), KindsConflictError)
   })
 
-  it('is said in one word, which needs no escape in a query', () => {
+  it('are written as one word, which needs no escape in a query', () => {
     assert.equal(formatKinds(newer), 'new.sub*pool.name.more')
     assert.deepEqual(parseKinds(formatKinds(newer)), newer)
     const lacking = new Map([...newer].filter(([kind]) => kind !== 'group'))
@@ -66,7 +63,7 @@ const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
 
 for (const engine of engines) {
-  describe(`a follower that comes to know a kind: ${engine}`, () => {
+  describe(`a follower that gains a kind: ${engine}`, () => {
     const clock = createSteppedClock(createDice(1), { now: 1_700_000_000_000 }, 0)
     let primary: MortalStore
     let secondary: MortalStore
@@ -83,7 +80,7 @@ for (const engine of engines) {
     })
     const greet = async (follower = newer()): Promise<Hello> =>
       supplier.hello(HERE, await follower.findResumePoint(PRIMARY))
-    /** Takes what the log has, as a follower that knows these kinds. */
+    /** Applies the log as a follower that knows these kinds. */
     const follow = async (follower = newer(), known = kindsOfThisBuild()): Promise<void> => {
       await settled(primary.store)
       const from = await follower.findResumePoint(PRIMARY)
@@ -120,7 +117,7 @@ for (const engine of engines) {
         await tx.put(NEW, { pool, key: 'before', body: '{}' })
       })
       await settled(primary.store)
-      // A replica of an older build is there and complete.
+      // The replica of an older build is complete.
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, await greet(), rows)
       const copier = createCopier({ ...context(), known: FIRST_RELEASE_KINDS })
@@ -133,7 +130,7 @@ for (const engine of engines) {
       await secondary.close()
     })
 
-    it('is sent nothing of it before, and loses nothing else', async () => {
+    it('receives no rows of the kind before, and misses no other rows', async () => {
       await primary.store.write(async (tx) => {
         await tx.put(NEW, { pool, key: 'unknown', body: '{}' })
         await tx.put('group', { pool, key: 'known', body: '{}' })
@@ -143,7 +140,7 @@ for (const engine of engines) {
       assert.equal(await secondary.store.count('group', { pool }), 2)
     })
 
-    it('copies that kind alone, once, and goes on with the stream', async () => {
+    it('copies only that kind, once, while the stream continues', async () => {
       await write('removed')
       await primary.store.write((tx) => tx.remove(NEW, { pool, key: 'removed' }))
       await follow(older(), FIRST_RELEASE_KINDS)
@@ -161,7 +158,7 @@ for (const engine of engines) {
       assert.deepEqual(await listCopies(secondary.store.db), [])
     })
 
-    it('copies it again when an older process has followed in between', async () => {
+    it('copies the kind again after an older process has followed in between', async () => {
       await newer().resume(PRIMARY, await greet())
       await copyAll()
       await write('passed over')
@@ -169,7 +166,7 @@ for (const engine of engines) {
       const from = await newer().findResumePoint(PRIMARY)
       const reading = await supplier.read(HERE, from as NonNullable<typeof from>, FIRST_RELEASE_KINDS)
       const last = reading?.batches.at(-1)
-      // As the first release moves a cursor.
+      // Moves the cursor as the first release does.
       await secondary.store.transaction((connection) =>
         sql`update cursors set position = ${last?.position}, mark = ${last?.mark} where peer = ${PRIMARY}`.execute(
           connection,
@@ -180,7 +177,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['before', 'passed over'])
     })
 
-    it('takes no batch of a connection on which it knew other kinds', async () => {
+    it('rejects a batch of a connection on which it knew other kinds', async () => {
       const { followed } = await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
       const follower = newer()
@@ -197,7 +194,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['expected', 'read'])
     })
 
-    it('goes back to it in a copy that is under way, and passes it over while the peer does not know it', async () => {
+    it('goes back to the kind in a copy in progress, and skips it while the peer does not know it', async () => {
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, { ...(await greet()), standing: 'trimmed' }, rows)
       const copier = createCopier(context())
@@ -207,7 +204,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), [])
       await newer().resume(PRIMARY, await greet())
       assert.equal(await stage(), NEW)
-      // The peer is taken back to an older build.
+      // The peer is downgraded to an older build.
       await newer().resume(PRIMARY, { ...(await greet()), kinds: formatKinds(FIRST_RELEASE_KINDS) })
       assert.equal(await copier.step({ pool, peer: PRIMARY }, source), 'moved')
       assert.notEqual(await stage(), NEW)
@@ -216,7 +213,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['before'])
     })
 
-    it('leaves alone what a newer build of its own region had begun to copy, until it knows what is to be followed', async () => {
+    it('waits with a copy that a newer build of its region began, until the next greeting says which kinds to follow', async () => {
       await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction(async (connection) => {
         await sql`update copies set kind = 'to-come', kinds = '["to-come"]'`.execute(connection)
@@ -229,7 +226,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['before'])
     })
 
-    it('waits while a process of the other region that does not know it is asked for pages', async () => {
+    it('waits while an older process of the other region serves the pages', async () => {
       await newer().resume(PRIMARY, await greet())
       const unaware = createSupplier({
         store: primary.store,

@@ -1,4 +1,4 @@
-/** What a region forgets by itself, and that nobody can tell who has. */
+/** A region removes expired shared facts on its own, and checksums do not depend on it. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { GlobalSignOutCommand, RevokeTokenCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -17,11 +17,11 @@ const pools = [`${region}_a`, `${region}_b`] as const
 const ADA = { username: 'ada' }
 const HOUR = 3_600_000
 const END = 1_700_000_000_000
-/** More than are read at a time. */
+/** More than one page. */
 const FACTS = 1_300
 
 for (const engine of engines) {
-  describe(`shared facts that have ended: ${engine}`, () => {
+  describe(`expired shared facts: ${engine}`, () => {
     const clock = { now: () => END }
     let opened: TestStore
 
@@ -57,7 +57,7 @@ for (const engine of engines) {
       [1, 1],
     ]
 
-    it('stay for an hour, and longer in no checksum', async () => {
+    it('stay for an hour, but no longer count in checksums', async () => {
       const purger = createPurger({ store: opened.store, clock: { now: () => END + HOUR - 1 } })
       for (let time = 0; time < 8; time += 1) assert.equal(await purger.purge(), 0)
       assert.deepEqual(await counts(), all)
@@ -66,7 +66,7 @@ for (const engine of engines) {
       assert.deepEqual([rows.revocation, rows.rotation, rows['sign-out']], [FACTS / 2, 0, 1])
     })
 
-    it('are not removed if they have been merged with another since they were read', async () => {
+    it('are not removed if they were merged with a newer fact since they were read', async () => {
       const { store } = opened
       const [pool] = pools
       const read = await store.find('revocation', { pool, key: 'family-0' })
@@ -77,7 +77,7 @@ for (const engine of engines) {
       assert.equal((await store.find('revocation', later))?.body, later.body)
     })
 
-    it('are gone after it, and nothing else, and the checksum is the same', async () => {
+    it('are removed after that hour, other rows are not, and the checksum is unchanged', async () => {
       const now = END + HOUR
       const checksums = () => Promise.all(pools.map((pool) => checksumOf(opened.store, pool, now)))
       const sums = await checksums()
@@ -94,7 +94,7 @@ for (const engine of engines) {
     })
   })
 
-  it(`a region forgets revocations when their tokens would have expired: ${engine}`, async () => {
+  it(`a region removes revocations after their tokens have expired: ${engine}`, async () => {
     let ahead = 0
     const clock = { ...systemClock, now: () => systemClock.now() + ahead }
     const config = { replication: { trimSeconds: 0.1 } }
