@@ -96,7 +96,7 @@ const bookkeeping: Record<string, string[]> = {
   brakes: ['brakes.ts'],
 }
 
-/** The files that write the tables of rows: other files call `write.ts`, which uses the other two. */
+/** The files that may write the tables of rows. Other files write through `write.ts`, which uses the other two. */
 const rowWriters = ['write.ts', 'apply.ts', 'upsert.ts']
 
 const forbiddenNames = /^(utils?|helpers?|common|services?|managers?)$/
@@ -242,7 +242,7 @@ export const rules: Rule[] = [
   {
     name: 'time and randomness come from the clock',
     advice:
-      'take a clock (Pick<Clock, ...>) as an argument; only packages/server/src/clock.ts reads time and randomness of the machine',
+      'take a clock (Pick<Clock, ...>) as an argument; only packages/server/src/clock.ts reads time and randomness',
     find: (source) => {
       if (!inServer(source.path) || withinServer(source.path) === 'clock.ts') return []
       const code = inCode(source)
@@ -359,7 +359,7 @@ export const rules: Rule[] = [
   {
     name: 'replicated rows are written by store/write.ts alone',
     advice:
-      'go through the transaction of store/write.ts, which writes row and change together; bookkeeping tables are in tests/tidy-rules.ts',
+      'write through store/write.ts, which writes row and change together; bookkeeping tables are in tests/tidy-rules.ts',
     find: (source) => {
       const file = /^packages\/server\/src\/store\/(.+)$/.exec(source.path)?.[1]
       if (!inServer(source.path) || (file !== undefined && rowWriters.includes(file))) return []

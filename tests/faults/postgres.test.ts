@@ -178,7 +178,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     checkAlive()
   })
 
-  it('silent: every call ends in bounded time with a 500, and health reports the silence; afterwards the region recovers', async () => {
+  it('silent: every call ends in bounded time with a 500, health reports the silence, and the region recovers', async () => {
     let resume = (): void => {}
     try {
       const { errors, longest } = await writing(async () => {

@@ -42,7 +42,7 @@ const put = (kind: Change['kind'], key: string, seq: number, more: Partial<Chang
   at: 1,
   ...more,
 })
-const gone = (kind: Change['kind'], key: string, seq: number): Change => put(kind, key, seq, { body: null })
+const removal = (kind: Change['kind'], key: string, seq: number): Change => put(kind, key, seq, { body: null })
 const topology = (value: Topology, seq: number): Change =>
   put('topology', ONLY, seq, { body: JSON.stringify(value), stamp: { epoch: value.epoch, seq } })
 const replica = (status: Replica['status'], version: number, region: string = HERE): Change =>
@@ -116,7 +116,7 @@ for (const engine of engines) {
     it('applies a batch once, and rejects a batch that does not start at the cursor', async () => {
       const first = [batch(11, put('user', 'ada', 5))]
       await follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null)
-      await receive(PRIMARY, gone('user', 'ada', 6))
+      await receive(PRIMARY, removal('user', 'ada', 6))
       await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null), CursorMovedError)
       await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 13 }, first, null), CursorMovedError)
       await assert.rejects(follower.apply(PRIMARY, { log: 'older', position: 12 }, first, null), CursorMovedError)
@@ -159,7 +159,7 @@ for (const engine of engines) {
       await receive(PRIMARY, put('user', 'ada', 5))
       const from = { log: 'log', position: 11 }
       const other = createFollower({ store: mortal.store, clock, region: HERE })
-      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, gone('user', 'bob', 7))], null)
+      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, removal('user', 'bob', 7))], null)
       await assert.rejects(follower.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6))], null), CursorMovedError)
       assert.equal(await has('user', 'bob'), false)
       assert.equal((await follower.findCursor(PRIMARY))?.position, 13)
@@ -168,8 +168,8 @@ for (const engine of engines) {
     it('moves an e-mail address from one user to another, in whatever order the batch has the changes', async () => {
       const taken = put('alias', 'email:a', 7, { fields: { sub: 'bob' } })
       const orders = [
-        [gone('alias', 'email:a', 6), taken],
-        [taken, gone('alias', 'email:a', 6)],
+        [removal('alias', 'email:a', 6), taken],
+        [taken, removal('alias', 'email:a', 6)],
       ]
       for (const order of orders) {
         await receive(PRIMARY, put('alias', 'email:a', 5, { fields: { sub: 'ada' } }), ...order)
@@ -179,7 +179,7 @@ for (const engine of engines) {
 
     it('lets the newer stamp win when the log has two transactions in inverted order', async () => {
       await receive(PRIMARY, put('user', 'ada', 5, { body: 'first' }))
-      await receive(PRIMARY, gone('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
+      await receive(PRIMARY, removal('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
       await receive(PRIMARY, put('user', 'ada', 7, { body: 'older' }), put('user', 'bob', 6, { body: 'older' }))
       assert.equal(await has('user', 'ada'), false)
       assert.equal((await mortal.store.find('user', { pool, key: 'bob' }))?.body, 'newer')

@@ -163,7 +163,7 @@ export function createFollower(context: FollowerContext): Follower {
         if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
         const gained = gainedKinds(parseKinds(cursor.kinds), common).filter(isKind)
         await putCursor(connection, { ...cursor, kinds: followed })
-        await dropUnknown(connection, peer)
+        await dropUnknownKinds(connection, peer)
         if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
         return { followed, gained }
       })
@@ -175,15 +175,15 @@ export function createFollower(context: FollowerContext): Follower {
       const kindsInBatch = [...new Set(all.map(([kind]) => kind))]
       const relaxed = kindsInBatch.every(isRelaxed)
       const plain = relaxed && !kindsInBatch.some(isCached)
-      const at = { peer, ...from }
+      const present = { peer, ...from }
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
       const attempt = (expected?: StandingRow[]): Promise<void> =>
         inApplyTransaction(
           context,
           async ({ tx, connection, touched }) => {
-            const rows = expected ?? (await readLockedRoles(connection, at, pools))
-            if (expected) await store.engine.expect(connection, areStandings(pools, expected, at))
+            const rows = expected ?? (await readLockedRoles(connection, present, pools))
+            if (expected) await store.engine.expect(connection, areStandings(pools, expected, present))
             await moveCursor(connection, to)
             const rolesByPool = gatherRoles(pools, rows)
             const { changes, copying } = await accept({ peer, region, rolesByPool }, tx, batches)
@@ -205,11 +205,11 @@ export function createFollower(context: FollowerContext): Follower {
         )
 
       // Plain rows need no read if the roles are still as expected: then the whole transaction is sent as one message.
-      const known =
+      const expected =
         plain && pools.length <= MAX_EXPECTED_POOLS ? pools.map((pool) => recentRoles.get(peer)?.get(pool)) : []
-      if (known.length > 0 && known.every((rows) => rows !== undefined)) {
+      if (expected.length > 0 && expected.every((rows) => rows !== undefined)) {
         try {
-          return await attempt(known.flat())
+          return await attempt(expected.flat())
         } catch (error) {
           if (!(error instanceof UnexpectedError)) throw error
         }
@@ -267,7 +267,7 @@ export async function beginCopy(
  * Removes kinds that only a newer build of this region knows from copies of a peer. If the newer build returns, it gains them
  * again.
  */
-async function dropUnknown(connection: Connection, peer: string): Promise<void> {
+async function dropUnknownKinds(connection: Connection, peer: string): Promise<void> {
   for (const copy of await listCopies(connection)) {
     if (copy.peer !== peer || !copy.kinds || copy.kinds.every(isKind)) continue
     const kinds = copy.kinds.filter(isKind)
@@ -315,10 +315,10 @@ async function readLockedRoles(
   { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
   pools: readonly string[],
 ): Promise<StandingRow[]> {
-  const { told, cursor } = await readToldAndCursor(connection, pools, peer)
+  const { told: rows, cursor } = await readToldAndCursor(connection, pools, peer)
   const same = kinds === undefined || cursor?.kinds === kindsOf(log, kinds)
   if (cursor?.log !== log || cursor.position !== position || !same) throw new CursorMovedError(peer)
-  return told
+  return rows
 }
 
 const byPool = (rows: StandingRow[]): Map<string, StandingRow[]> => Map.groupBy(rows, ({ pool }) => pool)

@@ -82,14 +82,14 @@ for (const engine of engines) {
       const checksums = () => Promise.all(pools.map((pool) => checksumOf(opened.store, pool, now)))
       const sums = await checksums()
       const purger = createPurger({ store: opened.store, clock: { now: () => now } })
-      let gone = 0
-      for (let time = 0; time < 8; time += 1) gone += await purger.purge()
+      let removed = 0
+      for (let time = 0; time < 8; time += 1) removed += await purger.purge()
       assert.deepEqual(await counts(), [
         [FACTS / 2 + 1, FACTS / 2],
         [0, 0],
         [1, 1],
       ])
-      assert.equal(gone, FACTS - 1 + 2)
+      assert.equal(removed, FACTS - 1 + 2)
       assert.deepEqual(await checksums(), sums)
     })
   })

@@ -179,8 +179,8 @@ for (const engine of engines) {
         const { log, position } = await resumePointOf(PEER)
         await supplier.acknowledge(PEER, { log, position })
         const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, resumePoint))
-        const [gone, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
-        assert.ok(gone > 0)
+        const [trimmed, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
+        assert.ok(trimmed > 0)
         for (const { standing } of greetings) assert.match(standing, /^(continues|trimmed)$/)
       }
     })
