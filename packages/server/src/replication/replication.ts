@@ -110,7 +110,7 @@ export function createReplication(config: ReplicationConfig): Replication {
   })
 
   /** Erases and copies what can be done now. Returns whether anything was done. */
-  const work = async (signal: AbortSignal): Promise<boolean> => {
+  const copyAndErase = async (signal: AbortSignal): Promise<boolean> => {
     let busy = false
     if (stale) {
       stale = false
@@ -158,10 +158,10 @@ export function createReplication(config: ReplicationConfig): Replication {
   }
   const halted = new Set<string>()
 
-  const workUntil = async (signal: AbortSignal): Promise<void> => {
+  const copyAndEraseUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       wakeSignal.reset()
-      const busy = await work(signal).catch((error: unknown) => {
+      const busy = await copyAndErase(signal).catch((error: unknown) => {
         if (!signal.aborted) events.failed({ operation: 'replication', error, requestId: '' })
         return false
       })
@@ -169,7 +169,7 @@ export function createReplication(config: ReplicationConfig): Replication {
     }
   }
 
-  const tidyUntil = async (signal: AbortSignal): Promise<void> => {
+  const trimAndPurgeUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await pause(clock, trimMilliseconds, { signal })
       if (signal.aborted) return
@@ -202,13 +202,13 @@ export function createReplication(config: ReplicationConfig): Replication {
         await pause(clock, POLL_MILLISECONDS, { signal })
         continue
       }
-      const both = AbortSignal.any([signal, lease.lost])
+      const ended = AbortSignal.any([signal, lease.lost])
       await Promise.all([
         ...[...peers.all.values()].map((peer) =>
-          runLink({ peer, follower, board, events, clock, onConnected, onCursorMoved, isCursorAwaited }, both),
+          runLink({ peer, follower, board, events, clock, onConnected, onCursorMoved, isCursorAwaited }, ended),
         ),
-        workUntil(both),
-        tidyUntil(both),
+        copyAndEraseUntil(ended),
+        trimAndPurgeUntil(ended),
       ])
       await lease.release()
     }
