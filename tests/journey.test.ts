@@ -50,7 +50,7 @@ for (const engine of engines) {
       return UserPoolReplicas?.find(({ Role }) => Role === 'SECONDARY')?.Status
     }
 
-    it('makes a pool under a multi-Region key, and replicates it', async () => {
+    it('creates a pool under a multi-Region key, and replicates it', async () => {
       const { primary, secondary } = dev
       const { KeyMetadata } = await primary.kms.send(new CreateKeyCommand({ MultiRegion: true }))
       await primary.kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: secondary.name }))
@@ -84,7 +84,7 @@ for (const engine of engines) {
       })
     })
 
-    it('signs a person up, and in by password and by SRP, in either region', async () => {
+    it('signs a user up, and in by password and by SRP, in either region', async () => {
       const { primary, secondary } = dev
       await primary.cognito.send(
         new SignUpCommand({
@@ -108,7 +108,7 @@ for (const engine of engines) {
       }
     })
 
-    it('finishes in one region what was begun in the other', async () => {
+    it('finishes a sign-in in one region that began in the other', async () => {
       for (const [begin, finish] of [
         [dev.primary, dev.secondary],
         [dev.secondary, dev.primary],
@@ -139,7 +139,7 @@ for (const engine of engines) {
       }
     })
 
-    it('goes on when the primary is killed, with the same passwords, tokens and issuer', async () => {
+    it('continues after the primary is killed, with the same passwords, tokens and issuer', async () => {
       const { primary, secondary } = dev
       const twinpool = createTwinpoolClient({
         regions: { [primary.name]: primary.cognito, [secondary.name]: secondary.cognito },
@@ -174,7 +174,7 @@ for (const engine of engines) {
       twinpool.close()
     })
 
-    it('keeps a sign-out that was made while the primary was away', async () => {
+    it('keeps a sign-out that was made while the primary was down', async () => {
       const { primary, secondary } = dev
       const leaving = await people(secondary).signIn(app(), ada)
       await secondary.cognito.send(new GlobalSignOutCommand({ AccessToken: leaving.AccessToken }))
@@ -199,7 +199,7 @@ for (const engine of engines) {
       }
     })
 
-    it('catches up when the primary is back', async () => {
+    it('catches up when the primary returns', async () => {
       const { primary, secondary } = dev
       await primary.cognito.send(new SignUpCommand({ ClientId: client, Username: 'grace', Password: PASSWORD }))
       await until(

@@ -1,6 +1,6 @@
 /**
- * Each package as its users meet it: packed, installed alone (with the siblings that it depends on) into an empty folder,
- * and run by a plain Node. Needs built packages: `node scripts/run.mjs packages` builds them and runs this.
+ * Each package as its users get it: packed, installed alone (with the sibling packages that it depends on) into an empty
+ * folder, and run by a plain Node. Needs built packages: `node scripts/run.mjs packages` builds them and runs this test.
  */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
@@ -21,7 +21,7 @@ const version = '0.1.0'
 const scratch = await mkdtemp(join(tmpdir(), 'twinpool-packages-'))
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** The user's own Node: the first on PATH that npm has not put there for our scripts. 20 or newer. */
+/** The user's own Node, 20 or newer: the first on PATH that npm has not added for our scripts. */
 const plainNode = (process.env.PATH ?? '')
   .split(delimiter)
   .filter((folder) => !folder.includes(`node_modules${sep}`))
@@ -29,7 +29,7 @@ const plainNode = (process.env.PATH ?? '')
   .find((path) => existsSync(path)) as string
 const pinnedNode = process.execPath
 
-/** A clean environment: what npm and Node told us about this repository must not reach the installed package. */
+/** A clean environment: variables of npm and Node about this repository must not reach the installed package. */
 const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|TWINPOOL_|INIT_CWD$)/i.test(name)),
 )
@@ -72,7 +72,7 @@ async function runModule(node: string, project: string, source: string): Promise
 
 describe('every package', () => {
   for (const { name, folder } of packages) {
-    it(`${name} ships what it runs on, and neither sources nor tests`, async () => {
+    it(`${name} ships the files that it needs, and neither sources nor tests`, async () => {
       const { paths } = tarballs.get(name) as { paths: string[] }
       const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
       const entry = manifest.exports?.['.'] ?? {}
@@ -87,7 +87,7 @@ describe('every package', () => {
       }
     })
 
-    it(`${name} has the version that all have, and asks for siblings of that version`, async () => {
+    it(`${name} has the common version, and depends on sibling packages of that version`, async () => {
       const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
       assert.equal(manifest.version, version)
       const siblings = packages.find((candidate) => candidate.name === name)?.siblings ?? []
@@ -105,7 +105,7 @@ describe('installed alone, with a plain Node', () => {
     })
   }
 
-  it('@twinpool/client brings declarations that its users compile against', async () => {
+  it('@twinpool/client ships declarations that its users compile against', async () => {
     const project = await projectOf('@twinpool/client')
     const source = `
       import { createTwinpoolClient, type TwinpoolState } from '@twinpool/client'
@@ -129,7 +129,7 @@ describe('installed alone, with a plain Node', () => {
     })
   })
 
-  it('@twinpool/client sends through the SDK clients of its caller, and brings no server', async () => {
+  it('@twinpool/client sends through the SDK clients of its caller, and does not install the server', async () => {
     const project = await projectOf('@twinpool/client')
     const source = `
       import { CognitoIdentityProviderClient, GetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -159,7 +159,7 @@ describe('installed alone, with Node 24', () => {
     assert.equal(await runModule(pinnedNode, project, `console.log(typeof await import('@twinpool/server'))`), 'object')
   })
 
-  it('twinpool tells its version, and an older Node that it is too old', async () => {
+  it('twinpool prints its version, and refuses an older Node', async () => {
     const project = await projectOf('twinpool')
     const command = join(project, 'node_modules', '.bin', 'twinpool')
     const { stdout } = await run(pinnedNode, [command, '--version'], { cwd: project, env: environment })
@@ -173,7 +173,7 @@ describe('installed alone, with Node 24', () => {
     })
   })
 
-  it('twinpool dev brings up two regions and takes them down again', { timeout: 60_000 }, async () => {
+  it('twinpool dev starts two regions and stops them again', { timeout: 60_000 }, async () => {
     const project = await projectOf('twinpool')
     const command = join(project, 'node_modules', '.bin', 'twinpool')
     const args = ['dev', '--ephemeral', '--json', '--port', String(await freePorts(3))]
@@ -210,7 +210,7 @@ function projectOf(name: string): Promise<string> {
   return project
 }
 
-/** The first of so many ports in a row that are free now. */
+/** The first of a range of this many ports that are free now. */
 async function freePorts(count: number): Promise<number> {
   for (let first = 19_400; ; first += count) {
     const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)))

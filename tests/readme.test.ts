@@ -16,7 +16,7 @@ describe('the README', () => {
   })
   after(() => dev?.stop())
 
-  it('has an example that runs as it stands', async () => {
+  it('has an example that runs unchanged', async () => {
     const [, example = ''] = /```ts\n(.*?)```/s.exec(readme) ?? []
     const code = example.replace('http://127.0.0.1:9400', dev.ready.control)
     assert.notEqual(code, example)

@@ -1,6 +1,6 @@
 /**
- * The style guide as rules. Each says in which files it holds, finds what breaks it, and tells what to do instead; each
- * carries a sample that breaks it and one that does not, so that a test can show that it can fail.
+ * The style guide as rules. A rule finds the places that break it and advises how to fix them. It has samples that break it and
+ * samples that do not, so that a test can show that the rule can fail.
  */
 
 /** A source file, its path relative to the root of the repository, with forward slashes. */
@@ -23,7 +23,7 @@ export interface Rule {
   good: Source[]
 }
 
-/** What a package may import: the packages of the design's table, and whether other npm packages and Node are at hand. */
+/** What a package may import: sibling packages, other npm packages, and the modules of Node. */
 interface Reach {
   siblings: string[]
   npm: RegExp | undefined
@@ -39,14 +39,14 @@ const packageReach: Record<string, Reach> = {
   verifier: { siblings: [], npm: undefined, node: true },
   lambda: { siblings: ['server', 'toolkit', 'client', 'verifier'], npm: /^@aws-sdk\//, node: true },
   cli: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda'], npm: anything, node: true },
-  // Private: what the tests of all packages share.
+  // Private: support that the tests of all packages share.
   testing: { siblings: ['server', 'toolkit', 'client', 'verifier', 'lambda', 'cli'], npm: anything, node: true },
 }
 
-/** What the client may name, as a type, of its caller's SDK. */
+/** The packages of its caller's SDK that the client may import as types. */
 const clientPeer = '@aws-sdk/client-cognito-identity-provider'
 
-/** The folders and files of the server from top to bottom; imports go down. Names on one line are one level. */
+/** The folders and files of the server from top to bottom; imports go down. Names on one line are on one level. */
 const serverMap = [
   ['index.ts'],
   ['server.ts'],
@@ -75,10 +75,10 @@ const serverMap = [
   ['errors.ts', 'clock.ts', 'bounded-cache.ts'],
 ]
 
-/** A face imports no other face: what several of them need belongs to aws/, http/ or admission/. */
+/** A face imports no other face: code that several faces need belongs to aws/, http/ or admission/. */
 const faces = ['cognito', 'kms', 'operator', 'sts', 'route53', 'oauth', 'pages', 'console']
 
-/** Types only: what a region is made of. Everybody may name it. */
+/** Types only: the parts of a region. Every file may import it. */
 const CONTEXT = 'packages/server/src/context.ts'
 
 /** Tables of the store's own bookkeeping, and the files that may write to them. Every other table holds replicated rows. */
@@ -96,7 +96,7 @@ const bookkeeping: Record<string, string[]> = {
   brakes: ['throttling.ts'],
 }
 
-/** The files that write the tables of rows: `write.ts` for everybody, by way of the other two. */
+/** The files that may write the tables of rows. Other files write through `write.ts`, which uses the other two. */
 const rowWriters = ['write.ts', 'apply.ts', 'upsert.ts']
 
 const forbiddenNames = /^(utils?|helpers?|common|services?|managers?)$/
@@ -107,7 +107,7 @@ const inServer = (path: string) => path.startsWith('packages/server/src/') && is
 const withinServer = (path: string) => path.slice('packages/server/src/'.length)
 const packageOf = (path: string) => /^packages\/([^/]+)\/src\//.exec(path)?.[1]
 
-/** The code without comments, line for line. */
+/** The code without comments, with the same line numbers. */
 export function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1')
 }
@@ -115,8 +115,9 @@ export function withoutComments(text: string): string {
 function findAll({ path, text }: Source, pattern: RegExp, what: (match: RegExpMatchArray) => string | undefined) {
   const findings: Finding[] = []
   for (const match of text.matchAll(pattern)) {
-    const told = what(match)
-    if (told !== undefined) findings.push({ path, line: text.slice(0, match.index).split('\n').length, what: told })
+    const problem = what(match)
+    if (problem !== undefined)
+      findings.push({ path, line: text.slice(0, match.index).split('\n').length, what: problem })
   }
   return findings
 }
@@ -170,7 +171,7 @@ export const rules: Rule[] = [
   {
     name: 'inside the server, imports go down the map',
     advice:
-      'take what you need as an argument, or move the shared noun to a folder below both (tests/tidy-rules.ts, serverMap)',
+      'pass the dependency as an argument, or move the shared noun to a folder below both (tests/tidy-rules.ts, serverMap)',
     find: (source) => {
       if (!inServer(source.path)) return []
       const level = levelInServer(source.path)
@@ -185,7 +186,7 @@ export const rules: Rule[] = [
           return `imports ${withinServer(target)}, of another face`
         }
         if (levelInServer(target) >= level) return undefined
-        return `imports ${withinServer(target)}, which lies above`
+        return `imports ${withinServer(target)}, which is above it`
       })
     },
     bad: [
@@ -212,7 +213,7 @@ export const rules: Rule[] = [
   },
   {
     name: 'SQL lives in the store',
-    advice: 'ask a function of packages/server/src/store for it',
+    advice: 'call a function of packages/server/src/store',
     find: (source) => {
       if (!inServer(source.path) || source.path.startsWith('packages/server/src/store/')) return []
       return [
@@ -240,7 +241,8 @@ export const rules: Rule[] = [
   },
   {
     name: 'time and randomness come from the clock',
-    advice: 'take a clock (Pick<Clock, ...>) and ask it; only packages/server/src/clock.ts asks the machine',
+    advice:
+      'take a clock (Pick<Clock, ...>) as an argument; only packages/server/src/clock.ts reads time and randomness',
     find: (source) => {
       if (!inServer(source.path) || withinServer(source.path) === 'clock.ts') return []
       const code = inCode(source)
@@ -283,10 +285,10 @@ export const rules: Rule[] = [
   },
   {
     name: 'files and folders are named for nouns of the domain',
-    advice: 'find the noun that is missing: utils, helpers, common, services and managers are drawers',
+    advice: 'name it after its contents: utils, helpers, common, services and managers say nothing',
     find: ({ path }) => {
-      const drawer = path.split('/').find((part) => forbiddenNames.test(part.replace(/\..*$/, '').toLowerCase()))
-      return drawer === undefined ? [] : [{ path, line: 1, what: `is, or lies in, a drawer called ${drawer}` }]
+      const vague = path.split('/').find((part) => forbiddenNames.test(part.replace(/\..*$/, '').toLowerCase()))
+      return vague === undefined ? [] : [{ path, line: 1, what: `is, or is in, a file or folder named ${vague}` }]
     },
     bad: [
       { path: 'packages/client/src/utils.ts', text: '' },
@@ -297,7 +299,8 @@ export const rules: Rule[] = [
   },
   {
     name: 'packages depend on each other as the design says',
-    advice: 'see packageReach in tests/tidy-rules.ts: a package must install without those that it may not import',
+    advice:
+      'see packageReach in tests/tidy-rules.ts: a package must install without the packages that it may not import',
     find: (source) => {
       const name = packageOf(source.path)
       if (name === undefined || isTest(source.path) || !isTypeScript(source.path)) return []
@@ -331,7 +334,7 @@ export const rules: Rule[] = [
   },
   {
     name: 'tests wait for a condition, never for a time',
-    advice: 'wait for the event, poll the condition, or drive a clock of your own',
+    advice: 'wait for the event, poll the condition, or use a test clock',
     find: (source) => {
       if (!source.path.endsWith('.test.ts')) return []
       return [
@@ -356,7 +359,7 @@ export const rules: Rule[] = [
   {
     name: 'replicated rows are written by store/write.ts alone',
     advice:
-      'go through the transaction of store/write.ts, which writes row and change together; bookkeeping tables are in tests/tidy-rules.ts',
+      'write through store/write.ts, which writes row and change together; bookkeeping tables are in tests/tidy-rules.ts',
     find: (source) => {
       const file = /^packages\/server\/src\/store\/(.+)$/.exec(source.path)?.[1]
       if (!inServer(source.path) || (file !== undefined && rowWriters.includes(file))) return []
@@ -395,7 +398,7 @@ export const rules: Rule[] = [
     find: (source) => {
       if (source.path === 'package-lock.json') {
         return findAll(source, /"resolved": "([^"]*)"/g, ([, target]) =>
-          /^packages\/[^/]+$/.test(target as string) ? undefined : 'names where a package was fetched',
+          /^packages\/[^/]+$/.test(target as string) ? undefined : 'names the host that a package came from',
         )
       }
       return [

@@ -1,4 +1,4 @@
-/** Holds the repository to the rules of tidy-rules.ts, and shows of each rule that it can fail. */
+/** Checks the repository against the rules of tidy-rules.ts, and shows that each rule can fail. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { type Finding, rules, type Source, withoutComments } from './tidy-rules.
 const root = join(import.meta.dirname, '..')
 const binary = /\.(png|jpg|jpeg|gif|ico|woff2?|gz|tgz|zip)$/
 
-/** What git tracks or would track. Without git (an unpacked archive), every file that is not a product. */
+/** The files that git tracks or would track. Without git (an unpacked archive), every file that is not a build product. */
 function listPaths(): string[] {
   try {
     const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
@@ -77,7 +77,7 @@ interface Manifest {
   peerDependencies?: Record<string, string>
 }
 
-/** Imports of packages that an installation of this one would lack. Those of types alone are erased and need nothing. */
+/** Imports of packages that an installation of this package would lack. Imports of types are erased, so they are allowed. */
 function undeclaredImports({ path, text }: Source): Finding[] {
   const folder = /^(packages\/[^/]+)\/src\/.*(?<!\.test)\.ts$/.exec(path)?.[1]
   if (folder === undefined) return []

@@ -1,4 +1,4 @@
-/** A disk that takes nothing any more, under a region on SQLite. */
+/** A region on SQLite whose disk is full or read-only. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
 
-/** Why a disk cannot be made here; undefined where it can. */
+/** Why such a disk cannot be created on this machine; undefined if it can. */
 function whyNot(make: (directory: string) => void): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux can mount a disk'
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-disk-'))
@@ -25,7 +25,7 @@ function whyNot(make: (directory: string) => void): string | undefined {
     run('umount', directory)
     return undefined
   } catch (error) {
-    return `no such disk can be made here: ${(error as Error).message.split('\n', 1)[0]}`
+    return `such a disk cannot be created here: ${(error as Error).message.split('\n', 1)[0]}`
   } finally {
     rmSync(directory, { recursive: true, force: true })
     rmSync(`${directory}.img`, { force: true })
@@ -36,7 +36,7 @@ function mountMemory(directory: string): void {
   run('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory)
 }
 
-/** A file system of its own in a file, that can be told to have found an error; answers where it is told. */
+/** Mounts a file system from an image file. Returns the path of the kernel file that triggers an error in it. */
 function mountImage(directory: string): string {
   const image = `${directory}.img`
   if (!existsSync(image)) {
@@ -48,7 +48,7 @@ function mountImage(directory: string): string {
   return `/sys/fs/ext4/${basename(run('findmnt', '-n', '-o', 'SOURCE', directory))}/trigger_fs_error`
 }
 
-/** Writes users, and remembers those that the region has acknowledged. */
+/** Creates users, and records those that the region has acknowledged. */
 function writerOf(region: () => ServedRegion) {
   let pool: string | undefined
   const acknowledged: string[] = []
@@ -80,7 +80,7 @@ const INTERNAL_ERROR = (error: { name: string; $metadata: { httpStatusCode: numb
   return true
 }
 
-describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
+describe('a full disk', { skip: whyNot(mountMemory) }, () => {
   let disk: string
   let region: ServedRegion
   const { create, checkAllPresent } = writerOf(() => region)
@@ -96,7 +96,7 @@ describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
     rmSync(disk, { recursive: true, force: true })
   })
 
-  it('is a 500 for those who write, and nothing for those who read; with room again all goes on by itself', async () => {
+  it('causes a 500 for writes and no error for reads; once there is space again, the region recovers by itself', async () => {
     await create('first')
     const ballast = join(disk, 'ballast')
     assert.throws(() => writeFileSync(ballast, Buffer.alloc(8 << 20)), { code: 'ENOSPC' })
@@ -117,7 +117,7 @@ describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
     await checkAllPresent()
   })
 
-  it('or read-only from the beginning, is why a region does not start', async () => {
+  it('or a disk that is read-only from the beginning prevents the start of a region', async () => {
     await region.stop()
     run('mount', '-o', 'remount,ro', disk)
     await assert.rejects(
@@ -127,7 +127,7 @@ describe('a disk that is full', { skip: whyNot(mountMemory) }, () => {
   })
 })
 
-describe('a disk that has turned read-only', { skip: whyNot(mountImage) }, () => {
+describe('a disk that became read-only', { skip: whyNot(mountImage) }, () => {
   let disk: string
   let region: ServedRegion
   const { create, checkAllPresent } = writerOf(() => region)
@@ -143,12 +143,12 @@ describe('a disk that has turned read-only', { skip: whyNot(mountImage) }, () =>
     rmSync(`${disk}.img`, { force: true })
   })
 
-  it('is a 500 for those who write, and nothing for those who read; repaired, it has all that was acknowledged', async () => {
+  it('causes a 500 for writes and no error for reads; once repaired, it has every acknowledged write', async () => {
     const trigger = mountImage(disk)
     region = await start()
     await create('first')
     await create('second')
-    // What the kernel does when it finds the file system damaged.
+    // The kernel does this when it detects a damaged file system.
     writeFileSync(trigger, 'fault')
     await assert.rejects(create('third'), INTERNAL_ERROR)
     await checkAllPresent()

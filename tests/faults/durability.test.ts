@@ -11,7 +11,7 @@ import { engines } from '@twinpool/testing/regions'
 
 const ROUNDS = Number(process.env.TWINPOOL_TEST_ROUNDS ?? 5)
 const WRITERS = 8
-/** Kills come after this many acknowledged writes of a round; the seed spreads them. */
+/** The number of acknowledged writes before the kill of a round; the seed varies it. */
 const SEED = Number(process.env.TWINPOOL_TEST_SEED ?? 1)
 
 for (const engine of engines) {
@@ -37,7 +37,7 @@ for (const engine of engines) {
         const write = async (writer: number): Promise<void> => {
           for (let turn = 0; killed === undefined; turn += 1) {
             const user = `user-${round}-${writer}-${turn >> 1}`
-            // Every other write makes a user, the next one changes that user.
+            // Writes alternate: create a user, then change that user.
             if (turn % 2 === 0) {
               await cognito.send(
                 new AdminCreateUserCommand({ UserPoolId: pool, Username: user, MessageAction: 'SUPPRESS' }),
@@ -58,7 +58,7 @@ for (const engine of engines) {
           }
         }
         await Promise.all(
-          // The kill breaks what is under way: those writes were not acknowledged.
+          // The kill interrupts writes in flight: they were not acknowledged.
           Array.from({ length: WRITERS }, (_, writer) => write(writer).catch(() => {})),
         )
         assert.ok(killed, `seed ${SEED}, round ${round}: the writers ended before the kill`)
@@ -69,7 +69,7 @@ for (const engine of engines) {
         const present = await allUsers()
         const lost = [...acknowledged].filter(([user, value]) => {
           const found = present.get(user)
-          // A write that was under way at the kill may have been carried out without having been acknowledged.
+          // A write in flight at the kill may have been committed without an acknowledgement.
           return found === undefined || (value !== '' && found === '')
         })
         assert.deepEqual(lost, [], `seed ${SEED}, round ${round}: lost`)

@@ -1,4 +1,4 @@
-/** A KMS key that is switched off under the pool that it protects. */
+/** The KMS key of a pool is disabled. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -14,7 +14,7 @@ describe('a key that is disabled', () => {
   })
   after(() => region?.stop())
 
-  it('stops its pool with a 500 that the log explains, no other pool, and not for longer than it is disabled', async () => {
+  it('stops its pool, but no other pool, with a 500 that the log explains, for as long as it is disabled', async () => {
     const { KeyMetadata } = await region.kms.send(new CreateKeyCommand({}))
     const KeyId = KeyMetadata?.KeyId as string
     const withKey = await createPool(region, {
@@ -31,7 +31,7 @@ describe('a key that is disabled', () => {
     })
     await region.logged(new RegExp(`"operation":"AdminGetUser".*key/${KeyId}`))
     assert.equal((await find(without)).Username, 'ada')
-    // The region is well: the key is its owner's to disable.
+    // The region is healthy: the owner of a key may disable it.
     assert.equal((await region.health()).code, 200)
 
     await region.kms.send(new EnableKeyCommand({ KeyId }))

@@ -1,4 +1,4 @@
-/** More than a region can take: connections, half-sent requests, wrong passwords. Others are to be answered in time. */
+/** Overload by connections, half-sent requests and wrong passwords. Calls of other clients must still be served in time. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,11 +12,11 @@ import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
-/** So many calls of others are timed while a fault lasts. */
+/** The number of calls by other clients that are timed during a fault. */
 const SAMPLES = 50
-/** `TWINPOOL_TEST_CONNECTIONS=10000` for as many as docs/faults.md tells of. */
+/** `TWINPOOL_TEST_CONNECTIONS=10000` opens as many as the run in docs/faults.md. */
 const IDLE_CONNECTIONS = Number(process.env.TWINPOOL_TEST_CONNECTIONS ?? 2_000)
-/** On a machine that is busy with other tests too. */
+/** Generous, because the machine may run other tests at the same time. */
 const BOUND_MILLISECONDS = 1_500
 
 const openFilesHere = Number(/^Max open files\s+(\d+)/m.exec(limitsOf('self'))?.[1] ?? 1_024)
@@ -36,7 +36,7 @@ interface Door {
   token: string
 }
 
-/** A region with a person who has signed in. */
+/** A region with a signed-in user. */
 async function openDoor(options: Parameters<typeof serveRegion>[0]): Promise<Door> {
   const region = await serveRegion(options)
   const pool = await createPool(region)
@@ -46,7 +46,7 @@ async function openDoor(options: Parameters<typeof serveRegion>[0]): Promise<Doo
   return { region, pool, client, token: AccessToken }
 }
 
-/** How long GetUser takes others, milliseconds: the middle and the last but one. */
+/** The duration of GetUser calls by other clients in milliseconds: the median and the second longest. */
 async function timeOthers({ region, token }: Door): Promise<{ p50: number; p98: number }> {
   const times: number[] = []
   for (let sample = 0; sample < SAMPLES; sample += 1) {
@@ -59,7 +59,7 @@ async function timeOthers({ region, token }: Door): Promise<{ p50: number; p98: 
   return { p50: times[SAMPLES / 2] as number, p98: times[SAMPLES - 2] as number }
 }
 
-/** Opens connections, some at a time, and leaves them open; the words are sent on each. */
+/** Opens connections, some at a time, sends the text on each, and leaves them open. */
 async function openConnections({ region }: Door, count: number, words = ''): Promise<Socket[]> {
   const { hostname, port } = new URL(region.endpoint)
   const sockets: Socket[] = []
@@ -70,7 +70,7 @@ async function openConnections({ region }: Door, count: number, words = ''): Pro
       if (words) socket.write(words)
       return socket
     })
-    // A whole request is waited for until it is answered: else a slow machine would take them for slow clients.
+    // Wait for the response to a complete request: otherwise a slow machine would treat these clients as slow ones.
     const sign = words.endsWith('\r\n\r\n') ? 'data' : 'connect'
     await Promise.all(some.map((socket) => Promise.race([once(socket, sign), once(socket, 'close')])))
     sockets.push(...some)
@@ -94,10 +94,10 @@ describe('a region with room for many connections', () => {
     await door?.region.stop()
   })
 
-  it('thousands of idle connections cost memory, and nobody time', async (t) => {
+  it('thousands of idle connections cost memory, but do not delay other clients', async (t) => {
     const count = Math.min(IDLE_CONNECTIONS, openFilesHere - 1_000)
     const before = await door.region.metric('process_resident_memory_bytes')
-    // Each has been answered once, and is kept.
+    // Each connection has had one response, and is kept alive.
     const sockets = await openConnections(door, count, 'GET /none HTTP/1.1\r\nhost: localhost\r\n\r\n')
     try {
       const { p50, p98 } = await timeOthers(door)
@@ -115,7 +115,7 @@ describe('a region with room for many connections', () => {
     checkAlive(door)
   })
 
-  it('headers that trickle in are ended with 408, a body with nothing; nobody else waits', async (t) => {
+  it('slow headers end with 408, a slow body without a response; other clients are not delayed', async (t) => {
     const head = 'POST / HTTP/1.1\r\nhost: localhost\r\n'
     const slowHeaders = await openConnections(door, 250, head)
     const slowBodies = await openConnections(door, 250, `${head}content-length: 1000\r\n\r\n{"a":`)
@@ -139,7 +139,7 @@ describe('a region with room for many connections', () => {
     checkAlive(door)
   })
 
-  it('a flood of wrong passwords: refused in the words of the protocol, while others are served', async (t) => {
+  it('a flood of wrong passwords is refused with errors of the protocol, while other clients are served', async (t) => {
     const flooding = new AbortController()
     const outcomes = new Map<string, number>()
     const flood = Array.from({ length: 100 }, async (_, at) => {
@@ -170,7 +170,7 @@ describe('a region with room for many connections', () => {
     checkAlive(door)
   })
 
-  it('wrong passwords of one person lock that person, and nobody else', async () => {
+  it('wrong passwords for one user lock that user and no other', async () => {
     for (let turn = 1; turn <= 6; turn += 1) {
       await assert.rejects(
         people(door.region).signIn({ id: door.client }, { username: 'ada', password: 'Wrong-Horse-7' }),
@@ -187,7 +187,7 @@ describe('a region with room for many connections', () => {
   })
 })
 
-describe('a region that may have few files open', { skip: whyNoLimits() }, () => {
+describe('a region with a low limit of open files', { skip: whyNoLimits() }, () => {
   let door: Door
 
   before(async () => {
@@ -195,7 +195,7 @@ describe('a region that may have few files open', { skip: whyNoLimits() }, () =>
   })
   after(() => door?.region.stop())
 
-  it('lets idle connections go, oldest first, and has always one for the next call', async () => {
+  it('closes idle connections, oldest first, and always accepts the next call', async () => {
     const sockets = await openConnections(door, 500)
     try {
       for (const socket of sockets) socket.resume()
@@ -207,7 +207,7 @@ describe('a region that may have few files open', { skip: whyNoLimits() }, () =>
       await createUser(door.region, door.pool, { username: 'grace' })
       assert.ok(
         sockets.some(({ closed }) => !closed),
-        'those that there is room for stay',
+        'some idle connections stay open',
       )
     } finally {
       for (const socket of sockets) socket.destroy()
@@ -216,7 +216,7 @@ describe('a region that may have few files open', { skip: whyNoLimits() }, () =>
   })
 })
 
-/** Why a process cannot be held to few files here; undefined where it can. */
+/** Why the number of open files cannot be limited on this machine; undefined if it can. */
 function whyNoLimits(): string | undefined {
   return spawnSync('prlimit', ['--nofile=128:128', 'true']).status === 0
     ? undefined
@@ -225,7 +225,7 @@ function whyNoLimits(): string | undefined {
 
 const crowd = new Agent({ keepAlive: true, maxSockets: 100 })
 
-/** One wrong password of many; answers the error's name. */
+/** Signs in with a wrong password. Returns the name of the error. */
 async function tryPassword({ region, client }: Door, USERNAME: string): Promise<string> {
   const body = JSON.stringify({
     ClientId: client,

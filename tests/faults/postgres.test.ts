@@ -1,4 +1,4 @@
-/** A PostgreSQL that restarts, breaks connections, falls silent, or hands over to its standby, under regions that live on it. */
+/** Regions on a PostgreSQL that restarts, breaks connections, becomes silent, or fails over to its standby. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 const STATEMENT_SECONDS = 1
 const KILL = `select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name ~ '^twinpool'`
 const isUnexpected = (name: string): boolean => name !== 'InternalErrorException'
-/** A connection (1 s), then a statement on it (1 s, and 1 s of grace); the rest is for a machine under load. */
+/** A connection (1 s), then a statement on it (1 s and 1 s of grace); the rest is a margin for a machine under load. */
 const BOUND_MILLISECONDS = 10_000
 
 const skip = !engines.includes('postgres')
@@ -48,7 +48,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
 
   before(async () => {
     home = mkdtempSync(join(tmpdir(), 'twinpool-fault-'))
-    // PostgreSQL may run as another user, who must get through.
+    // PostgreSQL may run as another user, which needs access to the directory.
     chmodSync(home, 0o755)
     ports = await freePorts(2)
     first = await start('first')
@@ -79,7 +79,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
       await region.cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username }))
     }
   }
-  /** Runs the work while several writers write; answers the names of their errors, and their longest wait. */
+  /** Runs the work under several writers. Returns the names of their errors and their longest wait. */
   const writing = async (work: () => Promise<unknown>): Promise<{ errors: string[]; longest: number }> => {
     const errors = new Set<string>()
     const stopped = new AbortController()
@@ -124,7 +124,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
   }
   const well = (served: ServedRegion) =>
     until(async () => (await served.health()).code === 200, { what: 'health', seconds: 30 })
-  /** A change that one process makes is seen by the other, which had it in memory. */
+  /** A change by one process reaches the cache of the other. */
   const checkAnnouncements = async (): Promise<void> => {
     const { UserPoolClient } = await region.cognito.send(
       new CreateUserPoolClientCommand({ UserPoolId: pool, ClientName: 'before' }),
@@ -143,7 +143,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     }
   }
 
-  it('connections killed in the middle of transactions: nobody notices, or gets a 500; nothing acknowledged is lost', async () => {
+  it('connections killed within transactions: callers see no error or a 500, and no acknowledged write is lost', async () => {
     const { errors } = await writing(async () => {
       for (let round = 1; round <= 10; round += 1) {
         await moreWrites(8)
@@ -157,7 +157,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     checkAlive()
   })
 
-  it('gone: a 500 at once, and health names the refusal; back: all goes on by itself', async () => {
+  it('down: calls get a 500 at once, and health names the refusal; up again: the region recovers by itself', async () => {
     const { errors, longest } = await writing(async () => {
       await moreWrites(4)
       await first.stop()
@@ -178,7 +178,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     checkAlive()
   })
 
-  it('silent: every call ends in bounded time, with a 500; health says that nothing comes; heard again, all goes on', async () => {
+  it('silent: every call ends in bounded time with a 500, health reports the silence, and the region recovers', async () => {
     let resume = (): void => {}
     try {
       const { errors, longest } = await writing(async () => {
@@ -202,7 +202,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     checkAlive()
   })
 
-  it('failing over to a standby: what was acknowledged is there, and the region finds the new primary by itself', async () => {
+  it('failing over to a standby: every acknowledged write is there, and the region finds the new primary by itself', async () => {
     await first.stop()
     execFileSync('cp', ['-a', join(home, 'first'), join(home, 'standby')])
     first = await start('first')
@@ -210,7 +210,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     const upstream = `host=127.0.0.1 port=${ports[0]} user=${username} password=${password}`
     const data = join(home, 'standby', 'data')
     writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${upstream}'\n`, { flag: 'a' })
-    // Any file of the server's own user will do.
+    // Any file that the server's user owns.
     copyFileSync(join(data, 'PG_VERSION'), join(data, 'standby.signal'))
     standby = await start('standby')
     await until(
@@ -219,7 +219,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
         what: 'the standby',
       },
     )
-    // A transaction is acknowledged once the standby has it.
+    // A transaction is acknowledged only after the standby has it.
     await administer(first, `alter system set synchronous_standby_names = '*'`)
     await administer(first, 'select pg_reload_conf()')
     await until(
@@ -234,7 +234,8 @@ describe('a PostgreSQL that fails', { skip }, () => {
     try {
       const { errors } = await writing(async () => {
         await moreWrites(20)
-        // Lost without a word, as a machine is; but those who listen there are still answered, and will never hear anything.
+        // Lost without closing its connections, like a machine; but listening connections still get TCP answers and no
+        // notification.
         resume = silence(join(home, 'first', 'data'), await listening(first))
         await administer(standby as Postgres, 'select pg_promote()')
         await well(region)
@@ -251,7 +252,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
     }
   })
 
-  it('turned read-only under the region: a 500 that the log explains, and no connection to it is kept', async () => {
+  it('becoming read-only under the region: calls get a 500 that the log explains, and no connection to it is kept', async () => {
     const server = standby as Postgres
     await administer(server, 'alter database twinpool set default_transaction_read_only = on')
     await administer(server, KILL)
@@ -269,10 +270,10 @@ describe('a PostgreSQL that fails', { skip }, () => {
   })
 })
 
-/** Stops the server of a data directory and its processes but these; what is answered lets them go on. */
+/** Pauses the server of a data directory and its processes, except the given ones. Returns the function that resumes them. */
 function silence(data: string, but: readonly number[] = []): () => void {
   const postmaster = Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10)
-  // First, or it would start more while they are counted.
+  // The postmaster first, or it would start more processes while they are listed.
   process.kill(postmaster, 'SIGSTOP')
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

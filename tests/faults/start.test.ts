@@ -1,4 +1,4 @@
-/** What keeps a region from starting, and what it says of it. */
+/** Faults that prevent the start of a region, and the messages about them. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { freePorts } from '@twinpool/testing/regions'
 import { MASTER_KEY, NotServedError, type ServedOptions, serveRegion } from '@twinpool/testing/served-region'
 
-/** Starts a region that cannot start; answers its last words. */
+/** Starts a region that cannot start. Returns its last output. */
 async function lastWords(options: ServedOptions): Promise<string> {
   const error = await serveRegion(options).then(
     async (region) => {
@@ -20,11 +20,11 @@ async function lastWords(options: ServedOptions): Promise<string> {
   )
   assert.ok(error instanceof NotServedError, String(error))
   assert.equal(error.code, 2)
-  assert.doesNotMatch(error.words, /\n\s+at /, 'a stack trace is no message')
+  assert.doesNotMatch(error.words, /\n\s+at /, 'the output contains a stack trace')
   return error.words
 }
 
-describe('a region that cannot start ends with 2 and says why', () => {
+describe('a region that cannot start exits with 2 and reports why', () => {
   let directory: string
   let file: string
 
@@ -35,7 +35,7 @@ describe('a region that cannot start ends with 2 and says why', () => {
   })
   after(() => rmSync(directory, { recursive: true, force: true }))
 
-  it('the port is taken', async () => {
+  it('the port is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     const { promise, resolve } = Promise.withResolvers<void>()
     taken.once('listening', resolve)
@@ -45,7 +45,7 @@ describe('a region that cannot start ends with 2 and says why', () => {
     taken.close()
   })
 
-  it('the configuration is no JSON, or not one of a region: a line per mistake, and no value', async () => {
+  it('the configuration is not JSON, or not valid for a region: one line per mistake, without values', async () => {
     assert.match(await lastWords({ text: '{"region": ' }), /region\.json is not JSON/)
     const words = await lastWords({
       text: JSON.stringify({ region: 'nowhere', keys: { provider: 'local', masterKey: 'c2hvcnQ=' }, colour: 'red' }),
@@ -55,7 +55,7 @@ describe('a region that cannot start ends with 2 and says why', () => {
     assert.doesNotMatch(words, /c2hvcnQ=/)
   })
 
-  it('the store is damaged, or no store at all', async () => {
+  it('the store is damaged, or the file is not a store', async () => {
     const head = join(directory, 'head.db')
     copyFileSync(file, head)
     writeFileSync(head, randomBytes(4096), { flag: 'r+' })
@@ -67,20 +67,20 @@ describe('a region that cannot start ends with 2 and says why', () => {
     assert.match(await lastWords({ config: { store: { engine: 'sqlite', file: middle } } }), /malformed/)
   })
 
-  it('the master key is lost, or another one', async () => {
+  it('the master key is missing or wrong', async () => {
     const store = { engine: 'sqlite', file } as const
     const lost = { provider: 'local', masterKeyFile: join(directory, 'master.key') } as const
     assert.match(await lastWords({ config: { store, keys: lost } }), /master\.key/)
     const other = { provider: 'local', masterKey: randomBytes(32).toString('base64') } as const
     assert.match(await lastWords({ config: { store, keys: other } }), /the master key of us-west-2 does not open/)
-    // Nothing was spoilt by trying.
+    // The failed attempts have damaged nothing.
     const right = { provider: 'local', masterKey: MASTER_KEY } as const
     const region = await serveRegion({ config: { store, keys: right } })
     assert.equal((await region.health()).code, 200)
     await region.stop()
   })
 
-  it('PostgreSQL is not there', async () => {
+  it('PostgreSQL is not reachable', async () => {
     const [port] = await freePorts(1)
     const store = { engine: 'postgres', url: `postgres://postgres:secret@127.0.0.1:${port}/twinpool` } as const
     const words = await lastWords({ config: { store } })

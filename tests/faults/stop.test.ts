@@ -10,7 +10,7 @@ import { createPool } from '@twinpool/testing/pools'
 import { engines, startRegions } from '@twinpool/testing/regions'
 
 describe('a region that stops', () => {
-  it('does not wait for a peer that does not answer', async () => {
+  it('does not wait for a peer that does not respond', async () => {
     const silent = createServer((_, response) => silent.emit('asked', response))
     silent.listen(0, '127.0.0.1')
     await once(silent, 'listening')
@@ -36,7 +36,7 @@ describe('a region that stops', () => {
 
 for (const engine of engines) {
   describe(`a region on ${engine} that is asked to stop`, () => {
-    /** Takes the region's messages, and answers when the test says so. */
+    /** Receives the region's messages, and responds when the test says so. */
     const inbox = createServer((_, response) => inbox.emit('message', response))
 
     before(async () => {
@@ -49,7 +49,7 @@ for (const engine of engines) {
       const url = `http://127.0.0.1:${(inbox.address() as AddressInfo).port}/`
       return startRegions({ engine, regions: ['us-west-2'], config: { messages: { kind: 'inbox', url } } })
     }
-    /** A call that ends when its message has been taken. */
+    /** A call that ends when its message has been delivered. */
     const invite = (UserPoolId: string) =>
       new AdminCreateUserCommand({
         UserPoolId,
@@ -58,7 +58,7 @@ for (const engine of engines) {
         DesiredDeliveryMediums: ['EMAIL'],
       })
 
-    it('answers the call that is under way, and takes no other', async () => {
+    it('completes the call in flight, and accepts no other', async () => {
       const plane = await startRegion()
       try {
         const { cognito, region } = plane.primary
@@ -78,7 +78,7 @@ for (const engine of engines) {
       }
     })
 
-    it('keeps its store open for a call whose caller has gone', async () => {
+    it('keeps its store open for the call of a disconnected client', async () => {
       const plane = await startRegion()
       try {
         const { cognito, region } = plane.primary
@@ -97,7 +97,7 @@ for (const engine of engines) {
         caller.abort()
         await assert.rejects(call, { name: 'AbortError' })
         const stopped = region.stop()
-        // So many times around as it takes to close a store that nobody waits for.
+        // Enough turns of the event loop to close a store that has no open calls.
         for (let time = 0; time < 50 && order.length === 0; time += 1) {
           await assert.rejects(cognito.send(new AdminGetUserCommand({ UserPoolId, Username: 'ada' })), {
             code: 'ECONNREFUSED',

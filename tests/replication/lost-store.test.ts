@@ -1,4 +1,4 @@
-/** A secondary that loses its disk comes back with nothing but its configuration, and is a replica again. */
+/** A secondary that has lost its disk returns with only its configuration and becomes a replica again. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { AdminGetUserCommand, GlobalSignOutCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -21,7 +21,7 @@ for (const engine of engines) {
     })
     after(() => plane.stop())
 
-    it('is filled again, and is INACTIVE until somebody turns it on', async () => {
+    it('is copied again, and stays INACTIVE until an operator activates it', async () => {
       const { primary, secondary } = plane
       await until(
         () =>
@@ -31,7 +31,7 @@ for (const engine of engines) {
         { what: 'a sign-in at the secondary' },
       )
       await secondary.restart('nothing')
-      // Not what either of them says while the primary has yet to hear of it.
+      // Wait for CREATING to be over: until the primary has received the new status, both still report the old one.
       await until(async () => (await secondary.region.context.pools.find(pool))?.status === 'INACTIVE', {
         what: 'the copy',
       })
@@ -46,7 +46,7 @@ for (const engine of engines) {
       })
     })
 
-    it('has its keys again, and signs people in', async () => {
+    it('has its keys again, and signs users in', async () => {
       const { primary, secondary } = plane
       await activateReplica(plane, pool)
       const tokens = await until(
@@ -63,7 +63,7 @@ for (const engine of engines) {
       }
     })
 
-    it('follows its primary, and is heard by it', async () => {
+    it('follows its primary, and is followed by it', async () => {
       const { primary, secondary } = plane
       await createUser(plane.primary, pool, { username: 'afterwards' })
       const tokens = await until(

@@ -1,4 +1,4 @@
-/** Two regions of two processes each: the processes of a region share one PostgreSQL and stand behind one address. */
+/** Two regions with two processes each: the processes of a region share one PostgreSQL and one address. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -24,10 +24,10 @@ import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 const WEST = 'us-west-2'
 const EAST = 'us-east-1'
-/** Those who wait for the lease ask once a second; a link that fell silent is given up after three. */
+/** A process without the lease asks for it once a second; a silent link is given up after three seconds. */
 const TAKE_OVER = { what: 'the other process to take over', seconds: 20 }
 
-/** One address for the processes of a region: the connections go to them in turn, past those that are down. */
+/** One address for the processes of a region: connections go to them in turn, skipping processes that are down. */
 interface Balancer {
   readonly url: string
   members: ServedRegion[]
@@ -65,7 +65,7 @@ describe('several processes of a region', {
         log: { level: 'warn' },
       }
     }
-    // At once, also on an empty database: both bring its tables up to date.
+    // Both at once on an empty database: each brings the tables up to date.
     const [one, two, three, four] = await Promise.all([start(WEST), start(WEST), start(EAST), start(EAST)])
     west = [one, two]
     east = [three, four]
@@ -107,7 +107,7 @@ describe('several processes of a region', {
         ),
       { ...TAKE_OVER, what: `${username} in the other region` },
     )
-  it('what one process writes, the others of both regions have', async () => {
+  it('a write in one process reaches all processes of both regions', async () => {
     const names = Array.from({ length: 20 }, (_, at) => `written-${at}`)
     await Promise.all(names.map((name, at) => write(west[at % 2 === 0 ? 0 : 1], name)))
     for (const { cognito } of [...west, ...east]) {
@@ -115,7 +115,7 @@ describe('several processes of a region', {
     }
   })
 
-  it('a sign-in that begins in one process ends in any other', async () => {
+  it('a sign-in that begins in one process can be finished in any other', async () => {
     const all = [...west, ...east]
     for (const [at, begin] of all.entries()) {
       const finish = all[(at + 1) % all.length] as ServedRegion
@@ -127,7 +127,7 @@ describe('several processes of a region', {
     }
   })
 
-  it('settings that are in the memory of every process are forgotten in every process when one of them changes them', async () => {
+  it('settings cached in every process are refreshed in every process when one of them changes them', async () => {
     const address = { UserPoolId: pool, ClientId: client.id }
     const nameIn = async ({ cognito }: ServedRegion) =>
       (await cognito.send(new DescribeUserPoolClientCommand(address))).UserPoolClient?.ClientName
@@ -142,7 +142,7 @@ describe('several processes of a region', {
     }
   })
 
-  it('a token that one process of a replica revokes is no good in any process', async () => {
+  it('a token that one process of a replica revokes is invalid in every process', async () => {
     const { AccessToken, RefreshToken } = await people(east[0]).signIn(client, { username: 'ada' })
     for (const { cognito } of [...west, ...east]) await cognito.send(new GetUserCommand({ AccessToken }))
     await east[1].cognito.send(new RevokeTokenCommand({ Token: RefreshToken, ClientId: client.id }))
@@ -180,7 +180,7 @@ describe('several processes of a region', {
     assert.equal(messages.at(-1), 'Password attempts exceeded')
   })
 
-  it('any process of a primary that is killed: the others go on, and the feed is served by them', async () => {
+  it('after a kill of any process of the primary, the others continue and serve the feed', async () => {
     for (const at of [0, 1] as const) {
       const left = west[1 - at] as ServedRegion
       await kill(west[at])
@@ -193,8 +193,8 @@ describe('several processes of a region', {
     }
   })
 
-  it('any process of a replica that is killed, whichever applies: another one applies within seconds', async () => {
-    // The one that is left after the first turn holds the lease, and is the one that the second turn kills.
+  it('after a kill of any process of the replica, another one applies within seconds', async () => {
+    // The process that survives the first turn holds the lease, and the second turn kills it.
     for (const at of [0, 1] as const) {
       const left = east[1 - at] as ServedRegion
       await kill(east[at])
@@ -206,7 +206,7 @@ describe('several processes of a region', {
     }
   })
 
-  it('one that applies and is stopped, not dead: another one applies, and it does no harm when it goes on', async () => {
+  it('when the applying process is paused, another one applies, and the paused one does no harm when it resumes', async () => {
     for (const stopped of east) {
       stopped.process.kill('SIGSTOP')
       try {
@@ -221,7 +221,7 @@ describe('several processes of a region', {
     }
   })
 
-  it('with all this, nothing that was acknowledged is missing anywhere', async () => {
+  it('after all this, no acknowledged write is missing in any region', async () => {
     const namesIn = async ({ cognito }: ServedRegion): Promise<string[]> => {
       const names: string[] = []
       let PaginationToken: string | undefined

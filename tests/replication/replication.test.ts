@@ -1,4 +1,4 @@
-/** Two live regions, each with a port and a store of its own, over the wire that regions use among themselves. */
+/** Two live regions, each with its own port and store, over the real replication wire. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -80,7 +80,7 @@ for (const engine of engines) {
     })
     after(() => plane.stop())
 
-    it('a replica is CREATING, then INACTIVE in both regions, and equal', async () => {
+    it('a replica is CREATING, then INACTIVE in both regions, and has equal rows', async () => {
       const { primary, secondary } = plane
       const { UserPoolReplica } = await replicate(plane, pool)
       assert.equal(UserPoolReplica?.Status, 'CREATING')
@@ -92,7 +92,7 @@ for (const engine of engines) {
       assert.equal(rows.alias, 3)
     })
 
-    it('a write at the primary is seen at the replica', async () => {
+    it('a write at the primary reaches the replica', async () => {
       const { primary } = plane
       await createUsers(primary, pool, ['dan'])
       await primary.cognito.send(
@@ -112,7 +112,7 @@ for (const engine of engines) {
       assert.equal(Checksum, (await checksumOf(storeOf(primary), pool, Date.now())).checksum)
     })
 
-    it('a status that is set in either region holds in both', async () => {
+    it('a status that is set in either region applies in both', async () => {
       const { primary, secondary } = plane
       const set = (region: RunningRegion, Status: 'ACTIVE' | 'INACTIVE') =>
         region.cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name, Status }))
@@ -124,7 +124,7 @@ for (const engine of engines) {
       await untilStatus(primary, pool, secondary.name, 'ACTIVE')
     })
 
-    it('a fact that both share flows either way, and is logged once in each region', async () => {
+    it('a shared fact is replicated both ways, and is logged once in each region', async () => {
       const { primary, secondary } = plane
       const share = (region: RunningRegion, key: string, before: number) =>
         storeOf(region).write((tx) => tx.share('sign-out', { pool, key, body: JSON.stringify({ before }) }))
@@ -140,7 +140,7 @@ for (const engine of engines) {
       }
     })
 
-    it('what is written while the replica is away is there when it is back', async () => {
+    it('a write during an outage of the replica reaches it when it returns', async () => {
       const { primary, secondary } = plane
       await secondary.stop()
       await createUsers(primary, pool, ['fay', 'gus'])
@@ -149,7 +149,7 @@ for (const engine of engines) {
       assert.equal((await statusOf(secondary, pool)).Copies.length, 0)
     })
 
-    it('a sign-out at the replica while the primary is away reaches it when it is back', async () => {
+    it('a sign-out at the replica during an outage of the primary reaches the primary when it returns', async () => {
       const { primary, secondary } = plane
       await primary.stop()
       await storeOf(secondary).write((tx) => tx.share('sign-out', { pool, key: 'lonely', body: '{"before":9}' }))
@@ -159,7 +159,7 @@ for (const engine of engines) {
       await untilEqual(plane, pool)
     })
 
-    it('tells its lag: small while connected, growing while not, and in the header of a replica', async () => {
+    it('reports its lag: small while connected, growing while not, and in a response header of the replica', async () => {
       const { primary, secondary } = plane
       const lag = async () => (await statusOf(secondary, pool)).UserPool?.LagSeconds ?? Number.POSITIVE_INFINITY
       await until(async () => (await lag()) < 2, settled)
@@ -184,7 +184,7 @@ for (const engine of engines) {
       assert.match(metrics, /twinpool_replication_lag_seconds\{[^}]*peer="us-west-2"[^}]*\} \d/)
     })
 
-    it('behind a trimmed log it copies again, and what was removed meanwhile does not come back', async () => {
+    it('copies again when the log was trimmed past its position, and does not restore rows removed in between', async () => {
       const { primary, secondary } = plane
       await secondary.stop()
       await primary.cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: 'fay' }))
@@ -198,7 +198,7 @@ for (const engine of engines) {
       assert.equal(await statusAt(secondary, pool, secondary.name), 'ACTIVE')
     })
 
-    it('a replica that is deleted is gone from its region, and can be created again', async () => {
+    it('a deleted replica is removed from its region, and can be created again', async () => {
       const { primary, secondary } = plane
       await primary.cognito.send(
         new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name, Status: 'INACTIVE' }),

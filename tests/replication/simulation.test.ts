@@ -1,9 +1,9 @@
 /**
- * Random histories of two or three regions in one process, from a seed: writes, cuts, kills, duplicates, trims, copies that
- * are slow, replicas that are deleted and created again, databases restored from backups. Whatever happened: once the
- * network is whole again, the directories are equal.
+ * Random histories of two or three regions in one process, from a seed: writes, cuts, kills, duplicates, trims, slow copies,
+ * replicas that are deleted and created again, databases restored from backups. After every history, once the network is
+ * restored, the directories are equal.
  *
- * TWINPOOL_HISTORIES=500 runs more of them; TWINPOOL_SEED=7 runs one alone.
+ * TWINPOOL_HISTORIES=500 runs more histories; TWINPOOL_SEED=7 runs a single one.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -29,7 +29,7 @@ import { settled } from '@twinpool/testing/stores'
 
 const NAMES = ['us-west-2', 'us-east-1', 'eu-west-1']
 const STEPS = 250
-/** More rows than a history can lose count of, few enough that they meet often. */
+/** Few, so that changes of the same row are frequent. */
 const USERS = 10
 const ROUNDS = 400
 
@@ -48,12 +48,12 @@ interface Delivery {
   asOf: number | null
 }
 
-/** What is on its way from a supplier to a follower. */
+/** A link from a supplier to a follower, with the deliveries in flight. */
 interface Link {
   to: Node
   from: Node
   open: { log: string; position: number } | undefined
-  coming: Delivery[]
+  inFlight: Delivery[]
   delivered: Delivery[]
 }
 
@@ -61,16 +61,16 @@ interface World {
   dice: Dice
   nodes: Node[]
   links: Link[]
-  /** Pool -> the region that it is written in. */
+  /** Pool -> its primary. */
   pools: Map<string, Node>
-  /** Sign-outs that a client was told are done. */
+  /** Sign-outs that were acknowledged to a client. */
   facts: { pool: string; key: string; before: number }[]
-  /** Something happened that may cost facts: a log was trimmed before its time, or a database put back. */
+  /** Whether facts may have been lost: a log was trimmed too early, or a database was restored. */
   lossy: boolean
   log: string[]
 }
 
-/** How often, in a hundred or so steps, the worst happens. */
+/** How many of about a hundred steps are the worst faults. */
 interface Troubles {
   gaps: number
   backups: number
@@ -102,7 +102,7 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
     Object.assign(node, { recompose: async () => Object.assign(node, await compose(node, clock)) })
   }
   const links = nodes.flatMap((to) =>
-    nodes.flatMap((from) => (from === to ? [] : [{ to, from, open: undefined, coming: [], delivered: [] }])),
+    nodes.flatMap((from) => (from === to ? [] : [{ to, from, open: undefined, inFlight: [], delivered: [] }])),
   )
   const world: World = { dice, nodes, links, pools: new Map(), facts: [], lossy: false, log: [] }
   for (const [at, owner] of [nodes[0], nodes[0], nodes[1]].entries()) {
@@ -116,7 +116,7 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
   return world
 }
 
-/** What a process builds when it starts. */
+/** The objects that a process creates when it starts. */
 async function compose({ name, mortal }: Node, clock: ReturnType<typeof createSteppedClock>) {
   const context = { store: mortal.store, clock, region: name }
   const supplier = createSupplier({
@@ -131,10 +131,10 @@ async function compose({ name, mortal }: Node, clock: ReturnType<typeof createSt
 const recompose = (node: Node): Promise<void> => (node as Node & { recompose(): Promise<void> }).recompose()
 
 const close = (link: Link): void => {
-  Object.assign(link, { open: undefined, coming: [] })
+  Object.assign(link, { open: undefined, inFlight: [] })
 }
 
-/** A process is gone, and with it what it held open. */
+/** Kills a process, and with it its open connections. */
 async function restartNode(world: World, node: Node, how: 'restart' | 'restore' | 'backUp'): Promise<void> {
   await node.mortal[how]()
   await recompose(node)
@@ -142,7 +142,7 @@ async function restartNode(world: World, node: Node, how: 'restart' | 'restore' 
 }
 
 async function connect(link: Link): Promise<void> {
-  const origin = await link.to.follower.findOrigin(link.from.name)
+  const origin = await link.to.follower.findResumePoint(link.from.name)
   const hello = await link.from.supplier.hello(link.to.name, origin)
   if (hello.standing !== 'continues') {
     const rows: Inventory['rows'] = []
@@ -155,7 +155,7 @@ async function connect(link: Link): Promise<void> {
     await link.to.follower.restart(link.from.name, hello, rows)
   }
   link.open = { log: hello.log, position: hello.position }
-  link.coming = []
+  link.inFlight = []
 }
 
 async function read(link: Link): Promise<boolean> {
@@ -166,19 +166,19 @@ async function read(link: Link): Promise<boolean> {
     return false
   }
   if (reading.batches.length === 0) return false
-  link.coming.push({ from: link.open, batches: reading.batches, asOf: reading.drained ? reading.asOf : null })
+  link.inFlight.push({ from: link.open, batches: reading.batches, asOf: reading.drained ? reading.asOf : null })
   link.open = { ...link.open, position: reading.position }
   return true
 }
 
 async function deliver(link: Link): Promise<void> {
-  const next = link.coming.shift()
+  const next = link.inFlight.shift()
   if (!next) return
   link.delivered = [...link.delivered.slice(-5), next]
   await link.to.follower.apply(link.from.name, next.from, next.batches, next.asOf)
 }
 
-/** The peer as a copy reads it, over a network that may break. */
+/** The source of a copy, over a network that may fail. */
 function sourceOf({ dice }: World, { from, to }: Link, reliable: boolean): Source {
   const carry = async <T>(value: Promise<T>): Promise<T> => {
     const { life } = from.mortal
@@ -196,15 +196,15 @@ function sourceOf({ dice }: World, { from, to }: Link, reliable: boolean): Sourc
   }
 }
 
-/** One step of erasing and copying; answers whether anything was done. */
+/** One step of erasing and copying. Returns whether anything was done. */
 async function work(world: World, node: Node, reliable = false): Promise<boolean> {
   const { dice } = world
   let done = false
-  for (const pool of await node.eraser.listDue()) {
+  for (const pool of await node.eraser.listPoolsToErase()) {
     await node.eraser.step(pool)
     done = true
   }
-  for (const pool of await node.copier.listDue()) {
+  for (const pool of await node.copier.listPoolsToCopy()) {
     for (const link of world.links) {
       if (link.to !== node || !(reliable || dice.chance(0.7))) continue
       if (await node.copier.begin(pool, link.from.name, sourceOf(world, link, reliable))) {
@@ -223,7 +223,7 @@ async function work(world: World, node: Node, reliable = false): Promise<boolean
 const replicasOf = async ({ mortal }: Node, pool: string): Promise<Replica[]> =>
   (await mortal.store.list('replica', { pool, limit: 10 })).map(({ body }) => JSON.parse(body) as Replica)
 
-/** A transaction at the primary: users come, change and go, and e-mail addresses change hands. */
+/** A transaction at the primary: users are created, changed and removed, and e-mail addresses move between users. */
 async function writeUsers({ dice }: World, pool: string, { mortal }: Node): Promise<void> {
   const draws = Array.from(
     { length: 1 + dice.below(5) },
@@ -235,7 +235,7 @@ async function writeUsers({ dice }: World, pool: string, { mortal }: Node): Prom
       if (what === 0) await tx.remove('user', { pool, key: sub })
       else if (what === 1) await tx.remove('alias', { pool, key: `mail-${one}` })
       else if (what === 2) {
-        // Given up by one and taken by another, in one transaction.
+        // Moves from one user to another in one transaction.
         await tx.remove('alias', { pool, key: `mail-${one}` })
         await tx.put('alias', { pool, key: `mail-${one}`, body: '{}', fields: { sub: other } })
         await tx.put('alias', { pool, key: `mail-${two}`, body: '{}', fields: { sub } })
@@ -265,7 +265,7 @@ const NEXT: Record<ReplicaStatus, readonly ReplicaStatus[]> = {
   DELETED: ['CREATING'],
 }
 
-/** Administration: a replica is created, turned on or off, deleted, created again; on and off from either side. */
+/** Administration: a replica is created, activated or deactivated (in either region), deleted, created again. */
 async function changeReplica({ dice, nodes }: World, pool: string, owner: Node): Promise<void> {
   const region = dice.pick(nodes.filter((node) => node !== owner)).name
   const present = (await replicasOf(owner, pool)).find((replica) => replica.region === region)
@@ -355,10 +355,10 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
   }
 }
 
-/** The network is whole and nobody writes: goes on until nothing moves. */
+/** With the network restored and no more writes, runs until nothing changes. */
 async function settle(world: World): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
-    // On PostgreSQL the log may be held back by a transaction of somebody else's.
+    // On PostgreSQL a transaction of another test may hold back the log.
     for (const node of world.nodes) await settled(node.mortal.store)
     let moved = false
     for (const link of world.links) {
@@ -368,7 +368,7 @@ async function settle(world: World): Promise<void> {
       }
       while (await read(link)) moved = true
       try {
-        while (link.coming.length > 0) await deliver(link)
+        while (link.inFlight.length > 0) await deliver(link)
       } catch (error) {
         if (!(error instanceof CursorMovedError)) throw error
         close(link)
@@ -376,7 +376,7 @@ async function settle(world: World): Promise<void> {
       }
     }
     for (const node of world.nodes) {
-      // A page that was asked for before the network was whole may still fail.
+      // A page requested before the network was restored may still fail.
       const done = await work(world, node, true).catch((error: unknown) => {
         if (error instanceof CutError) return true
         throw error

@@ -1,4 +1,6 @@
-/** A store that gains kinds and index columns: made by an older version, opened by a newer build, and by an older one again. */
+/**
+ * A store that gains kinds and index columns: created by an older version, opened by a newer build, then by an older build again.
+ */
 import './newer-build.ts'
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
@@ -30,7 +32,7 @@ for (const engine of engines) {
         for (const step of undo.reverse()) await step()
       })
 
-      it('gains them and goes on; an older build goes on with it; and the newer one finds what it wrote', async () => {
+      it('gains them and works; an older build works with it; and the newer build finds the rows of both', async () => {
         const { masterKey, pool, client, username, password } = readRecorded(recording)
         const config = await restore(recording, engine, undo)
         const serve = async (
@@ -77,15 +79,15 @@ for (const engine of engines) {
           await cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: sub }))
         })
         const last = await openStore(config, { clock, region })
-        assert.equal(await last.count(DEVICE, { pool }), 0, 'what a user owns goes with the user')
+        assert.equal(await last.count(DEVICE, { pool }), 0, 'rows that a user owns are removed with the user')
         assert.equal(await last.count(LEDGER, { pool }), 1)
         await last.close()
       })
     })
   }
 
-  describe(`what a client owns: ${engine}`, () => {
-    it('is removed with the client, and nothing of another one', async () => {
+  describe(`the rows that a client owns: ${engine}`, () => {
+    it('are removed with the client, and no rows of another client', async () => {
       const opened = await openTestStore(engine, { clock, region })
       after(() => opened.close())
       const { store } = opened
@@ -137,11 +139,11 @@ async function checkNews(store: Store, pool: string, sub: string): Promise<void>
 }
 
 describe('the table of kinds', () => {
-  it('names the owner of every row: who is removed takes it along', () => {
+  it('names an owner for every kind, whose removal removes the rows', () => {
     for (const kind of kindNames) {
       const { owner, scope } = kinds[kind] as { owner: string; scope: string }
       if (owner === 'region') assert.equal(scope, 'regional', kind)
-      // Shared facts merge, and are never removed one by one: they stay until their pool goes.
+      // Shared facts are merged and never removed one by one: they stay until their pool is removed.
       if (scope === 'shared') assert.equal(owner, 'pool', kind)
       if (owner === 'user') assert.equal(ownerColumnOf(kind), 'sub', kind)
     }
@@ -151,7 +153,7 @@ describe('the table of kinds', () => {
 describe('processes that open a store at once', {
   skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
 }, () => {
-  it('make what is missing together, also where one died over an index', async () => {
+  it('create the missing tables and indexes together, also if one of them dies while it creates an index', async () => {
     const opened = await openTestStore('postgres', { clock, region })
     after(() => opened.close())
     const { db } = opened.store

@@ -1,6 +1,6 @@
 /**
- * Makes the process that loads it a newer build: with three more kinds, and an index column more of users. For tests, which load it in their own process, and
- * for `twinpool serve`, as `--import`.
+ * Turns the process that loads it into a newer build, with three more kinds and one more index column of users. Tests load it in
+ * their own process, and pass it to `twinpool serve` as `--import`.
  */
 import { extendKinds, type Kind, type KindOfScope, kinds } from '@twinpool/server/internal/store/kinds'
 import { rules } from '@twinpool/server/internal/store/merge'
@@ -9,7 +9,7 @@ import { rules } from '@twinpool/server/internal/store/merge'
 export const DEVICE = 'test-device' as KindOfScope<'replicated'>
 /** A shared fact: the larger number wins. */
 export const LEDGER = 'test-ledger' as KindOfScope<'shared'>
-/** Stays in its region. */
+/** Regional. */
 export const DESK = 'test-desk' as KindOfScope<'regional'>
 export const NEW_KINDS: readonly Kind[] = [DEVICE, LEDGER, DESK]
 /** The new index column of users. */

@@ -1,10 +1,10 @@
 /**
- * Records the store of a region as the present version writes it, for the tests of those that come later:
+ * Records the store of a region as the present version writes it, for the tests of later versions:
  *
  *     node --conditions=twinpool-source tests/upgrade/record.ts [schema-<name>]
  *
- * writes tests/upgrade/schema-<version>/: the tables of each engine, the rows of both, and what a region needs to open them.
- * To be run before the next step of the schema is written, and whenever kinds were added; what is recorded is never changed.
+ * writes tests/upgrade/schema-<version>/: the tables of each engine, the rows of both, and the secrets that a region needs to
+ * open them. Run it before the next schema step is written, and whenever kinds were added. Recordings are never changed.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -59,7 +59,7 @@ const compiler = new Kysely<unknown>({
   log: ({ query }) => void statements.push(`${query.sql};`),
 })
 for (const step of steps) await step(compiler, 'postgres')
-// What was only added, as a store gains it on opening that has seen the steps and nothing else.
+// Additions, as a store that has only run the schema steps gains them on opening.
 const columns = new Map<string, Set<string>>([
   ...['cursors', 'copies'].map((table): [string, Set<string>] => [table, new Set()]),
   ...Object.entries(firstKinds).map(([kind, { index }]): [string, Set<string>] => [

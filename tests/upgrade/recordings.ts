@@ -1,4 +1,4 @@
-/** Stores as older versions left them: recorded by record.ts, and made anew here. */
+/** Stores of older versions, recorded by record.ts and restored here. */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,12 +20,12 @@ export const recordings = readdirSync(import.meta.dirname).filter((name) => name
 const read = (recording: string, name: string): string =>
   readFileSync(join(import.meta.dirname, recording, name), 'utf8')
 
-/** What a region needs to open the store. */
+/** The secrets that a region needs to open the store. */
 export const readRecorded = (recording: string): Recorded => JSON.parse(read(recording, 'region.json')) as Recorded
 
 export type StoreOf = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 
-/** A store as the older version left it. */
+/** Restores a store of an older version. */
 export async function restore(
   recording: string,
   engine: StoreOf['engine'],

@@ -1,4 +1,4 @@
-/** Regions of this process, which is a newer build than the ones that `serveRegion` starts: their stores are at hand. */
+/** Regions in this process, which is a newer build than the regions that `serveRegion` starts. Tests can access their stores. */
 import './newer-build.ts'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'

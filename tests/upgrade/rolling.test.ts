@@ -1,6 +1,7 @@
 /**
- * Regions that are upgraded one after another. The newer build is this process (newer-build.ts); the older one is `twinpool serve` in a process of
- * its own: this checkout without the new kinds, or, where TWINPOOL_OLDER_BUILD names the `main.ts` of an older checkout, really an older one.
+ * Regions that are upgraded one after another. The newer build is this process (newer-build.ts). The older build is `twinpool
+ * serve` in another process: this checkout without the new kinds, or a really older build if TWINPOOL_OLDER_BUILD names its
+ * `main.ts`.
  */
 import './newer-build.ts'
 import assert from 'node:assert/strict'
@@ -57,7 +58,7 @@ const seen = (cognito: CognitoIdentityProviderClient, pool: string, username: st
     { what: `${username} in the other region` },
   )
 
-/** A database, noted to be dropped. */
+/** Creates a database and records it, so that it is dropped at the end. */
 async function newDatabase(databases: TestDatabase[]): Promise<string> {
   const database = await createDatabase()
   databases.push(database)
@@ -70,7 +71,7 @@ for (const engine of engines) {
       const directory = mkdtempSync(join(tmpdir(), 'twinpool-rolling-'))
       const databases: TestDatabase[] = []
       const configs = {} as Record<typeof WEST | typeof EAST, RegionConfigInput>
-      /** What runs here, and what runs apart; undefined while a region is being upgraded. */
+      /** The region in this process and the region in another process; undefined while a region is being upgraded. */
       const here: Partial<Record<string, Here>> = {}
       let older: ServedRegion | undefined
       let pool: string
@@ -108,7 +109,7 @@ for (const engine of engines) {
         rmSync(directory, { recursive: true, force: true })
       })
 
-      /** A row of a new kind, a value in the new column, and a new fact: what the region that writes may write of them. */
+      /** Writes a row of a new kind, a value in the new column, and a new fact, as far as the region's role allows. */
       const writeNews = async ({ store, name }: Here, key: string): Promise<void> => {
         await store.write(async (tx) => {
           await tx.share(LEDGER, { pool, key: `${key} of ${name}`, body: '1' })
@@ -121,7 +122,7 @@ for (const engine of engines) {
         if (name === WEST) await store.write((tx) => tx.remove(DEVICE, { pool, key: 'removed' }))
       }
 
-      /** Old kinds go both ways: a user from the primary, a revocation from the secondary. */
+      /** Old kinds are replicated both ways: a user from the primary, a revocation from the secondary. */
       const goesOn = async (username: string): Promise<void> => {
         const [primary, secondary] = [regionOf(WEST), regionOf(EAST)]
         await create(primary.cognito, pool, username)
@@ -153,13 +154,13 @@ for (const engine of engines) {
 
       const storeOf = (name: typeof WEST | typeof EAST) => configs[name].store as Parameters<typeof openStore>[0]
 
-      /** Starts a region anew as a newer build. It serves at once, and has the new rows (facts, devices) only later. */
+      /** Restarts a region as a newer build. It serves at once, and receives the new rows (facts, devices) later. */
       const upgrade = async (name: typeof WEST | typeof EAST, present: readonly [number, number]): Promise<void> => {
         await older?.stop()
         older = undefined
         const store = await openStore(storeOf(name), { clock: systemClock, region: name })
         const found = [await store.count(LEDGER, { pool }), await store.count(DEVICE, { pool })]
-        assert.deepEqual(found, present, 'what the older build has of the new kinds')
+        assert.deepEqual(found, present, 'the rows of new kinds in the store of the older build')
         await store.close()
         here[name] = await startHere(configs[name])
         await signIn(regionOf(name), client)
@@ -168,12 +169,12 @@ for (const engine of engines) {
         }
       }
 
-      it('replicate what both know, both ways', async () => {
+      it('replicate the kinds that both know, both ways', async () => {
         await writeNews(here[newerName] as Here, 'first')
         await goesOn('grace')
       })
 
-      it('replicate all of it once the other is upgraded, and are equal', async () => {
+      it('replicate all kinds once the other is upgraded, and are equal', async () => {
         await upgrade(olderName, [0, 0])
         await until(async () => {
           const other = here[olderName] as Here
@@ -192,7 +193,7 @@ for (const engine of engines) {
         assert.equal(found.length, 1)
       })
 
-      it('are equal again after one was taken back to the older build for a while', async () => {
+      it('are equal again after one was downgraded for a while', async () => {
         await here[olderName]?.stop()
         here[olderName] = undefined
         older = await serveOlder(configs[olderName])
@@ -206,10 +207,10 @@ for (const engine of engines) {
   }
 }
 
-describe('a region of two processes of which one is of a newer build', {
+describe('a region with one process of an older and one of a newer build', {
   skip: !engines.includes('postgres') && 'no PostgreSQL is asked for',
 }, () => {
-  it('serves without an error all through a rolling restart, forth and back', async () => {
+  it('serves without an error during a rolling upgrade and downgrade', async () => {
     const database = await createDatabase()
     const { url } = database
     const configs = await Promise.all(
@@ -247,7 +248,7 @@ describe('a region of two processes of which one is of a newer build', {
       const enough = calls + 60
       await until(() => calls >= enough || failures.length > 0, { what: 'more calls' })
     }
-    /** Calls that have begun end where they began. */
+    /** Calls in flight end at the process where they began. */
     const retire = async (door: ServedRegion | Here): Promise<void> => {
       doors.delete(door)
       await more()

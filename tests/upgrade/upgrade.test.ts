@@ -1,4 +1,4 @@
-/** Stores and regions of other versions. What older versions wrote is recorded in tests/upgrade, by tests/upgrade/record.ts. */
+/** Stores and regions of other versions. The stores of older versions are recorded in tests/upgrade by record.ts. */
 import assert from 'node:assert/strict'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -25,7 +25,7 @@ for (const engine of engines) {
         for (const step of undo.reverse()) await step()
       })
 
-      it('opens: people sign in with their passwords, and are changed', async () => {
+      it('opens: users can sign in with their passwords and be changed', async () => {
         const { masterKey, pool, client, username, password } = readRecorded(recording)
         const store = await restore(recording, engine, undo)
         const region = await serveRegion({ config: { store, keys: { provider: 'local', masterKey } } })
@@ -44,7 +44,7 @@ for (const engine of engines) {
         assert.equal((await region.health()).code, 200)
       })
 
-      it('is brought on by a later version: all of its steps, or none; and is then refused by this one', async () => {
+      it('is migrated by a later version, all steps or none, and is then refused by this version', async () => {
         const { masterKey } = readRecorded(recording)
         const store = await restore(recording, engine, undo)
         const later: Step = async (db) => {
@@ -80,20 +80,20 @@ for (const engine of engines) {
   }
 }
 
-describe('two regions of which one speaks another version', () => {
+describe('two regions, one with another wire format', () => {
   let west: ServedRegion
   let east: ServedRegion
   let format: string | undefined = '1.older'
-  /** Says of every request of the east that it comes from another version. */
+  /** A proxy that marks every request of the east as one of another wire format. */
   const disguise = createServer((incoming, outgoing) => {
     const { pathname, search } = new URL(incoming.url ?? '/', west.endpoint)
     const headers = { ...incoming.headers, ...(format && { 'x-twinpool-format': format }) }
     const onward = request(
       new URL(pathname + search, west.endpoint),
       { method: incoming.method, headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-        answer.pipe(outgoing)
+      (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, response.headers)
+        response.pipe(outgoing)
       },
     )
     onward.on('error', () => outgoing.destroy())
@@ -128,7 +128,7 @@ describe('two regions of which one speaks another version', () => {
     return Peers[0]
   }
 
-  it('do not replicate, and both say why', async () => {
+  it('do not replicate, and both report why', async () => {
     await until(() => /"event":"replication-refused".*"reason":"format"/.test(west.log), {
       what: 'the reason in the west',
     })
@@ -139,7 +139,7 @@ describe('two regions of which one speaks another version', () => {
     assert.equal((await linkOfEast())?.Connected, false)
   })
 
-  it('replicate as soon as both speak one', async () => {
+  it('replicate as soon as both use the same format', async () => {
     format = undefined
     await until(async () => (await linkOfEast())?.Connected, { what: 'the link' })
     assert.equal((await linkOfEast())?.Problem, undefined)

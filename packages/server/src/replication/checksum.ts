@@ -6,7 +6,7 @@ import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
 export interface DirectoryChecksum {
-  /** Hexadecimal. Equal in two regions whose directories are equal, and, for what has one writer, of the same history. */
+  /** Hexadecimal. Equal in two regions if all shared facts are equal and all replicated rows have equal content and stamps. */
   checksum: string
   rows: Partial<Record<Kind, number>>
 }
@@ -15,7 +15,10 @@ const PAGE = 1_000
 
 const isShared = (kind: Kind): kind is KindOfScope<'shared'> => scopeOf(kind) === 'shared'
 
-/** Index columns that came later count where they have a value: so builds with and without them agree as long as they are not used. */
+/**
+ * Columns added after the first release count only where they have a value, so that builds with and without them agree until
+ * then.
+ */
 const comparable = (kind: Kind, fields: Row['fields']): Record<string, string | null> =>
   Object.fromEntries(
     Object.entries(fields as Record<string, string | null>).filter(
@@ -24,10 +27,10 @@ const comparable = (kind: Kind, fields: Row['fields']): Record<string, string | 
   )
 
 /**
- * A checksum over all rows of a pool that travel, in the order of kinds and keys. Of replicated rows it takes the stamps in;
- * of shared facts, which every region logs for itself, only what they say, and only while they mean something at `now` (each
- * region forgets them when it comes to it; see forgetter.ts). It is read page by page: a directory that changes meanwhile has none
- * that means anything.
+ * A checksum over the replicated and shared rows of a pool, ordered by kind and key. Replicated rows count with their stamps.
+ * Shared facts, which every region stamps in its own log, count by content alone, and only if they have not expired at `now`
+ * (each region purges expired facts on its own schedule; see purger.ts). The rows are read page by page, so the result is
+ * meaningless if the pool changes during the call.
  */
 export async function checksumOf(store: Pick<Store, 'list'>, pool: string, now: number): Promise<DirectoryChecksum> {
   const hash = createHash('sha256')

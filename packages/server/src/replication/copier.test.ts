@@ -1,4 +1,4 @@
-/** What a first copy leaves behind, beside the rows. */
+/** The result of a first copy: rows and planner statistics. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
@@ -13,7 +13,7 @@ import { createSupplier } from './supplier.ts'
 
 const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
-/** More than a page. */
+/** More than one page. */
 const GROUPS = 1_200
 
 for (const engine of engines) {
@@ -32,7 +32,7 @@ for (const engine of engines) {
       await secondary.close()
     })
 
-    it('has all rows, and lets the planner know of them', async () => {
+    it('has all rows, and updates the planner statistics', async () => {
       const supplier = createSupplier({
         store: primary.store,
         clock,

@@ -1,43 +1,44 @@
 import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts'
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
-import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, type Topology, tableOf } from '../store/kinds.ts'
+import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, tableOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import type { StampedRow } from '../store/upsert.ts'
+import { parseTopology } from './documents.ts'
 import {
-  type Applying,
-  applying,
+  type ApplyTransaction,
   beginCopy,
   type FollowerContext,
   findWitness,
+  inApplyTransaction,
   isRelaxed,
   shareStatus,
 } from './follower.ts'
-import { FIRST_KNOWN, inCommon, type KnownKinds, knownFromText, knownHere } from './known-kinds.ts'
+import { commonKinds, FIRST_RELEASE_KINDS, type KnownKinds, kindsOfThisBuild, parseKinds } from './known-kinds.ts'
 import {
   changeFromWire,
+  type LogPosition,
+  type MarkedPosition,
   type Outline,
   type Page,
-  type Place,
-  type Position,
   rowFromWire,
   type Source,
   TOMBSTONES,
 } from './messages.ts'
+import { listReplicas, needsFirstCopy, replicaIn, sharesPool } from './roles.ts'
 import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
-import { isOwed, isShared, listReplicas, replicaIn } from './standing.ts'
 
 export interface Copier {
-  /** Pools that this region is to have and has nothing of. */
-  listDue(): Promise<string[]>
-  /** Begins the first copy of a pool, if this peer is its primary and shares it; answers whether it does. */
+  /** Pools that need their first copy. */
+  listPoolsToCopy(): Promise<string[]>
+  /** Begins the first copy of a pool if this peer is its primary and shares it. Returns whether that is so. */
   begin(pool: string, peer: string, source: Source): Promise<boolean>
   listCopies(): Promise<Copy[]>
   /**
-   * Takes a copy one step further. `waits`: for the cursor to pass its target; `ended`: nothing is left to do; `dropped`: it has been
-   * overtaken by another, or the peer shares the pool no more.
+   * Runs the next step of a copy. Returns `waits` if the step cannot be done yet (for example until the cursor passes the
+   * target), `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
@@ -47,61 +48,61 @@ export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
 const PAGE_ROWS = 1_000
 export function createCopier(context: FollowerContext): Copier {
   const { store, clock, region } = context
-  /** Pages fetched ahead, by pool and peer. */
-  const ahead = new Map<string, { name: string; page: Promise<Page | undefined> }>()
+  /** Prefetched pages by pool and peer. */
+  const prefetched = new Map<string, { name: string; page: Promise<Page | undefined> }>()
 
   const fetchPage = async (copy: Copy, source: Source): Promise<Page | undefined> => {
-    const witness = await witnessOf(copy.peer)
+    const witness = await findCopyWitness(copy.peer)
     return witness && source.page({ pool: copy.pool, stage: copy.stage, after: copy.after, limit: PAGE_ROWS, witness })
   }
 
   /** Undefined before the first contact with the peer. */
-  const witnessOf = async (peer: string): Promise<Position | undefined> => {
+  const findCopyWitness = async (peer: string): Promise<LogPosition | undefined> => {
     const cursor = await findCursor(store.db, peer)
     return cursor && { log: cursor.log, ...(await findWitness(store.db, cursor)) }
   }
 
-  /** What is followed of a peer. */
-  const knownOf = async (peer: string): Promise<KnownKinds> =>
-    inCommon(context.known ?? knownHere(), knownFromText((await findCursor(store.db, peer))?.kinds))
+  /** The kinds that this region follows from a peer. */
+  const findFollowedKinds = async (peer: string): Promise<KnownKinds> =>
+    commonKinds(context.known ?? kindsOfThisBuild(), parseKinds((await findCursor(store.db, peer))?.kinds))
 
-  /** Fetches the page that will be wanted next while this one is written. */
+  /** Returns the prefetched page if it is the right one, otherwise fetches the page. */
   const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
     const address = `${copy.pool}\n${copy.peer}`
-    const waiting = ahead.get(address)
-    ahead.delete(address)
-    return waiting?.name === nameOf(copy) ? waiting.page : fetchPage(copy, source)
+    const waiting = prefetched.get(address)
+    prefetched.delete(address)
+    return waiting?.name === pageIdOf(copy) ? waiting.page : fetchPage(copy, source)
   }
-  const takeAhead = (copy: Copy, source: Source): void => {
+  const prefetch = (copy: Copy, source: Source): void => {
     if (copy.stage === COMPLETE) return
     const page = fetchPage(copy, source)
     page.catch(() => {})
-    ahead.set(`${copy.pool}\n${copy.peer}`, { name: nameOf(copy), page })
+    prefetched.set(`${copy.pool}\n${copy.peer}`, { name: pageIdOf(copy), page })
   }
 
-  /** Runs in the transaction of the step; false when the copy is no longer the one that was looked at. */
-  const isCurrent = async ({ connection }: Applying, copy: Copy): Promise<boolean> => {
+  /** Must run in the transaction of the step. Returns false if the copy has changed since it was read. */
+  const isCurrent = async ({ connection }: ApplyTransaction, copy: Copy): Promise<boolean> => {
     const present = await findCopy(connection, copy)
-    return present !== undefined && nameOf(present) === nameOf(copy)
+    return present !== undefined && pageIdOf(present) === pageIdOf(copy)
   }
 
   const applyOutline = (copy: Copy, outline: Outline, known: KnownKinds): Promise<Step> =>
-    applying(context, async (apply) => {
+    inApplyTransaction(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
-      const standing = await readPoolRoles(apply.connection, copy.pool)
-      const primary = standing.topology?.primary === copy.peer
+      const roles = await readPoolRoles(apply.connection, copy.pool)
+      const primary = roles.topology?.primary === copy.peer
       if (primary) await replaceTopology(apply, copy.pool, outline)
       let total = 0
       for (const [kind, count] of Object.entries(outline.counts)) {
         if (isKind(kind) && (scopeOf(kind) === 'shared' || (primary && kind !== 'topology'))) total += count
       }
       const stage = stageAfter(copy, { fromPrimary: primary, known })
-      await putCopy(apply.connection, { ...copy, stage, total, witness: newer(copy, outline) })
+      await putCopy(apply.connection, { ...copy, stage, total, witness: newerWitness(copy, outline) })
       return 'moved'
     })
 
   const applyPage = (copy: Copy, page: Page, next: Copy): Promise<Step> => {
-    const write = async (apply: Applying): Promise<Step> => {
+    const write = async (apply: ApplyTransaction): Promise<Step> => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
       const { connection } = apply
       let swept = 0
@@ -119,43 +120,43 @@ export function createCopier(context: FollowerContext): Copier {
       await putCopy(connection, { ...next, swept: copy.swept + swept })
       return 'moved'
     }
-    // A crash takes the copy back by some pages, and its place with them.
-    return applying(context, write, { relaxed: isRelaxed(copy.stage) })
+    // Safe to lose in a crash: the pages and the progress of the copy are lost together.
+    return inApplyTransaction(context, write, { relaxed: isRelaxed(copy.stage) })
   }
 
-  /** The peer knows nothing of this stage any more, or this build does not. */
-  const passOver = (copy: Copy, known: KnownKinds): Promise<Step> =>
-    applying(context, async (apply) => {
+  /** For a stage that the peer or this build does not know. */
+  const skipStage = (copy: Copy, known: KnownKinds): Promise<Step> =>
+    inApplyTransaction(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
       const next = advance(copy, { rows: [], tombstones: [], more: false, head: copy.witness }, known)
       await putCopy(apply.connection, next)
       return 'moved'
     })
 
-  /** Makes a range of keys as the page says it is, but for what the stream has touched since the copy began. */
+  /** Makes a range of keys equal to the page, except for rows that the stream has touched since the copy began. */
   const reconcile = async (
-    { connection, touched: cached }: Applying,
+    { connection, touched: cached }: ApplyTransaction,
     kind: Kind,
     { copy: { pool, after }, page, rows }: { copy: Copy; page: Page; rows: StampedRow[] },
   ): Promise<number> => {
     const until = page.more ? rows.at(-1)?.key : undefined
     const streamed = await listTouched(connection, { pool, kind, after, until })
-    const coming = new Map(rows.map((row) => [row.key, row]))
+    const incoming = new Map(rows.map((row) => [row.key, row]))
     const surplus: string[] = []
     let last = after
     for (;;) {
       const present = await listRows(connection, kind, { pool, after: last, until, limit: PAGE_ROWS })
       for (const row of present) {
-        const other = coming.get(row.key)
+        const other = incoming.get(row.key)
         if (!other && !streamed.has(row.key)) surplus.push(row.key)
-        if (other && isSame(kind, row, other)) coming.delete(row.key)
+        if (other && isSame(kind, row, other)) incoming.delete(row.key)
       }
       if (present.length < PAGE_ROWS) break
       last = present.at(-1)?.key
     }
     await sweepRows(connection, kind, { pool, keys: surplus })
-    if (kinds[kind].cached) cached.push(...[...coming.keys(), ...surplus].map((key) => ({ kind, pool, key })))
-    const different = [...coming.values()]
+    if (kinds[kind].cached) cached.push(...[...incoming.keys(), ...surplus].map((key) => ({ kind, pool, key })))
+    const different = [...incoming.values()]
     await replaceRows(
       connection,
       kind,
@@ -168,9 +169,12 @@ export function createCopier(context: FollowerContext): Copier {
     return surplus.length
   }
 
-  /** What is new here comes from the log of its writer as well: only what differs goes into the own log. */
+  /**
+   * Facts that are new here also arrive in the log of their writer, so only merged differences are written to this region's
+   * log.
+   */
   const mergeRows = async (
-    { tx, connection }: Applying,
+    { tx, connection }: ApplyTransaction,
     kind: KindOfScope<'shared'>,
     rows: StampedRow[],
   ): Promise<void> => {
@@ -181,28 +185,28 @@ export function createCopier(context: FollowerContext): Copier {
   }
 
   const complete = (copy: Copy): Promise<Step> =>
-    applying(context, async (apply) => {
+    inApplyTransaction(context, async (apply) => {
       if (!(await isCurrent(apply, copy))) return 'dropped'
       const cursor = await findCursor(apply.connection, copy.peer)
       if (!cursor || copy.target === undefined || cursor.position < copy.target) return 'waits'
       await removeCopy(apply.connection, copy)
-      const standing = await readPoolRoles(apply.connection, copy.pool)
-      if (standing.topology?.primary !== copy.peer) return 'ended'
+      const roles = await readPoolRoles(apply.connection, copy.pool)
+      if (roles.topology?.primary !== copy.peer) return 'ended'
       await clearTouched(apply.connection, copy.pool)
-      const own = replicaIn(standing, region)
+      const own = replicaIn(roles, region)
       if (own?.status === 'CREATING' && !copy.kinds)
         await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
       return 'ended'
     })
 
-  /** The peer shares the pool no more. If it is the primary, word of that is on its way. */
+  /** The peer does not serve the pool. If the peer is the primary, the stream will bring the reason. */
   const abandon = (copy: Copy): Promise<Step> =>
-    applying(context, async (apply) => {
-      const standing = await readPoolRoles(apply.connection, copy.pool)
-      const { topology } = standing
+    inApplyTransaction(context, async (apply) => {
+      const roles = await readPoolRoles(apply.connection, copy.pool)
+      const { topology } = roles
       if (topology?.primary === copy.peer) return 'waits'
-      // What is asked for is newer than the first release: it may have been asked of a process that has yet to be upgraded.
-      if (isKind(copy.stage) && !FIRST_KNOWN.has(copy.stage) && isShared(standing, copy.peer)) return 'waits'
+      // The kind is newer than the first release, so the request may have reached a process that has not been upgraded yet.
+      if (isKind(copy.stage) && !FIRST_RELEASE_KINDS.has(copy.stage) && sharesPool(roles, copy.peer)) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
       return 'dropped'
     })
@@ -210,25 +214,25 @@ export function createCopier(context: FollowerContext): Copier {
   return {
     listCopies: () => listCopies(store.db),
 
-    listDue: async () => {
+    listPoolsToCopy: async () => {
       const due: string[] = []
       const copying = new Set((await listCopies(store.db)).map(({ pool }) => pool))
       for await (const { pool, region: of } of listReplicas(store.db)) {
         if (of !== region || copying.has(pool)) continue
-        if (isOwed(await readPoolRoles(store.db, pool), region)) due.push(pool)
+        if (needsFirstCopy(await readPoolRoles(store.db, pool), region)) due.push(pool)
       }
       return due
     },
 
     begin: async (pool, peer, source) => {
-      const witness = await witnessOf(peer)
+      const witness = await findCopyWitness(peer)
       const outline = witness && (await source.outline(pool, witness))
       if (!outline?.topology || primaryOf(outline) !== peer) return false
-      await applying(context, async (apply) => {
-        const standing = await readPoolRoles(apply.connection, pool)
-        if (!isOwed(standing, region)) return
-        const own = replicaIn(standing, region) as Replica
-        // It was there once: the store of this region has been lost.
+      await inApplyTransaction(context, async (apply) => {
+        const roles = await readPoolRoles(apply.connection, pool)
+        if (!needsFirstCopy(roles, region)) return
+        const own = replicaIn(roles, region) as Replica
+        // The replica existed before: this region has lost its store.
         if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { ...own, status: 'CREATING' })
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
@@ -241,21 +245,23 @@ export function createCopier(context: FollowerContext): Copier {
       if (!copy) return 'dropped'
       if (copy.stage === COMPLETE) return complete(copy)
       if (copy.stage === OUTLINE) {
-        const witness = await witnessOf(peer)
+        const witness = await findCopyWitness(peer)
         const outline = witness && (await source.outline(pool, witness))
-        return outline ? applyOutline(copy, outline, await knownOf(peer)) : abandon(copy)
+        return outline ? applyOutline(copy, outline, await findFollowedKinds(peer)) : abandon(copy)
       }
-      const known = await knownOf(peer)
-      // A newer build of this region has begun to copy what this one does not know: that is dropped when the peer is greeted, and not before.
+      const known = await findFollowedKinds(peer)
+      // A newer build of this region began to copy kinds that this build does not know. They are dropped at the next greeting,
+      // not here.
       if (!isStage(copy.stage) && copy.kinds) return 'waits'
-      if (!isStage(copy.stage) || (isKind(copy.stage) && !known.has(copy.stage))) return passOver(copy, known)
+      if (!isStage(copy.stage) || (isKind(copy.stage) && !known.has(copy.stage))) return skipStage(copy, known)
       const page = await takePage(copy, source)
       if (!page) return abandon(copy)
       if (!isComplete(copy, page, known)) return 'waits'
       const next = advance(copy, page, known)
-      takeAhead(next, source)
+      prefetch(next, source)
       const step = await applyPage(copy, page, next)
-      // Of a table that was small the planner thinks that any index will do; it would learn otherwise, but some time after the first calls.
+      // PostgreSQL's planner still has the statistics of a small table; autovacuum would update them only some time after the
+      // first calls.
       if (!page.more && copy.after !== undefined && isKind(copy.stage)) {
         await store.engine.analyze(tableOf(copy.stage)).catch(() => {})
       }
@@ -270,34 +276,41 @@ const isSame = (kind: Kind, a: Row, b: StampedRow): boolean =>
   a.body === b.body &&
   kinds[kind].index.every((name) => (a.fields as StampedRow['fields'])[name] === b.fields[name])
 
-const nameOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
+const pageIdOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
 
-/** Where a copy is once a page is in. */
+/** The state of a copy after a page has been applied. */
 function advance(copy: Copy, page: Page, known: KnownKinds): Copy {
   const done = copy.done + page.rows.length
-  const witness = newer(copy, page)
+  const witness = newerWitness(copy, page)
   if (page.more) return { ...copy, done, witness, after: lastOf(page) }
   const stage = stageAfter(copy, { known })
   return { ...copy, done, witness, stage, after: undefined, target: stage === COMPLETE ? witness.position : undefined }
 }
 
-/** Whether the page comes from a process that knows the kind as this copy needs it: not each of a region that is being upgraded does. */
+/**
+ * Whether the page has all columns that this copy needs. During a rolling upgrade an older process of the peer's region may
+ * serve it.
+ */
 const isComplete = ({ stage }: Copy, { rows }: Page, known: KnownKinds): boolean =>
   rows.every(([, , , , columns]) => columns.length >= (known.get(stage)?.length ?? 0))
 
 function lastOf({ rows, tombstones }: Page): string | undefined {
-  const gone = tombstones.at(-1)
-  return gone ? `${gone[0]}\n${gone[2]}` : rows.at(-1)?.[0]
+  const tombstone = tombstones.at(-1)
+  return tombstone ? `${tombstone[0]}\n${tombstone[2]}` : rows.at(-1)?.[0]
 }
 
-const newer = ({ witness }: Copy, { head }: { head: Place }): Place =>
+const newerWitness = ({ witness }: Copy, { head }: { head: MarkedPosition }): MarkedPosition =>
   head.position > witness.position ? head : witness
 
 const primaryOf = ({ topology }: Outline): string | undefined =>
-  topology ? (JSON.parse(topology[1]) as Topology).primary : undefined
+  topology ? parseTopology(topology[1]).primary : undefined
 
-/** From now on this region holds the pool. */
-async function replaceTopology({ connection, touched }: Applying, pool: string, { topology }: Outline): Promise<void> {
+/** Once its topology row is written, this region holds the pool. */
+async function replaceTopology(
+  { connection, touched }: ApplyTransaction,
+  pool: string,
+  { topology }: Outline,
+): Promise<void> {
   if (!topology) return
   await replaceRows(connection, 'topology', [rowFromWire('topology', pool, topology)])
   touched.push({ kind: 'topology', pool, key: ONLY })

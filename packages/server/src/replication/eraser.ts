@@ -2,13 +2,13 @@ import { erasePool, eraseRows } from '../store/apply.ts'
 import { clearTombstones, clearTouched, removeCopies } from '../store/copies.ts'
 import { ONLY } from '../store/kinds.ts'
 import { readPoolRoles } from '../store/roles.ts'
-import { applying, type FollowerContext, shareStatus } from './follower.ts'
-import { listReplicas, replicaIn } from './standing.ts'
+import { type FollowerContext, inApplyTransaction, shareStatus } from './follower.ts'
+import { listReplicas, replicaIn } from './roles.ts'
 
 export interface Eraser {
-  /** Pools whose replica here is to be removed. */
-  listDue(): Promise<string[]>
-  /** Removes some rows of the pool, in one bounded transaction; answers whether anything is left to do. */
+  /** Pools whose replica in this region has the status DELETING. */
+  listPoolsToErase(): Promise<string[]>
+  /** Removes some rows of the pool in one bounded transaction. Returns whether more rows are left. */
   step(pool: string): Promise<boolean>
 }
 
@@ -17,7 +17,7 @@ const STEP_ROWS = 1_000
 export function createEraser(context: FollowerContext): Eraser {
   const { store, region } = context
   return {
-    listDue: async () => {
+    listPoolsToErase: async () => {
       const due: string[] = []
       for await (const replica of listReplicas(store.db)) {
         if (replica.region === region && replica.status === 'DELETING') due.push(replica.pool)
@@ -26,13 +26,13 @@ export function createEraser(context: FollowerContext): Eraser {
     },
 
     step: (pool) =>
-      applying(context, async ({ tx, connection, touched }) => {
+      inApplyTransaction(context, async ({ tx, connection, touched }) => {
         const own = replicaIn(await readPoolRoles(tx.connection, pool), region)
         if (own?.status !== 'DELETING') return false
         await removeCopies(connection, pool)
         await clearTouched(connection, pool)
         await clearTombstones(connection, pool)
-        // The topology row goes last: as long as it is there the removal is known to be unfinished. Replica rows stay.
+        // The topology row goes last: its presence marks an unfinished removal. Replica rows stay.
         const erased = await erasePool(connection, touched, { pool, keep: ['topology', 'replica'], limit: STEP_ROWS })
         if (erased === STEP_ROWS) return true
         await eraseRows(connection, 'topology', { pool, limit: 1 })

@@ -1,4 +1,4 @@
-/** What a follower makes of what it is sent. */
+/** How a follower treats the batches that it receives. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import {
@@ -42,7 +42,7 @@ const put = (kind: Change['kind'], key: string, seq: number, more: Partial<Chang
   at: 1,
   ...more,
 })
-const gone = (kind: Change['kind'], key: string, seq: number): Change => put(kind, key, seq, { body: null })
+const removal = (kind: Change['kind'], key: string, seq: number): Change => put(kind, key, seq, { body: null })
 const topology = (value: Topology, seq: number): Change =>
   put('topology', ONLY, seq, { body: JSON.stringify(value), stamp: { epoch: value.epoch, seq } })
 const replica = (status: Replica['status'], version: number, region: string = HERE): Change =>
@@ -61,10 +61,10 @@ for (const engine of engines) {
     let follower: Follower
     let clock: Clock
     let runs = 0
-    /** How often something was expected in place of being read. */
+    /** How often a batch was applied by comparing expected values instead of reading them. */
     let expected = 0
 
-    /** Applies what comes from a peer after the position that the follower is at. */
+    /** Applies changes of a peer right after the follower's position. */
     const receive = async (peer: string, ...changes: Change[]): Promise<void> => {
       const cursor = await follower.findCursor(peer)
       const position = cursor?.position ?? 0
@@ -89,7 +89,7 @@ for (const engine of engines) {
         return inner.expect(tx, condition)
       }
       follower = createFollower({ store: { ...mortal.store, engine: { ...inner, expect } }, clock, region: HERE })
-      // The replica is there: as after its first copy.
+      // The state after the first copy.
       await mortal.store.transaction((connection) =>
         applyChanges(connection, [
           topology({ primary: PRIMARY, epoch: 1 }, 1),
@@ -101,7 +101,7 @@ for (const engine of engines) {
     })
     afterEach(() => mortal.close())
 
-    it('killed between the rows and the cursor, it has neither, and takes the batch again', async () => {
+    it('has neither the rows nor the cursor after a kill between them, and applies the batch again', async () => {
       const from = { log: 'log', position: 10 }
       mortal.killNext()
       await assert.rejects(follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null), KilledError)
@@ -113,17 +113,17 @@ for (const engine of engines) {
       assert.equal((await follower.findCursor(PRIMARY))?.position, 11)
     })
 
-    it('takes a batch once, and none that does not continue where it is', async () => {
+    it('applies a batch once, and rejects a batch that does not start at the cursor', async () => {
       const first = [batch(11, put('user', 'ada', 5))]
       await follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null)
-      await receive(PRIMARY, gone('user', 'ada', 6))
+      await receive(PRIMARY, removal('user', 'ada', 6))
       await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 10 }, first, null), CursorMovedError)
       await assert.rejects(follower.apply(PRIMARY, { log: 'log', position: 13 }, first, null), CursorMovedError)
       await assert.rejects(follower.apply(PRIMARY, { log: 'older', position: 12 }, first, null), CursorMovedError)
       assert.equal(await has('user', 'ada'), false)
     })
 
-    it('takes a second batch of a pool without asking again how the regions stand to it', async () => {
+    it('applies a second batch of a pool without reading the roles again', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
       await receive(PRIMARY, put('user', 'bob', 6))
@@ -131,7 +131,7 @@ for (const engine of engines) {
       assert.equal(await has('user', 'bob'), true)
     })
 
-    it('takes nothing from a primary that another process of the region has replaced meanwhile', async () => {
+    it('applies nothing from a primary that another process of the region has replaced in between', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
       await mortal.store.transaction((connection) =>
@@ -143,7 +143,7 @@ for (const engine of engines) {
       assert.equal(await has('user', 'eve'), true)
     })
 
-    it('notes what a batch touches when another process of the region has begun a copy meanwhile', async () => {
+    it('records the rows that a batch touches when another process of the region has begun a copy', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
       await createFollower({ store: mortal.store, clock, region: HERE }).restart(PRIMARY, hello(PRIMARY), [])
@@ -154,22 +154,22 @@ for (const engine of engines) {
       )
     })
 
-    it('takes no batch twice when another process of the region has taken it', async () => {
+    it('applies no batch again that another process of the region has applied', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
       const from = { log: 'log', position: 11 }
       const other = createFollower({ store: mortal.store, clock, region: HERE })
-      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, gone('user', 'bob', 7))], null)
+      await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, removal('user', 'bob', 7))], null)
       await assert.rejects(follower.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6))], null), CursorMovedError)
       assert.equal(await has('user', 'bob'), false)
       assert.equal((await follower.findCursor(PRIMARY))?.position, 13)
     })
 
-    it('takes an address that one gives up and another takes, in whatever order a batch tells it', async () => {
+    it('moves an e-mail address from one user to another, in whatever order the batch has the changes', async () => {
       const taken = put('alias', 'email:a', 7, { fields: { sub: 'bob' } })
       const orders = [
-        [gone('alias', 'email:a', 6), taken],
-        [taken, gone('alias', 'email:a', 6)],
+        [removal('alias', 'email:a', 6), taken],
+        [taken, removal('alias', 'email:a', 6)],
       ]
       for (const order of orders) {
         await receive(PRIMARY, put('alias', 'email:a', 5, { fields: { sub: 'ada' } }), ...order)
@@ -177,15 +177,15 @@ for (const engine of engines) {
       }
     })
 
-    it('lets the newer stamp win when two transactions stand in the log in the other order', async () => {
+    it('lets the newer stamp win when the log has two transactions in inverted order', async () => {
       await receive(PRIMARY, put('user', 'ada', 5, { body: 'first' }))
-      await receive(PRIMARY, gone('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
+      await receive(PRIMARY, removal('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
       await receive(PRIMARY, put('user', 'ada', 7, { body: 'older' }), put('user', 'bob', 6, { body: 'older' }))
       assert.equal(await has('user', 'ada'), false)
       assert.equal((await mortal.store.find('user', { pool, key: 'bob' }))?.body, 'newer')
     })
 
-    it('believes rows of the primary alone, shared facts of every region, regional rows of none', async () => {
+    it('accepts replicated rows of the primary only, shared facts of every region, regional rows of none', async () => {
       const fact = put('sign-out', 'ada', 1, { body: '{"before":5}', stamp: { epoch: 0, seq: 1 } })
       await receive(OTHER, put('user', 'mallory', 99), put('settings', ONLY, 99), fact)
       await receive(PRIMARY, put('settings', ONLY, 99))
@@ -194,7 +194,7 @@ for (const engine of engines) {
       assert.equal(await has('sign-out', 'ada'), true)
     })
 
-    it('puts a shared fact into its own log when it is news, and only then', async () => {
+    it('writes a shared fact into its own log only if it is new', async () => {
       const fact = put('sign-out', 'ada', 1, { body: '{"before":5}', stamp: { epoch: 0, seq: 1 } })
       await receive(OTHER, fact)
       const stamped = await mortal.store.find('sign-out', { pool, key: 'ada' })
@@ -202,7 +202,7 @@ for (const engine of engines) {
       assert.deepEqual(await mortal.store.find('sign-out', { pool, key: 'ada' }), stamped)
     })
 
-    it('keeps nothing of a pool that it does not hold, but what says that it is to hold it', async () => {
+    it('ignores a pool that it does not hold, except for the row that assigns it a replica', async () => {
       const elsewhere = (change: Change): Change => ({ ...change, pool: `${PRIMARY}_other` })
       const fact = put('sign-out', 'ada', 1, { body: '{"before":5}' })
       await receive(
@@ -220,12 +220,12 @@ for (const engine of engines) {
       assert.deepEqual(await kept('replica'), [HERE])
     })
 
-    it('takes nothing for a replica that is being deleted, in the very batch that says so', async () => {
+    it('applies nothing to a replica that is being deleted, beginning with the batch that says so', async () => {
       await receive(PRIMARY, put('user', 'ada', 5), replica('DELETING', 3), put('user', 'bob', 6))
       assert.equal(await has('user', 'bob'), false)
     })
 
-    it('follows a primary of a newer epoch, and refuses one of an older', async () => {
+    it('follows a primary of a newer epoch, and refuses a primary of an older epoch', async () => {
       await receive(OTHER, topology({ primary: OTHER, epoch: 1 }, 50))
       await receive(OTHER, put('user', 'early', 51))
       assert.equal(await has('user', 'early'), false)
@@ -235,16 +235,16 @@ for (const engine of engines) {
       assert.equal(await has('user', 'late'), false)
     })
 
-    it('says what it has seen, also where a copy has seen more than the stream', async () => {
+    it('reports the newest position that it has seen, also if a copy has seen more than the stream', async () => {
       await receive(PRIMARY, put('user', 'ada', 5))
-      assert.deepEqual(await follower.findOrigin(PRIMARY), {
+      assert.deepEqual(await follower.findResumePoint(PRIMARY), {
         log: 'log',
         position: 11,
         mark: 'mark 11',
         epoch: 1,
         witness: { position: 11, mark: 'mark 11' },
       })
-      assert.equal(await follower.findOrigin('ap-south-1'), undefined)
+      assert.equal(await follower.findResumePoint('ap-south-1'), undefined)
     })
   })
 }

@@ -11,7 +11,7 @@ import {
 } from '../store/copies.ts'
 import { type Cursor, findCursor, kindsOf, moveCursor, putCursor } from '../store/cursors.ts'
 import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
-import { isCached, isKind, type Kind, type KindOfScope, scopeOf, type Topology } from '../store/kinds.ts'
+import { isCached, isKind, type Kind, type KindOfScope, scopeOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import {
   gatherRoles,
@@ -24,12 +24,20 @@ import {
 } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
-import { gainedSince, inCommon, type KnownKinds, knownFromText, knownHere, knownToText } from './known-kinds.ts'
-import { changeFromWire, type FeedBatch, type Hello, type Inventory, type Origin, type Place } from './messages.ts'
-import { goBackTo, stagesOfKinds } from './stages.ts'
-import { isHeld, isShared, listTopologies, replicaIn } from './standing.ts'
+import { parseReplica, parseTopology } from './documents.ts'
+import { commonKinds, formatKinds, gainedKinds, type KnownKinds, kindsOfThisBuild, parseKinds } from './known-kinds.ts'
+import {
+  changeFromWire,
+  type FeedBatch,
+  type Hello,
+  type Inventory,
+  type MarkedPosition,
+  type ResumePoint,
+} from './messages.ts'
+import { holdsPool, listTopologies, replicaIn, sharesPool } from './roles.ts'
+import { rewindTo, stagesOfKinds } from './stages.ts'
 
-/** The cursor is elsewhere: somebody else has applied what was to be applied, or began anew. */
+/** The cursor is not where the caller expects it: another process has applied the batches, or has restarted. */
 export class CursorMovedError extends Error {
   constructor(peer: string) {
     super(`the cursor of ${peer} has moved`)
@@ -41,21 +49,21 @@ export interface FollowerContext {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
-  /** What this region knows; in tests, for another build. */
+  /** The kinds that this region knows; tests set it to stand for another build. */
   known?: KnownKinds | undefined
 }
 
-/** A transaction that applies what another region wrote. */
-export interface Applying {
+/** A transaction that applies changes of another region. */
+export interface ApplyTransaction {
   tx: Transaction
   connection: Connection
   touched: Touched[]
 }
 
-/** All that is applied in a region is applied under one lock: processes and peers take turns. */
-export function applying<T>(
+/** Runs the work in a transaction under the region's one apply lock, which serializes processes and peers. */
+export function inApplyTransaction<T>(
   { store, clock, region }: FollowerContext,
-  work: (applying: Applying) => Promise<T>,
+  work: (transaction: ApplyTransaction) => Promise<T>,
   options?: TransactionOptions,
 ): Promise<T> {
   return store.transaction(async (connection, touched) => {
@@ -65,25 +73,26 @@ export function applying<T>(
   }, options)
 }
 
-/** This region as a reader of others. */
+/** Applies the logs of other regions. */
 export interface Follower {
   findCursor(peer: string): Promise<Cursor | undefined>
-  /** Where this region stands in the log of a peer; undefined before the first contact. */
-  findOrigin(peer: string): Promise<Origin | undefined>
+  /** Where to resume in the log of a peer; undefined before the first contact. */
+  findResumePoint(peer: string): Promise<ResumePoint | undefined>
   /**
-   * Begins anew at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed from
-   * now on (known-kinds.ts). Throws KindsConflictError.
+   * Restarts at the position of the greeting: every pool of the inventory is copied again. Returns the kinds that are followed
+   * from now on, as text (known-kinds.ts). Throws KindsConflictError.
    */
   restart(peer: string, at: Hello, inventory: Inventory['rows']): Promise<string>
   /**
-   * Goes on at the position of the greeting, which must be the cursor's. What peer and region both know and did not when the peer was last followed has
-   * been passed over since: of every pool these kinds are copied from the peer. Throws CursorMovedError, KindsConflictError.
+   * Resumes at the position of the greeting, which must be the cursor's. Kinds that have become common since the peer was last
+   * followed were skipped until now, so they are copied from the peer for every shared pool. Throws CursorMovedError,
+   * KindsConflictError.
    */
-  learn(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
+  resume(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
   /**
-   * Makes batches true here and moves the cursor behind them, in one transaction. Throws CursorMovedError, with nothing done,
-   * unless the cursor is at `from` (and, if these are given, what it says of the kinds is so). `asOf` is told when the batches leave nothing behind. A crash may undo it, cursor and all, until
-   * `settle` has resolved.
+   * Applies batches and moves the cursor past them, in one transaction. Throws CursorMovedError, with nothing done, unless the
+   * cursor is at `from` (and its kinds are those of `from`, if given). `asOf` is null unless the batches reach the end of the
+   * peer's log. Until `settle` has resolved, a crash may undo the batches together with the cursor.
    */
   apply(
     peer: string,
@@ -91,19 +100,19 @@ export interface Follower {
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
-  /** Makes all that was applied durable: only then may it be acknowledged. */
+  /** Makes everything that was applied durable. Acknowledge a position only after this. */
   settle(): Promise<void>
 }
 
 export function createFollower(context: FollowerContext): Follower {
-  const { store, clock, region, known = knownHere() } = context
-  /** How regions stood to the pools of which a peer told last: most likely as they still do. */
-  const lately = new Map<string, Map<string, RoleRow[]>>()
+  const { store, clock, region, known = kindsOfThisBuild() } = context
+  /** The roles in the pools that a peer sent recently, by peer and pool: most likely still current. */
+  const recentRoles = new Map<string, Map<string, RoleRow[]>>()
 
   return {
     findCursor: (peer) => findCursor(store.db, peer),
 
-    findOrigin: async (peer) => {
+    findResumePoint: async (peer) => {
       const cursor = await findCursor(store.db, peer)
       if (!cursor) return undefined
       let epoch = 0
@@ -114,29 +123,29 @@ export function createFollower(context: FollowerContext): Follower {
       return { log, position, mark, epoch, witness: await findWitness(store.db, cursor) }
     },
 
-    restart: async (peer, { log, position, mark, kinds: theirs }, inventory) => {
-      const kinds = knownToText(inCommon(known, knownFromText(theirs)))
-      await applying(context, async ({ tx, connection }) => {
+    restart: async (peer, { log, position, mark, kinds: peerKinds }, inventory) => {
+      const kinds = formatKinds(commonKinds(known, parseKinds(peerKinds)))
+      await inApplyTransaction(context, async ({ tx, connection }) => {
         const present = await findCursor(connection, peer)
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
-          const own = (JSON.parse(body) as Replica).region === region
+          const own = parseReplica(body).region === region
           if (own || (await readPoolRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
-        // A primary that was put back may not know of its replica yet: the copy waits until it does.
+        // A restored primary may not know this replica yet; the copy waits.
         for await (const topology of listTopologies(connection)) if (topology.primary === peer) pools.add(topology.pool)
         for (const pool of pools) {
-          const former = await findCopy(connection, { pool, peer })
+          const previous = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
-          const standing = await readPoolRoles(tx.connection, pool)
-          if (!isHeld(standing, region)) continue
-          const first = replicaIn(standing, region)?.status === 'CREATING'
+          const roles = await readPoolRoles(tx.connection, pool)
+          if (!holdsPool(roles, region)) continue
+          const first = replicaIn(roles, region)?.status === 'CREATING'
           await beginCopy({ clock }, connection, {
             pool,
             peer,
-            fromPrimary: standing.topology?.primary === peer,
-            asOf: first ? undefined : former ? former.asOf : present?.asOf,
+            fromPrimary: roles.topology?.primary === peer,
+            asOf: first ? undefined : previous ? previous.asOf : present?.asOf,
             witness: { position, mark },
           })
         }
@@ -144,16 +153,16 @@ export function createFollower(context: FollowerContext): Follower {
       return kinds
     },
 
-    learn: async (peer, { log, position, kinds: theirs }) => {
-      const common = inCommon(known, knownFromText(theirs))
-      const followed = knownToText(common)
+    resume: async (peer, { log, position, kinds: peerKinds }) => {
+      const common = commonKinds(known, parseKinds(peerKinds))
+      const followed = formatKinds(common)
       if ((await findCursor(store.db, peer))?.kinds === followed) return { followed, gained: [] }
-      return applying(context, async ({ connection }) => {
+      return inApplyTransaction(context, async ({ connection }) => {
         const cursor = await findCursor(connection, peer)
         if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
-        const gained = gainedSince(knownFromText(cursor.kinds), common).filter(isKind)
+        const gained = gainedKinds(parseKinds(cursor.kinds), common).filter(isKind)
         await putCursor(connection, { ...cursor, kinds: followed })
-        await dropUnknown(connection, peer)
+        await dropUnknownKinds(connection, peer)
         if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
         return { followed, gained }
       })
@@ -162,43 +171,44 @@ export function createFollower(context: FollowerContext): Follower {
     apply: async (peer, from, batches, asOf) => {
       const all = batches.flatMap(({ changes }) => changes)
       const pools = [...new Set(all.map(([, pool]) => pool))]
-      const present = [...new Set(all.map(([kind]) => kind))]
-      const relaxed = present.every(isRelaxed)
-      const plain = relaxed && !present.some(isCached)
-      const at = { peer, ...from }
+      const kindsInBatch = [...new Set(all.map(([kind]) => kind))]
+      const relaxed = kindsInBatch.every(isRelaxed)
+      const plain = relaxed && !kindsInBatch.some(isCached)
+      const present = { peer, ...from }
       const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
 
       const attempt = (expected?: RoleRow[]): Promise<void> =>
-        applying(
+        inApplyTransaction(
           context,
           async ({ tx, connection, touched }) => {
-            const told = expected ?? (await readStandingsUnder(connection, at, pools))
-            if (expected) await store.engine.expect(connection, rolesMatch(pools, expected, at))
+            const rows = expected ?? (await readLockedRoles(connection, present, pools))
+            if (expected) await store.engine.expect(connection, rolesMatch(pools, expected, present))
             await moveCursor(connection, to)
-            const standings = gatherRoles(pools, told)
-            const { changes, copying } = await accept({ peer, region, standings }, tx, batches)
+            const rolesByPool = gatherRoles(pools, rows)
+            const { changes, copying } = await accept({ peer, region, rolesByPool }, tx, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await pipelineChanges(connection, changes)
-              if (plain && !expected) lately.set(peer, byPool(told))
+              if (plain && !expected) recentRoles.set(peer, byPool(rows))
               return
             }
-            const taken = await applyChanges(connection, changes)
+            const applied = await applyChanges(connection, changes)
             await noteTouched(
               connection,
-              taken.filter(({ pool }) => copying.has(pool)),
+              applied.filter(({ pool }) => copying.has(pool)),
             )
-            for (const { kind, pool, key } of taken) {
+            for (const { kind, pool, key } of applied) {
               if (isCached(kind)) touched.push({ kind, pool, key })
             }
           },
           { relaxed },
         )
 
-      // Of plain rows nothing has to be asked when all is as it was: then the whole transaction is one message.
-      const known = plain && pools.length <= MOST_EXPECTED ? pools.map((pool) => lately.get(peer)?.get(pool)) : []
-      if (known.length > 0 && known.every((rows) => rows !== undefined)) {
+      // Plain rows need no read if the roles are still as expected: then the whole transaction is sent as one message.
+      const expected =
+        plain && pools.length <= MAX_EXPECTED_POOLS ? pools.map((pool) => recentRoles.get(peer)?.get(pool)) : []
+      if (expected.length > 0 && expected.every((rows) => rows !== undefined)) {
         try {
-          return await attempt(known.flat())
+          return await attempt(expected.flat())
         } catch (error) {
           if (!(error instanceof UnexpectedError)) throw error
         }
@@ -210,16 +220,16 @@ export function createFollower(context: FollowerContext): Follower {
   }
 }
 
-/** The newest place of a peer's log that this region has seen anything of: in the stream, or in pages that run ahead of it. */
-export async function findWitness(db: Connection, cursor: Cursor): Promise<Place> {
-  let { position, mark }: Place = cursor
+/** The newest position of a peer's log that this region has seen, in the stream or in pages that run ahead of it. */
+export async function findWitness(db: Connection, cursor: Cursor): Promise<MarkedPosition> {
+  let { position, mark }: MarkedPosition = cursor
   for (const { peer, witness } of await listCopies(db)) {
     if (peer === cursor.peer && witness.position > position) ({ position, mark } = witness)
   }
   return { position, mark }
 }
 
-/** Begins a copy from its first step, also when one was under way. */
+/** Begins a copy at its first step; replaces a copy in progress. */
 export async function beginCopy(
   { clock }: { clock: Pick<Clock, 'now' | 'uuid'> },
   connection: Connection,
@@ -229,11 +239,11 @@ export async function beginCopy(
     fromPrimary,
     asOf,
     witness,
-  }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined; witness: Place },
+  }: { pool: string; peer: string; fromPrimary: boolean; asOf?: number | undefined; witness: MarkedPosition },
 ): Promise<void> {
   if (fromPrimary) {
     await clearTouched(connection, pool)
-    // What they guard against is older than the copy, which says itself what is gone.
+    // Tombstones guard against changes older than the copy, and the copy itself removes what the primary does not have.
     await clearTombstones(connection, pool)
   }
   await putCopy(connection, {
@@ -252,17 +262,20 @@ export async function beginCopy(
   })
 }
 
-/** Takes kinds that only a newer build of this region knows out of copies from a peer: if it comes back, it gains them once more. */
-async function dropUnknown(connection: Connection, peer: string): Promise<void> {
+/**
+ * Removes kinds that only a newer build of this region knows from copies of a peer. If the newer build returns, it gains them
+ * again.
+ */
+async function dropUnknownKinds(connection: Connection, peer: string): Promise<void> {
   for (const copy of await listCopies(connection)) {
     if (copy.peer !== peer || !copy.kinds || copy.kinds.every(isKind)) continue
     const kinds = copy.kinds.filter(isKind)
     if (kinds.length === 0) await removeCopy(connection, copy)
-    else await putCopy(connection, goBackTo({ ...copy, kinds }, kinds))
+    else await putCopy(connection, rewindTo({ ...copy, kinds }, kinds))
   }
 }
 
-/** Begins to copy kinds that a peer has only now become able to send, of every pool that the two share. What is being copied anyway goes back to them. */
+/** Begins to copy gained kinds from a peer, for every shared pool. A copy already in progress goes back to include them. */
 async function copyGained(
   { clock, region }: Pick<FollowerContext, 'region'> & { clock: Pick<Clock, 'now' | 'uuid'> },
   connection: Connection,
@@ -271,14 +284,14 @@ async function copyGained(
   const { peer, position, mark } = cursor
   const pools: string[] = []
   for await (const { pool } of listTopologies(connection)) pools.push(pool)
-  for (const [pool, standing] of await readRoles(connection, pools)) {
-    if (!isHeld(standing, region) || !isShared(standing, peer)) continue
-    const fromPrimary = standing.topology?.primary === peer
+  for (const [pool, roles] of await readRoles(connection, pools)) {
+    if (!holdsPool(roles, region) || !sharesPool(roles, peer)) continue
+    const fromPrimary = roles.topology?.primary === peer
     const due = gained.filter((kind) => scopeOf(kind) === 'shared' || (fromPrimary && kind !== 'topology'))
     if (due.length === 0) continue
     const present = await findCopy(connection, { pool, peer })
     const generation = clock.uuid()
-    if (present) await putCopy(connection, { ...goBackTo(present, due), generation })
+    if (present) await putCopy(connection, { ...rewindTo(present, due), generation })
     else {
       await putCopy(connection, {
         ...{ pool, peer, generation, after: undefined, done: 0, total: 0, swept: 0, started: clock.now() },
@@ -289,73 +302,84 @@ async function copyGained(
   }
 }
 
-/** Of more pools at once it is seldom that all are known. */
-const MOST_EXPECTED = 8
+/** With more pools than this, the roles of all are seldom known. */
+const MAX_EXPECTED_POOLS = 8
 
-/** What is told of pools, read under the lock. Throws CursorMovedError unless this region is there in the log of the peer. */
-async function readStandingsUnder(
+/**
+ * The rows that say the roles in pools, read under the apply lock. Throws CursorMovedError unless the cursor is at the given
+ * position.
+ */
+async function readLockedRoles(
   connection: Connection,
   { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
   pools: readonly string[],
 ): Promise<RoleRow[]> {
-  const { roles: told, cursor } = await readRolesAndCursor(connection, pools, peer)
+  const { roles: rows, cursor } = await readRolesAndCursor(connection, pools, peer)
   const same = kinds === undefined || cursor?.kinds === kindsOf(log, kinds)
   if (cursor?.log !== log || cursor.position !== position || !same) throw new CursorMovedError(peer)
-  return told
+  return rows
 }
 
 const byPool = (rows: RoleRow[]): Map<string, RoleRow[]> => Map.groupBy(rows, ({ pool }) => pool)
 
-/** What need not be durable at once. Shared facts go into this region's own log, and a topology says who is in charge: neither may be forgotten again. */
+/**
+ * Whether rows of a kind may be applied without waiting for the disk. Not shared facts, which enter this region's own log, and
+ * not topologies, which name the primary: a crash must not lose them once another region or a client may have seen them.
+ */
 export const isRelaxed = (kind: string): boolean =>
   !isKind(kind) || (scopeOf(kind) === 'replicated' && kind !== 'topology')
 
 interface Accepted {
   /** Replicated rows, to be applied by their stamps. */
   changes: Change[]
-  /** Pools that are being copied from this peer. */
+  /** Pools with a copy from this peer in progress. */
   copying: Set<string>
 }
 
-/** What of the batches this region believes of this peer. Shared facts are merged on the way: they may change what follows. */
+/**
+ * Selects the changes that this region accepts from this peer. Shared facts are merged at once: they may change the roles for
+ * later changes.
+ */
 async function accept(
-  { peer, region, standings }: { peer: string; region: string; standings: Map<string, PoolRoles> },
+  { peer, region, rolesByPool }: { peer: string; region: string; rolesByPool: Map<string, PoolRoles> },
   tx: Transaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
   const accepted: Accepted = { changes: [], copying: new Set() }
-  for (const [pool, { copiedFrom }] of standings) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
+  for (const [pool, { copiedFrom }] of rolesByPool) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
 
   for (const batch of batches) {
     for (const wire of batch.changes) {
       const change = changeFromWire(wire)
       if (!change || scopeOf(change.kind) === 'regional') continue
       const { pool, kind, key, body } = change
-      const standing = standings.get(pool) as PoolRoles
+      const roles = rolesByPool.get(pool) as PoolRoles
       if (scopeOf(kind) === 'shared') {
         if (body === null) continue
-        const named = kind === 'replica' && (JSON.parse(body) as Replica).region === region
-        const kept = kind === 'replica' ? standing.topology !== undefined : isHeld(standing, region)
-        if (!named && !kept) continue
+        const namesThisRegion = kind === 'replica' && parseReplica(body).region === region
+        const isKept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
+        if (!namesThisRegion && !isKept) continue
         await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
-        if (kind === 'replica') standing.replicas = (await readPoolRoles(tx.connection, pool)).replicas
+        if (kind === 'replica') roles.replicas = (await readPoolRoles(tx.connection, pool)).replicas
         continue
       }
-      if (!isHeld(standing, region)) continue
-      const fromPrimary = standing.topology?.primary === peer
+      if (!holdsPool(roles, region)) continue
+      const fromPrimary = roles.topology?.primary === peer
       if (kind === 'topology') {
-        const topology = body === null ? undefined : (JSON.parse(body) as Topology)
+        const topology = body === null ? undefined : parseTopology(body)
         if (!topology) {
-          // The pool is no more: so is its replica.
-          const own = replicaIn(standing, region)
+          // The pool was deleted, and its replica goes with it.
+          const own = replicaIn(roles, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
-          standing.replicas = (await readPoolRoles(tx.connection, pool)).replicas
+          roles.replicas = (await readPoolRoles(tx.connection, pool)).replicas
           continue
         }
-        const epoch = standing.topology?.epoch ?? 0
-        const inCharge = fromPrimary ? topology.epoch >= epoch : topology.primary === peer && topology.epoch > epoch
-        if (!inCharge) continue
-        standing.topology = topology
+        const epoch = roles.topology?.epoch ?? 0
+        const isAuthoritative = fromPrimary
+          ? topology.epoch >= epoch
+          : topology.primary === peer && topology.epoch > epoch
+        if (!isAuthoritative) continue
+        roles.topology = topology
       } else if (!fromPrimary) continue
       accepted.changes.push(change)
     }
@@ -363,10 +387,10 @@ async function accept(
   return accepted
 }
 
-/** Gives a replica another status; the version rises, so that the news wins everywhere. */
+/** Changes the status of a replica. The version rises, so the new status wins in every region. */
 export async function shareStatus(tx: Transaction, pool: string, replica: Replica): Promise<void> {
   const body: Replica = { ...replica, version: replica.version + 1 }
   const rows = await tx.list('replica', { pool, limit: 100 })
-  const key = rows.find((row) => (JSON.parse(row.body) as Replica).region === replica.region)?.key ?? replica.region
+  const key = rows.find((row) => parseReplica(row.body).region === replica.region)?.key ?? replica.region
   await tx.share('replica', { pool, key, body: JSON.stringify(body) })
 }

@@ -1,4 +1,4 @@
-/** Two builds that know different kinds: what flows, and how the rest is made up for. The newer build has one more kind than this one. */
+/** Replication between builds that know different kinds. The newer build has one more kind than this one. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
@@ -12,18 +12,18 @@ import type { Replica } from '../store/merge.ts'
 import { createCopier } from './copier.ts'
 import { CursorMovedError, createFollower } from './follower.ts'
 import {
-  FIRST_KNOWN,
-  gainedSince,
-  inCommon,
+  commonKinds,
+  FIRST_RELEASE_KINDS,
+  formatKinds,
+  gainedKinds,
   KindsConflictError,
-  knownFromText,
-  knownHere,
-  knownToText,
+  kindsOfThisBuild,
+  parseKinds,
 } from './known-kinds.ts'
 import type { Hello, Source } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
-it('the kinds of the first release are as they were; columns were only appended to them', () => {
+it('the kinds of the first release are unchanged except for appended columns', () => {
   for (const [kind, { travels, index, byKey }] of Object.entries(firstKinds)) {
     const now = kinds[kind as keyof typeof kinds]
     assert.equal(now.scope !== 'regional', travels, kind)
@@ -32,26 +32,26 @@ it('the kinds of the first release are as they were; columns were only appended 
   }
 })
 
-describe('what two builds have in common', () => {
-  const newer = new Map([...FIRST_KNOWN, ['pool', ['name', 'more']], ['new', ['sub']]])
+describe('the kinds that two builds have in common', () => {
+  const newer = new Map([...FIRST_RELEASE_KINDS, ['pool', ['name', 'more']], ['new', ['sub']]])
 
-  it('are the kinds of both, with the columns of the one that has fewer', () => {
-    assert.deepEqual(inCommon(newer, FIRST_KNOWN), FIRST_KNOWN)
-    assert.deepEqual(inCommon(FIRST_KNOWN, newer), FIRST_KNOWN)
+  it('are the kinds that both know, with the shorter list of columns', () => {
+    assert.deepEqual(commonKinds(newer, FIRST_RELEASE_KINDS), FIRST_RELEASE_KINDS)
+    assert.deepEqual(commonKinds(FIRST_RELEASE_KINDS, newer), FIRST_RELEASE_KINDS)
   })
 
-  it('is nothing that could be read where columns are in another order', () => {
-    assert.throws(() => inCommon(newer, new Map([['pool', ['more', 'name']]])), KindsConflictError)
+  it('cannot be determined if the columns are in another order', () => {
+    assert.throws(() => commonKinds(newer, new Map([['pool', ['more', 'name']]])), KindsConflictError)
   })
 
-  it('is said in one word, which needs no escape in a query', () => {
-    assert.equal(knownToText(newer), 'new.sub*pool.name.more')
-    assert.deepEqual(knownFromText(knownToText(newer)), newer)
+  it('are written as one word, which needs no escape in a query', () => {
+    assert.equal(formatKinds(newer), 'new.sub*pool.name.more')
+    assert.deepEqual(parseKinds(formatKinds(newer)), newer)
     const lacking = new Map([...newer].filter(([kind]) => kind !== 'group'))
-    assert.deepEqual(knownFromText(knownToText(lacking)), lacking)
-    assert.equal(new URLSearchParams({ kinds: knownToText(newer) }).toString(), `kinds=${knownToText(newer)}`)
-    assert.equal(knownToText(FIRST_KNOWN), '')
-    for (const nothing of [undefined, '']) assert.equal(knownFromText(nothing), FIRST_KNOWN)
+    assert.deepEqual(parseKinds(formatKinds(lacking)), lacking)
+    assert.equal(new URLSearchParams({ kinds: formatKinds(newer) }).toString(), `kinds=${formatKinds(newer)}`)
+    assert.equal(formatKinds(FIRST_RELEASE_KINDS), '')
+    for (const nothing of [undefined, '']) assert.equal(parseKinds(nothing), FIRST_RELEASE_KINDS)
   })
 })
 
@@ -60,16 +60,16 @@ if (!kindNames.includes(NEW)) {
   extendKinds({ [NEW]: { scope: 'replicated', owner: 'pool', index: [], cached: false, byKey: false } })
 }
 
-/** What a build without the new kind knows. */
-const OLDER = new Map([...knownHere()].filter(([kind]) => kind !== NEW))
-/** Where it is not known what was followed, everything since the first release counts as gained. */
-const SINCE_FIRST = gainedSince(FIRST_KNOWN, knownHere())
+/** The kinds that a build without the new kind knows. */
+const OLDER = new Map([...kindsOfThisBuild()].filter(([kind]) => kind !== NEW))
+/** If it is unknown which kinds were followed, everything since the first release counts as gained. */
+const SINCE_FIRST = gainedKinds(FIRST_RELEASE_KINDS, kindsOfThisBuild())
 
 const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
 
 for (const engine of engines) {
-  describe(`a follower that comes to know a kind: ${engine}`, () => {
+  describe(`a follower that gains a kind: ${engine}`, () => {
     const clock = createSteppedClock(createDice(1), { now: 1_700_000_000_000 }, 0)
     let primary: MortalStore
     let secondary: MortalStore
@@ -84,11 +84,12 @@ for (const engine of engines) {
       outline: (pool, witness) => supplier.outline(HERE, pool, witness),
       page: (query) => supplier.page(HERE, query),
     })
-    const greet = async (follower = newer()): Promise<Hello> => supplier.hello(HERE, await follower.findOrigin(PRIMARY))
-    /** Takes what the log has, as a follower that knows these kinds. */
-    const follow = async (follower = newer(), known = knownHere()): Promise<void> => {
+    const greet = async (follower = newer()): Promise<Hello> =>
+      supplier.hello(HERE, await follower.findResumePoint(PRIMARY))
+    /** Applies the log as a follower that knows these kinds. */
+    const follow = async (follower = newer(), known = kindsOfThisBuild()): Promise<void> => {
       await settled(primary.store)
-      const from = await follower.findOrigin(PRIMARY)
+      const from = await follower.findResumePoint(PRIMARY)
       assert.ok(from)
       const reading = await supplier.read(HERE, from, known)
       assert.ok(reading)
@@ -122,7 +123,7 @@ for (const engine of engines) {
         await tx.put(NEW, { pool, key: 'before', body: '{}' })
       })
       await settled(primary.store)
-      // A replica of an older build is there and complete.
+      // The replica of an older build is complete.
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, await greet(), rows)
       const copier = createCopier({ ...context(), known: OLDER })
@@ -135,7 +136,7 @@ for (const engine of engines) {
       await secondary.close()
     })
 
-    it('is sent nothing of it before, and loses nothing else', async () => {
+    it('receives no rows of the kind before, and misses no other rows', async () => {
       await primary.store.write(async (tx) => {
         await tx.put(NEW, { pool, key: 'unknown', body: '{}' })
         await tx.put('group', { pool, key: 'known', body: '{}' })
@@ -145,11 +146,11 @@ for (const engine of engines) {
       assert.equal(await secondary.store.count('group', { pool }), 2)
     })
 
-    it('copies that kind alone, once, and goes on with the stream', async () => {
+    it('copies only that kind, once, while the stream continues', async () => {
       await write('removed')
       await primary.store.write((tx) => tx.remove(NEW, { pool, key: 'removed' }))
       await follow(older(), OLDER)
-      const { gained } = await newer().learn(PRIMARY, await greet())
+      const { gained } = await newer().resume(PRIMARY, await greet())
       assert.deepEqual(gained, [NEW])
       const copy = await findCopy(secondary.store.db, { pool, peer: PRIMARY })
       assert.deepEqual([copy?.kinds, copy?.stage, copy?.asOf], [[NEW], NEW, undefined])
@@ -159,47 +160,47 @@ for (const engine of engines) {
       await write('after')
       await follow()
       assert.deepEqual(await keysHere(), ['after', 'before', 'meanwhile'])
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, [])
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, [])
       assert.deepEqual(await listCopies(secondary.store.db), [])
     })
 
-    it('copies it again when an older process has followed in between', async () => {
-      await newer().learn(PRIMARY, await greet())
+    it('copies the kind again after an older process has followed in between', async () => {
+      await newer().resume(PRIMARY, await greet())
       await copyAll()
       await write('passed over')
       await settled(primary.store)
-      const from = await newer().findOrigin(PRIMARY)
+      const from = await newer().findResumePoint(PRIMARY)
       const reading = await supplier.read(HERE, from as NonNullable<typeof from>, OLDER)
       const last = reading?.batches.at(-1)
-      // As the first release moves a cursor.
+      // Moves the cursor as the first release does.
       await secondary.store.transaction((connection) =>
         sql`update cursors set position = ${last?.position}, mark = ${last?.mark} where peer = ${PRIMARY}`.execute(
           connection,
         ),
       )
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, SINCE_FIRST)
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, SINCE_FIRST)
       await copyAll()
       assert.deepEqual(await keysHere(), ['before', 'passed over'])
     })
 
-    it('takes no batch of a connection on which it knew other kinds', async () => {
-      const { followed } = await newer().learn(PRIMARY, await greet())
+    it('rejects a batch of a connection on which it knew other kinds', async () => {
+      const { followed } = await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
       const follower = newer()
       for (const key of ['read', 'expected']) {
         await write(key)
         await settled(primary.store)
-        const from = await follower.findOrigin(PRIMARY)
+        const from = await follower.findResumePoint(PRIMARY)
         assert.ok(from)
-        const reading = await supplier.read(HERE, from, knownHere())
-        const stale = { ...from, kinds: knownToText(OLDER) }
+        const reading = await supplier.read(HERE, from, kindsOfThisBuild())
+        const stale = { ...from, kinds: formatKinds(OLDER) }
         await assert.rejects(follower.apply(PRIMARY, stale, reading?.batches ?? [], null), CursorMovedError)
         await follower.apply(PRIMARY, { ...from, kinds: followed }, reading?.batches ?? [], null)
       }
       assert.deepEqual(await keysHere(), ['expected', 'read'])
     })
 
-    it('goes back to it in a copy that is under way, and passes it over while the peer does not know it', async () => {
+    it('goes back to the kind in a copy in progress, and skips it while the peer does not know it', async () => {
       const { rows } = await supplier.inventory(HERE, undefined)
       await older().restart(PRIMARY, { ...(await greet()), standing: 'trimmed' }, rows)
       const copier = createCopier(context())
@@ -207,32 +208,32 @@ for (const engine of engines) {
       const stage = async () => (await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.stage
       while ((await stage()) !== 'complete') await copier.step({ pool, peer: PRIMARY }, source)
       assert.deepEqual(await keysHere(), [])
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       assert.equal(await stage(), NEW)
-      // The peer is taken back to an older build.
-      await newer().learn(PRIMARY, { ...(await greet()), kinds: knownToText(OLDER) })
+      // The peer is downgraded to an older build.
+      await newer().resume(PRIMARY, { ...(await greet()), kinds: formatKinds(OLDER) })
       assert.equal(await copier.step({ pool, peer: PRIMARY }, source), 'moved')
       assert.notEqual(await stage(), NEW)
-      await newer().learn(PRIMARY, await greet())
+      await newer().resume(PRIMARY, await greet())
       await copyAll()
       assert.deepEqual(await keysHere(), ['before'])
     })
 
-    it('leaves alone what a newer build of its own region had begun to copy, until it knows what is to be followed', async () => {
-      await newer().learn(PRIMARY, await greet())
+    it('suspends a copy of kinds that only a newer build knows, until the next greeting says which kinds to follow', async () => {
+      await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction(async (connection) => {
         await sql`update copies set kind = 'to-come', kinds = '["to-come"]'`.execute(connection)
         await sql`update cursors set kinds = ${`${(await greet()).log}\nto-come`}`.execute(connection)
       })
       assert.equal(await createCopier(context()).step({ pool, peer: PRIMARY }, sourceOf(supplier)), 'waits')
-      assert.deepEqual((await newer().learn(PRIMARY, await greet())).gained, SINCE_FIRST)
+      assert.deepEqual((await newer().resume(PRIMARY, await greet())).gained, SINCE_FIRST)
       assert.deepEqual((await findCopy(secondary.store.db, { pool, peer: PRIMARY }))?.kinds, SINCE_FIRST)
       await copyAll()
       assert.deepEqual(await keysHere(), ['before'])
     })
 
-    it('waits while a process of the other region that does not know it is asked for pages', async () => {
-      await newer().learn(PRIMARY, await greet())
+    it('waits while an older process of the other region serves the pages', async () => {
+      await newer().resume(PRIMARY, await greet())
       const unaware = createSupplier({
         store: primary.store,
         clock,

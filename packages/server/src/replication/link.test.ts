@@ -1,4 +1,4 @@
-/** A link between two live regions that is cut, goes silent, leads to a stranger, or to a clock that is wrong. */
+/** A link between two live regions that is cut, silent, connected to a stranger, or between wrong clocks. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -71,7 +71,7 @@ describe('a link', () => {
     ports = await freePorts(4)
     const [west, east] = ports as [number, number]
     proxy = await startLinkProxy({ targetPort: west })
-    // An hour apart: more than any window.
+    // An hour apart: more than the time window of a proof.
     primary = await start('us-west-2', { port: west, peer: ['us-east-1', east, east], skew: 3_600_000 })
     secondary = await start('us-east-1', { port: east, peer: ['us-west-2', west, proxy.port] })
     await primary.context.store.write(async (tx) => {
@@ -98,7 +98,7 @@ describe('a link', () => {
     assert.ok(Number(seconds) < 10, `${seconds} s`)
   })
 
-  it('that is cut is noticed, and goes on where it was when it is whole', async () => {
+  it('notices that it is cut, and resumes at its position when it is restored', async () => {
     proxy.cut()
     await until(async () => (await peerOf('us-east-1', ports[1] as number))?.Connected === false)
     await writeGroup('during')
@@ -107,7 +107,7 @@ describe('a link', () => {
     await arrived('during')
   })
 
-  it('that is open and silent is given up', async () => {
+  it('is given up if it is open but silent', async () => {
     proxy.slow(600_000)
     await until(async () => (await peerOf('us-east-1', ports[1] as number))?.Problem === 'silent')
     await writeGroup('silent')
@@ -115,7 +115,7 @@ describe('a link', () => {
     await arrived('silent')
   })
 
-  it('is refused without proof, on every path', async () => {
+  it('refuses requests without a proof, on every path', async () => {
     const base = `http://127.0.0.1:${ports[0]}`
     for (const path of ['feed', 'inventory', `outline?pool=${pool}`, `page?pool=${pool}&stage=user`, 'status']) {
       const response = await fetch(`${base}/replication/${path}`, { headers: { 'x-twinpool-format': FORMAT } })
@@ -128,22 +128,22 @@ describe('a link', () => {
     }
   })
 
-  it('does not take a peer of another cluster, and does not show it anything', async () => {
+  it('refuses a peer of another cluster, and sends it no data', async () => {
     const [west, , third] = ports as [number, number, number]
     await start('us-east-1', {
       port: third,
       peer: ['us-west-2', west, west],
       secret: 'another secret of more than 32 characters',
     })
-    const told = await until(async () => {
+    const status = await until(async () => {
       const peer = await peerOf('us-east-1', third)
       return peer?.Problem && peer
     })
-    assert.deepEqual([told.Connected, told.Problem], [false, 'secret'])
+    assert.deepEqual([status.Connected, status.Problem], [false, 'secret'])
   })
 
-  it('does not believe one who cannot prove to know the secret, nor one of another version', async () => {
-    const asking = createPeer({
+  it('does not trust a server that cannot prove that it knows the secret, nor follow one of another version', async () => {
+    const peer = createPeer({
       region: 'us-west-2',
       base: `http://127.0.0.1:${ports[3]}`,
       clock: systemClock,
@@ -154,7 +154,7 @@ describe('a link', () => {
         throttling: { once: async () => true },
       }),
     })
-    const asked = createProver({
+    const receiver = createProver({
       secret: SECRET,
       region: 'us-west-2',
       clock: systemClock,
@@ -166,16 +166,16 @@ describe('a link', () => {
       const status = proven ? 409 : 200
       const body = JSON.stringify({ rows: [], next: null })
       if (proven) {
-        const check = await asked.check(request.headers['x-twinpool-proof'] as string, { method, path, body: '' })
-        response.setHeader('x-twinpool-answer', asked.answer(check, { status, now: systemClock.now(), body }))
+        const check = await receiver.check(request.headers['x-twinpool-proof'] as string, { method, path, body: '' })
+        response.setHeader('x-twinpool-answer', receiver.proveResponse(check, { status, now: systemClock.now(), body }))
       }
       response.writeHead(status).end(body)
     })
     stranger.listen(ports[3], '127.0.0.1')
     await until(() => (stranger.address() as AddressInfo | null) !== null)
-    await assert.rejects(asking.inventory(undefined), { problem: 'impostor' })
+    await assert.rejects(peer.inventory(undefined), { problem: 'impostor' })
     proven = true
-    await assert.rejects(asking.inventory(undefined), { problem: 'format' })
+    await assert.rejects(peer.inventory(undefined), { problem: 'format' })
     stranger.close()
     stranger.closeAllConnections()
   })

@@ -8,19 +8,19 @@ import {
   type FeedMessage,
   FORMAT,
   type Inventory,
-  type Position,
+  type LogPosition,
   type RowAddress,
 } from './messages.ts'
 import { pause } from './pause.ts'
 import { type Peer, PeerError, type PeerProblem } from './peer.ts'
 import type { StatusBoard } from './status.ts'
 
-/** A stream that says nothing for so long, though it should each second, is taken for dead. */
+/** The supplier sends a heartbeat each second; after this long without a message the connection is given up. */
 const SILENCE_MILLISECONDS = 3_000
 const FIRST_BACKOFF_MILLISECONDS = 50
-/** Small, so that a region that is back catches up at once. */
+/** Small, so that replication resumes soon after a peer returns. */
 const LAST_BACKOFF_MILLISECONDS = 1_000
-/** How often a position that moved without a change is saved, and how often a peer is told how far this region is. */
+/** How often a position that moved without a change is saved, and how often a position is acknowledged to the peer. */
 const SETTLE_MILLISECONDS = 1_000
 
 export interface LinkContext {
@@ -29,15 +29,15 @@ export interface LinkContext {
   board: Pick<StatusBoard, 'report'>
   events: Pick<Events, 'noted' | 'lag'>
   clock: Clock
-  /** Called when a connection is there, and the peer has said from where it goes on. */
-  connected(): void
-  /** Called when the cursor has moved. */
-  moved(): void
-  /** Whether somebody waits for the cursor to move. */
-  awaited(): Promise<boolean>
+  /** Called when the peer has greeted and the cursor is set. */
+  onConnected(): void
+  /** Called after the cursor has moved. */
+  onCursorMoved(): void
+  /** Whether a copy waits for the cursor to reach its target. */
+  isCursorAwaited(): Promise<boolean>
 }
 
-/** Follows one peer until the signal fires: connects, applies, acknowledges, and comes back when the connection is lost. */
+/** Follows one peer until the signal fires: connects, applies, acknowledges, and reconnects after a failure. */
 export async function runLink(context: LinkContext, signal: AbortSignal): Promise<void> {
   const { peer, board, events, clock } = context
   const state: LinkState = { connected: false, problem: undefined, heardAt: 0, ahead: 0, asOf: 0 }
@@ -50,7 +50,7 @@ export async function runLink(context: LinkContext, signal: AbortSignal): Promis
     } catch (error) {
       if (signal.aborted) break
       const problem = error instanceof PeerError ? error.problem : 'failing'
-      // Said once per state: a peer that is down is tried every second.
+      // Logged once per state: an unreachable peer is retried every second.
       if (state.connected || state.problem !== problem) {
         events.noted('peer-lost', { peer: peer.region, problem, why: (error as Error).message })
       }
@@ -74,50 +74,51 @@ interface LinkState {
 }
 
 async function follow(
-  { peer, follower, board, events, clock, connected, moved, awaited }: LinkContext,
+  { peer, follower, board, events, clock, onConnected, onCursorMoved, isCursorAwaited }: LinkContext,
   state: LinkState,
   signal: AbortSignal,
-  greeted: () => void,
+  onGreeted: () => void,
 ): Promise<void> {
   const lost = new AbortController()
   const both = AbortSignal.any([signal, lost.signal])
-  const origin = await follower.findOrigin(peer.region)
-  const inflow = peer.feed(origin, both)[Symbol.asyncIterator]()
-  /** What is said on the side, to the peer and to other processes: nothing that comes waits for it. */
-  const aside = new Set<Promise<void>>()
+  const resumePoint = await follower.findResumePoint(peer.region)
+  const stream = peer.feed(resumePoint, both)[Symbol.asyncIterator]()
+  /** Acknowledgements and status reports in flight: applying does not wait for them. */
+  const inFlight = new Set<Promise<void>>()
   let failure: { error: unknown } | undefined
-  const say = (saying: Promise<void>): void => {
-    const said = saying
+  const runInBackground = (work: Promise<void>): void => {
+    const tracked = work
       .catch((error: unknown) => {
         failure = { error }
       })
-      .finally(() => aside.delete(said))
-    aside.add(said)
+      .finally(() => inFlight.delete(tracked))
+    inFlight.add(tracked)
   }
   let acknowledging = false
-  const acknowledge = async (reached: Pick<Position, 'log' | 'position'>): Promise<void> => {
+  const acknowledge = async (position: Pick<LogPosition, 'log' | 'position'>): Promise<void> => {
     acknowledging = true
     try {
       await follower.settle()
-      await peer.acknowledge(reached)
+      await peer.acknowledge(position)
     } finally {
       acknowledging = false
     }
   }
   try {
-    const first = await within(clock, inflow.next(), both)
+    const first = await withinSilenceLimit(clock, stream.next(), both)
     const [hello, ...rest] = first.done ? [] : first.value
-    if (hello?.type !== 'hello') throw new PeerError('failing', `${peer.region} did not greet`)
+    if (hello?.type !== 'hello') throw new PeerError('failing', `${peer.region} did not send a greeting`)
     const { format, log, standing, now } = hello
-    if (format !== FORMAT) throw new PeerError('format', `${peer.region} speaks ${format}, this region ${FORMAT}`)
+    if (format !== FORMAT)
+      throw new PeerError('format', `${peer.region} uses wire format ${format}, this region ${FORMAT}`)
     let kinds: string
     try {
       if (standing === 'continues') {
-        const { followed, gained } = await follower.learn(peer.region, hello)
+        const { followed, gained } = await follower.resume(peer.region, hello)
         if (gained.length > 0) events.noted('kinds-gained', { peer: peer.region, kinds: gained })
         kinds = followed
       } else {
-        if (origin) events.noted('behind', { peer: peer.region, reason: standing })
+        if (resumePoint) events.noted('behind', { peer: peer.region, reason: standing })
         kinds = await follower.restart(peer.region, hello, await readInventory(peer))
       }
     } catch (error) {
@@ -127,42 +128,42 @@ async function follow(
     if (!state.connected) events.noted('peer-found', { peer: peer.region })
     Object.assign(state, { connected: true, problem: undefined, heardAt: clock.now(), ahead: now - clock.now() })
     await board.report(peer.region, { ...state })
-    greeted()
-    connected()
+    onGreeted()
+    onConnected()
 
     let { position } = hello
     let acknowledged = Number.NaN
-    // The first message is acknowledged at once: until then the peer does not know that it is followed, and keeps nothing.
-    let settled = Number.NEGATIVE_INFINITY
-    let held: FeedBatch[] = []
+    // The first message is acknowledged at once: until then the peer does not know this follower and may trim its log.
+    let settledAt = Number.NEGATIVE_INFINITY
+    let pending: FeedBatch[] = []
     let messages = rest
     for (;;) {
-      // Whatever has come meanwhile goes into one transaction.
-      const batches = [...held, ...messages.flatMap((message) => advanceOf(message).batches)]
+      // All messages received so far go into one transaction.
+      const batches = [...pending, ...messages.flatMap((message) => advanceOf(message).batches)]
       const last = messages.at(-1)
       if (last) {
         const { now, asOf } = advanceOf(last)
         state.heardAt = clock.now()
         state.ahead = now - state.heardAt
-        const due = clock.monotonic() - settled >= SETTLE_MILLISECONDS
+        const due = clock.monotonic() - settledAt >= SETTLE_MILLISECONDS
         const changed = batches.some(({ changes }) => changes.length > 0)
-        if (changed || (batches.length > 0 && (due || (await awaited())))) {
+        if (changed || (batches.length > 0 && (due || (await isCursorAwaited())))) {
           await follower.apply(peer.region, { log, position, kinds }, batches, asOf)
           position = batches.at(-1)?.position ?? position
-          held = []
-          moved()
-        } else held = batches.slice(-1)
+          pending = []
+          onCursorMoved()
+        } else pending = batches.slice(-1)
         if (asOf !== null) state.asOf = Math.max(state.asOf, asOf)
-        if (due) settled = clock.monotonic()
+        if (due) settledAt = clock.monotonic()
         if (due && position !== acknowledged && !acknowledging) {
-          say(acknowledge({ log, position }))
+          runInBackground(acknowledge({ log, position }))
           acknowledged = position
         }
-        say(board.report(peer.region, { ...state }))
+        runInBackground(board.report(peer.region, { ...state }))
         if (failure) throw failure.error
         events.lag({ peer: peer.region, seconds: Math.max(0, now - state.asOf) / 1_000 })
       }
-      const next = await within(clock, inflow.next(), both)
+      const next = await withinSilenceLimit(clock, stream.next(), both)
       if (next.done) return
       messages = next.value
     }
@@ -171,8 +172,8 @@ async function follow(
     throw error
   } finally {
     lost.abort()
-    await inflow.return?.().catch(() => {})
-    await Promise.all(aside)
+    await stream.return?.().catch(() => {})
+    await Promise.all(inFlight)
   }
 }
 
@@ -181,17 +182,17 @@ function advanceOf(message: FeedMessage): Advance {
   return message
 }
 
-/** Throws PeerError `silent` when nothing comes for too long. */
-async function within<T>(clock: Pick<Clock, 'wait'>, coming: Promise<T>, signal: AbortSignal): Promise<T> {
-  let come = false
-  const arrival = coming.finally(() => {
-    come = true
+/** Awaits the next message. Throws PeerError `silent` after SILENCE_MILLISECONDS without one. */
+async function withinSilenceLimit<T>(clock: Pick<Clock, 'wait'>, message: Promise<T>, signal: AbortSignal): Promise<T> {
+  let received = false
+  const arrival = message.finally(() => {
+    received = true
   })
   await pause(clock, SILENCE_MILLISECONDS, { signal, until: arrival })
-  if (come) return arrival
+  if (received) return arrival
   arrival.catch(() => {})
   if (signal.aborted) throw new PeerError('unreachable', 'the link was closed')
-  throw new PeerError('silent', `nothing came for ${SILENCE_MILLISECONDS} ms`)
+  throw new PeerError('silent', `no message for ${SILENCE_MILLISECONDS} ms`)
 }
 
 async function readInventory(peer: Peer): Promise<Inventory['rows']> {

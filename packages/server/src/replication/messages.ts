@@ -4,49 +4,49 @@ import type { Row } from '../store/rows.ts'
 import type { StampedRow } from '../store/upsert.ts'
 
 /**
- * The language of the wire, which both ends must share; which kinds they know they tell each other (known-kinds.ts). The word is the one that the first
- * release made from its table of kinds: it must stay as it is for regions of that release to be understood.
+ * The wire format; it must be equal at both ends. The kinds are negotiated apart (known-kinds.ts). The first release derived
+ * this value from its table of kinds; it must not change, or regions of that release refuse this one.
  */
 export const FORMAT = '2.8fa2d5972a66'
 
-/** Where a follower stands in the log of a supplier. */
-export interface Position {
+/** A position in the log of a supplier. `mark` is a fingerprint of the transaction at `position` (see DESIGN.md). */
+export interface LogPosition {
   log: string
   position: number
   mark: string
 }
 
 /**
- * What a follower says when it comes. `epoch`: the newest that it knows of any pool of which the supplier is the primary.
- * `witness`: the newest place of the log that it has seen anything of; pages run ahead of the stream.
+ * Where a follower resumes. `epoch`: the newest epoch that it knows of any pool whose primary is the supplier. `witness`: the
+ * newest position of the log that it has seen in the stream or in pages, which run ahead of the stream.
  */
-export interface Origin extends Position {
+export interface ResumePoint extends LogPosition {
   epoch: number
-  witness: Place
+  witness: MarkedPosition
 }
 
-/** A place in a log. */
-export interface Place {
+/** A position in a given log. */
+export interface MarkedPosition {
   position: number
   mark: string
 }
 
 /** First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. */
-export interface Hello extends Position {
+export interface Hello extends LogPosition {
   type: 'hello'
   format: string
-  /** What the supplier knows (known-kinds.ts); the first release does not say. */
+  /** The kinds that the supplier knows (known-kinds.ts); the first release does not report them. */
   kinds?: string
   region: string
   now: number
-  /** The stream goes on after `position`: the follower's own, or, when that is of no use, the head of the log. */
-  standing: 'continues' | Gap
+  /** `continues`: the stream continues after the follower's own position. Otherwise `position` is the head of the log. */
+  standing: 'continues' | RestartReason
 }
 
-/** Why a follower must start anew. */
-export type Gap = 'unknown-log' | 'trimmed' | 'went-back'
+/** Why a follower must restart, that is, copy its pools again. */
+export type RestartReason = 'unknown-log' | 'trimmed' | 'went-back'
 
-/** A transaction as far as it concerns the follower; a last one without changes only moves the position. */
+/** The changes of a transaction that the follower is to receive. The last batch may have none: it only moves the position. */
 export interface FeedBatch {
   position: number
   mark: string
@@ -54,7 +54,10 @@ export interface FeedBatch {
   changes: WireChange[]
 }
 
-/** Every other line: transactions, and, when they leave nothing behind, as of when that is so. A heartbeat has none. */
+/**
+ * Every later line. `asOf` is set when the batches reach the end of the log: the time up to which the follower is complete. A
+ * heartbeat has no batches.
+ */
 export interface Advance {
   type: 'advance'
   now: number
@@ -70,24 +73,24 @@ export type WireChange = [string, string, string, string | null, number, number,
 /** key, body, epoch, seq, index columns. */
 export type WireRow = [string, string, number, number, (string | null)[]]
 
-/** Address of a row among all pools. */
+/** The pool and key of a row. */
 export interface RowAddress {
   pool: string
   key: string
 }
 
-/** Rows of kind `replica` that concern the follower; `next` is what to go on after. */
+/** The `replica` rows that are sent to the follower; `next` is where the next page begins, null on the last page. */
 export interface Inventory {
   rows: { pool: string; key: string; body: string }[]
   next: RowAddress | null
 }
 
-/** What a pool consists of. */
+/** The topology and the row counts of a pool. */
 export interface Outline {
   topology: WireRow | null
   counts: Record<string, number>
-  /** The newest place of the log whose changes are in this. */
-  head: Place
+  /** The newest log position whose changes the outline includes. */
+  head: MarkedPosition
 }
 
 export interface PageQuery {
@@ -96,25 +99,25 @@ export interface PageQuery {
   stage: string
   after: string | undefined
   limit: number
-  /** What the log must still have: a log that went back has no pages to add to those that it gave before. */
-  witness: Position
+  /** A position that the log must still contain: pages of a log that went back must not be mixed with earlier pages. */
+  witness: LogPosition
 }
 
 export interface Page {
   rows: WireRow[]
   tombstones: WireChange[]
   more: boolean
-  /** The newest place of the log after the page was read. */
-  head: Place
+  /** The newest log position after the page was read. */
+  head: MarkedPosition
 }
 
 export const TOMBSTONES = 'tombstones'
 
-/** What a follower may ask of a supplier; over the wire, or in one process. */
+/** The calls of a follower to a supplier, over the wire or within one process. */
 export interface Source {
   inventory(after: RowAddress | undefined): Promise<Inventory>
-  /** Undefined when the supplier does not share the pool with this region, or its log is not the one of the witness. */
-  outline(pool: string, witness: Position): Promise<Outline | undefined>
+  /** Undefined if the supplier does not share the pool with this region, or its log does not contain the witness. */
+  outline(pool: string, witness: LogPosition): Promise<Outline | undefined>
   /** Undefined as above. */
   page(query: PageQuery): Promise<Page | undefined>
 }
@@ -136,7 +139,7 @@ export const changeToWire = ({ kind, pool, key, body, stamp, at, fields }: Chang
   body === null ? [] : columnsOf(kind, fields),
 ]
 
-/** Undefined for what is no change of a kind known here. */
+/** Undefined if this build does not know the kind. */
 export function changeFromWire([kind, pool, key, body, epoch, seq, at, columns]: WireChange): Change | undefined {
   if (!isKind(kind)) return undefined
   return { kind, pool, key, body, stamp: { epoch, seq }, at, fields: body === null ? {} : fieldsOf(kind, columns) }

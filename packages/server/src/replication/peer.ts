@@ -1,26 +1,26 @@
 import type { Clock } from '../clock.ts'
-import { knownHere, knownToText } from './known-kinds.ts'
+import { formatKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   type FeedMessage,
   FORMAT,
   type Inventory,
-  type Origin,
+  type LogPosition,
   type Outline,
   type Page,
-  type Position,
+  type ResumePoint,
   type Source,
 } from './messages.ts'
-import { ANSWER_HEADER, isEqual, PROOF_HEADER, type Prover } from './proof.ts'
+import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
 export type PeerProblem =
-  | 'unreachable' // no connection, or an answer that is none of ours
-  | 'silent' // the connection is open and nothing comes
-  | 'secret' // the peer does not take our proof: another cluster secret
-  | 'impostor' // the peer does not prove that it knows the secret
-  | 'clock' // the peer refuses our time although it told us its own
-  | 'format' // another version of Twinpool, which does not understand this one
-  | 'failing' // the peer answers that it cannot
+  | 'unreachable' // no connection, or the response is not from Twinpool
+  | 'silent' // the connection is open, but no message arrives
+  | 'secret' // the peer refuses our proof: its cluster secret is different
+  | 'impostor' // the response has no valid proof of the cluster secret
+  | 'clock' // the peer refuses our time although we use the time that it reported
+  | 'format' // the peer runs a version with another wire format
+  | 'failing' // the peer returns an error
 
 export class PeerError extends Error {
   readonly problem: PeerProblem
@@ -32,20 +32,20 @@ export class PeerError extends Error {
   }
 }
 
-/** Another region, as this one asks it. Everything throws PeerError. */
+/** The client of another region. Every call throws PeerError. */
 export interface Peer extends Source {
   readonly region: string
-  /** What has come since the last time, one message or more; ends when the peer ends it. */
-  feed(from: Origin | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
-  acknowledge(position: Pick<Position, 'log' | 'position'>): Promise<void>
-  /** Hands over a key message; answers what the peer says to it: undefined when it took it. */
+  /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
+  feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
+  acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
 }
 
-const PATIENCE_MILLISECONDS = 10_000
-/** A line may be a whole transaction, but not more than a process can hold. */
-const LINE_CHARACTERS = 256 * 1024 * 1024
-const WAITING_CHARACTERS = 8 * 1024 * 1024
+const REQUEST_TIMEOUT_MILLISECONDS = 10_000
+/** A line may hold a whole transaction; this bounds the memory of a process. */
+const MAX_LINE_CHARACTERS = 256 * 1024 * 1024
+const MAX_BUFFERED_CHARACTERS = 8 * 1024 * 1024
 
 export function createPeer({
   region,
@@ -59,10 +59,10 @@ export function createPeer({
   base: string
   prover: Prover
   clock: Pick<Clock, 'now'>
-  /** Fires when this region stops: what is asked then is not waited for. */
+  /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
 }): Peer {
-  /** How far the peer's clock is ahead of ours, in milliseconds, once it had to tell. */
+  /** How far the peer's clock is ahead of ours, in milliseconds; 0 until the peer has refused our time. */
   let ahead = 0
 
   const send = async (
@@ -92,7 +92,7 @@ export function createPeer({
         throw new PeerError('unreachable', `${region} cannot be reached`, { cause })
       }
       const streaming = stream && response.ok
-      const proven = prover.checkAnswer(proof, response.headers.get(ANSWER_HEADER), {
+      const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
         status: response.status,
         body: streaming ? undefined : text,
       })
@@ -109,51 +109,52 @@ export function createPeer({
   }
 
   const refusalOf = (status: number, proven: boolean): PeerError => {
-    if (status === 401 && proven) return new PeerError('clock', `${region} does not take our time`)
-    if (status === 401)
-      return new PeerError('secret', `${region} does not take our proof: is its cluster secret the same?`)
+    if (status === 401 && proven) return new PeerError('clock', `${region} refuses our time`)
+    if (status === 401) return new PeerError('secret', `${region} refuses our proof: is its cluster secret the same?`)
     if (proven && status === 409)
       return new PeerError('format', `${region} runs a version that does not understand this one`)
-    if (proven) return new PeerError('failing', `${region} answered ${status}`)
+    if (proven) return new PeerError('failing', `${region} returned status ${status}`)
     if (status === 404 || status >= 500)
-      return new PeerError('unreachable', `${region} answered ${status}, without proof`)
-    return new PeerError('impostor', `who answers for ${region} did not prove itself`)
+      return new PeerError('unreachable', `${region} returned status ${status} without a proof`)
+    return new PeerError('impostor', `the response for ${region} has no valid proof`)
   }
 
-  const patience = (): AbortSignal =>
-    AbortSignal.any([AbortSignal.timeout(PATIENCE_MILLISECONDS), ...(signal ? [signal] : [])])
+  const requestTimeout = (): AbortSignal =>
+    AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS), ...(signal ? [signal] : [])])
 
-  const ask = async <T>(path: string): Promise<T | undefined> => {
-    const { response, text } = await send({ method: 'GET', path }, patience(), false)
+  const get = async <T>(path: string): Promise<T | undefined> => {
+    const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
     return response.status === 404 ? undefined : (JSON.parse(text) as T)
   }
 
   return {
     region,
     inventory: async (after) =>
-      (await ask<Inventory>(`/replication/inventory${query({ pool: after?.pool, key: after?.key })}`)) ?? {
+      (await get<Inventory>(`/replication/inventory${query({ pool: after?.pool, key: after?.key })}`)) ?? {
         rows: [],
         next: null,
       },
-    outline: (pool, witness) => ask<Outline>(`/replication/outline${query({ pool, ...worded(witness) })}`),
+    outline: (pool, witness) => get<Outline>(`/replication/outline${query({ pool, ...positionParameters(witness) })}`),
     page: ({ pool, stage, after, limit, witness }) =>
-      ask<Page>(`/replication/page${query({ pool, stage, after, limit: String(limit), ...worded(witness) })}`),
+      get<Page>(
+        `/replication/page${query({ pool, stage, after, limit: String(limit), ...positionParameters(witness) })}`,
+      ),
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
-      await send({ method: 'POST', path: '/replication/ack', body }, patience(), false)
+      await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
     },
     offerKey: async (message) => {
       const body = JSON.stringify(message)
-      const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS)
+      const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS)
       const { text } = await send({ method: 'POST', path: '/replication/key', body }, signal, false)
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
-        kinds: knownToText(knownHere()),
+        kinds: formatKinds(kindsOfThisBuild()),
         ...(from && {
-          ...worded(from),
+          ...positionParameters(from),
           epoch: String(from.epoch),
           witness: String(from.witness.position),
           witnessMark: from.witness.mark,
@@ -162,9 +163,9 @@ export function createPeer({
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
       const { response, proof } = await send({ method: 'GET', path }, both, true)
-      if (!response.body) throw new PeerError('unreachable', `${region} answered without a body`)
+      if (!response.body) throw new PeerError('unreachable', `${region} returned no body`)
       try {
-        yield* readLines(response.body, prover.line(proof), region)
+        yield* readLines(response.body, prover.lineProver(proof), region)
       } finally {
         ended.abort()
       }
@@ -173,8 +174,8 @@ export function createPeer({
 }
 
 /**
- * Reads ahead of its reader, so that what comes while a transaction is applied can be applied as one; but not further than
- * memory allows: then the peer has to wait.
+ * Buffers messages ahead of the consumer, so that all messages received while a transaction is applied can be applied as one.
+ * The buffer is bounded; when it is full, the peer waits.
  */
 async function* readLines(
   body: ReadableStream<Uint8Array>,
@@ -184,33 +185,33 @@ async function* readLines(
   let waiting: FeedMessage[] = []
   let size = 0
   let end: { error?: unknown } | undefined
-  let moved = Promise.withResolvers<void>()
-  const turn = (): void => {
-    moved.resolve()
-    moved = Promise.withResolvers<void>()
+  let changed = Promise.withResolvers<void>()
+  const notify = (): void => {
+    changed.resolve()
+    changed = Promise.withResolvers<void>()
   }
   const pump = async (): Promise<void> => {
     let rest = ''
     for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
       const lines = (rest + text).split('\n')
       rest = lines.pop() as string
-      if (rest.length > LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line without an end`)
+      if (rest.length > MAX_LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line without an end`)
       for (const line of lines) {
         const json = line.slice(line.indexOf('\t') + 1)
         if (!isEqual(line.slice(0, line.indexOf('\t')), proofOf(json))) {
-          throw new PeerError('impostor', `a line of the stream of ${region} is not proven`)
+          throw new PeerError('impostor', `a line of the stream of ${region} has no valid proof`)
         }
         waiting.push(JSON.parse(json) as FeedMessage)
         size += line.length
       }
-      turn()
-      while (size > WAITING_CHARACTERS && !end) await moved.promise
+      notify()
+      while (size > MAX_BUFFERED_CHARACTERS && !end) await changed.promise
     }
   }
   pump().then(
     () => {
       end ??= {}
-      turn()
+      notify()
     },
     (error: unknown) => {
       end ??= {
@@ -219,29 +220,29 @@ async function* readLines(
             ? error
             : new PeerError('unreachable', `the stream of ${region} broke`, { cause: error }),
       }
-      turn()
+      notify()
     },
   )
   try {
     for (;;) {
       if (waiting.length > 0) {
-        const come = waiting
+        const messages = waiting
         waiting = []
         size = 0
-        turn()
-        yield come
+        notify()
+        yield messages
       } else if (end) {
         if (end.error) throw end.error
         return
-      } else await moved.promise
+      } else await changed.promise
     }
   } finally {
     end ??= {}
-    turn()
+    notify()
   }
 }
 
-const worded = ({ log, position, mark }: Position) => ({ log, position: String(position), mark })
+const positionParameters = ({ log, position, mark }: LogPosition) => ({ log, position: String(position), mark })
 
 function query(parameters: Record<string, string | undefined>): string {
   const search = new URLSearchParams()

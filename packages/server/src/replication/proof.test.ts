@@ -1,4 +1,4 @@
-/** What regions must prove to each other. */
+/** How regions authenticate each other. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createDice, createSteppedClock } from '@twinpool/testing/plane-of-stores'
@@ -18,66 +18,66 @@ function proverOf(region: string, { secret = SECRET, skew = 0 } = {}) {
 const refuses = (reason: string) => (error: unknown) => error instanceof ProofRefusedError && error.reason === reason
 
 describe('the proof of a request', () => {
-  const asking = proverOf('us-east-1')
-  const prove = (to = 'us-west-2', prover = asking) => prover.prove(to, request, prover.clock.now()).header
+  const sender = proverOf('us-east-1')
+  const prove = (to = 'us-west-2', prover = sender) => prover.prove(to, request, prover.clock.now()).header
 
-  it('is taken by the region that it was made for, once', async () => {
-    const asked = proverOf('us-west-2')
+  it('is accepted by the region that it was made for, once', async () => {
+    const receiver = proverOf('us-west-2')
     const header = prove()
-    assert.equal((await asked.check(header, request)).from, 'us-east-1')
-    await assert.rejects(asked.check(header, request), refuses('replay'))
+    assert.equal((await receiver.check(header, request)).from, 'us-east-1')
+    await assert.rejects(receiver.check(header, request), refuses('replay'))
   })
 
   it('is refused by another region, for another request, and under another secret', async () => {
-    const asked = proverOf('us-west-2')
+    const receiver = proverOf('us-west-2')
     await assert.rejects(proverOf('eu-west-1').check(prove(), request), refuses('proof'))
     for (const other of [{ method: 'POST' }, { path: '/replication/page?pool=us-west-2_abd' }, { body: '{}' }]) {
-      await assert.rejects(asked.check(prove(), { ...request, ...other }), refuses('proof'))
+      await assert.rejects(receiver.check(prove(), { ...request, ...other }), refuses('proof'))
     }
     const stranger = proverOf('us-east-1', { secret: 'another secret of more than 32 characters' })
-    await assert.rejects(asked.check(prove('us-west-2', stranger), request), refuses('proof'))
+    await assert.rejects(receiver.check(prove('us-west-2', stranger), request), refuses('proof'))
     for (const header of [undefined, '', 'v1', prove().replace('us-east-1', 'eu-west-1'), prove().slice(0, -1)]) {
-      await assert.rejects(asked.check(header, request), refuses('proof'))
+      await assert.rejects(receiver.check(header, request), refuses('proof'))
     }
   })
 
-  it('is refused at another time, and the refusal tells with proof what time it is', async () => {
-    const asked = proverOf('us-west-2', { skew: 2 * WINDOW_MILLISECONDS })
-    const { header, proof } = asking.prove('us-west-2', request, asking.clock.now())
-    const refusal = await asked.check(header, request).catch((error: unknown) => error)
+  it('is refused outside its time window, and the refusal contains the time, with a proof', async () => {
+    const receiver = proverOf('us-west-2', { skew: 2 * WINDOW_MILLISECONDS })
+    const { header, proof } = sender.prove('us-west-2', request, sender.clock.now())
+    const refusal = await receiver.check(header, request).catch((error: unknown) => error)
     assert.ok(refusal instanceof ProofRefusedError && refusal.reason === 'clock' && refusal.request)
-    const now = asked.clock.now()
-    const answer = asked.answer(refusal.request, { status: 401, now, body: 'late' })
-    assert.equal(asking.checkAnswer(proof, answer, { status: 401, body: 'late' })?.now, now)
+    const now = receiver.clock.now()
+    const response = receiver.proveResponse(refusal.request, { status: 401, now, body: 'late' })
+    assert.equal(sender.checkResponse(proof, response, { status: 401, body: 'late' })?.now, now)
   })
 })
 
-describe('the proof of an answer', () => {
-  it('binds it to the request, the status, the time and the body', async () => {
-    const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
-    const { header, proof } = asking.prove('us-west-2', request, asking.clock.now())
-    const proven = await asked.check(header, request)
-    const answer = asked.answer(proven, { status: 200, now: 5, body: '{}' })
-    assert.deepEqual(asking.checkAnswer(proof, answer, { status: 200, body: '{}' }), { now: 5 })
-    const other = asking.prove('us-west-2', request, asking.clock.now()).proof
-    assert.equal(asking.checkAnswer(other, answer, { status: 200, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer, { status: 404, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer, { status: 200, body: '[]' }), undefined)
-    assert.equal(asking.checkAnswer(proof, answer.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
-    assert.equal(asking.checkAnswer(proof, null, { status: 200, body: '{}' }), undefined)
+describe('the proof of a response', () => {
+  it('covers the request, the status, the time and the body', async () => {
+    const [sender, receiver] = [proverOf('us-east-1'), proverOf('us-west-2')]
+    const { header, proof } = sender.prove('us-west-2', request, sender.clock.now())
+    const proven = await receiver.check(header, request)
+    const response = receiver.proveResponse(proven, { status: 200, now: 5, body: '{}' })
+    assert.deepEqual(sender.checkResponse(proof, response, { status: 200, body: '{}' }), { now: 5 })
+    const other = sender.prove('us-west-2', request, sender.clock.now()).proof
+    assert.equal(sender.checkResponse(other, response, { status: 200, body: '{}' }), undefined)
+    assert.equal(sender.checkResponse(proof, response, { status: 404, body: '{}' }), undefined)
+    assert.equal(sender.checkResponse(proof, response, { status: 200, body: '[]' }), undefined)
+    assert.equal(sender.checkResponse(proof, response.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
+    assert.equal(sender.checkResponse(proof, null, { status: 200, body: '{}' }), undefined)
     const stranger = proverOf('us-west-2', { secret: 'another secret of more than 32 characters' })
-    const forged = stranger.answer(proven, { status: 200, now: 5, body: '{}' })
-    assert.equal(asking.checkAnswer(proof, forged, { status: 200, body: '{}' }), undefined)
+    const forged = stranger.proveResponse(proven, { status: 200, now: 5, body: '{}' })
+    assert.equal(sender.checkResponse(proof, forged, { status: 200, body: '{}' }), undefined)
   })
 
-  it('binds each line of a stream to its place', () => {
-    const [asking, asked] = [proverOf('us-east-1'), proverOf('us-west-2')]
-    const [sent, received] = [asked.line('proof'), asking.line('proof')]
+  it('covers the number of each line of a stream', () => {
+    const [sender, receiver] = [proverOf('us-east-1'), proverOf('us-west-2')]
+    const [sent, received] = [receiver.lineProver('proof'), sender.lineProver('proof')]
     assert.equal(sent('one'), received('one'))
     assert.equal(sent('two'), received('two'))
     assert.notEqual(sent('two'), received('one'))
-    assert.notEqual(asked.line('proof')('one'), asked.line('another')('one'))
-    const repeated = asked.line('proof')
+    assert.notEqual(receiver.lineProver('proof')('one'), receiver.lineProver('another')('one'))
+    const repeated = receiver.lineProver('proof')
     assert.notEqual(repeated('one'), repeated('one'))
   })
 })

@@ -2,32 +2,33 @@ import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Throttling } from '../store/throttling.ts'
 
-/**
- * How regions prove to each other that they know the cluster secret. A request names its sender and its receiver, and is
- * good once and for a short time; an answer is bound to its request; the lines of a stream to their place in it.
+/*
+ * How regions prove to each other that they know the cluster secret. A request names its sender and its receiver and is valid
+ * once, for a short time. A response is bound to its request, and each line of a stream to its number.
  */
+
 export interface Request {
   method: string
-  /** With its query, as the receiver sees it. */
+  /** Path with query, as the receiver sees it. */
   path: string
   body: string
 }
 
-export interface Proven {
+export interface ProvenRequest {
   from: string
-  /** Proof of the request, which its answer is bound to. */
+  /** The proof of the request; the response is bound to it. */
   proof: string
 }
 
 export type ProofRefusal = 'proof' | 'clock' | 'replay'
 
-/** The request was not made by a region of this cluster for this one, or not now. */
+/** The request has no valid proof, is outside the time window, or was used before. */
 export class ProofRefusedError extends Error {
   readonly reason: ProofRefusal
-  /** Present where the request itself was proven: the answer to it can be, too. */
-  readonly request: Proven | undefined
+  /** Set if the proof itself was valid: then the refusal can carry a proof, too. */
+  readonly request: ProvenRequest | undefined
 
-  constructor(reason: ProofRefusal, request?: Proven) {
+  constructor(reason: ProofRefusal, request?: ProvenRequest) {
     super(`the request is refused: ${reason}`)
     this.name = 'ProofRefusedError'
     this.reason = reason
@@ -36,29 +37,32 @@ export class ProofRefusedError extends Error {
 }
 
 export const PROOF_HEADER = 'x-twinpool-proof'
-export const ANSWER_HEADER = 'x-twinpool-answer'
+export const RESPONSE_PROOF_HEADER = 'x-twinpool-answer'
 const VERSION = 'v1'
-/** How far a request's time may be from the receiver's. A sender whose clock is further off is told the time. */
+/**
+ * The greatest difference between a request's time and the receiver's clock. The refusal of a request outside it contains the
+ * receiver's time.
+ */
 export const WINDOW_MILLISECONDS = 30_000
 const NONCE_BYTES = 18
-/** What stands for the body of a stream, whose lines have proofs of their own. */
+/** Stands for the body in the proof of a stream, whose lines have their own proofs. */
 const STREAM = 'stream'
 
 export interface Prover {
-  /** Header of a request to a peer. `now`: the time that the peer goes by. */
+  /** The header for a request to a peer. `now`: the time on the peer's clock. */
   prove(to: string, request: Request, now: number): { header: string; proof: string }
   /** Throws ProofRefusedError. */
-  check(header: string | undefined, request: Request): Promise<Proven>
-  /** Header of an answer; `body` undefined for a stream. */
-  answer(request: Proven, answer: { status: number; now: number; body: string | undefined }): string
-  /** The time on the clock of who answered, or undefined when the answer is not proven. */
-  checkAnswer(
+  check(header: string | undefined, request: Request): Promise<ProvenRequest>
+  /** The header for a response; `body` is undefined for a stream. */
+  proveResponse(request: ProvenRequest, response: { status: number; now: number; body: string | undefined }): string
+  /** The time on the responder's clock, or undefined if the proof is not valid. */
+  checkResponse(
     proof: string,
     header: string | null,
-    answer: { status: number; body: string | undefined },
+    response: { status: number; body: string | undefined },
   ): { now: number } | undefined
-  /** Proofs of the lines of the stream that answers a request. */
-  line(proof: string): (text: string) => string
+  /** Returns the function that computes the proof of each next line of a stream; `proof` is that of the request. */
+  lineProver(proof: string): (text: string) => string
 }
 
 export function createProver({
@@ -98,15 +102,15 @@ export function createProver({
       }
       return { from, proof }
     },
-    answer: ({ proof }, { status, now, body }) =>
+    proveResponse: ({ proof }, { status, now, body }) =>
       `${VERSION} ${now} ${mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))}`,
-    checkAnswer: (proof, header, { status, body }) => {
+    checkResponse: (proof, header, { status, body }) => {
       const [version, nowText = '', given = ''] = header?.split(' ') ?? []
       const now = Number(nowText)
       const expected = mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))
       return version === VERSION && isEqual(given, expected) ? { now } : undefined
     },
-    line: (proof) => {
+    lineProver: (proof) => {
       const lineKey = createHmac('sha256', key)
         .update(JSON.stringify(['stream', proof]))
         .digest()
@@ -128,7 +132,7 @@ interface Envelope {
 
 const digest = (body: string): string => createHash('sha256').update(body).digest('base64url')
 
-/** In time that does not depend on where the texts differ. */
+/** Compares in constant time. */
 export function isEqual(a: string, b: string): boolean {
   const [one, two] = [Buffer.from(a), Buffer.from(b)]
   return one.length === two.length && timingSafeEqual(one, two)

@@ -6,25 +6,25 @@ import type { Throttling } from '../store/throttling.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
-import { createForgetter } from './forgetter.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
 import { createProver } from './proof.ts'
+import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
 import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
 import { createSupplier, type Retention } from './supplier.ts'
 
-/** One region among its peers. */
+/** Replication of one region with its peers. */
 export interface Replication {
-  /** The paths that peers use. */
+  /** The routes that peers call. */
   readonly routes: Hono
-  /** Opens the log and begins to follow. */
+  /** Opens the log and starts to follow the peers. */
   start(): Promise<void>
   stop(): Promise<void>
   status(): Promise<Status>
   poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** How far this region may be behind a peer; undefined before the first contact. */
+  /** The lag behind a peer; undefined before the first contact. */
   lagSeconds(peer: string): number | undefined
 }
 
@@ -37,7 +37,7 @@ export interface ReplicationConfig {
   /** The other regions. */
   peers: Peers
   acceptKey(message: unknown): Promise<string | undefined>
-  /** Gives keys again to a region that may have lost them. */
+  /** Sends keys again to a region that may have lost them. */
   offerKeys(peer: string): Promise<void>
   retention?: Partial<Retention> | undefined
   /** How often the log is trimmed. */
@@ -46,11 +46,11 @@ export interface ReplicationConfig {
 
 const DEFAULT_RETENTION: Retention = { milliseconds: 24 * 3_600_000, changes: 5_000_000 }
 const TRIM_MILLISECONDS = 30_000
-/** What is not announced is found by looking. */
-const LOOK_MILLISECONDS = 1_000
+/** Changes that are not announced are found by polling. */
+const POLL_MILLISECONDS = 1_000
 const REFRESH_MILLISECONDS = 250
 
-/** Both ends of the wire to the other regions. */
+/** The clients of the other regions, and the prover that both ends of the wire use. */
 export interface Peers {
   readonly all: ReadonlyMap<string, Peer>
   readonly prover: ReturnType<typeof createProver>
@@ -83,45 +83,45 @@ export function createPeers({
 export function createReplication(config: ReplicationConfig): Replication {
   const { store, clock, throttling, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
-  const newcomer = (peer: string): void => {
+  const onFirstContact = (peer: string): void => {
     config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
   }
-  const supplier = createSupplier({ store, clock, region, events, retention, newcomer })
+  const supplier = createSupplier({ store, clock, region, events, retention, onFirstContact })
   const follower = createFollower({ store, clock, region })
   const copier = createCopier({ store, clock, region })
   const eraser = createEraser({ store, clock, region })
-  const forgetter = createForgetter({ store, clock })
+  const purger = createPurger({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, throttling, region, peers: names })
   const stopping = new AbortController()
   const running: Promise<void>[] = []
 
-  const bell = createBell()
-  /** What is to be erased or copied is in rows of kind `replica`: they are looked through when one has changed. */
+  const wakeSignal = createWakeSignal()
+  /** Whether a `replica` row has changed: these rows say which pools must be erased or copied, so they are listed again. */
   let stale = true
-  /** Whether a pool may be being copied: then the work goes on when a cursor has moved. */
+  /** Whether a copy may be in progress: then the work continues whenever a cursor has moved. */
   let copying = true
-  let erasing: string[] = []
-  let due: string[] = []
-  const forget = store.onChange((touched) => {
+  let toErase: string[] = []
+  let toCopy: string[] = []
+  const unsubscribe = store.onChange((touched) => {
     if (touched && !touched.some(({ kind }) => kind === 'replica')) return
     stale = true
-    bell.ring()
+    wakeSignal.raise()
   })
 
-  /** Erases and copies until nothing is left that can be done now; answers whether it got anywhere. */
-  const work = async (signal: AbortSignal): Promise<boolean> => {
+  /** Erases and copies what can be done now. Returns whether anything was done. */
+  const copyAndErase = async (signal: AbortSignal): Promise<boolean> => {
     let busy = false
     if (stale) {
       stale = false
-      erasing = await eraser.listDue()
-      due = await copier.listDue()
+      toErase = await eraser.listPoolsToErase()
+      toCopy = await copier.listPoolsToCopy()
     }
-    for (const pool of erasing.splice(0)) {
+    for (const pool of toErase.splice(0)) {
       while (!signal.aborted && (await eraser.step(pool))) busy = true
       events.noted('replica-removed', { pool })
     }
-    for (const pool of due.splice(0)) {
+    for (const pool of toCopy.splice(0)) {
       let begun = false
       for (const [name, peer] of peers.all) {
         begun = await copier.begin(pool, name, peer).catch(() => false)
@@ -130,10 +130,10 @@ export function createReplication(config: ReplicationConfig): Replication {
         busy = true
         break
       }
-      // Its primary is away, or has yet to hear what this region knows.
+      // The primary is unreachable, or has not received the `replica` row yet.
       if (!begun) stale = true
     }
-    // A page of each in turn: a large pool does not keep the small ones waiting.
+    // One page of each copy in turn, so that a large pool does not delay small ones.
     const copies = await copier.listCopies()
     copying = copies.length > 0
     for (const copy of copies) {
@@ -141,12 +141,12 @@ export function createReplication(config: ReplicationConfig): Replication {
       if (!peer || signal.aborted) continue
       const step = await copier.step(copy, peer).catch((error: unknown) => error as Error)
       if (step instanceof Error) {
-        if (!noted.has(copy.generation))
+        if (!halted.has(copy.generation))
           events.noted('copy-halted', { pool: copy.pool, peer: copy.peer, why: step.message })
-        noted.add(copy.generation)
+        halted.add(copy.generation)
         continue
       }
-      noted.delete(copy.generation)
+      halted.delete(copy.generation)
       if (step === 'ended') {
         events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
         if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
@@ -156,25 +156,25 @@ export function createReplication(config: ReplicationConfig): Replication {
     }
     return busy
   }
-  const noted = new Set<string>()
+  const halted = new Set<string>()
 
-  const workUntil = async (signal: AbortSignal): Promise<void> => {
+  const copyAndEraseUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
-      bell.mute()
-      const busy = await work(signal).catch((error: unknown) => {
+      wakeSignal.reset()
+      const busy = await copyAndErase(signal).catch((error: unknown) => {
         if (!signal.aborted) events.failed({ operation: 'replication', error, requestId: '' })
         return false
       })
-      if (!busy) await bell.wait(clock, LOOK_MILLISECONDS, signal)
+      if (!busy) await wakeSignal.wait(clock, POLL_MILLISECONDS, signal)
     }
   }
 
-  const tidyUntil = async (signal: AbortSignal): Promise<void> => {
+  const trimAndPurgeUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await pause(clock, trimMilliseconds, { signal })
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
-      await forgetter.forget().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
+      await purger.purge().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
     }
   }
 
@@ -185,30 +185,30 @@ export function createReplication(config: ReplicationConfig): Replication {
     }
   }
 
-  const connected = (): void => {
+  const onConnected = (): void => {
     copying = true
-    bell.ring()
+    wakeSignal.raise()
   }
-  const moved = (): void => {
-    if (copying) bell.ring()
+  const onCursorMoved = (): void => {
+    if (copying) wakeSignal.raise()
   }
-  const awaited = async (): Promise<boolean> =>
+  const isCursorAwaited = async (): Promise<boolean> =>
     copying && (await copier.listCopies()).some(({ target }) => target !== undefined)
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       const lease = await store.engine.lead(signal).catch(() => undefined)
       if (!lease) {
-        await pause(clock, LOOK_MILLISECONDS, { signal })
+        await pause(clock, POLL_MILLISECONDS, { signal })
         continue
       }
-      const both = AbortSignal.any([signal, lease.lost])
+      const ended = AbortSignal.any([signal, lease.lost])
       await Promise.all([
         ...[...peers.all.values()].map((peer) =>
-          runLink({ peer, follower, board, events, clock, connected, moved, awaited }, both),
+          runLink({ peer, follower, board, events, clock, onConnected, onCursorMoved, isCursorAwaited }, ended),
         ),
-        workUntil(both),
-        tidyUntil(both),
+        copyAndEraseUntil(ended),
+        trimAndPurgeUntil(ended),
       ])
       await lease.release()
     }
@@ -232,7 +232,7 @@ export function createReplication(config: ReplicationConfig): Replication {
     },
     stop: async () => {
       stopping.abort()
-      forget()
+      unsubscribe()
       await Promise.all(running)
     },
     status: board.status,
@@ -241,15 +241,15 @@ export function createReplication(config: ReplicationConfig): Replication {
   }
 }
 
-/** Wakes one who waits. */
-function createBell() {
-  let rung = Promise.withResolvers<void>()
+/** Lets one loop wait until another part of the process raises the signal. */
+function createWakeSignal() {
+  let raised = Promise.withResolvers<void>()
   return {
-    ring: (): void => rung.resolve(),
-    mute: (): void => {
-      rung = Promise.withResolvers<void>()
+    raise: (): void => raised.resolve(),
+    reset: (): void => {
+      raised = Promise.withResolvers<void>()
     },
     wait: (clock: Pick<Clock, 'wait'>, milliseconds: number, signal: AbortSignal): Promise<void> =>
-      pause(clock, milliseconds, { signal, until: rung.promise }),
+      pause(clock, milliseconds, { signal, until: raised.promise }),
   }
 }

@@ -3,9 +3,9 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
-import { knownFromText, rememberKnown } from './known-kinds.ts'
-import { FORMAT, type Origin, type Position } from './messages.ts'
-import { ANSWER_HEADER, PROOF_HEADER, ProofRefusedError, type Proven, type Prover } from './proof.ts'
+import { parseKinds, savePeerKinds } from './known-kinds.ts'
+import { FORMAT, type LogPosition, type ResumePoint } from './messages.ts'
+import { PROOF_HEADER, ProofRefusedError, type ProvenRequest, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 import type { Status } from './status.ts'
 import type { Supplier } from './supplier.ts'
 
@@ -15,37 +15,37 @@ export interface RoutesContext {
   clock: Clock
   prover: Prover
   events: Pick<Events, 'noted'>
-  /** Regions that may ask. */
+  /** The regions whose requests are accepted. */
   peers: ReadonlySet<string>
-  /** Takes a key message; answers why not, or undefined. */
+  /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
   status(): Promise<Status>
-  /** Ends the streams. */
+  /** Fires when the streams must end. */
   signal: AbortSignal
 }
 
 const BODY_BYTES = 1024 * 1024
 
-/** The paths that regions use among themselves. Nothing here is answered without proof. */
+/** The routes that regions call on each other. Every request must carry a proof. */
 export function createReplicationRoutes(context: RoutesContext): Hono {
   const { supplier, store, clock, prover, signal } = context
   const app = new Hono()
-  /** One note per peer and reason, until it is over: a refused peer asks again every second. */
+  /** The last logged refusal by peer: a refused peer retries every second, so a repeated reason is not logged again. */
   const refused = new Map<string, string>()
 
-  const answer = (c: Context, proven: Proven, status: number, value: unknown): Response => {
+  const respond = (c: Context, proven: ProvenRequest, status: number, value: unknown): Response => {
     const body = JSON.stringify(value)
     const now = clock.now()
     return c.body(body, status as 200, {
       'content-type': 'application/json',
       'cache-control': 'no-store',
-      [ANSWER_HEADER]: prover.answer(proven, { status, now, body }),
+      [RESPONSE_PROOF_HEADER]: prover.proveResponse(proven, { status, now, body }),
     })
   }
 
-  type Handle = (c: Context, proven: Proven, body: string) => Promise<Response> | Response
+  type Handle = (c: Context, proven: ProvenRequest, body: string) => Promise<Response> | Response
 
-  const proven = (handle: Handle) => async (c: Context) => {
+  const authenticated = (handle: Handle) => async (c: Context) => {
     const url = new URL(c.req.url)
     const body = c.req.method === 'POST' ? await readBody(c.req.raw) : ''
     if (body === undefined) return c.json({ reason: 'size' }, 413)
@@ -56,7 +56,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       refused.set(name, reason)
       context.events.noted('replication-refused', { peer: name, reason })
     }
-    let request: Proven
+    let request: ProvenRequest
     try {
       request = await prover.check(c.req.header(PROOF_HEADER), {
         method: c.req.method,
@@ -67,16 +67,16 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       if (!(error instanceof ProofRefusedError)) throw error
       note(error.reason)
       return error.request
-        ? answer(c, error.request, 401, { reason: error.reason })
+        ? respond(c, error.request, 401, { reason: error.reason })
         : c.json({ reason: error.reason }, 401)
     }
     if (!context.peers.has(request.from)) {
       note('not-a-peer')
-      return answer(c, request, 403, { reason: 'not-a-peer' })
+      return respond(c, request, 403, { reason: 'not-a-peer' })
     }
     if (c.req.header('x-twinpool-format') !== FORMAT) {
       note('format')
-      return answer(c, request, 409, { reason: 'format', format: FORMAT })
+      return respond(c, request, 409, { reason: 'format', format: FORMAT })
     }
     refused.delete(name)
     return handle(c, request, body)
@@ -84,8 +84,8 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.get(
     '/replication/feed',
-    proven(async (c, request) => {
-      const origin: Origin | undefined =
+    authenticated(async (c, request) => {
+      const resumePoint: ResumePoint | undefined =
         c.req.query('position') === undefined
           ? undefined
           : {
@@ -93,12 +93,12 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
               epoch: numberOf(c.req.query('epoch')),
               witness: { position: numberOf(c.req.query('witness')), mark: c.req.query('witnessMark') ?? '' },
             }
-      const known = knownFromText(c.req.query('kinds'))
-      await rememberKnown(store, request.from, known)
+      const known = parseKinds(c.req.query('kinds'))
+      await savePeerKinds(store, request.from, known)
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
-      const line = prover.line(request.proof)
-      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: origin, known }, both)
+      const proveLine = prover.lineProver(request.proof)
+      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: resumePoint, known }, both)
       const encoder = new TextEncoder()
       const stream = new ReadableStream<Uint8Array>(
         {
@@ -106,7 +106,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
             const next = await messages.next()
             if (next.done) return controller.close()
             const json = JSON.stringify(next.value)
-            controller.enqueue(encoder.encode(`${line(json)}\t${json}\n`))
+            controller.enqueue(encoder.encode(`${proveLine(json)}\t${json}\n`))
           },
           cancel: async () => {
             ended.abort()
@@ -119,41 +119,42 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
         'content-type': 'application/x-ndjson',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
-        [ANSWER_HEADER]: prover.answer(request, { status: 200, now: clock.now(), body: undefined }),
+        [RESPONSE_PROOF_HEADER]: prover.proveResponse(request, { status: 200, now: clock.now(), body: undefined }),
       })
     }),
   )
 
   app.post(
     '/replication/ack',
-    proven(async (c, request, body) => {
+    authenticated(async (c, request, body) => {
       const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
-      if (typeof log !== 'string' || !Number.isSafeInteger(position)) return answer(c, request, 400, { reason: 'body' })
+      if (typeof log !== 'string' || !Number.isSafeInteger(position))
+        return respond(c, request, 400, { reason: 'body' })
       await supplier.acknowledge(request.from, { log, position: position as number })
-      return answer(c, request, 200, {})
+      return respond(c, request, 200, {})
     }),
   )
 
   app.get(
     '/replication/inventory',
-    proven(async (c, request) => {
+    authenticated(async (c, request) => {
       const [pool, key] = [c.req.query('pool'), c.req.query('key')]
       const after = pool === undefined || key === undefined ? undefined : { pool, key }
-      return answer(c, request, 200, await supplier.inventory(request.from, after))
+      return respond(c, request, 200, await supplier.inventory(request.from, after))
     }),
   )
 
   app.get(
     '/replication/outline',
-    proven(async (c, request) => {
+    authenticated(async (c, request) => {
       const outline = await supplier.outline(request.from, c.req.query('pool') ?? '', positionOf(c))
-      return outline ? answer(c, request, 200, outline) : answer(c, request, 404, { reason: 'not-shared' })
+      return outline ? respond(c, request, 200, outline) : respond(c, request, 404, { reason: 'not-shared' })
     }),
   )
 
   app.get(
     '/replication/page',
-    proven(async (c, request) => {
+    authenticated(async (c, request) => {
       const page = await supplier.page(request.from, {
         pool: c.req.query('pool') ?? '',
         stage: c.req.query('stage') ?? '',
@@ -161,27 +162,27 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
         limit: numberOf(c.req.query('limit')),
         witness: positionOf(c),
       })
-      return page ? answer(c, request, 200, page) : answer(c, request, 404, { reason: 'not-shared' })
+      return page ? respond(c, request, 200, page) : respond(c, request, 404, { reason: 'not-shared' })
     }),
   )
 
   app.post(
     '/replication/key',
-    proven(async (c, request, body) => {
+    authenticated(async (c, request, body) => {
       const refusal = await context.acceptKey(JSON.parse(body))
-      return answer(c, request, 200, refusal === undefined ? {} : { refused: refusal })
+      return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
     }),
   )
 
   app.get(
     '/replication/status',
-    proven(async (c, request) => answer(c, request, 200, await context.status())),
+    authenticated(async (c, request) => respond(c, request, 200, await context.status())),
   )
 
   return app
 }
 
-const positionOf = (c: Context): Position => ({
+const positionOf = (c: Context): LogPosition => ({
   log: c.req.query('log') ?? '',
   position: numberOf(c.req.query('position')),
   mark: c.req.query('mark') ?? '',
@@ -192,7 +193,7 @@ const numberOf = (text: string | undefined): number => {
   return Number.isSafeInteger(number) ? number : 0
 }
 
-/** Undefined when it is larger than anything that a region has to say. */
+/** Undefined if the body is larger than any that a region sends. */
 async function readBody(request: Request): Promise<string | undefined> {
   if (!request.body) return ''
   const chunks: Uint8Array[] = []

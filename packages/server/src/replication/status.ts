@@ -6,18 +6,21 @@ import { readPoolRoles } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import type { Throttling } from '../store/throttling.ts'
 import type { PeerProblem } from './peer.ts'
-import { replicaIn } from './standing.ts'
+import { replicaIn } from './roles.ts'
 
-/** What the process that follows a peer tells the others of its region. Times: milliseconds since the epoch. */
+/**
+ * The state of a link, published by the process that follows the peer to the other processes of its region. Times are ms since
+ * the epoch.
+ */
 export interface LinkReport {
   connected: boolean
-  /** Why not, when it is not. */
+  /** Why it is not connected. */
   problem: PeerProblem | undefined
-  /** On this region's clock. */
+  /** When the last message arrived, on this region's clock. */
   heardAt: number
-  /** How far the peer's clock was ahead when it was heard last. */
+  /** How far the peer's clock was ahead of this region's at the last message, in milliseconds. */
   ahead: number
-  /** On the peer's clock. */
+  /** Everything that the peer had acknowledged to its clients up to this time is applied here; on the peer's clock. */
   asOf: number
 }
 
@@ -29,7 +32,7 @@ export interface PeerStatus {
   position: number | undefined
   /** Position in this region's log that the peer has acknowledged. */
   acknowledged: number | undefined
-  /** What would be missing here if the peer were lost now, in seconds on its clock; undefined before the first contact. */
+  /** The last seconds of changes that would be lost with the peer now, on its clock; undefined before the first contact. */
   lagSeconds: number | undefined
 }
 
@@ -37,14 +40,14 @@ export interface CopyStatus {
   pool: string
   from: string
   /**
-   * A first copy, or one behind a replica that goes on serving: of all rows again, or of the kinds that this region has come to know, without
-   * which it has served so far (lag does not count those).
+   * `first`: the first copy. The replica goes on serving during the others: `again` copies all rows, `kinds` only kinds that
+   * this region did not know before (they do not count as lag).
    */
   purpose: 'first' | 'again' | 'kinds'
   rows: number
   estimatedRows: number
   startedAt: number
-  /** Undefined as long as there is nothing to tell it from. */
+  /** Undefined while there is nothing to estimate it from. */
   estimatedSecondsLeft: number | undefined
 }
 
@@ -56,17 +59,19 @@ export interface Status {
 
 export interface PoolReplication {
   replicas: { region: string; status: ReplicaStatus }[]
-  /** How far this region's copy of the pool is behind its primary, in seconds; 0 at the primary, undefined during a first copy. */
+  /**
+   * How far this region's copy of the pool is behind its primary, in seconds; 0 at the primary, undefined during a first copy.
+   */
   lagSeconds: number | undefined
 }
 
-/** Reports come with every message; the other processes of the region get one now and then. */
+/** A report is made for every message, but published to the other processes of the region only this often. */
 const PUBLISH_MILLISECONDS = 500
 const FRESH_MILLISECONDS = 2_000
 const KEPT_MILLISECONDS = 24 * 3_600_000
 
-/** As of when, on the peer's clock, and how far that clock is ahead. */
-interface Reached {
+/** What a lag is computed from: `asOf` on the peer's clock, and how far that clock is ahead of this region's. */
+interface Freshness {
   asOf: number
   ahead: number
 }
@@ -76,9 +81,9 @@ export interface StatusBoard {
   status(): Promise<Status>
   /** Undefined when this region does not hold the pool. */
   poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** What `lagSeconds` goes by; to be called often. */
+  /** Reads the values that `lagSeconds` uses; to be called often. */
   refresh(): Promise<void>
-  /** Lag behind a peer as last refreshed, told as of now. */
+  /** The lag behind a peer at the present time, from the values of the last refresh. */
   lagSeconds(peer: string): number | undefined
 }
 
@@ -96,7 +101,7 @@ export function createStatusBoard({
   peers: readonly string[]
 }): StatusBoard {
   const nameOf = (peer: string): string => `replication/link/${peer}`
-  /** What this process itself reported: newer than what it last published, if it is the one that follows. */
+  /** The reports of this process. If it follows the peer, they are newer than the published ones. */
   const own = new Map<string, { report: LinkReport; publishedAt: number }>()
   const readReport = async (peer: string): Promise<LinkReport | undefined> => {
     const here = own.get(peer)?.report
@@ -105,10 +110,10 @@ export function createStatusBoard({
     return here && (!published || published.heardAt <= here.heardAt) ? here : published
   }
 
-  const lagAt = ({ asOf, ahead }: Reached): number => Math.max(0, clock.now() + ahead - asOf) / 1_000
+  const lagAt = ({ asOf, ahead }: Freshness): number => Math.max(0, clock.now() + ahead - asOf) / 1_000
 
   /** Undefined before the first contact. */
-  const reachedOf = async (peer: string): Promise<Reached | undefined> => {
+  const findFreshness = async (peer: string): Promise<Freshness | undefined> => {
     const cursor = await findCursor(store.db, peer)
     if (!cursor) return undefined
     const report = await readReport(peer)
@@ -116,11 +121,11 @@ export function createStatusBoard({
     const asOf = Math.min(Math.max(cursor.asOf, report?.asOf ?? 0), ...behind.map((copy) => copy.asOf as number))
     return asOf === 0 ? undefined : { asOf, ahead: report?.ahead ?? 0 }
   }
-  const lagOf = async (peer: string): Promise<number | undefined> => {
-    const reached = await reachedOf(peer)
-    return reached && lagAt(reached)
+  const findLag = async (peer: string): Promise<number | undefined> => {
+    const freshness = await findFreshness(peer)
+    return freshness && lagAt(freshness)
   }
-  const known = new Map<string, Reached | undefined>()
+  const refreshed = new Map<string, Freshness | undefined>()
 
   return {
     report: async (peer, report) => {
@@ -133,11 +138,11 @@ export function createStatusBoard({
         await throttling.update<LinkReport>(nameOf(peer), () => ({ value: report, milliseconds: KEPT_MILLISECONDS }))
     },
     refresh: async () => {
-      for (const peer of peers) known.set(peer, await reachedOf(peer))
+      for (const peer of peers) refreshed.set(peer, await findFreshness(peer))
     },
     lagSeconds: (peer) => {
-      const reached = known.get(peer)
-      return reached && lagAt(reached)
+      const freshness = refreshed.get(peer)
+      return freshness && lagAt(freshness)
     },
     status: async () => {
       const cursors = new Map((await listCursors(store.db)).map((cursor) => [cursor.peer, cursor]))
@@ -154,7 +159,7 @@ export function createStatusBoard({
               problem: report?.problem,
               position: cursors.get(peer)?.position,
               acknowledged: followers.get(peer)?.position,
-              lagSeconds: await lagOf(peer),
+              lagSeconds: await findLag(peer),
             }
           }),
         ),
@@ -173,13 +178,13 @@ export function createStatusBoard({
       }
     },
     poolStatus: async (pool) => {
-      const standing = await readPoolRoles(store.db, pool)
-      const { topology, replicas } = standing
+      const roles = await readPoolRoles(store.db, pool)
+      const { topology, replicas } = roles
       if (!topology) return undefined
-      const first = replicaIn(standing, region)?.status === 'CREATING'
+      const first = replicaIn(roles, region)?.status === 'CREATING'
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),
-        lagSeconds: topology.primary === region ? 0 : first ? undefined : await lagOf(topology.primary),
+        lagSeconds: topology.primary === region ? 0 : first ? undefined : await findLag(topology.primary),
       }
     },
   }

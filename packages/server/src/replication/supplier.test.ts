@@ -1,4 +1,4 @@
-/** What a supplier gives to whom, how long it keeps it, and what it makes of a log that is not its own. */
+/** What a supplier sends to which peer, how long it keeps the log, and how it detects a log that is not its own. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
@@ -7,7 +7,7 @@ import { settled } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
-import type { Origin } from './messages.ts'
+import type { ResumePoint } from './messages.ts'
 import { createSupplier, type Supplier } from './supplier.ts'
 
 const [HERE, PEER, STRANGER] = ['us-west-2', 'us-east-1', 'eu-west-1'] as const
@@ -33,7 +33,7 @@ for (const engine of engines) {
       })
       await supplier.open()
     }
-    /** Writes, and waits until the log can be read up to there: on PostgreSQL somebody else's transaction may hold it back. */
+    /** Writes, and waits until the log can be read up to this write: on PostgreSQL an older transaction may hold it back. */
     const put = async (work: Parameters<MortalStore['store']['write']>[0]): Promise<void> => {
       await mortal.store.write(work)
       await settled(mortal.store)
@@ -52,8 +52,8 @@ for (const engine of engines) {
         }),
       )
     const write = (pool: string, key: string): Promise<void> => put((tx) => tx.put('group', { pool, key, body: '{}' }))
-    /** Everything that a peer is told after a position: kind, pool and key. */
-    const told = async (peer: string, after = 0): Promise<string[]> => {
+    /** Everything that a peer is sent after a position: kind, pool and key. */
+    const sentTo = async (peer: string, after = 0): Promise<string[]> => {
       const { log } = await supplier.hello(peer, undefined)
       const reading = await supplier.read(peer, { log, position: after })
       return (
@@ -62,7 +62,7 @@ for (const engine of engines) {
         ]
       )
     }
-    const originOf = async (peer: string): Promise<Origin> => {
+    const resumePointOf = async (peer: string): Promise<ResumePoint> => {
       const { log, position, mark } = await supplier.hello(peer, undefined)
       return { log, position, mark, epoch: 1, witness: { position, mark } }
     }
@@ -76,14 +76,14 @@ for (const engine of engines) {
     })
     afterEach(() => mortal.close())
 
-    it('tells a peer of the pools that it shares, and of no others', async () => {
+    it('sends a peer the changes of the pools that it shares, and of no others', async () => {
       await createPool('mine')
       await createPool('ours')
       await setReplica('ours', 'CREATING', 1)
       const ours = ['topology ours -', 'group ours first', `replica ours ${PEER}`]
-      assert.deepEqual(await told(PEER), ours)
-      assert.deepEqual(await told(STRANGER), [])
-      const witness = await originOf(PEER)
+      assert.deepEqual(await sentTo(PEER), ours)
+      assert.deepEqual(await sentTo(STRANGER), [])
+      const witness = await resumePointOf(PEER)
       assert.ok(await supplier.outline(PEER, 'ours', witness))
       assert.equal(await supplier.outline(PEER, 'mine', witness), undefined)
       assert.equal(await supplier.outline(STRANGER, 'ours', witness), undefined)
@@ -93,10 +93,10 @@ for (const engine of engines) {
       assert.equal(await supplier.page(PEER, { ...page, pool: 'ours', stage: 'settings' }), undefined)
       assert.deepEqual((await supplier.inventory(STRANGER, undefined)).rows, [])
       await setReplica('ours', 'DELETED', 2)
-      assert.deepEqual(await told(PEER), [`replica ours ${PEER}`, `replica ours ${PEER}`])
+      assert.deepEqual(await sentTo(PEER), [`replica ours ${PEER}`, `replica ours ${PEER}`])
     })
 
-    it('tells of many pools at once, and of each by what it is when the log is read', async () => {
+    it('sends the changes of many pools at once, by the roles at the time when the log is read', async () => {
       const pools = Array.from({ length: 70 }, (_, at) => `pool ${at}`)
       const shareAll = (status: Replica['status'], version: number) =>
         put(async (tx) => {
@@ -111,8 +111,8 @@ for (const engine of engines) {
         }
       })
       const count = async (peer: string, kind: string): Promise<number> =>
-        (await told(peer)).filter((change) => change.startsWith(kind)).length
-      // The first time nothing is known of what the log will tell of; then some of it is.
+        (await sentTo(peer)).filter((change) => change.startsWith(kind)).length
+      // At the first read no pool was sent recently; at the second some were.
       for (const [status, version, topologies] of [
         ['CREATING', 1, 70],
         ['DELETED', 2, 0],
@@ -128,7 +128,7 @@ for (const engine of engines) {
       }
     })
 
-    it('moves a peer on past what does not concern it', async () => {
+    it('moves a peer past changes that it is not sent', async () => {
       await createPool('mine')
       const { log } = await supplier.hello(PEER, undefined)
       const reading = await supplier.read(PEER, { log, position: 0 })
@@ -149,54 +149,54 @@ for (const engine of engines) {
       assert.equal(await supplier.trim(), 0)
       await supplier.acknowledge(PEER, { log, position })
       assert.ok((await supplier.trim()) > 0)
-      assert.deepEqual(await told(PEER), ['trimmed'])
-      assert.deepEqual(await told(PEER, position), ['group ours second'])
+      assert.deepEqual(await sentTo(PEER), ['trimmed'])
+      assert.deepEqual(await sentTo(PEER, position), ['group ours second'])
     })
 
-    it('keeps it no longer than its retention, in time and in changes', async () => {
+    it('keeps the log no longer than its retention, in time and in changes', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
       const { position } = await supplier.hello(PEER, undefined)
       time.now += 2 * HOUR
       await write('ours', 'young')
       assert.ok((await supplier.trim()) > 0)
-      assert.deepEqual(await told(PEER, position), ['group ours young'])
+      assert.deepEqual(await sentTo(PEER, position), ['group ours young'])
       for (let at = 0; at < 60; at += 1) await write('ours', `many ${at}`)
       await supplier.trim()
-      const kept = await originOf(PEER)
+      const kept = await resumePointOf(PEER)
       const { rows } = await sql<{ count: number }>`select count(*) as count from changes`.execute(mortal.store.db)
       assert.equal(Number(rows[0]?.count), 50)
       assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
     })
 
-    it('does not take its log for another one while it is trimmed', async () => {
+    it('does not mistake its log for another one while it is trimmed', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
       for (let round = 0; round < 20; round += 1) {
         await write('ours', 'earlier')
-        const origin = await originOf(PEER)
+        const resumePoint = await resumePointOf(PEER)
         await write('ours', 'later')
-        const { log, position } = await originOf(PEER)
+        const { log, position } = await resumePointOf(PEER)
         await supplier.acknowledge(PEER, { log, position })
-        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, origin))
-        const [gone, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
-        assert.ok(gone > 0)
+        const greeting = Array.from({ length: 4 }, () => supplier.hello(PEER, resumePoint))
+        const [trimmed, ...greetings] = await Promise.all([supplier.trim(), ...greeting])
+        assert.ok(trimmed > 0)
         for (const { standing } of greetings) assert.match(standing, /^(continues|trimmed)$/)
       }
     })
 
-    it('keeps nothing for nobody', async () => {
+    it('keeps no changes if there are no peers', async () => {
       await createPool('mine')
       await supplier.trim()
       const { rows } = await sql`select 1 from changes`.execute(mortal.store.db)
       assert.equal(rows.length, 0)
     })
 
-    it('greets a follower by where it stands', async () => {
+    it('greets a follower according to its position', async () => {
       await createPool('ours')
-      const origin = await originOf(PEER)
-      const standing = async (change: Partial<Origin>) =>
-        (await supplier.hello(PEER, { ...origin, ...change })).standing
+      const resumePoint = await resumePointOf(PEER)
+      const standing = async (change: Partial<ResumePoint>) =>
+        (await supplier.hello(PEER, { ...resumePoint, ...change })).standing
       assert.equal(await standing({}), 'continues')
       assert.equal(await standing({ log: 'another', epoch: 0 }), 'unknown-log')
       assert.deepEqual(noted, ['follower-behind unknown-log'])
@@ -208,14 +208,14 @@ for (const engine of engines) {
       ['a page of what is not in the log', { witness: { position: 1_000_000_000, mark: '1.1' } }],
       ['an epoch that begins only now', { log: 'an earlier one', epoch: 1 }],
     ] as const) {
-      it(`takes a follower that knows ${how} for a sign that its log went back`, async () => {
+      it(`concludes from a follower that knows ${how} that its log went back`, async () => {
         await createPool('ours')
-        const origin = await originOf(PEER)
-        const hello = await supplier.hello(PEER, { ...origin, ...change })
+        const resumePoint = await resumePointOf(PEER)
+        const hello = await supplier.hello(PEER, { ...resumePoint, ...change })
         assert.equal(hello.standing, 'went-back')
-        assert.notEqual(hello.log, origin.log)
+        assert.notEqual(hello.log, resumePoint.log)
         assert.equal(await epochOf('ours'), 2)
-        assert.equal(await supplier.read(PEER, origin), undefined, 'what was read before cannot be read on')
+        assert.equal(await supplier.read(PEER, resumePoint), undefined, 'reading cannot continue from the old position')
         const after = { log: hello.log, position: hello.position, mark: hello.mark }
         const again = await supplier.hello(PEER, { ...after, epoch: 2, witness: after })
         assert.equal(again.standing, 'continues')
@@ -223,10 +223,10 @@ for (const engine of engines) {
       })
     }
 
-    it('begins another log when the one that it finds was written elsewhere', async () => {
+    it('begins a new log when the log that it finds was written by another server', async () => {
       await createPool('ours')
-      const before = await originOf(PEER)
-      // As after a dump was loaded into another server: numbers that are yet to be given out.
+      const before = await resumePointOf(PEER)
+      // As after a dump was loaded into another server: the log contains numbers that this server has yet to assign.
       await sql`update changes set tx = tx + 1000000000`.execute(mortal.store.db)
       await open()
       assert.deepEqual(noted, ['log-renewed transplanted'])

@@ -13,71 +13,77 @@ import {
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
-import { FIRST_KNOWN, type KnownKinds, knownHere, knownToText } from './known-kinds.ts'
+import { parseReplica } from './documents.ts'
+import { FIRST_RELEASE_KINDS, formatKinds, type KnownKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   changeToWire,
   type FeedBatch,
   FORMAT,
-  type Gap,
   type Hello,
   type Inventory,
-  type Origin,
+  type LogPosition,
   type Outline,
   type Page,
   type PageQuery,
-  type Position,
+  type RestartReason,
+  type ResumePoint,
   type RowAddress,
   rowToWire,
   TOMBSTONES,
 } from './messages.ts'
-import { concerns, isShared, listReplicas, listTopologies } from './standing.ts'
+import { isSentTo, listReplicas, listTopologies, sharesPool } from './roles.ts'
 
 export interface Retention {
   /** How long a change is kept for a peer that has not acknowledged it. */
   milliseconds: number
-  /** How many changes are kept for such peers. */
+  /** How many changes are kept for a peer that has not acknowledged them. */
   changes: number
 }
 
 export interface FeedReading {
   batches: FeedBatch[]
-  /** Where the peer is after these batches. */
+  /** The peer's position after these batches. */
   position: number
+  /** Whether the batches reach the end of what can be read. */
   drained: boolean
+  /** Whether committed changes wait for an older transaction to end. */
   held: boolean
   now: number
   asOf: number
 }
 
-/** A region as the others read it. */
+/** Serves this region's log and rows to its peers. */
 export interface Supplier {
-  /** To be called once, before anything else: gives the log its id, and sees whether it can be gone on with. */
+  /** Call once, before everything else: gives a new log its id, and checks whether the log can be continued. */
   open(): Promise<void>
-  hello(peer: string, from: Origin | undefined): Promise<Hello>
+  hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
-   * Reads the log on for a peer that knows `theirs` (by default what the first release knows). Undefined when it cannot be read on from there: it is another log by now, or
-   * trimmed past it.
+   * Reads the log from a position, for a peer that knows `peerKinds` (default: the kinds of the first release). Undefined if
+   * the log was renewed, or trimmed past the position.
    */
-  read(peer: string, from: Pick<Position, 'log' | 'position'>, theirs?: KnownKinds): Promise<FeedReading | undefined>
+  read(
+    peer: string,
+    from: Pick<LogPosition, 'log' | 'position'>,
+    peerKinds?: KnownKinds,
+  ): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
-  /** Undefined when the pool is not shared with the peer, or the log is not the one of the witness. */
-  outline(peer: string, pool: string, witness: Position): Promise<Outline | undefined>
-  /** Undefined as above, or when the stage is unknown. */
+  /** Undefined if the pool is not shared with the peer, or the log does not contain the witness. */
+  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | undefined>
+  /** Undefined as above, or if the stage is unknown. */
   page(peer: string, query: PageQuery): Promise<Page | undefined>
-  acknowledge(peer: string, position: Pick<Position, 'log' | 'position'>): Promise<void>
-  /** Removes what no peer needs any more; answers how many changes went. */
+  acknowledge(peer: string, position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Trims the changes that no peer needs. Returns how many were removed. */
   trim(): Promise<number>
 }
 
 const READ_CHANGES = 500
-/** More of them would be read for nothing too often. */
-const MOST_GUESSED = 8
-const LISTED_ROWS = 500
-const MOST_PAGE_ROWS = 2_000
+/** The most pools whose roles are read together with the log; more would too often be read for nothing. */
+const MAX_RECENT_POOLS = 8
+const LIST_PAGE_ROWS = 500
+const MAX_PAGE_ROWS = 2_000
 
 export function createSupplier({
   store,
@@ -85,23 +91,25 @@ export function createSupplier({
   region,
   events,
   retention,
-  newcomer = () => {},
-  known = knownHere(),
+  onFirstContact = () => {},
+  known = kindsOfThisBuild(),
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
   events: Pick<Events, 'noted'>
   retention: Retention
-  /** Hears of a peer that has never been here, or has lost all that it had. */
-  newcomer?: (peer: string) => void
-  /** What this region knows; in tests, for another build. */
+  /** Called when a peer connects for the first time, or after it has lost its store. */
+  onFirstContact?: (peer: string) => void
+  /** The kinds that this region knows; tests set it to stand for another build. */
   known?: KnownKinds
 }): Supplier {
   const { engine } = store
-  /** The pools that a peer was told of last: most likely the next ones too. */
-  const lately = new Map<string, string[]>()
-  /** Another log, another epoch: nothing that was given out under the old ones is mistaken for what comes now. */
+  /** The pools whose changes a peer was sent recently: most likely the next changes are theirs too. */
+  const recentPools = new Map<string, string[]>()
+  /**
+   * Gives the log a new id and raises the epoch of own pools, so that old positions and stamps cannot be mistaken for new ones.
+   */
   const renew = async (
     reason: string,
     { from, above = 0, emptied = false }: { from: string; above?: number; emptied?: boolean },
@@ -133,16 +141,17 @@ export function createSupplier({
     return newest
   }
 
-  const gapOf = async (from: Origin | undefined): Promise<Gap | undefined> => {
+  const restartReasonFor = async (from: ResumePoint | undefined): Promise<RestartReason | undefined> => {
     if (!from) return 'unknown-log'
     const { id, trimmed, marks } = await readLogState(engine, [from.position, from.witness.position])
-    // A follower of an earlier log that has seen an epoch which begins only now: this database was there once before.
+    // A renewal raises the epoch, so a follower of an earlier log knows an older epoch. If it knows the present or a newer one,
+    // this database was restored to a state before a renewal.
     if (from.log !== id) return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
     if (from.position < trimmed) return 'trimmed'
     return [from, from.witness].every(({ position, mark }) => marks.get(position) === mark) ? undefined : 'went-back'
   }
 
-  const isOfThisLog = async ({ log, position, mark }: Position): Promise<boolean> => {
+  const isCurrentLog = async ({ log, position, mark }: LogPosition): Promise<boolean> => {
     const { id, marks } = await readLogState(engine, [position])
     return log === id && mark === marks.get(position)
   }
@@ -157,73 +166,73 @@ export function createSupplier({
 
     hello: async (peer, from) => {
       const { id } = await readLogState(engine)
-      const gap = await gapOf(from)
-      if (gap === 'went-back') await renew(gap, { from: id, above: from?.epoch ?? 0 })
+      const restartReason = await restartReasonFor(from)
+      if (restartReason === 'went-back') await renew(restartReason, { from: id, above: from?.epoch ?? 0 })
       const state = await readLogState(engine)
-      if (!from) newcomer(peer)
-      else if (gap) events.noted('follower-behind', { peer, reason: gap })
+      if (!from) onFirstContact(peer)
+      else if (restartReason) events.noted('follower-behind', { peer, reason: restartReason })
       return {
         type: 'hello',
         format: FORMAT,
-        kinds: knownToText(known),
+        kinds: formatKinds(known),
         region,
         now: clock.now(),
-        ...(gap || !from
+        ...(restartReason || !from
           ? { log: state.id, position: state.head, mark: state.headMark }
           : { log: from.log, position: from.position, mark: from.mark }),
-        standing: gap ?? 'continues',
+        standing: restartReason ?? 'continues',
       }
     },
 
-    read: async (peer, { log, position: after }, theirs = FIRST_KNOWN) => {
+    read: async (peer, { log, position: after }, peerKinds = FIRST_RELEASE_KINDS) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: lately.get(peer) ?? [] })
+      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: recentPools.get(peer) ?? [] })
       if (reading.log !== log || reading.trimmed > after) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
-      // As of the log or after it, so that whoever is to have a change by then is seen.
-      const { roles: standings } = reading
-      const others = [...pools].filter((pool) => !standings.has(pool))
+      // The roles are as of the log or newer, so that no replica created before a change misses it.
+      const { roles: rolesByPool } = reading
+      const others = [...pools].filter((pool) => !rolesByPool.has(pool))
       if (others.length > 0) {
-        for (const [pool, standing] of await readRoles(engine.logReader, others)) standings.set(pool, standing)
+        for (const [pool, roles] of await readRoles(engine.logReader, others)) rolesByPool.set(pool, roles)
       }
-      if (pools.size > 0) lately.set(peer, [...pools].slice(0, MOST_GUESSED))
+      if (pools.size > 0) recentPools.set(peer, [...pools].slice(0, MAX_RECENT_POOLS))
       const batches: FeedBatch[] = []
       for (const { position, mark, at, changes } of reading.batches) {
-        const told = changes.filter(
+        const relevant = changes.filter(
           ({ kind, pool, body }) =>
-            theirs.has(kind) &&
+            peerKinds.has(kind) &&
             known.has(kind) &&
-            concerns(standings.get(pool) as PoolRoles, {
+            isSentTo(rolesByPool.get(pool) as PoolRoles, {
               region,
               peer,
               kind,
-              replicaRegion: kind === 'replica' && body !== null ? (JSON.parse(body) as Replica).region : undefined,
+              replicaRegion: kind === 'replica' && body !== null ? parseReplica(body).region : undefined,
             }),
         )
-        // One that does not concern the peer is sent as the last only: it tells how far the peer is.
+        // An empty batch is sent only as the last one: it moves the peer's position.
         if (batches.at(-1)?.changes.length === 0) batches.pop()
-        batches.push({ position, mark, at, changes: told.map(changeToWire) })
+        batches.push({ position, mark, at, changes: relevant.map(changeToWire) })
       }
       const { drained, held, asOf } = reading
       return { batches, position: batches.at(-1)?.position ?? after, drained, held, now, asOf }
     },
 
     inventory: async (peer, after) => {
-      const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LISTED_ROWS })
+      const found = await listRowsOfAllPools(store.db, 'replica', { after, limit: LIST_PAGE_ROWS })
       const rows: Inventory['rows'] = []
-      const standings = await readRoles(store.db, new Set(found.map(({ pool }) => pool)))
+      const rolesByPool = await readRoles(store.db, new Set(found.map(({ pool }) => pool)))
       for (const { pool, key, body } of found) {
-        const standing = standings.get(pool) as PoolRoles
-        const replicaRegion = (JSON.parse(body) as Replica).region
-        if (concerns(standing, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
+        const roles = rolesByPool.get(pool) as PoolRoles
+        const replicaRegion = parseReplica(body).region
+        if (isSentTo(roles, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }
-      const last = found.length === LISTED_ROWS ? found.at(-1) : undefined
+      const last = found.length === LIST_PAGE_ROWS ? found.at(-1) : undefined
       return { rows, next: last ? { pool: last.pool, key: last.key } : null }
     },
 
     outline: async (peer, pool, witness) => {
-      const standing = await readPoolRoles(store.db, pool)
-      if (!isShared(standing, peer) || !(await isOfThisLog(witness))) return undefined
+      const roles = await readPoolRoles(store.db, pool)
+      if (!sharesPool(roles, peer) || !(await isCurrentLog(witness))) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {
@@ -233,27 +242,27 @@ export function createSupplier({
     },
 
     page: async (peer, { pool, stage, after, limit, witness }) => {
-      if (!isShared(await readPoolRoles(store.db, pool), peer) || !(await isOfThisLog(witness))) return undefined
-      const most = Math.min(Math.max(1, limit), MOST_PAGE_ROWS)
+      if (!sharesPool(await readPoolRoles(store.db, pool), peer) || !(await isCurrentLog(witness))) return undefined
+      const pageRows = Math.min(Math.max(1, limit), MAX_PAGE_ROWS)
       if (stage === TOMBSTONES) {
         const [kind = '', key = ''] = after === undefined ? [] : splitOnce(after)
-        const gone = await listTombstones(store.db, {
+        const found = await listTombstones(store.db, {
           pool,
           after: after === undefined ? undefined : { kind, key },
-          limit: most,
+          limit: pageRows,
         })
         const head = await readNewest(engine)
-        return { rows: [], tombstones: gone.map(changeToWire), more: gone.length === most, head }
+        return { rows: [], tombstones: found.map(changeToWire), more: found.length === pageRows, head }
       }
       if (!isKind(stage) || !known.has(stage)) return undefined
-      const rows = await store.list(stage, { pool, after, limit: most })
+      const rows = await store.list(stage, { pool, after, limit: pageRows })
       const head = await readNewest(engine)
-      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === most, head }
+      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === pageRows, head }
     },
 
     acknowledge: async (peer, { log, position }) => {
       if ((await readLogState(engine)).id !== log) return
-      // Whoever forgets how far a peer is keeps more of the log than it must.
+      // Relaxed: losing an acknowledgement only keeps more of the log than necessary.
       const follower = { peer, position, at: clock.now() }
       await engine.transaction((connection) => putFollower(connection, follower), { relaxed: true })
     },
@@ -261,16 +270,19 @@ export function createSupplier({
     trim: async () => {
       const oldest = clock.now() - retention.milliseconds
       const excess = await findExcess(engine, { before: oldest, changes: retention.changes })
-      const acknowledged = await leastAcknowledged()
-      const gone = await trimChanges(engine, Math.max(excess, acknowledged))
+      const acknowledged = await findAcknowledgedByAll()
+      const trimmed = await trimChanges(engine, Math.max(excess, acknowledged))
       await purgeTombstones(engine, oldest)
-      return gone
+      return trimmed
     },
   }
 
-  /** Up to where every region that shares a pool with this one, or has ever followed it, has the log; the head when there is none. */
-  async function leastAcknowledged(): Promise<number> {
-    // Before the peers are looked up: one that is named only now needs nothing of what is there already but a copy.
+  /**
+   * The position that all regions which share a pool with this one, or have ever followed it, have acknowledged; the head if
+   * there are none.
+   */
+  async function findAcknowledgedByAll(): Promise<number> {
+    // Read the head before the peers: a peer that is added later gets these changes with its copy.
     const { head } = await readLogState(engine)
     const positions = new Map((await listFollowers(store.db)).map(({ peer, position }) => [peer, position]))
     for await (const replica of listReplicas(store.db)) {
@@ -289,7 +301,7 @@ export function createSupplier({
 
 const RENEWAL = 'replication/log'
 
-/** A tombstone's place: its kind, a line break, its key. */
+/** Splits the page key of a tombstone: its kind, a line break, its key. */
 const splitOnce = (text: string): [string, string] => {
   const at = text.indexOf('\n')
   return [text.slice(0, at), text.slice(at + 1)]

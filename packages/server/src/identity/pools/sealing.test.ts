@@ -19,7 +19,7 @@ import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
-import { FIRST_KNOWN, knownToText } from '../../replication/known-kinds.ts'
+import { FIRST_RELEASE_KINDS, formatKinds } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
 import { sealPools } from './sealing.ts'
@@ -228,7 +228,7 @@ for (const engine of engines) {
       assert.equal(await formOf(UserPoolId), undefined, 'the region has not reported yet')
       const report = (kinds: string) =>
         context.store.transaction((connection) => putPeerKinds(connection, 'eu-west-1', kinds))
-      await report(knownToText(FIRST_KNOWN))
+      await report(formatKinds(FIRST_RELEASE_KINDS))
       await sealPools(context)
       assert.equal(await formOf(UserPoolId), undefined, 'the region runs the first release')
       await check(UserPoolId)

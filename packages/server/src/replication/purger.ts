@@ -4,27 +4,33 @@ import { expiringKinds, expiryOf } from '../store/merge.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
-/** Removes shared facts that have ended. Each region does so for itself and tells nobody: all of them know when a fact ends. */
-export interface Forgetter {
-  /** Goes on from where the last call ended, through all facts in turn, until few of those that it reads have ended; answers how many it removed. */
-  forget(): Promise<number>
+/**
+ * Removes expired shared facts. Each region does so on its own, without a change in the log: every fact contains its expiry
+ * time.
+ */
+export interface Purger {
+  /**
+   * Continues where the last call ended, page by page, while at least half of a page is expired. Returns the number of removed
+   * rows.
+   */
+  purge(): Promise<number>
 }
 
 const READ_ROWS = 1_000
-/** Much more than clocks may be apart by: a region whose clock is behind must not lack a fact that it still needs. */
+/** Much more than the largest clock difference: a region whose clock is behind must not lose a fact that it still needs. */
 const MARGIN_MILLISECONDS = 3_600_000
 
-export function createForgetter({
+export function createPurger({
   store,
   clock,
 }: {
   store: Pick<Store, 'db' | 'transaction'>
   clock: Pick<Clock, 'now'>
-}): Forgetter {
+}): Purger {
   let at = 0
   let after: { pool: string; key: string } | undefined
 
-  /** Looks at the next rows. */
+  /** Reads the next page and removes its expired rows. */
   const step = async (): Promise<{ read: number; removed: number }> => {
     const kind = expiringKinds[at] as (typeof expiringKinds)[number]
     const rows = await listRowsOfAllPools(store.db, kind, { after, limit: READ_ROWS })
@@ -42,7 +48,7 @@ export function createForgetter({
   }
 
   return {
-    forget: async () => {
+    purge: async () => {
       let sum = 0
       for (;;) {
         const { read, removed } = await step()

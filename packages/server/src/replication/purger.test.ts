@@ -1,4 +1,4 @@
-/** What a region forgets by itself, and that nobody can tell who has. */
+/** A region removes expired shared facts on its own, and checksums do not depend on it. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { GlobalSignOutCommand, RevokeTokenCommand } from '@aws-sdk/client-cognito-identity-provider'
@@ -10,18 +10,18 @@ import { systemClock } from '../clock.ts'
 import { addRows, removeUnchanged } from '../store/apply.ts'
 import { ONLY } from '../store/kinds.ts'
 import { checksumOf } from './checksum.ts'
-import { createForgetter } from './forgetter.ts'
+import { createPurger } from './purger.ts'
 
 const region = 'us-west-2'
 const pools = [`${region}_a`, `${region}_b`] as const
 const ADA = { username: 'ada' }
 const HOUR = 3_600_000
 const END = 1_700_000_000_000
-/** More than are read at a time. */
+/** More than one page. */
 const FACTS = 1_300
 
 for (const engine of engines) {
-  describe(`shared facts that have ended: ${engine}`, () => {
+  describe(`expired shared facts: ${engine}`, () => {
     const clock = { now: () => END }
     let opened: TestStore
 
@@ -57,16 +57,16 @@ for (const engine of engines) {
       [1, 1],
     ]
 
-    it('stay for an hour, and longer in no checksum', async () => {
-      const forgetter = createForgetter({ store: opened.store, clock: { now: () => END + HOUR - 1 } })
-      for (let time = 0; time < 8; time += 1) assert.equal(await forgetter.forget(), 0)
+    it('stay for an hour, but no longer count in checksums', async () => {
+      const purger = createPurger({ store: opened.store, clock: { now: () => END + HOUR - 1 } })
+      for (let time = 0; time < 8; time += 1) assert.equal(await purger.purge(), 0)
       assert.deepEqual(await counts(), all)
       assert.equal((await checksumOf(opened.store, pools[0], END - 1)).rows.revocation, FACTS)
       const { rows } = await checksumOf(opened.store, pools[0], END)
       assert.deepEqual([rows.revocation, rows.rotation, rows['sign-out']], [FACTS / 2, 0, 1])
     })
 
-    it('are not removed if they have been merged with another since they were read', async () => {
+    it('are not removed if they were merged with a newer fact since they were read', async () => {
       const { store } = opened
       const [pool] = pools
       const read = await store.find('revocation', { pool, key: 'family-0' })
@@ -77,24 +77,24 @@ for (const engine of engines) {
       assert.equal((await store.find('revocation', later))?.body, later.body)
     })
 
-    it('are gone after it, and nothing else, and the checksum is the same', async () => {
+    it('are removed after that hour, other rows are not, and the checksum is unchanged', async () => {
       const now = END + HOUR
       const checksums = () => Promise.all(pools.map((pool) => checksumOf(opened.store, pool, now)))
       const sums = await checksums()
-      const forgetter = createForgetter({ store: opened.store, clock: { now: () => now } })
-      let gone = 0
-      for (let time = 0; time < 8; time += 1) gone += await forgetter.forget()
+      const purger = createPurger({ store: opened.store, clock: { now: () => now } })
+      let removed = 0
+      for (let time = 0; time < 8; time += 1) removed += await purger.purge()
       assert.deepEqual(await counts(), [
         [FACTS / 2 + 1, FACTS / 2],
         [0, 0],
         [1, 1],
       ])
-      assert.equal(gone, FACTS - 1 + 2)
+      assert.equal(removed, FACTS - 1 + 2)
       assert.deepEqual(await checksums(), sums)
     })
   })
 
-  it(`a region forgets revocations when their tokens would have expired: ${engine}`, async () => {
+  it(`a region removes revocations after their tokens have expired: ${engine}`, async () => {
     let ahead = 0
     const clock = { ...systemClock, now: () => systemClock.now() + ahead }
     const config = { replication: { trimSeconds: 0.1 } }
