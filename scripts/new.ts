@@ -140,6 +140,7 @@ function handlerSource(name: string, caller: string, { input, output, errors }: 
   ]
   return `import { CognitoError } from '../../../errors.ts'
 import type { ${call} } from '../../callers.ts'
+import type { Handler } from '../../rows.ts'
 
 /**
 ${facts.map((line) => ` * ${line}`).join('\n')}
@@ -168,6 +169,7 @@ function testSource(name: string, { input }: OperationModel): string {
   const hasPool = required.some(([member]) => member === 'UserPoolId')
   const sample = required.map(([member, shape]) => (member === 'UserPoolId' ? member : `${member}: ${sampleOf(shape)}`))
   return `import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
 import { ${name}Command } from '@aws-sdk/client-cognito-identity-provider'
 ${hasPool ? "import { createPool } from '@twinpool/testing/pools'\n" : ''}import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
@@ -179,7 +181,7 @@ ${hasPool ? '    let UserPoolId: string\n' : ''}    before(async () => {
 ${hasPool ? '      UserPoolId = await createPool(plane.primary)\n' : ''}    })
     after(() => plane.stop())
 
-    test('returns what the documentation says', { todo: 'write this test, then the handler' }, async () => {
+    it('returns what the documentation says', { todo: 'write this test, then the handler' }, async () => {
       const output = await plane.primary.cognito.send(
         new ${name}Command({${sample.length > 0 ? ` ${sample.join(', ')} ` : ''}}),
       )
@@ -215,9 +217,8 @@ if (import.meta.main) {
     const written = addOperation(face, name)
     const biome = join(import.meta.dirname, '../node_modules/@biomejs/biome/bin/biome')
     const files = written.map((file) => join(face, file))
-    spawnSync(process.execPath, [biome, 'check', '--write', '--log-level=error', ...files], {
-      stdio: ['ignore', 'ignore', 2],
-    })
+    const check = spawnSync(process.execPath, [biome, 'check', '--write', ...files], { encoding: 'utf8' })
+    if (check.status !== 0) process.stderr.write(check.stderr)
     for (const file of written) process.stdout.write(`wrote packages/server/src/cognito/${file}\n`)
     process.stdout.write(`
 Next: write the test and the handler, then run

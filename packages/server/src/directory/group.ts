@@ -65,16 +65,17 @@ async function lockForm(tx: Transaction, openPool: OpenPool): Promise<Form> {
 
 export async function findGroup(db: Pick<Store, 'find'>, openPool: OpenPool, name: string): Promise<Group | undefined> {
   const form = formOf(openPool)
-  const sealed = mayHaveSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
-  if (sealed) return openGroup(openPool, sealed)
+  // The plain kind first: a row that moves between the two reads is seen in both, not in neither.
   const plain = mayHavePlain(form) ? await db.find('group', plainAddress(openPool, name)) : undefined
-  return plain && toGroup(plain)
+  const sealed = mayHaveSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
+  return (sealed && openGroup(openPool, sealed)) ?? (plain && toGroup(plain))
 }
 
 export async function lockGroup(tx: Transaction, openPool: OpenPool, name: string): Promise<Group | undefined> {
   const form = await lockForm(tx, openPool)
   const sealed = mayHaveSealed(form) ? await tx.lock('sealed-group', sealedAddress(openPool, name)) : undefined
-  if (sealed) return openGroup(openPool, sealed)
+  const group = sealed && openGroup(openPool, sealed)
+  if (group) return group
   const plain = mayHavePlain(form) ? await tx.lock('group', plainAddress(openPool, name)) : undefined
   return plain && toGroup(plain)
 }
@@ -85,13 +86,19 @@ export async function countGroups(db: Pick<Reader, 'count'>, { pool }: OpenPool)
   return sealed + (mayHavePlain(form) ? await db.count('group', { pool: pool.id }) : 0)
 }
 
-export function listGroups(db: Pick<Reader, 'list'>, openPool: OpenPool, request: PageRequest): Promise<Page<Group>> {
+export async function listGroups(
+  db: Pick<Reader, 'list'>,
+  openPool: OpenPool,
+  request: PageRequest,
+): Promise<Page<Group>> {
   const pool = openPool.pool.id
-  return pageOver(formOf(openPool), request, {
+  const { entries, next } = await pageOver<Group | undefined>(formOf(openPool), request, {
     sealed: async (query) =>
       (await db.list('sealed-group', { pool, ...query })).map((row) => [row.key, openGroup(openPool, row)]),
     plain: async (query) => (await db.list('group', { pool, ...query })).map((row) => [row.key, toGroup(row)]),
   })
+  const groups = entries.filter((group) => group !== undefined)
+  return { entries: [...new Map(groups.map((group) => [group.name, group])).values()], next }
 }
 
 /** Throws RowExistsError. */
@@ -112,6 +119,7 @@ export async function putGroup(tx: Transaction, openPool: OpenPool, group: Group
 }
 
 export async function removeGroup(tx: Transaction, openPool: OpenPool, name: string): Promise<void> {
+  await lockForm(tx, openPool)
   await tx.remove('sealed-group', sealedAddress(openPool, name))
   await removePlain(tx, openPool, 'group', plainAddress(openPool, name))
 }
@@ -119,7 +127,8 @@ export async function removeGroup(tx: Transaction, openPool: OpenPool, name: str
 /** Locks a membership; returns whether it exists. */
 export async function lockMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<boolean> {
   const form = await lockForm(tx, openPool)
-  if (mayHaveSealed(form) && (await tx.lock('sealed-member', sealedMember(openPool, member)))) return true
+  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-member', sealedMember(openPool, member)) : undefined
+  if (sealed && openMember(openPool, sealed, member)) return true
   return mayHavePlain(form) && (await tx.lock('member', plainMember(openPool, member))) !== undefined
 }
 
@@ -136,6 +145,8 @@ export async function putMember(tx: Transaction, openPool: OpenPool, member: Mem
 }
 
 export async function removeMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<void> {
+  // Without the lock, the row could move to the sealed kind after it was removed from there.
+  await lockForm(tx, openPool)
   await tx.remove('sealed-member', sealedMember(openPool, member))
   await removePlain(tx, openPool, 'member', plainMember(openPool, member))
 }
@@ -147,6 +158,7 @@ export async function removeMembers(
   { group, limit }: { group: string; limit: number },
 ): Promise<number> {
   const pool = openPool.pool.id
+  await lockForm(tx, openPool)
   const sealed = await tx.list('sealed-member', { pool, where: { group: hashOf(openPool, group) }, limit })
   for (const { key } of sealed) await tx.remove('sealed-member', { pool, key })
   if (!mayHavePlain(formOf(openPool)) || sealed.length === limit) return sealed.length
@@ -182,7 +194,7 @@ export async function listGroupsOf(
         fields.group_name ?? undefined,
       ]),
   })
-  const names = entries.filter((name) => name !== undefined)
+  const names = [...new Set(entries)].filter((name) => name !== undefined)
   const groups = await Promise.all(names.map((name) => findGroup(db, openPool, name)))
   return { entries: groups.filter((group) => group !== undefined), next }
 }
@@ -208,12 +220,14 @@ export async function listMembers(
         fields.sub ?? undefined,
       ]),
   })
-  return { entries: entries.filter((sub) => sub !== undefined), next }
+  return { entries: [...new Set(entries)].filter((sub) => sub !== undefined), next }
 }
 
 /** Moves up to `limit` rows from the plain kinds to the sealed kinds; returns how many it moved. */
 export async function sealBatch(tx: Transaction, openPool: OpenPool, limit: number): Promise<number> {
   const pool = openPool.pool.id
+  // Before any row, in the order of all other writers.
+  if ((await lockForm(tx, openPool)) !== 'sealing') return 0
   const groups = await tx.list('group', { pool, limit })
   for (const { key } of groups) {
     const row = await tx.lock('group', { pool, key })
@@ -242,18 +256,27 @@ const SUB_CHARACTERS = 36
 
 /** Returns undefined for a row that the pool's key did not seal for this key, or that belongs to another user or group than requested. */
 function openMember(openPool: OpenPool, row: Row<'sealed-member'>, wanted: Partial<Member>): Member | undefined {
+  const document = openSealed(openPool, 'sealed-member', row)
+  if (!document) return undefined
+  const { group } = document
+  const sub = row.key.slice(-SUB_CHARACTERS)
+  const isWanted = (wanted.sub ?? sub) === sub && (wanted.group ?? group) === group
+  return isWanted && row.key === memberKey(hashOf(openPool, group), sub) ? { group, sub } : undefined
+}
+
+/** Returns undefined for a row that the pool's key did not seal for this key. */
+const openGroup = (openPool: OpenPool, row: Row<'sealed-group'>): Group | undefined =>
+  openSealed(openPool, 'sealed-group', row)
+
+function openSealed<K extends 'sealed-group' | 'sealed-member'>(openPool: OpenPool, kind: K, row: Row<K>) {
   try {
-    const { group } = openDocument(openPool, 'sealed-member', row)
-    const sub = row.key.slice(-SUB_CHARACTERS)
-    const isWanted = (wanted.sub ?? sub) === sub && (wanted.group ?? group) === group
-    return isWanted && row.key === memberKey(hashOf(openPool, group), sub) ? { group, sub } : undefined
+    return openDocument(openPool, kind, row)
   } catch (error) {
     if (error instanceof SealBrokenError) return undefined
     throw error
   }
 }
 
-const openGroup = (openPool: OpenPool, row: Row<'sealed-group'>): Group => openDocument(openPool, 'sealed-group', row)
 const toGroup = (row: Row<'group'>): Group => ({ name: row.key, ...parseDocument('group', row) })
 
 const hashOf = ({ cipher }: OpenPool, name: string): string => cipher.index('group', name)
@@ -271,20 +294,25 @@ type ListRows<T> = (query: { after: string | undefined; limit: number }) => Prom
 /** Prefix of `next` when it is a key of a plain kind. */
 const PLAIN = 'plain\n'
 
-/** One page over the sealed rows, then over the plain rows if the form allows any; each part in key order. */
+/**
+ * One page over the plain rows if the form allows any, then over the sealed rows; each part in key order. Rows move from the plain kinds
+ * to the sealed kinds, so in this order a row that moves meanwhile may be listed twice, but is never missed.
+ */
 async function pageOver<T>(
   form: Form,
   { after, size }: PageRequest,
   { sealed, plain }: { sealed: ListRows<T>; plain: ListRows<T> },
 ): Promise<Page<T>> {
-  const inPlain = after?.startsWith(PLAIN) ?? false
+  const inSealed = after !== undefined && !after.startsWith(PLAIN)
   // One extra row shows whether there is a next page.
   const limit = size + 1
-  const rows = mayHaveSealed(form) && !inPlain ? await sealed({ after, limit }) : []
-  if (mayHavePlain(form) && rows.length < limit) {
-    const from = inPlain ? after?.slice(PLAIN.length) : undefined
-    const more = await plain({ after: from, limit: limit - rows.length })
-    rows.push(...more.map(([key, entry]): [string, T] => [PLAIN + key, entry]))
+  const rows: [key: string, entry: T][] = []
+  if (mayHavePlain(form) && !inSealed) {
+    const found = await plain({ after: after?.slice(PLAIN.length), limit })
+    rows.push(...found.map(([key, entry]): [string, T] => [PLAIN + key, entry]))
+  }
+  if (mayHaveSealed(form) && rows.length < limit) {
+    rows.push(...(await sealed({ after: inSealed ? after : undefined, limit: limit - rows.length })))
   }
   const page = rows.slice(0, size)
   return { entries: page.map(([, entry]) => entry), next: rows.length > size ? page.at(-1)?.[0] : undefined }

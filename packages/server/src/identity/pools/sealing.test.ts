@@ -16,9 +16,20 @@ import {
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
+import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
+import {
+  findGroup,
+  listGroups,
+  listGroupsOf,
+  listMembers,
+  removeGroup,
+  removeMember,
+  sealBatch,
+} from '../../directory/group.ts'
+import { getOpenPool } from '../../directory/pool.ts'
 import { FIRST_RELEASE_KINDS, formatKinds } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
@@ -164,6 +175,125 @@ for (const engine of engines) {
       )
       const { Groups } = await region.cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username: 'eve' }))
       assert.deepEqual(Groups, [])
+    })
+
+    it('ignore a group that the key of the pool did not seal for this name; sign-ins and other groups go on', async () => {
+      const UserPoolId = await createSealedPool()
+      await plant(UserPoolId)
+      await region.cognito.send(new CreateGroupCommand({ UserPoolId, GroupName: 'swapped' }))
+      await region.cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, GroupName: 'swapped', Username: 'ann' }))
+      const { store } = region.region.context
+      const rows = await store.list('sealed-group', { pool: UserPoolId, limit: 10 })
+      const { cipher } = await getOpenPool(region.region.context, UserPoolId)
+      const victim = rows.find(({ key }) => key === cipher.index('group', 'swapped'))
+      const other = rows.find(({ key }) => key !== victim?.key)
+      await store.write((tx) =>
+        tx.put('sealed-group', { pool: UserPoolId, key: victim?.key as string, body: other?.body as string }),
+      )
+      await check(UserPoolId)
+      await assert.rejects(region.cognito.send(new GetGroupCommand({ UserPoolId, GroupName: 'swapped' })), {
+        name: 'ResourceNotFoundException',
+      })
+      const client = await createClient(region, UserPoolId)
+      await people(region).signInByAdmin(client, { username: 'ann' })
+    })
+
+    it('add a user to a group although a forged row has the place of the membership', async () => {
+      const UserPoolId = await createSealedPool()
+      const sub = await plant(UserPoolId)
+      const { store } = region.region.context
+      const [real] = await store.list('sealed-member', { pool: UserPoolId, limit: 1 })
+      const { key, fields } = real as NonNullable<typeof real>
+      assert.equal(fields.sub, sub)
+      await store.write((tx) => tx.put('sealed-member', { pool: UserPoolId, key, body: '{}', fields }))
+      assert.deepEqual(await groupsOf(UserPoolId), [])
+      await region.cognito.send(
+        new AdminAddUserToGroupCommand({ UserPoolId, GroupName: PLANTED.group, Username: 'ann' }),
+      )
+      await check(UserPoolId)
+    })
+
+    it('show a group and a membership to a reader while they move', async () => {
+      const { context } = region.region
+      const UserPoolId = await createPool(region)
+      await asOfFirstRelease(UserPoolId)
+      const sub = await plant(UserPoolId)
+      await sealPools(context)
+      const openPool = await getOpenPool(context, UserPoolId)
+      assert.equal(openPool.pool.document.form, 'sealing')
+      /** The store, where all rows move after the first read. */
+      const { store } = context
+      let moved = false
+      const moving = async <T>(read: Promise<T>): Promise<T> => {
+        const found = await read
+        if (!moved) {
+          moved = true
+          await store.write((tx) => sealBatch(tx, openPool, 100))
+        }
+        return found
+      }
+      const list: typeof store.list = (kind, query) => moving(store.list(kind, query))
+      const find: typeof store.find = (kind, address) => moving(store.find(kind, address))
+      const page = await listGroupsOf({ list, find }, openPool, sub, { after: undefined, size: 10 })
+      assert.deepEqual(
+        page.entries.map(({ name }) => name),
+        [PLANTED.group],
+      )
+      const backToPlain = async () => {
+        moved = false
+        await store.write(async (tx) => {
+          await removeGroup(tx, openPool, PLANTED.group)
+          await removeMember(tx, openPool, { group: PLANTED.group, sub })
+          const address = { pool: UserPoolId, body: '{}' }
+          await tx.put('group', { ...address, key: PLANTED.group, body: '{"created":0,"modified":0}' })
+          await tx.put('member', {
+            ...address,
+            key: `${PLANTED.group}/${sub}`,
+            fields: { group_name: PLANTED.group, sub },
+          })
+        })
+      }
+      await backToPlain()
+      assert.equal((await findGroup({ find }, openPool, PLANTED.group))?.name, PLANTED.group)
+      await backToPlain()
+      const members = await listMembers({ list }, openPool, PLANTED.group, { after: undefined, size: 10 })
+      assert.deepEqual(members.entries, [sub])
+      await backToPlain()
+      const groups = await listGroups({ list }, openPool, { after: undefined, size: 10 })
+      assert.equal(groups.entries.length, 1)
+      // A page token that was given while the rows were plain is good after the pool is sealed.
+      const sealed = {
+        ...openPool,
+        pool: { ...openPool.pool, document: { ...openPool.pool.document, form: 'sealed' } },
+      }
+      const rest = await listGroups(store, sealed as typeof openPool, { after: 'plain\na', size: 10 })
+      assert.equal(rest.entries.length, 1)
+    })
+
+    it('never bring back a membership that was removed while it moved', async () => {
+      const { context } = region.region
+      const { store } = context
+      const UserPoolId = await createPool(region)
+      await asOfFirstRelease(UserPoolId)
+      const sub = await plant(UserPoolId)
+      await sealPools(context)
+      const openPool = await getOpenPool(context, UserPoolId)
+      const rounds = engine === 'postgres' ? 20 : 2
+      for (let round = 0; round < rounds; round += 1) {
+        await store.write((tx) =>
+          tx.put('member', {
+            pool: UserPoolId,
+            key: `${PLANTED.group}/${sub}`,
+            body: '{}',
+            fields: { group_name: PLANTED.group, sub },
+          }),
+        )
+        await Promise.all([
+          store.write((tx) => sealBatch(tx, openPool, 100)),
+          store.write((tx) => removeMember(tx, openPool, { group: PLANTED.group, sub })),
+        ])
+        assert.deepEqual(await groupsOf(UserPoolId), [], `round ${round}`)
+      }
     })
 
     it('replace pools of the first release, and groups and sign-outs are never missing on the way', async () => {

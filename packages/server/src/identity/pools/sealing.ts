@@ -99,6 +99,8 @@ async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool):
 async function setForm({ store, events }: SealingContext, opened: OpenPool, form: 'sealing' | 'sealed'): Promise<void> {
   const set = await store.write(async (tx) => {
     const document = await lockPool(tx, opened)
+    // Another process may have moved the pool, or a restored row may have moved it back.
+    if (document.form !== (form === 'sealed' ? 'sealing' : undefined)) return false
     if (form === 'sealed' && (await sealBatch(tx, opened, STEP_ROWS)) > 0) return false
     await putPool(tx, opened, { ...document, form })
     return true
