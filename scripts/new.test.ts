@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { addOperation } from './new.ts'
 
@@ -68,6 +69,25 @@ describe('npm run new operation', () => {
     assert.match(table, /CreateGroup\.ts'\nimport \{ ListGroups \} from '\.\/ListGroups\.ts'\nimport \{ UpdateGroup/)
     assert.match(table, /ListGroups: {3}pool\('I', ListGroups\),/)
     assert.equal(read('operations.ts'), oneTable)
+  })
+
+  it('writes files that compile', () => {
+    const root = join(import.meta.dirname, '..')
+    const server = dirname(dirname(rowsFile))
+    const below = join(face, 'cognito')
+    mkdirSync(join(below, 'operations'), { recursive: true })
+    cpSync(join(face, 'operations.ts'), join(below, 'operations.ts'))
+    const files = addOperation(below, 'ListGroups').filter((path) => path !== 'operations.ts')
+    writeFileSync(join(face, 'package.json'), '{"type":"module"}')
+    symlinkSync(join(root, 'node_modules'), join(face, 'node_modules'))
+    // Both folders count as one, so that the imports of the files are found.
+    const compilerOptions = { rootDirs: [face, server], typeRoots: [join(root, 'node_modules/@types')] }
+    const project = { compilerOptions, include: [], files: files.map((path) => `cognito/${path}`) }
+    writeFileSync(join(face, 'tsconfig.json'), JSON.stringify({ extends: join(root, 'tsconfig.json'), ...project }))
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    const { stdout, status } = spawnSync(process.execPath, [compiler, '-p', face], { encoding: 'utf8' })
+    assert.equal(stdout, '')
+    assert.equal(status, 0)
   })
 
   it('makes a folder from the heading of a group that has none', () => {
