@@ -5,7 +5,7 @@ import type { Events } from '../events/events.ts'
 import type { CallHandler, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
-import { checkSignature, type SignatureSettings } from './sigv4.ts'
+import { createSignatureCheck, type SignatureSettings } from './sigv4.ts'
 
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
 /** Accepted content types; a missing one is accepted too. */
@@ -36,7 +36,7 @@ export function createCalls({
 }): CallHandler {
   const byTarget = faces.map((face) => ({
     face,
-    settings: { ...signatures, clock, services: [face.signingName] },
+    checkSignature: createSignatureCheck({ ...signatures, clock, services: [face.signingName] }),
   }))
   const refuse: CallHandler['refuse'] = (error) => outgoingOf(clock.uuid(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
@@ -65,11 +65,11 @@ export function createCalls({
         if (!found) {
           throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
         }
-        const { face, settings } = found
+        const { face, checkSignature } = found
         const response = await serve({ clock, events }, face, {
           operation: target.slice(face.targetPrefix.length),
           body,
-          checkSignature: () => checkSignature(settings, { method: 'POST', path: '/', query, headers, body }),
+          checkSignature: () => checkSignature({ method: 'POST', path: '/', query, headers, body }),
           call: { requestId, address, userAgent: headers.get('user-agent') ?? '' },
         })
         const outgoing = outgoingOf(requestId, response)

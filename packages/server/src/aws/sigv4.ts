@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts'
 import { CognitoError } from '../errors.ts'
 
 export interface SignatureSettings {
-  /** Secret access keys by access key id. Derived signing keys are cached per object, as long as it lives. */
-  credentials: Credentials
+  /** Secret access keys by access key id. */
+  credentials: Pick<ReadonlyMap<string, string>, 'get'>
   clock: Pick<Clock, 'now'>
   region: string
   services: readonly string[]
@@ -13,7 +13,7 @@ export interface SignatureSettings {
   anyRegion?: boolean
 }
 
-type Credentials = Pick<ReadonlyMap<string, string>, 'get'>
+export type SignatureCheck = (request: SignedRequest) => { accessKeyId: string }
 
 /** A request as received. */
 export interface SignedRequest {
@@ -36,12 +36,20 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const REGION_NAME = /^[a-z0-9-]{1,32}$/
 
 /**
- * Checks an AWS Signature Version 4 in the Authorization header, over the whole body (`UNSIGNED-PAYLOAD` is not valid for a
+ * Returns a check of an AWS Signature Version 4 in the Authorization header, over the whole body (`UNSIGNED-PAYLOAD` is not valid for a
  * JSON call). Throws CognitoError: MissingAuthenticationTokenException, IncompleteSignatureException,
- * UnrecognizedClientException or InvalidSignatureException.
+ * UnrecognizedClientException or InvalidSignatureException. It caches the signing keys that it derives.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function checkSignature(rules: SignatureSettings, request: SignedRequest): { accessKeyId: string } {
+export function createSignatureCheck(rules: SignatureSettings): SignatureCheck {
+  const withKeys = { ...rules, keys: new BoundedCache(CACHED_KEYS) as SigningKeys }
+  return (request) => checkSignature(withKeys, request)
+}
+
+function checkSignature(
+  rules: SignatureSettings & { keys: SigningKeys },
+  request: SignedRequest,
+): { accessKeyId: string } {
   const authorization = request.headers.get('authorization')
   if (!authorization) throw new CognitoError('MissingAuthenticationTokenException', 'Missing Authentication Token')
   const date = request.headers.get('x-amz-date') ?? request.headers.get('date')
@@ -62,7 +70,7 @@ export function checkSignature(rules: SignatureSettings, request: SignedRequest)
   }
 
   const text = stringToSign(request, signedHeaders, { time, scope })
-  const expected = hmac(signingKey(rules.credentials, secret, scope), text)
+  const expected = hmac(signingKey(rules.keys, secret, scope), text)
   const given = /^[0-9a-f]{64}$/.test(signature) ? Buffer.from(signature, 'hex') : Buffer.alloc(expected.length)
   if (!timingSafeEqual(expected, given)) {
     invalid(
@@ -211,18 +219,10 @@ const uriEncode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const signingKeys = new WeakMap<Credentials, BoundedCache<{ secret: string; key: KeyObject }>>()
+/** Derived keys by scope, each with the secret that it was derived from. */
+type SigningKeys = BoundedCache<{ secret: string; key: KeyObject }>
 
-function signingKey(
-  credentials: Credentials,
-  secret: string,
-  { accessKeyId, date, region, service }: Scope,
-): KeyObject {
-  let keys = signingKeys.get(credentials)
-  if (!keys) {
-    keys = new BoundedCache(CACHED_KEYS)
-    signingKeys.set(credentials, keys)
-  }
+function signingKey(keys: SigningKeys, secret: string, { accessKeyId, date, region, service }: Scope): KeyObject {
   const name = `${accessKeyId}/${date}/${region}/${service}`
   const cached = keys.get(name)
   if (cached?.secret === secret) return cached.key

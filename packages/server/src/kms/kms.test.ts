@@ -27,7 +27,7 @@ import {
 } from '@aws-sdk/client-kms'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { type ServiceRequest, type ServiceResponse, serve } from '../aws/serve.ts'
-import { checkSignature } from '../aws/sigv4.ts'
+import { createSignatureCheck } from '../aws/sigv4.ts'
 import { systemClock } from '../clock.ts'
 import { KeyExchangeError } from '../keys/local/key-exchange.ts'
 import { createLocalKeyRing, type LocalKeyRing } from '../keys/local/ring.ts'
@@ -92,7 +92,7 @@ for (const engine of engines) {
           operation: (headers.get('x-amz-target') ?? '').replace('TrentService.', ''),
           body,
           checkSignature: () => {
-            checkSignature({ credentials: known, clock: systemClock, region, services: ['kms'] }, signed)
+            createSignatureCheck({ credentials: known, clock: systemClock, region, services: ['kms'] })(signed)
           },
         })
         response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(text)
