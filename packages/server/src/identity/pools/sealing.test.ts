@@ -198,6 +198,18 @@ for (const engine of engines) {
       await people(region).signInByAdmin(client, { username: 'ann' })
     })
 
+    it('ignore a plain template beside the sealed ones', async () => {
+      const UserPoolId = await createSealedPool()
+      const { store } = region.region.context
+      const row = await store.find('pool', { pool: UserPoolId, key: ONLY })
+      assert.ok(row !== undefined)
+      assert.ok(row.body.includes('sealedTemplates') && !row.body.includes('SmsAuthenticationMessage'))
+      const body = JSON.stringify({ ...JSON.parse(row.body), SmsAuthenticationMessage: 'forged {####}' })
+      await store.write((tx) => tx.put('pool', { ...row, body }))
+      const { UserPool } = await region.cognito.send(new DescribeUserPoolCommand({ UserPoolId }))
+      assert.equal(UserPool?.SmsAuthenticationMessage, undefined)
+    })
+
     it('add a user to a group although a forged row has the place of the membership', async () => {
       const UserPoolId = await createSealedPool()
       const sub = await plant(UserPoolId)
