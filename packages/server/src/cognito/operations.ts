@@ -1,12 +1,14 @@
 import { authOperations } from './operations/auth/table.ts'
 import { brandingOperations } from './operations/branding/table.ts'
 import { clientsOperations } from './operations/clients/table.ts'
+import { devicesOperations } from './operations/devices/table.ts'
 import { domainsOperations } from './operations/domains/table.ts'
 import { groupsOperations } from './operations/groups/table.ts'
 import { identityProvidersOperations } from './operations/identity-providers/table.ts'
 import { importsOperations } from './operations/imports/table.ts'
 import { limitsOperations } from './operations/limits/table.ts'
 import { mfaOperations } from './operations/mfa/table.ts'
+import { passkeysOperations } from './operations/passkeys/table.ts'
 import { poolsOperations } from './operations/pools/table.ts'
 import { replicasOperations } from './operations/replicas/table.ts'
 import { resourceServersOperations } from './operations/resource-servers/table.ts'
@@ -32,6 +34,8 @@ export const operations = {
   ...selfServiceOperations,
   ...authOperations,
   ...mfaOperations,
+  ...devicesOperations,
+  ...passkeysOperations,
   ...groupsOperations,
   ...resourceServersOperations,
   ...identityProvidersOperations,
@@ -52,7 +56,9 @@ export const groups: readonly (readonly [title: string, Readonly<Record<string, 
   ['User administration', usersOperations],
   ['User self-service', selfServiceOperations],
   ['Authentication and tokens', authOperations],
-  ['MFA, devices, passkeys', mfaOperations],
+  ['MFA', mfaOperations],
+  ['Devices', devicesOperations],
+  ['Passkeys', passkeysOperations],
   ['Groups', groupsOperations],
   ['Resource servers', resourceServersOperations],
   ['Identity providers', identityProvidersOperations],
