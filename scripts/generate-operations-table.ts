@@ -1,5 +1,5 @@
 /**
- * Writes docs/operations-table.md from THE TABLE of operations. `--check`: writes nothing, exits 1 when the page is stale.
+ * Writes docs/operations-table.md from the table of all operations. `--check`: writes nothing, exits 1 when the page is stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -21,7 +21,7 @@ import type { OperationRow } from './rows.ts'
 import type { OperationName } from './shapes.generated.ts'
 
 /**
- * THE TABLE: every operation of the API, the kind of its caller, its right in a secondary region (I, A or P: see
+ * The table of all operations of the API: the kind of its caller, its right in a secondary region (I, A or P: see
  * admission/gate.ts), and its handler. A row without a handler returns NotImplementedException.
  * Sources: the service model, and the operation lists of
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
