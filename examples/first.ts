@@ -148,7 +148,7 @@ async function main({ control, regions, credentials }: Ready): Promise<void> {
     accepted(east.send(new GetUserCommand({ AccessToken: before.access }))),
   )
 
-  // 4. Kill the primary region: SIGKILL, no goodbye.
+  // 4. Kill the primary region with SIGKILL.
   await order('kill')
   const killed = performance.now()
   step(`KILLED     ${PRIMARY}`)

@@ -1,5 +1,5 @@
 /**
- * Compiles packages to their dist folders (ESM and declarations), a package after its siblings, and copies the license beside.
+ * Compiles packages to their dist folders (ESM and declarations) in the order of their dependencies, and copies the license there.
  *
  *     npm run build                       all packages
  *     npm run build -- @twinpool/client   one package with the siblings that it depends on; `npm pack` does this (prepack)
@@ -16,7 +16,7 @@ interface Package {
   siblings: string[]
 }
 
-/** The packages of the workspace, each after its siblings. */
+/** The packages of the workspace, each after the packages that it depends on. */
 export function packagesInOrder(): Package[] {
   const folders = readdirSync(join(root, 'packages'))
     .map((name) => join(root, 'packages', name))
@@ -41,7 +41,7 @@ export function packagesInOrder(): Package[] {
   const isOrdered = (name: string) => ordered.some((earlier) => earlier.name === name)
   while (ordered.length < waiting.length) {
     const next = waiting.find(({ name, siblings }) => !isOrdered(name) && siblings.every(isOrdered))
-    if (next === undefined) throw new Error('The packages depend on each other in a circle.')
+    if (next === undefined) throw new Error('The packages have a circular dependency.')
     ordered.push(next)
   }
   return ordered

@@ -17,7 +17,7 @@ interface Source {
   readonly sdk: string
   readonly target: string
   readonly about: string
-  /** Left out: every operation of the SDK. */
+  /** Default: every operation of the SDK. */
   readonly operations?: readonly string[]
   /** The SDK has one numeric type; these are not 32-bit integers. */
   readonly longs: readonly string[]

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-/** What the pinned Node is always started with: workspace packages resolve to their TypeScript sources. */
+/** Flags for every run of the pinned Node: workspace packages resolve to their TypeScript sources. */
 export const sourceFlags = ['--conditions=twinpool-source', '--disable-warning=ExperimentalWarning']
 
-/** Where Node keeps what it has compiled, stripped TypeScript included: a region starts in half the time. */
+/** Node's compile cache, which includes stripped TypeScript: a region starts in half the time. */
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
 
 const forwarded = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -32,12 +32,12 @@ export function handOver(program, args, options = {}) {
       process.on(signal, listener)
       return { signal, listener }
     })
-    // npm forwards signals to the shell that it started us with. That shell may keep them to itself, and a killed npm forwards
-    // nothing: the program ends when the shell or npm is gone, or when the shell has woken up, which only a signal can have caused.
+    // npm forwards signals to the shell that started this process. That shell may not pass them on, and a killed npm forwards
+    // nothing. So end the program when the shell or npm has exited, or when the shell has woken up, which only a signal can cause.
     const underNpm = process.env.npm_lifecycle_event !== undefined
     const parent = process.ppid
     let shell = underNpm ? shellState(parent) : undefined
-    // Ctrl-Z and fg wake the shell too, and us.
+    // Ctrl-Z and fg also wake the shell, and this process.
     const onContinue = () => {
       shell = shellState(parent)
     }
@@ -72,9 +72,9 @@ function isParent(pid) {
 }
 
 /**
- * The parent of the shell that waits for us, and how often the shell has been woken. Debian's sh (dash) does not exec its last
- * command, and takes a SIGINT from npm without forwarding it or ending: this count is the only trace. Undefined where our parent
- * is no such shell, and outside Linux.
+ * The parent of the shell that waits for this process, and how often the shell has been woken. Debian's sh (dash) does not exec its
+ * last command, and receives a SIGINT from npm without forwarding it or ending: only this count shows it. Undefined if the parent
+ * is not such a shell, and outside Linux.
  *
  * @param {number} pid
  */

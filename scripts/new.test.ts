@@ -8,7 +8,7 @@ import { addOperation } from './new.ts'
 
 const rowsFile = join(import.meta.dirname, '../packages/server/src/cognito/rows.ts')
 
-/** A table of all operations, and one per group: both forms are understood. */
+/** One table of all operations, and one per group: both forms are supported. */
 const oneTable = `import { CreateGroup } from './operations/groups/CreateGroup.ts'
 import { GetGroup } from './operations/groups/GetGroup.ts'
 import { pool } from './rows.ts'
@@ -103,7 +103,7 @@ describe('npm run new operation', () => {
   it('refuses an operation that is there, and writes nothing', () => {
     assert.throws(() => addOperation(face, 'GetGroup'), /there already/)
     writeFileSync(join(face, 'operations/groups/ListGroups.test.ts'), 'mine')
-    assert.throws(() => addOperation(face, 'ListGroups'), /ListGroups\.test\.ts is there already/)
+    assert.throws(() => addOperation(face, 'ListGroups'), /ListGroups\.test\.ts already exists/)
     assert.equal(read('operations/groups/ListGroups.test.ts'), 'mine')
     assert.equal(read('operations.ts'), oneTable)
   })

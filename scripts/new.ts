@@ -9,12 +9,12 @@ import {
 } from '@twinpool/server/internal/cognito/shapes.generated'
 
 /**
- * Makes the files of a new part, ready to be filled in.
+ * Creates the files of a new part, ready to be filled in.
  *
  *     npm run new operation <Name>     an operation of the user pools API
  *
  * Writes packages/server/src/cognito/operations/<group>/<Name>.ts and <Name>.test.ts from the service model, and adds the handler to the
- * operation's row in the table of its group. Refuses names that the model does not know, and operations that are there. Exit code 2 then.
+ * operation's row in the table of its group. Refuses names that are not in the model, and operations that already exist, with exit code 2.
  */
 
 class UsageError extends Error {}
@@ -50,12 +50,12 @@ export function addOperation(face: string, name: string): string[] {
   }
   const row = findRow(face, name)
   if (row === undefined) throw new UsageError(`${name} has no row in the table of operations.`)
-  if (new RegExp(`\\b${name}\\b`).test(row.arguments)) throw new UsageError(`${name} is there already.`)
+  if (new RegExp(`\\b${name}\\b`).test(row.arguments)) throw new UsageError(`${name} already exists.`)
   const group = groupOf(face, row)
   const handler = join(face, 'operations', group, `${name}.ts`)
   const test = join(face, 'operations', group, `${name}.test.ts`)
   for (const file of [handler, test]) {
-    if (existsSync(file)) throw new UsageError(`${relative(face, file)} is there already.`)
+    if (existsSync(file)) throw new UsageError(`${relative(face, file)} already exists.`)
   }
   mkdirSync(dirname(handler), { recursive: true })
   writeFileSync(handler, handlerSource(name, row.caller, operation))
@@ -96,7 +96,7 @@ function groupOf(face: string, { file, text, heading }: Row): string {
   return (heading ?? 'others').toLowerCase().replaceAll(/\W+/g, '-')
 }
 
-/** The table with the import, in its alphabetical place, and the handler as the last argument of the row. */
+/** Returns the table with the import in alphabetical order, and the handler as the last argument of the row. */
 function withHandler({ file, text, line }: Row, name: string, group: string): string {
   const isGroupTable = file.endsWith('table.ts')
   const statement = `import { ${name} } from './${isGroupTable ? '' : `operations/${group}/`}${name}.ts'`
@@ -151,7 +151,7 @@ export const ${name}: Handler<'${name}', ${call}> = async (_context, _call, _inp
 `
 }
 
-/** One fact over as many lines as it takes. */
+/** Wraps one fact over several lines. */
 function wrap(label: string, names: readonly string[]): string[] {
   if (names.length === 0) return [`${label}none`]
   const lines = [label]

@@ -25,21 +25,21 @@ const engines = ['sqlite', 'postgres']
 const onlyWhenNamed = 'tests/packages.test.ts'
 
 /**
- * Files run in groups, one process per group: to load the server and the SDK takes a process a second of CPU time. These
+ * Files run in groups, one process per group, because loading the server and the SDK takes a second of CPU time. These
  * have a process each, because they are about processes, their flags or their memory, or change the table of kinds.
  */
 const alone =
   /^packages\/cli\/|^tests\/(torture|packages|readme|upgrade)|\/(bounded-cache|surface|lean|known-kinds)\.test\.ts$/
 const GROUPS = 10
 
-/** No test stops this server, and nothing in it outlives the tests: it need not survive a crash, nor vacuum. */
+/** No test stops this server, and its data is discarded after the tests: it needs neither crash safety nor vacuum. */
 const settings = { autovacuum: 'off' }
 
-/** Files in memory cost a third of the CPU time of files on a disk: stores and databases are made and removed by the hundred. */
+/** Files in memory take a third of the CPU time of files on a disk; the tests create and remove hundreds of stores and databases. */
 const memoryFiles = '/dev/shm'
 const ROOM_BYTES = 6 * 1024 ** 3
 
-/** Modules are found in less CPU time. */
+/** Resolves modules in less CPU time. */
 const resolution = pathToFileURL(join(root, 'packages/testing/src/preload-resolution.ts')).href
 
 interface Wish {
@@ -96,8 +96,8 @@ for (const { file, url } of ${JSON.stringify(suites)}) describe(file, () => impo
   return [...written, ...files.filter((file) => alone.test(file))]
 }
 
-/** Where the tests have their temporary files. */
-function temporaryPlace(): string {
+/** The directory for temporary files of the tests. */
+function temporaryDirectory(): string {
   try {
     const { bavail, bsize } = statfsSync(memoryFiles)
     if (bavail * bsize >= ROOM_BYTES) return memoryFiles
@@ -114,7 +114,7 @@ async function main(): Promise<number> {
 
   const given = process.env.TWINPOOL_TEST_POSTGRES
   const wanted = wish.engines.includes('postgres') && !files.every((file) => file === onlyWhenNamed)
-  process.env.TMPDIR = temporaryPlace()
+  process.env.TMPDIR = temporaryDirectory()
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-tests-'))
   let postgres: Postgres | undefined
   let model: TestDatabase | undefined

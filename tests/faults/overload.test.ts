@@ -157,7 +157,10 @@ describe('a region with room for many connections', () => {
       assert.ok(p98 < BOUND_MILLISECONDS, `${p98} ms`)
       const health = await door.region.health()
       assert.equal(health.code, 200)
-      assert.deepEqual(health.checks.load, { ok: true, detail: '20 passwords waited to be tried: more were refused' })
+      assert.deepEqual(health.checks.load, {
+        ok: true,
+        detail: '20 passwords were waiting to be checked: more were refused',
+      })
       const labels = { operation: 'InitiateAuth', outcome: 'TooManyRequestsException' }
       assert.ok((await door.region.metric('twinpool_requests_total', labels)) > 0)
     } finally {
@@ -202,7 +205,7 @@ describe('a region with a low limit of open files', { skip: whyNoLimits() }, () 
       await timeOthers(door)
       const { code, checks } = await door.region.health()
       assert.equal(code, 200)
-      assert.match(checks.load?.detail ?? '', /^\d+ connections were open: idle ones were ended$/)
+      assert.match(checks.load?.detail ?? '', /^\d+ connections were open: idle connections were closed$/)
       await door.region.logged(/"event":"overloaded"/)
       await createUser(door.region, door.pool, { username: 'grace' })
       assert.ok(

@@ -187,7 +187,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
         await region.logged(/PostgreSQL has not responded for 2 s/)
         const { code, checks } = await region.health()
         assert.equal(code, 503)
-        assert.match(checks.store?.detail ?? '', /no answer|has not responded|timeout/)
+        assert.match(checks.store?.detail ?? '', /no response|has not responded|timeout/)
       })
       assert.deepEqual(errors, ['InternalErrorException'])
       assert.ok(longest < BOUND_MILLISECONDS, `${longest} ms`)
@@ -257,11 +257,11 @@ describe('a PostgreSQL that fails', { skip }, () => {
     await administer(server, 'alter database twinpool set default_transaction_read_only = on')
     await administer(server, KILL)
     await assert.rejects(create('nobody'), { name: 'InternalErrorException' })
-    await until(async () => /takes no writes/.test((await region.health()).checks.store?.detail ?? ''), {
+    await until(async () => /accepts no writes/.test((await region.health()).checks.store?.detail ?? ''), {
       what: 'the reason in health',
     })
     assert.equal((await region.health()).code, 503)
-    await region.logged(/takes no writes: it is a standby, or read-only/)
+    await region.logged(/accepts no writes: it is a standby, or read-only/)
     await administer(server, 'alter database twinpool reset default_transaction_read_only')
     await well(region)
     await create('writable')

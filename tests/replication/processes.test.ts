@@ -65,7 +65,7 @@ describe('several processes of a region', {
         log: { level: 'warn' },
       }
     }
-    // Both at once on an empty database: each brings the tables up to date.
+    // Both start at once on an empty database, and each migrates it.
     const [one, two, three, four] = await Promise.all([start(WEST), start(WEST), start(EAST), start(EAST)])
     west = [one, two]
     east = [three, four]
@@ -85,7 +85,7 @@ describe('several processes of a region', {
     doors[name]?.members.push(served)
     return served
   }
-  /** Ends a process without a word, and starts another one in its place. */
+  /** Kills a process, and starts another one in its place. */
   const replace = async (name: string, processes: [ServedRegion, ServedRegion], at: 0 | 1): Promise<void> => {
     const door = doors[name] as Balancer
     door.members = door.members.filter((served) => served !== processes[at])

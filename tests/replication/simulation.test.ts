@@ -20,9 +20,9 @@ import {
   createDice,
   createSteppedClock,
   type Dice,
+  type KillableStore,
   KilledError,
-  type MortalStore,
-  openMortalStore,
+  openKillableStore,
 } from '@twinpool/testing/plane-of-stores'
 import { type EngineName, engines } from '@twinpool/testing/regions'
 import { settled } from '@twinpool/testing/stores'
@@ -35,7 +35,7 @@ const ROUNDS = 400
 
 interface Node {
   name: string
-  mortal: MortalStore
+  killable: KillableStore
   supplier: Supplier
   follower: Follower
   copier: Copier
@@ -92,12 +92,12 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
   const nodes: Node[] = []
   for (const name of NAMES.slice(0, dice.chance(0.4) ? 3 : 2)) {
     const clock = createSteppedClock(dice, time, dice.below(20_000) - 10_000)
-    const mortal = await openMortalStore(engine, {
+    const killable = await openKillableStore(engine, {
       clock,
       region: name,
       name: `twinpool_history_${process.pid}_${seed}_${nodes.length}`,
     })
-    const node = { name, mortal } as Node
+    const node = { name, killable } as Node
     nodes.push(Object.assign(node, await compose(node, clock)))
     Object.assign(node, { recompose: async () => Object.assign(node, await compose(node, clock)) })
   }
@@ -108,7 +108,7 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
   for (const [at, owner] of [nodes[0], nodes[0], nodes[1]].entries()) {
     const pool = `${owner?.name}_pool${at}`
     world.pools.set(pool, owner as Node)
-    await (owner as Node).mortal.store.write(async (tx) => {
+    await (owner as Node).killable.store.write(async (tx) => {
       await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: owner?.name, epoch: 1 }) })
       await tx.put('pool', { pool, key: ONLY, body: '{}', fields: { name: pool } })
     })
@@ -117,8 +117,8 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
 }
 
 /** The objects that a process creates when it starts. */
-async function compose({ name, mortal }: Node, clock: ReturnType<typeof createSteppedClock>) {
-  const context = { store: mortal.store, clock, region: name }
+async function compose({ name, killable }: Node, clock: ReturnType<typeof createSteppedClock>) {
+  const context = { store: killable.store, clock, region: name }
   const supplier = createSupplier({
     ...context,
     events: { noted: () => {} },
@@ -136,7 +136,7 @@ const close = (link: Link): void => {
 
 /** Kills a process, and with it its open connections. */
 async function restartNode(world: World, node: Node, how: 'restart' | 'restore' | 'backUp'): Promise<void> {
-  await node.mortal[how]()
+  await node.killable[how]()
   await recompose(node)
   for (const link of world.links) if (link.to === node || link.from === node) close(link)
 }
@@ -181,9 +181,9 @@ async function deliver(link: Link): Promise<void> {
 /** The source of a copy, over a network that may fail. */
 function sourceOf({ dice }: World, { from, to }: Link, reliable: boolean): Source {
   const carry = async <T>(value: Promise<T>): Promise<T> => {
-    const { life } = from.mortal
+    const { life } = from.killable
     const answer = await value.catch((error: unknown) => {
-      throw from.mortal.life === life ? error : new CutError('the supplier was restarted')
+      throw from.killable.life === life ? error : new CutError('the supplier was restarted')
     })
     if (!reliable && dice.chance(0.15)) throw new CutError('cut')
     return answer
@@ -220,16 +220,16 @@ async function work(world: World, node: Node, reliable = false): Promise<boolean
   return done
 }
 
-const replicasOf = async ({ mortal }: Node, pool: string): Promise<Replica[]> =>
-  (await mortal.store.list('replica', { pool, limit: 10 })).map(({ body }) => JSON.parse(body) as Replica)
+const replicasOf = async ({ killable }: Node, pool: string): Promise<Replica[]> =>
+  (await killable.store.list('replica', { pool, limit: 10 })).map(({ body }) => JSON.parse(body) as Replica)
 
 /** A transaction at the primary: users are created, changed and removed, and e-mail addresses move between users. */
-async function writeUsers({ dice }: World, pool: string, { mortal }: Node): Promise<void> {
+async function writeUsers({ dice }: World, pool: string, { killable }: Node): Promise<void> {
   const draws = Array.from(
     { length: 1 + dice.below(5) },
     () => [dice.below(5), dice.below(USERS), dice.below(USERS), dice.below(1e6)] as const,
   )
-  await mortal.store.write(async (tx) => {
+  await killable.store.write(async (tx) => {
     for (const [what, one, two, value] of draws) {
       const [sub, other] = [`user-${one}`, `user-${two}`]
       if (what === 0) await tx.remove('user', { pool, key: sub })
@@ -248,10 +248,10 @@ async function writeUsers({ dice }: World, pool: string, { mortal }: Node): Prom
 async function shareFact(world: World, pool: string, node: Node): Promise<void> {
   const key = `user-${world.dice.below(USERS)}`
   const before = 1 + world.dice.below(1e6)
-  const held = await node.mortal.store.find('topology', { pool, key: ONLY })
+  const held = await node.killable.store.find('topology', { pool, key: ONLY })
   const own = (await replicasOf(node, pool)).find(({ region }) => region === node.name)
   if (!held || own?.status === 'DELETING' || own?.status === 'CREATING') return
-  await node.mortal.store.write((tx) =>
+  await node.killable.store.write((tx) =>
     tx.share('sign-out', { pool, key, body: JSON.stringify({ before } satisfies SignOut) }),
   )
   world.facts.push({ pool, key, before })
@@ -276,7 +276,7 @@ async function changeReplica({ dice, nodes }: World, pool: string, owner: Node):
       ? dice.pick(nodes.filter(({ name }) => name === region || name === owner.name))
       : owner
   if (where !== owner && !(await replicasOf(where, pool)).some((replica) => replica.region === region)) return
-  await where.mortal.store.write(async (tx) => {
+  await where.killable.store.write(async (tx) => {
     const row = await tx.lock('replica', { pool, key: region })
     const version = row ? (JSON.parse(row.body) as Replica).version + 1 : 1
     await tx.share('replica', {
@@ -324,14 +324,14 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
       `trim ${node.name} early`,
       async () => {
         world.lossy = true
-        await trimChanges(node.mortal.store.engine, Number.MAX_SAFE_INTEGER)
-        await purgeTombstones(node.mortal.store.engine, Number.MAX_SAFE_INTEGER)
+        await trimChanges(node.killable.store.engine, Number.MAX_SAFE_INTEGER)
+        await purgeTombstones(node.killable.store.engine, Number.MAX_SAFE_INTEGER)
       },
     ],
     [1, `restart ${node.name}`, () => restartNode(world, node, 'restart')],
     [backups, `back up ${node.name}`, () => restartNode(world, node, 'backUp')],
     [
-      node.mortal.restorable ? restores : 0,
+      node.killable.restorable ? restores : 0,
       `restore ${node.name}`,
       () => {
         world.lossy = true
@@ -340,18 +340,18 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
     ],
   ]
   const action = dice.pick(actions.flatMap((one) => Array.from({ length: one[0] }, () => one)))
-  if (kill) node.mortal.killNext()
+  if (kill) node.killable.killNext()
   world.log.push(`${action[1]}${kill ? `, ${node.name} is killed` : ''}`)
   try {
     await action[2]()
   } catch (error) {
     if (error instanceof CursorMovedError || error instanceof CutError) close(link)
     else if (error instanceof KilledError) {
-      node.mortal.spare()
+      node.killable.spare()
       await restartNode(world, node, 'restart')
     } else throw error
   } finally {
-    node.mortal.spare()
+    node.killable.spare()
   }
 }
 
@@ -359,7 +359,7 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
 async function settle(world: World): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     // On PostgreSQL a transaction of another test may hold back the log.
-    for (const node of world.nodes) await settled(node.mortal.store)
+    for (const node of world.nodes) await settled(node.killable.store)
     let moved = false
     for (const link of world.links) {
       if (!link.open) {
@@ -390,7 +390,7 @@ async function settle(world: World): Promise<void> {
 
 async function checkEqual(world: World): Promise<void> {
   for (const [pool, owner] of world.pools) {
-    const { store } = owner.mortal
+    const { store } = owner.killable
     const truth = await checksumOf(store, pool, 0)
     for (const node of world.nodes) {
       if (node === owner) continue
@@ -398,7 +398,7 @@ async function checkEqual(world: World): Promise<void> {
       if (!replica) continue
       const where = `${pool} in ${node.name}`
       assert.ok(['INACTIVE', 'ACTIVE', 'DELETED'].includes(replica.status), `${where} is ${replica.status}`)
-      const sum = await checksumOf(node.mortal.store, pool, 0)
+      const sum = await checksumOf(node.killable.store, pool, 0)
       if (replica.status === 'DELETED') {
         const left = Object.entries(sum.rows).filter(([kind, count]) => kind !== 'replica' && count > 0)
         assert.deepEqual(left, [], `${where} is deleted`)
@@ -428,7 +428,7 @@ async function runHistory(seed: number, engine: EngineName): Promise<void> {
     const tail = world.log.slice(-40).join('\n  ')
     throw new Error(`TWINPOOL_SEED=${seed} (${engine}): ${(error as Error).message}\n  ${tail}`, { cause: error })
   } finally {
-    for (const node of world.nodes) await node.mortal.close()
+    for (const node of world.nodes) await node.killable.close()
   }
 }
 

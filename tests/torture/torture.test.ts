@@ -1,4 +1,4 @@
-/** A short run of the torture (torture/README.md). `npm run torture` goes on for as long as one likes. */
+/** A short run of the torture (torture/README.md). `npm run torture` runs for as long as required. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'

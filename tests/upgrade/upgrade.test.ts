@@ -132,7 +132,7 @@ describe('two regions, one with another wire format', () => {
     await until(() => /"event":"replication-refused".*"reason":"format"/.test(west.log), {
       what: 'the reason in the west',
     })
-    await until(() => /"event":"peer-lost".*"problem":"format".*does not understand/.test(east.log), {
+    await until(() => /"event":"peer-lost".*"problem":"format".*another wire format/.test(east.log), {
       what: 'the reason in the east',
     })
     await until(async () => (await linkOfEast())?.Problem === 'format', { what: 'the reason in the status' })

@@ -5,7 +5,7 @@ import { findAddress } from '../settle.ts'
 import { updateAttributes } from './users.ts'
 import { isAway, isFree, isPresent, type Write, type Writer } from './writer.ts'
 
-/** Gives a person an address that nobody has. */
+/** Gives a person an unused address. */
 export const giveAddress: Write = async (writer) => {
   const address = writer.random.pick(writer.directory.addresses)
   const person = writer.pickPerson((one) => isPresent(one) && isSettled(one.email))

@@ -21,7 +21,7 @@ export interface Writer {
   freshPassword(): string
   /** A username that no person has. */
   pickUsername(): string | undefined
-  /** A person whom no writer has alone. */
+  /** A person whom no writer has exclusively. */
   pickPerson(fits: (person: Person) => boolean): Person | undefined
   send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
     // biome-ignore lint/suspicious/noExplicitAny: the SDK's own signature of `send`
@@ -79,5 +79,5 @@ export function createWriter(
 
 export const isPresent = ({ exists }: Person): boolean => exists.value && isSettled(exists)
 export const isFree = ({ busy, waitsFor }: Address): boolean => !busy && waitsFor === undefined
-/** The region did not respond: it was down, or is. */
+/** The region did not respond: it is, or was, down. */
 export const isAway = ({ kind }: Outcome<unknown>): boolean => kind === 'unknown' || kind === 'unsent'

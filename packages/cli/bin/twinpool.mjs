@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript that any Node can read, so that one too old is told so and not shown a stack trace.
+// Plain JavaScript that any Node can parse, so that an old Node prints a clear message instead of a stack trace.
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

@@ -1,4 +1,4 @@
-/** Whether this runs from the sources of a clone, and not from the installed package. */
+/** Whether this runs from the sources in a clone, not from the installed package. */
 export const inRepository: boolean = import.meta.url.endsWith('.ts')
 
 /** A command line that a person can paste: an npm script in a clone, the installed command elsewhere. */
@@ -9,8 +9,8 @@ export function invocation(command: string, ...args: string[]): string {
   return args.length === 0 ? script : [script, '--', ...args].join(' ')
 }
 
-/** The control port of a plane where none is given. */
+/** The default control port of a plane. */
 export const DEFAULT_PORT = 9400
 
-/** `--port N` where it is needed. */
+/** `--port N`, unless it is the default. */
 export const portArguments = (port: number): string[] => (port === DEFAULT_PORT ? [] : ['--port', String(port)])

@@ -25,7 +25,7 @@ Options of a command: ${invocation('dev --help')}
 
 const LAST_WORDS_MILLISECONDS = 2_000
 
-/** Exit codes: 0 good, 1 the report found a problem, 2 it could not run. */
+/** Exit codes: 0 success, 1 the report found a problem, 2 the command could not run. */
 async function main([name, ...args]: string[]): Promise<number> {
   if (name === '--version' || name === '-v') {
     process.stdout.write(`${version}\n`)
@@ -57,10 +57,10 @@ const code = await main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`twinpool: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 2
 })
-// Pipes may still hold output, but whoever does not read it is not waited for.
+// Pipes may still hold output; a reader that does not read it delays the exit only for this time.
 setTimeout(() => process.exit(code), LAST_WORDS_MILLISECONDS).unref()
 for (const stream of [process.stdout, process.stderr]) {
   if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve))
 }
-// Not left to Node: over a socket that could not be closed it turns in circles here, and neither timers nor signals are heard any more.
+// Exit explicitly: an unclosable socket makes Node spin, and neither timers nor signals are processed then.
 process.exit(code)

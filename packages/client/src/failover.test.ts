@@ -649,8 +649,8 @@ test('no event carries user input or a token', async () => {
   await assert.rejects(
     plane.client.send(new AdminCreateUserCommand({ UserPoolId: 'us-west-2_EXAMPLE12', Username: 'ana' })),
   )
-  const told = JSON.stringify([plane.attempts, plane.requests, plane.client.state])
-  assert.doesNotMatch(told, /Passw0rd|very-secret-token|"ana"/)
+  const output = JSON.stringify([plane.attempts, plane.requests, plane.client.state])
+  assert.doesNotMatch(output, /Passw0rd|very-secret-token|"ana"/)
 })
 
 test('contradictory options are refused', () => {

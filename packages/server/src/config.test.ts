@@ -111,8 +111,8 @@ describe('the configuration of a region', () => {
     'a misspelt member': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
     'a misspelt nested member': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
   }
-  for (const [what, [difference, told]] of Object.entries(contradictions)) {
-    it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), told))
+  for (const [what, [difference, report]] of Object.entries(contradictions)) {
+    it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), report))
   }
 
   it('accepts two peers in `extended` parity', () => {
@@ -122,8 +122,8 @@ describe('the configuration of a region', () => {
   })
 
   it('reports all mistakes at once', () => {
-    const told = mistakesOf({ ...least, region: 'x', parity: 'y', log: { level: 'z' } })
-    for (const word of ['region', 'parity', 'log.level']) assert.match(told, new RegExp(`^  ${word}: `, 'm'))
+    const report = mistakesOf({ ...least, region: 'x', parity: 'y', log: { level: 'z' } })
+    for (const word of ['region', 'parity', 'log.level']) assert.match(report, new RegExp(`^  ${word}: `, 'm'))
   })
 
   it('refuses input that is not a configuration', () => {
@@ -210,17 +210,17 @@ describe('the configuration file', () => {
 
   it('does not repeat the value of a variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
-    const told = refusalOf(file, { CLUSTER_SECRET: 'too short a secret' })
-    assert.match(told, /cluster\.secret/)
-    assert.doesNotMatch(told, /too short a secret/)
+    const report = refusalOf(file, { CLUSTER_SECRET: 'too short a secret' })
+    assert.match(report, /cluster\.secret/)
+    assert.doesNotMatch(report, /too short a secret/)
   })
 
   it('that is missing or not JSON is refused by name, without its content', () => {
     assert.match(refusalOf(join(directory, 'none.json')), /none\.json: ENOENT/)
     assert.match(refusalOf(directory), /EISDIR/)
-    const told = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
-    assert.match(told, /region\.json is not JSON/)
-    assert.doesNotMatch(told, /half-a-secret/)
+    const report = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
+    assert.match(report, /region\.json is not JSON/)
+    assert.doesNotMatch(report, /half-a-secret/)
   })
 
   it('cannot reach a prototype', () => {

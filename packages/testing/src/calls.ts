@@ -1,4 +1,4 @@
-/** Calls as bytes on a connection: what no SDK would send can be sent with these. */
+/** Sends calls as raw bytes on a connection, including requests that no SDK would send. */
 import { createHash, createHmac, createSecretKey } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { SignatureV4 } from '@smithy/signature-v4'
@@ -18,14 +18,14 @@ export interface Call {
   path?: string
   headers?: Record<string, string | string[]>
   body?: string | Buffer
-  /** Milliseconds after which a call that has no answer fails. */
+  /** Timeout of a call in milliseconds. */
   deadline?: number
 }
 
-/** Connections that are kept: thousands of calls would use up the ports otherwise. */
+/** Kept-alive connections: otherwise thousands of calls would exhaust the ports. */
 export const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 
-/** Sends one request and reads the whole answer. Rejects when there is none in time. */
+/** Sends one request and reads the complete response. Rejects after the timeout. */
 export function send(endpoint: string, call: Call = {}): Promise<Reply> {
   const { method = 'POST', path = '/', headers = {}, body = '', deadline = 15_000 } = call
   const { promise, resolve, reject } = Promise.withResolvers<Reply>()
@@ -45,7 +45,7 @@ export function send(endpoint: string, call: Call = {}): Promise<Reply> {
       )
     },
   )
-  outgoing.setTimeout(deadline, () => outgoing.destroy(new Error(`no answer in ${deadline} ms`)))
+  outgoing.setTimeout(deadline, () => outgoing.destroy(new Error(`no response within ${deadline} ms`)))
   outgoing.on('error', reject)
   outgoing.end(body)
   return promise
@@ -85,7 +85,7 @@ export async function call(endpoint: string, operation: string, input: unknown, 
   return send(endpoint, { headers: await sign(endpoint, { headers: headersOf(operation), body }, signing), body })
 }
 
-/** The name of the error that an answer tells; undefined for a good one. */
+/** The error name in a response; undefined for a success. */
 export function errorOf(reply: Reply): string | undefined {
   return reply.status < 300 ? undefined : (JSON.parse(reply.text) as { __type: string }).__type
 }
@@ -94,7 +94,7 @@ class Sha256 {
   readonly #hash
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    // From a key object an HMAC costs a fifth of what it costs from a buffer.
+    // An HMAC with a key object costs a fifth of one with a buffer.
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', createSecretKey(bytes(secret)))
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '@twinpool/client/internal/clock'
 
 export type FakeClock = Clock & {
-  /** Moves time forward and runs what falls due, in order, letting promises settle in between. */
+  /** Advances the time and runs the timers that become due, in order; promises settle in between. */
   advance(ms: number): Promise<void>
   readonly pending: number
 }

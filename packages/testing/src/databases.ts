@@ -1,17 +1,17 @@
-/** Databases of tests, on the PostgreSQL that TWINPOOL_TEST_POSTGRES names. */
+/** Databases for tests, on the PostgreSQL server at TWINPOOL_TEST_POSTGRES. */
 import { randomUUID } from 'node:crypto'
 import { openStore } from '@twinpool/server/internal/store/store'
 import pg from 'pg'
 
-/** A database on the PostgreSQL of the tests. */
+/** A database on the PostgreSQL server of the tests. */
 export interface TestDatabase {
   name: string
   url: string
 }
 
 /**
- * Creates a database that has the present schema and no rows, where TWINPOOL_TEST_POSTGRES_MODEL names one to copy: a copy
- * of files costs a fifth of the schema's own statements. Without it the database is empty, and its store makes the schema.
+ * Creates a database. If TWINPOOL_TEST_POSTGRES_MODEL names a database with the current schema, copies it, which costs a fifth
+ * of running the schema's statements. Otherwise the database is empty, and the store creates the schema.
  */
 export async function createDatabase(name = newName()): Promise<TestDatabase> {
   const model = process.env.TWINPOOL_TEST_POSTGRES_MODEL
@@ -23,7 +23,7 @@ export async function dropDatabase({ name }: TestDatabase, on: { server?: string
   await administer(`drop database if exists ${name} with (force)`, on)
 }
 
-/** Creates the database that `createDatabase` copies. The schema is made as every region makes it. */
+/** Creates the database that `createDatabase` copies. Its schema is created in the same way as in a region. */
 export async function createModelDatabase(server: string): Promise<TestDatabase> {
   const name = newName()
   await administer(`create database ${name}`, { server })

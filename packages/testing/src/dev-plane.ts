@@ -19,11 +19,11 @@ export interface RegionClients {
   endpoint: string
   cognito: CognitoIdentityProviderClient
   kms: KMSClient
-  /** Twinpool's own operations. */
+  /** Calls an operation of Twinpool's own API. */
   ask: ServiceCaller
 }
 
-/** `twinpool dev` as a process of its own, with regions that can really be killed. */
+/** `twinpool dev` in its own process, with region processes that can be killed. */
 export interface DevProcess {
   process: ChildProcess
   ready: Ready
@@ -40,7 +40,7 @@ export interface DevProcess {
 
 let lastPort = 20_000 + (process.pid % 300) * 40
 
-/** Ports that this test process alone uses, below the range from which the system gives out its own. */
+/** Ports that only this test process uses, below the range of ephemeral ports. */
 export function nextPort(): number {
   lastPort += 10
   return lastPort
@@ -53,7 +53,7 @@ export async function startDevProcess({
 }: {
   engine?: EngineName
   args?: readonly string[]
-  /** False: its regions make the keys of their pools, as they do outside tests. */
+  /** False: the regions generate the keys of their pools, as they do outside tests. */
   storedKeyPairs?: boolean
 } = {}): Promise<DevProcess> {
   const store = engine === 'sqlite' ? ['--store', 'sqlite'] : ['--store', process.env.TWINPOOL_TEST_POSTGRES as string]

@@ -1,9 +1,9 @@
 /**
- * What a secondary region answers, operation by operation, written from the documentation and not from our code:
+ * How a secondary region responds to each operation, according to the documentation, not to our code:
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html
  *
  * `always`: while the replica is INACTIVE and while it is ACTIVE. `active`: only while ACTIVE. `never`:
- * OperationNotEnabledException in both. `account`: about no pool, so that there is nothing to be secondary of.
+ * OperationNotEnabledException in both. `account`: concerns no pool, so the role of the region does not matter.
  */
 export type Right = 'always' | 'active' | 'never' | 'account'
 

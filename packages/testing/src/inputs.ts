@@ -1,6 +1,6 @@
 /**
- * Inputs made from the service model: one that is well formed for each operation, and, from that, the many ways in which
- * an input can be wrong.
+ * Inputs generated from the service model: a well-formed input for each operation, and variants of it that are wrong in many
+ * ways.
  */
 
 import type { Member } from '@twinpool/server/internal/aws/shapes'
@@ -8,7 +8,7 @@ import { enums, type OperationName, operations, structures } from '@twinpool/ser
 
 export type Input = Record<string, unknown>
 
-/** Values for members that have a form of their own, by `Structure.Member` or `Member`. */
+/** Values for members that require a special format, by `Structure.Member` or `Member`. */
 const samples: Record<string, unknown> = {
   AccessToken: 'ey.ey.ey',
   AttributeName: 'email',
@@ -47,13 +47,13 @@ const samples: Record<string, unknown> = {
   UserCode: '123456',
   UserPoolId: 'us-west-2_Example99',
   Username: 'example-user',
-  // AssociateSoftwareToken and its like take an access token or a session.
+  // Some operations, such as AssociateSoftwareToken, take an access token or a session.
   'AssociateSoftwareTokenRequest.AccessToken': 'ey.ey.ey',
   'VerifySoftwareTokenRequest.AccessToken': 'ey.ey.ey',
   'AddCustomAttributesRequest.CustomAttributes': [{ Name: 'example', AttributeDataType: 'String' }],
 }
 
-/** Optional members that an operation cannot do without. */
+/** Members that are optional in the model but that an operation requires. */
 const alsoGiven: Partial<Record<OperationName, readonly string[]>> = {
   AssociateSoftwareToken: ['AccessToken'],
   ForgetDevice: ['AccessToken'],
@@ -65,7 +65,7 @@ const alsoGiven: Partial<Record<OperationName, readonly string[]>> = {
 export const inputOf = (operation: OperationName): Readonly<Record<string, Member>> =>
   structures[operations[operation].input] as Readonly<Record<string, Member>>
 
-/** The least that an operation takes; `known` replaces the samples of members that the operation has. */
+/** The smallest valid input of an operation; values of `known` replace the sample values. */
 export function wellFormed(operation: OperationName, known: Input = {}): Input {
   const structure = operations[operation].input
   const input: Input = {}
@@ -107,7 +107,7 @@ function sampleOf(structure: string, name: string, member: Member): unknown {
   }
 }
 
-/** Values that a caller may send where a value of any type belongs. None of them may do more harm than a refusal. */
+/** Values that a caller may send in place of any member. The worst result may be a refusal. */
 export const strange: readonly unknown[] = [
   null,
   true,

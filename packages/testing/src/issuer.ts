@@ -1,4 +1,4 @@
-/** An issuer as the verifier meets it: keys, tokens as a user pool makes them, and an HTTP server that publishes the keys. */
+/** A test issuer for the verifier: keys, tokens like those of a user pool, and an HTTP server that publishes the keys. */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -22,7 +22,7 @@ export function signToken(key: IssuerKey, payload: unknown, header: object = { k
 
 export const CLIENT = '1example23456789'
 
-/** Claims of an access token that is good for an hour. */
+/** Claims of an access token that is valid for an hour. */
 export function accessClaims(issuer: string, nowMs: number, more: object = {}) {
   const now = Math.floor(nowMs / 1000)
   return {
@@ -41,7 +41,7 @@ export function accessClaims(issuer: string, nowMs: number, more: object = {}) {
   }
 }
 
-/** Claims of an ID token that is good for an hour. */
+/** Claims of an ID token that is valid for an hour. */
 export function idClaims(issuer: string, nowMs: number, more: object = {}) {
   const { client_id, scope: _, username, ...shared } = accessClaims(issuer, nowMs)
   return { ...shared, token_use: 'id', aud: client_id, 'cognito:username': username, email: 'ann@example.com', ...more }
@@ -49,7 +49,7 @@ export function idClaims(issuer: string, nowMs: number, more: object = {}) {
 
 export type JwksServer = Awaited<ReturnType<typeof startJwksServer>>
 
-/** Publishes keys on a port of this machine, or does what else `answer` says. */
+/** Publishes keys on a local port, or responds as `answer` determines. */
 export async function startJwksServer(keys: readonly IssuerKey[]) {
   const publish = (response: ServerResponse) => {
     response
@@ -69,15 +69,15 @@ export async function startJwksServer(keys: readonly IssuerKey[]) {
     answer: undefined as ((response: ServerResponse) => void) | undefined,
     issuer: `http://127.0.0.1:${port}/us-west-2_Ab1Cd2Ef3`,
     url: `http://127.0.0.1:${port}/us-west-2_Ab1Cd2Ef3/.well-known/jwks.json`,
-    /** Nothing listens any more. */
-    async die() {
+    /** Closes the port; later requests get no connection. */
+    async stop() {
       if (!http.listening) return
       const closed = once(http, 'close')
       http.close()
       http.closeAllConnections()
       await closed
     },
-    async rise() {
+    async start() {
       http.listen(port, '127.0.0.1')
       await once(http, 'listening')
     },

@@ -1,4 +1,4 @@
-/** RSA key pairs made once and kept between runs: to make one costs more than the rest of a pool. */
+/** RSA key pairs, generated once and kept between runs: generating one takes longer than the rest of creating a pool. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { GenerateKeyPair, KeyPair } from '@twinpool/server/internal/tokens/signing-keys'
 
 const file = fileURLToPath(new URL('../../../node_modules/.cache/test-key-pairs.json', import.meta.url))
-/** As many that two pools of one test never have the same. */
+/** Enough that two pools of one test never share a pair. */
 const PAIRS = 32
 export const MODULUS_BITS = 2048
 
@@ -15,7 +15,7 @@ let stored: readonly string[] | undefined
 const opened: KeyPair[] = []
 let taken = 0
 
-/** The next of the stored key pairs, and the first again after the last. */
+/** Returns the stored key pairs in rotation. */
 export function takeKeyPair(): KeyPair {
   stored ??= read() ?? make()
   const at = taken++ % PAIRS
@@ -23,7 +23,7 @@ export function takeKeyPair(): KeyPair {
   return opened[at]
 }
 
-/** For `createRegion`, in place of real generation. */
+/** An argument of `createRegion` that replaces the real generation. */
 export const generateKeyPair: GenerateKeyPair = async () => takeKeyPair()
 
 function open(pem: string): KeyPair {
@@ -47,7 +47,7 @@ function make(): readonly string[] {
       .toString(),
   )
   mkdirSync(dirname(file), { recursive: true })
-  // Whole or not at all: other test processes read it at the same time.
+  // Written atomically, because other test processes read it at the same time.
   const fresh = `${file}.${process.pid}`
   writeFileSync(fresh, JSON.stringify(pems), { mode: 0o600 })
   renameSync(fresh, file)

@@ -14,7 +14,7 @@ import {
 import { PASSWORD, secretHash, type TestClient } from './pools.ts'
 import { srpSignIn } from './srp.ts'
 
-/** The app client that people use; the pool is needed for SRP and for administrators alone. */
+/** The app client that the users sign in with; the pool is needed only for SRP and for administrators' calls. */
 export type AppClient = Pick<TestClient, 'id'> & Partial<TestClient>
 
 export type Tokens = Required<Pick<AuthenticationResultType, 'AccessToken' | 'IdToken' | 'RefreshToken'>> &
@@ -25,11 +25,11 @@ export interface SignIn {
   password?: string
 }
 
-/** What the people of a pool do in a region, through an app. The secret of a client is proved where it has one (not by SRP). */
+/** Calls that users make in a region through an app. Adds the secret hash if the client has a secret (not for SRP). */
 export interface People {
-  /** InitiateAuth as it stands. */
+  /** InitiateAuth with the given input. */
   begin(client: AppClient, flow: AuthFlowType, parameters: Record<string, string>): Promise<InitiateAuthCommandOutput>
-  /** RespondToAuthChallenge as it stands. */
+  /** RespondToAuthChallenge with the given input. */
   respond(
     client: AppClient,
     challenge: ChallengeNameType,
@@ -38,11 +38,11 @@ export interface People {
   ): Promise<RespondToAuthChallengeCommandOutput>
   /** Signs in by password. */
   signIn(client: AppClient, who: SignIn): Promise<Tokens>
-  /** Signs in by SRP; the challenge may be answered in another region. */
+  /** Signs in by SRP; the response to the challenge may go to another region. */
   signInBySrp(client: TestClient, who: SignIn & { finishIn?: Region }): Promise<Tokens>
-  /** Signs in by password, as a server with credentials does it. */
+  /** Signs in by password with a signed call (AdminInitiateAuth). */
   signInByAdmin(client: TestClient, who: SignIn): Promise<Tokens>
-  /** REFRESH_TOKEN_AUTH; the name of the user is needed where the secret of a client is to be proved. */
+  /** REFRESH_TOKEN_AUTH; the username is needed if the client has a secret. */
   refresh(client: AppClient, refreshToken: string | undefined, who?: Pick<SignIn, 'username'>): Promise<Tokens>
   /** GetTokensFromRefreshToken. */
   getTokens(client: AppClient, refreshToken: string | undefined): Promise<Tokens>
@@ -52,7 +52,7 @@ export interface People {
 
 type Region = { cognito: CognitoIdentityProviderClient }
 
-/** The people of a pool, in one region. */
+/** The calls of users in one region. */
 export function people({ cognito }: Region): People {
   const begin: People['begin'] = ({ id }, flow, parameters) =>
     cognito.send(new InitiateAuthCommand({ ClientId: id, AuthFlow: flow, AuthParameters: parameters }))

@@ -32,7 +32,7 @@ export function createDice(seed: number): Dice {
   }
 }
 
-/** A clock that goes on by a step each time that it is read, and is off by `skew` milliseconds. */
+/** A clock that advances by a step at each reading, and is off by `skew` milliseconds. */
 export function createSteppedClock(dice: Dice, time: { now: number }, skew: number): Clock {
   const randomBytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, () => dice.below(256)))
   return {
@@ -50,34 +50,34 @@ export function createSteppedClock(dice: Dice, time: { now: number }, skew: numb
 /** The process was killed before its transaction was durable. */
 export class KilledError extends Error {}
 
-/** The store of one region, which can be killed in a transaction, restarted, and put back to a backup. */
-export interface MortalStore {
+/** The store of one region, which can be killed in a transaction, restarted, and restored from a backup. */
+export interface KillableStore {
   readonly store: Store
-  /** How often it has been opened: what was asked of an earlier life gets no answer. */
+  /** The number of times that the store was opened; requests to an earlier instance get no response. */
   readonly life: number
-  /** The next transaction does its work and is then lost; unless there is none, and it is spared. */
+  /** The next transaction does its work and is then lost, unless `spare` is called before it. */
   killNext(): void
   spare(): void
   restart(): Promise<void>
   backUp(): Promise<void>
   restore(): Promise<void>
-  /** Is there a backup? */
+  /** Whether there is a backup. */
   readonly restorable: boolean
   close(): Promise<void>
 }
 
-export async function openMortalStore(
+export async function openKillableStore(
   engine: 'sqlite' | 'postgres',
   context: { clock: Pick<Clock, 'now'>; region: string; name: string },
-): Promise<MortalStore> {
-  const place = engine === 'sqlite' ? placeOnDisk() : await placeOnServer(context.name)
+): Promise<KillableStore> {
+  const place = engine === 'sqlite' ? locationOnDisk() : await locationOnServer(context.name)
   let doomed = false
   let inner: Store
   let restorable = false
   let life = 0
   const open = async (): Promise<void> => {
     inner = await openStore(place.config, context)
-    const mortal =
+    const killable =
       <A extends unknown[], T>(work: (...given: A) => Promise<T>) =>
       async (...given: A): Promise<T> => {
         const result = await work(...given)
@@ -86,8 +86,8 @@ export async function openMortalStore(
       }
     store = {
       ...inner,
-      transaction: (work) => inner.transaction(mortal(work)),
-      write: (work) => inner.write(mortal(work)),
+      transaction: (work) => inner.transaction(killable(work)),
+      write: (work) => inner.write(killable(work)),
     }
   }
   let store: Store
@@ -134,14 +134,14 @@ export async function openMortalStore(
   }
 }
 
-interface StorePlace {
+interface StoreLocation {
   config: Parameters<typeof openStore>[0]
   backUp(): Promise<void>
   restore(): Promise<void>
   remove(): Promise<void>
 }
 
-function placeOnDisk(): StorePlace {
+function locationOnDisk(): StoreLocation {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   const backup = join(directory, 'backup.db')
   const config = { engine: 'sqlite' as const, file: join(directory, 'region.db') }
@@ -164,7 +164,7 @@ function placeOnDisk(): StorePlace {
   }
 }
 
-async function placeOnServer(name: string): Promise<StorePlace> {
+async function locationOnServer(name: string): Promise<StoreLocation> {
   const { url } = await createDatabase(name)
   return {
     config: { engine: 'postgres', url, connections: 4 },

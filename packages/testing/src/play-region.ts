@@ -10,7 +10,7 @@ export type Behaviour = (operation: string, input: Input) => Reply
 export const ok = (body: object = {}): Reply => ({ status: 200, body })
 export const refuse = (type: string, message = type): Answer => ({ status: 400, body: { __type: type, message } })
 
-/** Serves everybody, and knows a made-up token when it sees one. */
+/** Serves every call, and refuses a made-up token. */
 export const serves: Behaviour = (_operation, input) =>
   JSON.stringify(input).includes('twinpool.probe') ? refuse('NotAuthorizedException') : ok()
 export const isSilent: Behaviour = () => 'silence'
@@ -22,12 +22,12 @@ export const breaks: Behaviour = () => ({
 export const throttles: Behaviour = () => refuse('TooManyRequestsException', 'Rate exceeded')
 export const isInactive: Behaviour = () => refuse('OperationNotEnabledException')
 
-/** A loopback HTTP server in the part of a region. */
+/** A loopback HTTP server that plays a region. */
 export class PlayRegion {
   behaviour: Behaviour = serves
-  /** The operations asked for, in order. */
+  /** The requested operations, in order. */
   readonly asked: string[] = []
-  /** How many connections were opened so far. */
+  /** The number of connections opened so far. */
   connections = 0
   readonly #name: string
   #server: Server | undefined
@@ -55,14 +55,14 @@ export class PlayRegion {
     return this
   }
 
-  /** As SIGKILL does it: connections broken, port closed. */
+  /** Like SIGKILL: breaks the connections and closes the port. */
   async kill(): Promise<void> {
     const closed = new Promise((resolve) => this.#server?.close(resolve))
     for (const socket of this.#sockets) socket.resetAndDestroy()
     await closed
   }
 
-  /** An ordinary client of the official SDK, its retries as they come. */
+  /** A client of the official SDK with its default retries. */
   client(): CognitoIdentityProviderClient {
     return new CognitoIdentityProviderClient({
       region: this.#name,
@@ -71,7 +71,7 @@ export class PlayRegion {
     })
   }
 
-  /** Resolves once that many requests have arrived in all. */
+  /** Resolves once this number of requests has arrived in total. */
   async received(count: number): Promise<void> {
     while (this.asked.length < count) await new Promise<void>((resolve) => this.#waiters.add(resolve))
   }

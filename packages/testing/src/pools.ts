@@ -12,7 +12,7 @@ import type { RunningRegion } from './regions.ts'
 
 export const PASSWORD = 'Correct-Horse-7'
 
-/** Makes a pool. */
+/** Creates a pool. */
 export async function createPool(
   { cognito }: Pick<RunningRegion, 'cognito'>,
   settings: Partial<CreateUserPoolCommandInput> = {},
@@ -27,7 +27,7 @@ export interface TestClient {
   secret: string | undefined
 }
 
-/** Makes an app client that may use every flow, unless the settings say otherwise. */
+/** Creates an app client that may use every flow, unless the settings restrict it. */
 export async function createClient(
   { cognito }: Pick<RunningRegion, 'cognito'>,
   pool: string,
@@ -49,7 +49,7 @@ export async function createClient(
   return { pool, id: UserPoolClient?.ClientId as string, secret: UserPoolClient?.ClientSecret }
 }
 
-/** Makes a user with a lasting password, or with a temporary one. Answers the sub. */
+/** Creates a user with a permanent or a temporary password. Returns the sub. */
 export async function createUser(
   { cognito }: Pick<RunningRegion, 'cognito'>,
   pool: string,
@@ -77,13 +77,13 @@ export async function createUser(
   return User?.Attributes?.find(({ Name }) => Name === 'sub')?.Value as string
 }
 
-/** The proof of a client's secret. */
+/** The SECRET_HASH for a client's secret. */
 export const secretHash = ({ id, secret = '' }: TestClient, username: string): string =>
   createHmac('sha256', secret)
     .update(username + id)
     .digest('base64')
 
-/** The client's side of SRP-6a, written from the specification and with nothing of the server's. */
+/** The client's side of SRP-6a, written from the specification without code of the server. */
 export class SrpClient {
   readonly A: string
   readonly #a: bigint
@@ -122,7 +122,7 @@ export class SrpClient {
   }
 }
 
-/** `Sat Jun 6 04:05:09 UTC 2026`: English, and the day without a zero in front. */
+/** `Sat Jun 6 04:05:09 UTC 2026`: English, and the day without a leading zero. */
 export function timestampOf(moment: Date): string {
   const [weekday = '', , month = '', , clock = ''] = moment.toUTCString().split(' ')
   return `${weekday.slice(0, 3)} ${month} ${moment.getUTCDate()} ${clock} UTC ${moment.getUTCFullYear()}`
@@ -133,7 +133,7 @@ const group = createDiffieHellmanGroup('modp15') as DiffieHellman
 group.setPrivateKey = DiffieHellman.prototype.setPrivateKey
 const N = BigInt(`0x${group.getPrime('hex')}`)
 
-/** base^exponent mod N. Written with BigInt, it would be the largest part of the CPU time of a sign-in. */
+/** base^exponent mod N. With BigInt, it would take most of the CPU time of a sign-in. */
 function power(base: bigint, exponent: bigint): bigint {
   group.setPrivateKey(bytesOf(exponent))
   return BigInt(`0x${group.computeSecret(bytesOf(base)).toString('hex')}`)
@@ -144,7 +144,7 @@ function bytesOf(value: bigint): Buffer {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
 }
 
-/** As Java's BigInteger writes a number that is not negative. */
+/** The encoding of a non-negative number by Java's BigInteger. */
 function padded(value: bigint): Buffer {
   const bytes = bytesOf(value)
   return (bytes[0] as number) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes

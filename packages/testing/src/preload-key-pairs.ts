@@ -1,6 +1,6 @@
 /**
- * `node --import` of this file: `generateKeyPair` of node:crypto gives stored pairs where an RSA pair of a pool is asked
- * for. It reaches a program that runs as a process of its own without a switch in that program.
+ * For `node --import`: makes `generateKeyPair` of node:crypto return stored pairs for the RSA pairs of pools. Works in a program
+ * that runs in its own process, without an option in that program.
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
@@ -10,7 +10,7 @@ import { MODULUS_BITS, takeKeyPair } from './key-pairs.ts'
 const generate = promisify(crypto.generateKeyPair) as (type: string, options: object) => Promise<unknown>
 
 const replacement = () => {
-  throw new Error('the tests have only the promise of generateKeyPair')
+  throw new Error('only the promisified generateKeyPair is replaced')
 }
 Object.defineProperty(replacement, promisify.custom, {
   value: async (type: string, options: { modulusLength?: number }): Promise<unknown> =>

@@ -1,7 +1,7 @@
 /**
- * `node --import` of this file: a relative import is the file that it names. Node would look for each file, for symbolic
- * links on the way and for the package.json above it: a fifth of the CPU time in which a region starts, and tests start
- * more than a hundred.
+ * For `node --import`: resolves a relative import to the file that it names, without further checks. Node checks that each file
+ * exists, resolves symbolic links and looks for the package.json above it. That takes a fifth of the CPU time of starting a
+ * region, and the tests start more than a hundred.
  */
 import { registerHooks } from 'node:module'
 

@@ -5,8 +5,8 @@ const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 const preload = (name: string) => ['--import', new URL(`preload-${name}.ts`, import.meta.url).href]
 
 /**
- * What `process.execPath` takes to run the `twinpool` command from its sources; its arguments follow. Its pools get stored
- * key pairs unless `storedKeyPairs` is false.
+ * The arguments of `process.execPath` that run the `twinpool` command from its sources; the command's own arguments follow. Its
+ * pools get stored key pairs unless `storedKeyPairs` is false.
  */
 export function programArguments({
   storedKeyPairs = true,
@@ -16,11 +16,11 @@ export function programArguments({
   storedKeyPairs?: boolean
   /** Modules to load before the program. */
   imports?: readonly string[]
-  /** The program itself, where it is not the one of this repository. */
+  /** The path of the program, if it is not the one in this repository. */
   entry?: string | undefined
 } = {}): string[] {
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-  // With the lean flags given, the command does not begin anew to get them.
+  // With the lean flags given, the command does not restart itself to set them.
   const own = entry === main ? [...preload('resolution'), ...(storedKeyPairs ? preload('key-pairs') : [])] : []
   return [...conditions, ...leanFlags, ...own, ...imports.map((name) => `--import=${name}`), entry]
 }

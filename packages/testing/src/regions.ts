@@ -12,7 +12,7 @@ import { generateKeyPair } from './key-pairs.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
 
-/** The engines to test: both, where a PostgreSQL is at hand (`npm test` brings one). */
+/** The engines to test: both, if a PostgreSQL server is available (`npm test` starts one). */
 export const engines: readonly EngineName[] = (process.env.TWINPOOL_TEST_ENGINES?.split(',') as EngineName[]) ?? [
   'sqlite',
   ...(process.env.TWINPOOL_TEST_POSTGRES ? (['postgres'] as const) : []),
@@ -38,14 +38,14 @@ export interface RunningRegion {
   /** A signed SDK client of this region. */
   cognito: CognitoIdentityProviderClient
   kms: KMSClient
-  /** Stops the region and starts it again from what it stored, or from nothing. */
+  /** Stops the region and starts it again, with its store or with an empty one. */
   restart(from?: 'store' | 'nothing'): Promise<void>
   stop(): Promise<void>
 }
 
 export interface Plane {
   regions: RunningRegion[]
-  /** The first one, where pools are made. */
+  /** The first region, where pools are created. */
   primary: RunningRegion
   secondary: RunningRegion
   /** Messages sent, newest first. */
@@ -61,11 +61,11 @@ export interface PlaneOptions {
   engine?: EngineName
   regions?: readonly string[]
   config?: Partial<RegionConfigInput>
-  /** The time that the regions go by; the system's by default. */
+  /** The clock of the regions. Default: the system clock. */
   clock?: RegionOptions['clock']
 }
 
-/** Starts regions in this process, each with a store, a port and keys of its own, and tears all of it down again. */
+/** Starts regions in this process, each with its own store, port and keys; `stop` removes everything. */
 export async function startRegions({
   engine = 'sqlite',
   regions = ['us-west-2', 'us-east-1'],
@@ -81,7 +81,7 @@ export async function startRegions({
     response.end()
   })
   inboxServer.listen(0, '127.0.0.1')
-  // A region that does not start fails the test, and must not keep it running.
+  // If a region does not start, the test fails; this server must not keep the process running then.
   inboxServer.unref()
   const ports = await freePorts(regions.length)
   const secret = randomBytes(32).toString('base64')
@@ -116,7 +116,7 @@ export async function startRegions({
       log: { level: (process.env.TWINPOOL_TEST_LOG as 'info') ?? 'silent' },
       ...config,
     } satisfies RegionConfigInput)
-    // A copy: the SDK writes into what it is given.
+    // A copy, because the SDK modifies the object.
     const settings = { region: name, endpoint, credentials: { ...credentials }, maxAttempts: 1 }
     const entry: RunningRegion = {
       name,
@@ -160,10 +160,10 @@ export async function startRegions({
   }
 }
 
-/** Milliseconds. What is asked for more often costs more CPU time than the thing that is waited for. */
+/** Milliseconds. Polling more often would take more CPU time than the awaited work. */
 const LONGEST_PAUSE = 60
 
-/** Waits until the condition gives a value that is not false or undefined; fails after `seconds`. */
+/** Waits until the condition returns a value other than false or undefined, and returns it; fails after `seconds`. */
 export async function until<T>(
   condition: () => Promise<T | false | undefined> | T | false | undefined,
   { seconds = 20, what = 'the condition' }: { seconds?: number; what?: string } = {},
@@ -172,14 +172,14 @@ export async function until<T>(
   for (let pause = 5; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
     const value = await condition()
     if (value !== undefined && value !== false) return value as T
-    if (performance.now() > deadline) throw new Error(`${what} did not come true in ${seconds} s`)
+    if (performance.now() > deadline) throw new Error(`timed out after ${seconds} s waiting for ${what}`)
     const { promise, resolve } = Promise.withResolvers<void>()
     setTimeout(resolve, pause)
     await promise
   }
 }
 
-/** Ports that were free a moment ago; held together, so that no two are the same. */
+/** Ports that were free a moment ago; all are reserved at the same time, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

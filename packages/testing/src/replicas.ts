@@ -12,12 +12,12 @@ import { type Plane, type RunningRegion, until } from './regions.ts'
 
 type Reached = Pick<RunningRegion, 'name' | 'cognito' | 'kms'>
 
-/** Two regions or more, of this process or of others. */
+/** Two or more regions, in this process or in others. */
 export interface ReachedPlane extends Record<keyof Pick<Plane, 'primary' | 'secondary'>, Reached> {
   regions: readonly Reached[]
 }
 
-/** Makes a customer managed key in the first region; a multi-Region one is given to all other regions. Answers its ARN. */
+/** Creates a customer managed key in the first region; a multi-Region key is replicated to all other regions. Returns its ARN. */
 export async function createKey(
   { primary, regions }: ReachedPlane,
   { multiRegion = true }: { multiRegion?: boolean } = {},
@@ -30,7 +30,7 @@ export async function createKey(
   return arn
 }
 
-/** Makes a pool that can have replicas: under a multi-Region key, with the UPDATED issuer. Answers its id. */
+/** Creates a pool that can have replicas: under a multi-Region key, with the UPDATED issuer. Returns its id. */
 export async function createReplicablePool(
   plane: ReachedPlane,
   settings: Partial<CreateUserPoolCommandInput> = {},
@@ -42,7 +42,7 @@ export async function createReplicablePool(
   })
 }
 
-/** Makes a pool with a replica in the second region, copied, and turned on unless `active` is false. Answers its id. */
+/** Creates a pool with a complete replica in the second region, which is activated unless `active` is false. Returns its id. */
 export async function createReplicatedPool(
   plane: ReachedPlane,
   { active = true, settings = {} }: { active?: boolean; settings?: Partial<CreateUserPoolCommandInput> } = {},
@@ -52,7 +52,7 @@ export async function createReplicatedPool(
   return pool
 }
 
-/** Gives a pool a replica in the second region, and waits until both regions tell of it. */
+/** Creates a replica of a pool in the second region, and waits until both regions list it. */
 export async function addReplica(
   plane: ReachedPlane,
   pool: string,
@@ -65,14 +65,14 @@ export async function addReplica(
   if (active) await activateReplica(plane, pool)
 }
 
-/** Turns the replica of a pool on, and waits until the second region knows it. */
+/** Activates the replica of a pool, and waits until the second region has received the status. */
 export async function activateReplica({ primary, secondary }: ReachedPlane, pool: string): Promise<void> {
   const replica = { UserPoolId: pool, RegionName: secondary.name }
   await primary.cognito.send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'ACTIVE' }))
   await replicaIs({ region: secondary, pool, name: secondary.name, status: 'ACTIVE' })
 }
 
-/** Turns the replica of a pool off and removes it, and waits until the primary knows that it is gone. */
+/** Deactivates and deletes the replica of a pool, and waits until the primary no longer lists it. */
 export async function removeReplica({ primary, secondary }: ReachedPlane, pool: string): Promise<void> {
   const replica = { UserPoolId: pool, RegionName: secondary.name }
   await primary.cognito.send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'INACTIVE' }))
@@ -80,7 +80,7 @@ export async function removeReplica({ primary, secondary }: ReachedPlane, pool: 
   await replicaIs({ region: primary, pool, name: secondary.name, status: undefined })
 }
 
-/** Waits until a region says that the replica named has this status; undefined: that there is none. */
+/** Waits until a region reports this status of a replica; undefined: no replica. */
 export async function replicaIs({
   region,
   pool,
@@ -100,6 +100,6 @@ export async function replicaIs({
       if (!answer) return false
       return answer.UserPoolReplicas?.find(({ RegionName }) => RegionName === name)?.Status === status
     },
-    { what: `the status ${status} of the replica in ${name}, seen from ${region.name}` },
+    { what: `status ${status} of the replica in ${name}, as reported by ${region.name}` },
   )
 }

@@ -19,29 +19,29 @@ export interface HealthReport {
   checks: Record<string, { ok: boolean; detail?: string }>
 }
 
-/** `twinpool serve` as a process of its own, that faults can be made for. */
+/** `twinpool serve` in its own process, so that tests can cause faults. */
 export interface ServedRegion {
   readonly name: string
-  /** Of this process, whatever the endpoint of the region is. */
+  /** The URL of this process, even if the configured endpoint of the region differs. */
   readonly endpoint: string
   readonly cognito: CognitoIdentityProviderClient
   readonly kms: KMSClient
   readonly process: ChildProcess
-  /** Everything it has written so far: log lines, and last words. */
+  /** All output so far: log lines, and the message of an exit. */
   readonly log: string
-  /** Waits for words in the log, which comes through a pipe: an answer may be here before them. */
+  /** Waits for words in the log. The log comes through a pipe and may arrive later than a response. */
   logged(words: RegExp): Promise<void>
   health(): Promise<HealthReport>
-  /** One number of `GET /metrics`; 0 where there is none of that name and these labels. */
+  /** One value of `GET /metrics`; 0 if there is no metric with this name and these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>
   stop(): Promise<void>
 }
 
 export interface ServedOptions {
   config?: Partial<RegionConfigInput>
-  /** The file as it is to stand there, in place of one made from `config`. */
+  /** The text of the configuration file, instead of one generated from `config`. */
   text?: string
-  /** How many files and connections the process may have open. */
+  /** The open-file limit of the process. */
   openFiles?: number
   /** Modules that the process loads first. */
   imports?: readonly string[]
@@ -49,7 +49,7 @@ export interface ServedOptions {
   program?: string | undefined
 }
 
-/** What a region that never listened left behind. */
+/** A region ended before it listened. */
 export class NotServedError extends Error {
   readonly code: number | null
   readonly words: string
@@ -62,7 +62,7 @@ export class NotServedError extends Error {
   }
 }
 
-/** The configuration of a region that stands alone; the same twice where the same `config` names port, store and keys. */
+/** The configuration of a region without peers. Equal for two calls only if `config` sets port, store and keys. */
 export async function loneConfig(
   config: Partial<RegionConfigInput>,
 ): Promise<RegionConfigInput & { listen: { port: number } }> {

@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { SrpClient } from './pools.ts'
 
-/** Signs in by SRP; the answer to the challenge goes to whichever region one likes. */
+/** Signs in by SRP; the response to the challenge goes to the given region. */
 export async function srpSignIn({
   cognito,
   finishIn = cognito,

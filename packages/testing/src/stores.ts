@@ -7,7 +7,7 @@ import { openStore, type Store } from '@twinpool/server/internal/store/store'
 import { createDatabase, dropDatabase } from './databases.ts'
 import { until } from './regions.ts'
 
-/** How many connections a test's store on PostgreSQL has. */
+/** The number of connections of a test store on PostgreSQL. */
 export const CONNECTIONS = 8
 
 export interface TestStore {
@@ -17,7 +17,7 @@ export interface TestStore {
   close(): Promise<void>
 }
 
-/** A store of its own for a test: a file, or a database. */
+/** A store for one test: a file or a database. */
 export async function openTestStore(
   engine: 'sqlite' | 'postgres',
   { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
@@ -55,11 +55,11 @@ export async function openTestStore(
 }
 
 /**
- * Waits until all that was committed can be read in the log. On PostgreSQL a transaction that writes to any database of the
- * server holds the log back, those of other tests included.
+ * Waits until all committed changes can be read from the log. On PostgreSQL, a transaction that writes to any database of the
+ * server holds the log back, including the transactions of other tests.
  */
 export async function settled({ engine }: Pick<Store, 'engine'>): Promise<void> {
   await until(async () => !(await readLog(engine, { after: 0, limit: 1, now: 0 })).held, {
-    what: 'a log that is not held',
+    what: 'the log to be readable up to its end',
   })
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@twinpool/verifier/internal/clock'
 
 export type FakeClock = Clock & {
-  /** Moves time forward and runs what falls due, in order. */
+  /** Advances the time and runs the timers that become due, in order. */
   advance(ms: number): void
   readonly pending: number
 }

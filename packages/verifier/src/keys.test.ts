@@ -42,7 +42,7 @@ beforeEach(async () => {
   server = await publish([one, two])
   events = []
 })
-afterEach(() => Promise.all(servers.splice(0).map((started) => started.die())))
+afterEach(() => Promise.all(servers.splice(0).map((started) => started.stop())))
 
 type More = Partial<VerifierOptions> & { seed?: unknown; jwksUris?: string[]; issuers?: string[] }
 
@@ -79,7 +79,7 @@ const unavailable = (error: unknown) => {
 describe('keys whose address is dead', () => {
   it('fresh: verifies from memory and fetches nothing', async () => {
     const verifier = await warm()
-    await server.die()
+    await server.stop()
     clock.advance(10 * MINUTE - 1)
     await verifier.verify(tokenOf(one))
     await verifier.verify(tokenOf(two))
@@ -88,7 +88,7 @@ describe('keys whose address is dead', () => {
 
   it('stale: still verifies, up to 24 hours', async () => {
     const verifier = await warm()
-    await server.die()
+    await server.stop()
     for (const age of [10 * MINUTE, 11 * MINUTE, HOUR, 12 * HOUR, 24 * HOUR]) {
       clock.advance(age - (verifier.state[0]?.ageMs as number))
       await verifier.verify(tokenOf(one))
@@ -102,19 +102,19 @@ describe('keys whose address is dead', () => {
 
   it('stale: honours the configured bound', async () => {
     const verifier = await warm({ maxStaleMs: HOUR })
-    await server.die()
+    await server.stop()
     clock.advance(HOUR)
     await verifier.verify(tokenOf(one))
     clock.advance(1)
     await assert.rejects(verifier.verify(tokenOf(one)), unavailable)
-    await server.rise()
+    await server.start()
     clock.advance(MINUTE)
     await verifier.verify(tokenOf(one))
   })
 
   it('a clock that is set back does not extend the lifetime of keys beyond the bound from then on', async () => {
     const verifier = await warm({ maxStaleMs: HOUR })
-    await server.die()
+    await server.stop()
     clock.advance(-MINUTE)
     await verifier.verify(tokenOf(one))
     clock.advance(HOUR + 1)
@@ -127,7 +127,7 @@ describe('keys whose address is dead', () => {
     ['a loader', () => async () => jwksOf(one, two)],
   ] as const) {
     it(`cold, with a seed that is ${name}: verifies`, async () => {
-      await server.die()
+      await server.stop()
       const verifier = start({ seed: seed() })
       await verifier.ready()
       await verifier.verify(tokenOf(one))
@@ -138,7 +138,7 @@ describe('keys whose address is dead', () => {
   }
 
   it('cold, with a seed: the bound applies to it, counted from its fetchedAt if given', async () => {
-    await server.die()
+    await server.stop()
     const snapshot = { jwks: jwksOf(one), fetchedAt: clock.now() - 23 * HOUR }
     const verifier = start({ seed: snapshot })
     await verifier.verify(tokenOf(one))
@@ -151,7 +151,7 @@ describe('keys whose address is dead', () => {
   })
 
   it('cold, without a seed: reports that and the error of each address', async () => {
-    await server.die()
+    await server.stop()
     const verifier = start()
     const error: unknown = await verifier.verify(tokenOf(one)).catch((caught) => caught)
     assert.ok(error instanceof KeysUnavailableError)
@@ -221,12 +221,12 @@ describe('keys that change', () => {
 
   it('a withdrawn key is trusted while the address is down, but not once it is up again', async () => {
     const verifier = await warm()
-    await server.die()
+    await server.stop()
     server.keys = [two]
     clock.advance(HOUR)
     await verifier.verify(tokenOf(one))
     await verifier.settled()
-    await server.rise()
+    await server.start()
     clock.advance(MINUTE)
     await verifier.verify(tokenOf(one))
     await verifier.settled()
@@ -238,12 +238,12 @@ describe('keys that change', () => {
     const verifier = await warm({ jwksUris: [server.url, other.url] })
     server.keys = [two]
     await verifier.refresh()
-    await server.die()
+    await server.stop()
     await verifier.refresh()
     assert.equal(other.hits, 1)
     await assert.rejects(verifier.verify(tokenOf(one)), refusedFor('kid'))
     await verifier.verify(tokenOf(two))
-    await server.rise()
+    await server.start()
     server.keys = [one, two]
     clock.advance(MINUTE)
     await verifier.refresh()
@@ -288,7 +288,7 @@ describe('keys that change', () => {
 
   it('an unknown key while the address is down causes KeysUnavailableError', async () => {
     const verifier = await warm()
-    await server.die()
+    await server.stop()
     await assert.rejects(verifier.verify(tokenOf(three)), unavailable)
     await verifier.verify(tokenOf(one))
   })
@@ -523,7 +523,7 @@ describe('fetching keys', () => {
 
   it('when the first region is down, keys come from the second', async () => {
     const other = await publish([one, two])
-    await server.die()
+    await server.stop()
     const verifier = start({ jwksUris: [server.url, other.url] })
     await verifier.verify(tokenOf(one))
     assert.equal(other.hits, 1)
@@ -586,7 +586,7 @@ describe('a seed in a file', async () => {
     const snapshot = verifier.snapshot(server.issuer)
     assert.ok(snapshot)
     await saveSeed(path, snapshot)
-    await server.die()
+    await server.stop()
     clock.advance(HOUR)
     const next = start({ seed: seedFile(path) })
     await next.verify(tokenOf(two))
@@ -597,7 +597,7 @@ describe('a seed in a file', async () => {
   it('may be a published key set', async () => {
     const path = join(folder, 'jwks.json')
     await writeFile(path, JSON.stringify(jwksOf(one)))
-    await server.die()
+    await server.stop()
     await start({ seed: seedFile(path) }).verify(tokenOf(one))
   })
 

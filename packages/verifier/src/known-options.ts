@@ -1,9 +1,9 @@
 import { VerifierOptionsError } from './errors.ts'
 
 /**
- * Refuses options with an unknown name: a misspelled option would be one that was left out, and what it demands would not be checked.
+ * Refuses options with an unknown name. A misspelled option would otherwise be ignored, and its requirement would not be checked.
  *
- * @param what of which function or part, for the message
+ * @param what the function or part that takes the options, for the message
  * @throws VerifierOptionsError that names the option
  */
 export function refuseUnknown(given: unknown, known: readonly string[], what: string): void {

@@ -37,7 +37,9 @@ export function cognitoPool(options: CognitoPool): Required<PoolAddresses> {
   const home = POOL_ID.exec(userPoolId)?.[1]
   if (home === undefined) throw new VerifierOptionsError("'userPoolId' is not the id of a user pool")
   const all = [...new Set([home, ...(regions ?? [])])]
-  for (const region of all) if (!REGION.test(region)) throw new VerifierOptionsError("'regions' names no region of AWS")
+  for (const region of all)
+    if (!REGION.test(region))
+      throw new VerifierOptionsError("'regions' has a value that is not the name of an AWS region")
   const original = all.map((region) => `https://cognito-idp.${region}.${domainOf(region)}/${userPoolId}`)
   const updated = `https://issuer-cognito-idp.${home}.${domainOf(home)}/${userPoolId}`
   // The home region has the highest authority. The shared name comes last: a pool whose issuer is ORIGINAL may not have

@@ -18,59 +18,59 @@ import { defaultSignatures, type Signatures } from './signatures.ts'
 
 export type PoolOptions<Use extends TokenUse = TokenUse> = PoolAddresses &
   Demands<Use> & {
-    /** Which tokens are accepted: an API takes `access`. Has to be said. */
+    /** The accepted tokens; an API accepts `access`. Required. */
     readonly tokenUse: Use
     /**
-     * The app clients whose tokens are accepted (`client_id` of an access token, `aud` of an ID token). Has to be said; `null`
-     * accepts tokens of every client of the pool.
+     * The app clients whose tokens are accepted (`client_id` of an access token, `aud` of an ID token). Required; `null` accepts
+     * tokens of every client of the pool.
      */
     readonly clientIds: string | readonly string[] | null
     /**
-     * What an access token must be bound to (its `aud`, RFC 8707): the address of this API. Without it a token that is bound to
-     * anything but its own client is refused; `null` accepts tokens whatever they are bound to.
+     * The resource that an access token must be bound to (its `aud`, RFC 8707): the URL of this API. Default: a token that is bound
+     * to anything but its own client is refused. `null` accepts tokens bound to any resource.
      */
     readonly resources?: Use extends 'id' ? undefined : string | readonly string[] | null
-    /** Keys to begin with, or what loads them: they serve while no address answers yet. Refreshed at once in the background. */
+    /** Initial keys, or a function that loads them. They are used until an address responds, and refreshed at once in the background. */
     readonly seed?: Seed | (() => Promise<Seed>)
   }
 
 export type VerifierOptions<Use extends TokenUse = TokenUse> = {
   readonly pools: readonly PoolOptions<Use>[]
-  /** After this the keys are refreshed, in the background. Default 600,000 ms. */
+  /** Age at which the keys are refreshed in the background. Default 600,000 ms. */
   readonly maxAgeMs?: number
-  /** For so long after they were published keys are trusted while no address answers. Default 86,400,000 ms. */
+  /** Age up to which the keys are trusted while no address responds. Default 86,400,000 ms. */
   readonly maxStaleMs?: number
-  /** For one address, from connecting to the last byte. Default 3,000 ms. */
+  /** Timeout of a fetch from one address, from connecting to the last byte. Default 3,000 ms. */
   readonly timeoutMs?: number
-  /** After this silence of one address the next is asked as well. Default 500 ms. */
+  /** Time without a response from one address before the next is tried as well. Default 500 ms. */
   readonly staggerMs?: number
-  /** Of a key set. Default 65,536. */
+  /** Maximum size of a key set. Default 65,536. */
   readonly maxBytes?: number
-  /** Between two fetches that unknown key ids cause. Default 5,000 ms. */
+  /** Minimum interval between two fetches caused by unknown key ids. Default 5,000 ms. */
   readonly lookupIntervalMs?: number
-  /** For so long a key id that was not found causes no other fetch. Default 10,000 ms. */
+  /** Time during which a key id that was not found causes no further fetch. Default 10,000 ms. */
   readonly missMs?: number
-  /** Added to `exp`. Default 0; at most 600. */
+  /** Seconds added to `exp`. Default 0; at most 600. */
   readonly clockToleranceSeconds?: number
-  /** How far in the future `iat` and `nbf` may lie: the clock of another region may be ahead. Default 60; at most 600. */
+  /** How far `iat` and `nbf` may be in the future, because the clock of another region may be ahead. Default 60; at most 600. */
   readonly issuedAheadSeconds?: number
-  /** Longer tokens are refused unread. Default 32,768 characters. */
+  /** Longer tokens are refused without being parsed. Default 32,768 characters. */
   readonly maxTokenLength?: number
-  /** Also refresh by a timer, so that a quiet verifier has fresh keys too. It keeps no process alive. Default true. */
+  /** Also refresh on a timer, so that an idle verifier has fresh keys too. The timer keeps no process alive. Default true. */
   readonly refreshTimer?: boolean
-  /** Addresses over plain HTTP are refused, but those of this machine. `true`: they are not. */
+  /** Whether plain HTTP is allowed for addresses on other machines. Default false. */
   readonly allowHttp?: boolean
   readonly onEvent?: (event: VerifierEvent) => void
-  /** In place of the global one: for a proxy, or a custom CA. */
+  /** Replaces the global `fetch`, for example for a proxy or a custom CA. */
   readonly fetch?: Fetch
-  /** Default: node:crypto where there is one, else WebCrypto. */
+  /** Default: node:crypto if the runtime has it, else WebCrypto. */
   readonly signatures?: Signatures
   /** For tests. */
   readonly clock?: Clock
 }
 
 type NumberName = keyof typeof LIMITS
-/** Default, least and most of each number. */
+/** Default, minimum and maximum of each number. */
 const LIMITS = {
   maxAgeMs: [600_000, 1_000, 86_400_000],
   maxStaleMs: [86_400_000, 1_000, 30 * 86_400_000],
@@ -104,7 +104,7 @@ export type Settings = KeySettings &
 
 const wrong = (message: string, cause?: unknown) => new VerifierOptionsError(message, { cause })
 
-/** Options with their defaults. What is left out or contradicts itself is refused here. @throws VerifierOptionsError */
+/** Fills in the defaults and validates the options. @throws VerifierOptionsError if a required option is missing or options contradict each other */
 export function settingsFrom(options: VerifierOptions): Settings {
   refuseUnknown(options, OPTION_NAMES, 'createVerifier')
   const { pools, refreshTimer = true, allowHttp = false, onEvent = () => {}, clock = systemClock } = options
@@ -125,7 +125,7 @@ export function settingsFrom(options: VerifierOptions): Settings {
     onEvent,
     clock,
     signatures: options.signatures ?? defaultSignatures(),
-    // Read at each call: instrumentation may replace the global one later.
+    // Read at each call, because instrumentation may replace the global `fetch` later.
     fetch: options.fetch ?? ((address, init) => globalThis.fetch(address, init)),
   }
 }
@@ -143,7 +143,7 @@ function poolFrom(pool: PoolOptions, allowHttp: boolean): PoolSettings {
   if (tokenUse !== 'access' && tokenUse !== 'id' && tokenUse !== 'either') {
     throw wrong("'tokenUse' must be 'access', 'id' or 'either'")
   }
-  if (clientIds === undefined) throw wrong("'clientIds' must be said; null accepts every client of the pool")
+  if (clientIds === undefined) throw wrong("'clientIds' is required; null accepts every client of the pool")
   if (tokenUse === 'id' && (pool.scopes !== undefined || resources !== undefined)) {
     throw wrong("ID tokens have no scopes, and are bound to no resource; 'tokenUse' is 'id'")
   }
@@ -169,13 +169,13 @@ function poolFrom(pool: PoolOptions, allowHttp: boolean): PoolSettings {
   }
 }
 
-/** The rules of demands, of a pool or of one call. @throws VerifierOptionsError */
+/** The rules for the requirements of a pool or of one call. @throws VerifierOptionsError */
 export function rulesFrom(demands: Demands): Rule[] {
   for (const name of ['scopes', 'groups'] as const) {
     const demand: Demand | undefined = demands[name]
     if (demand === undefined) continue
     refuseUnknown(demand, ['any', 'all'], name)
-    if (demand.any === undefined && demand.all === undefined) throw wrong(`'${name}' must say 'any' or 'all'`)
+    if (demand.any === undefined && demand.all === undefined) throw wrong(`'${name}' must have 'any' or 'all'`)
     if (demand.any !== undefined) textsFrom(demand.any, `${name}.any`)
     if (demand.all !== undefined) textsFrom(demand.all, `${name}.all`)
   }
@@ -183,14 +183,14 @@ export function rulesFrom(demands: Demands): Rule[] {
   for (const [claim, wanted] of Object.entries(demands.claimValues ?? {})) {
     const values: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted]
     if (values.length === 0 || values.some((value) => !['string', 'number', 'boolean'].includes(typeof value))) {
-      throw wrong(`'claimValues' must give ${claim} a value, or several`)
+      throw wrong(`'claimValues' must have one or more values for ${claim}`)
     }
   }
   if (demands.check !== undefined && typeof demands.check !== 'function') throw wrong("'check' must be a function")
   return demandRules(demands)
 }
 
-/** The rules of further demands of one call. */
+/** The rules for the additional requirements of one call. */
 export function furtherRulesFrom(demands: Demands): Rule[] {
   refuseUnknown(demands, DEMAND_NAMES, 'the demands')
   return rulesFrom(demands)
@@ -199,7 +199,7 @@ export function furtherRulesFrom(demands: Demands): Rule[] {
 function textsFrom(value: unknown, name: string): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   if (list.length === 0 || !list.every((text) => typeof text === 'string' && text !== '')) {
-    throw wrong(`'${name}' must be a text, or a list of texts that is not empty`)
+    throw wrong(`'${name}' must be a non-empty string, or a non-empty list of such strings`)
   }
   return list.slice() as string[]
 }
@@ -208,8 +208,8 @@ const THIS_MACHINE = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 function checkAddress(address: string, allowHttp: boolean): void {
   const url = URL.canParse(address) ? new URL(address) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) throw wrong(`'${address}' is not an address of keys`)
-  if (url.username !== '' || url.password !== '') throw wrong(`an address of keys must not hold credentials`)
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw wrong(`'${address}' is not an HTTP or HTTPS URL`)
+  if (url.username !== '' || url.password !== '') throw wrong('the URL of a key set must not contain credentials')
   if (url.protocol === 'https:' || allowHttp || THIS_MACHINE.test(url.hostname)) return
-  throw wrong(`whoever is on the way to ${address} could replace the keys: use HTTPS, or say 'allowHttp'`)
+  throw wrong(`keys from ${address} could be replaced on the network: use HTTPS, or set 'allowHttp'`)
 }

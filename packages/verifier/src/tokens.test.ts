@@ -431,9 +431,9 @@ describe('errors', () => {
     for (const token of tokens) {
       const error: unknown = await verifier.verify(token).catch((caught) => caught)
       assert.ok(error instanceof VerifierError)
-      const told = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error) + String(error.stack)
-      assert.ok(!told.includes(secret), told)
-      for (const part of token.split('.')) assert.ok(!told.includes(part.slice(0, 24)))
+      const printed = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error) + String(error.stack)
+      assert.ok(!printed.includes(secret), printed)
+      for (const part of token.split('.')) assert.ok(!printed.includes(part.slice(0, 24)))
     }
   })
 

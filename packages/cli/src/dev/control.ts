@@ -30,33 +30,33 @@ export async function startControl({ port }: { port: number }): Promise<Control>
   let plane: Plane | undefined
 
   const server = createServer((incoming, outgoing) => {
-    answer(incoming, outgoing).catch((error: unknown) => {
-      if (!outgoing.headersSent) tell(outgoing, 500, { error: (error as Error).message })
+    handle(incoming, outgoing).catch((error: unknown) => {
+      if (!outgoing.headersSent) respond(outgoing, 500, { error: (error as Error).message })
       else outgoing.destroy()
     })
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
 
-  async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const url = URL.parse(incoming.url ?? '/', 'http://127.0.0.1')
-    if (!url) return tell(outgoing, 400, { error: 'no such address' })
+    if (!url) return respond(outgoing, 400, { error: 'the URL is not valid' })
     if (url.pathname.startsWith('/dev/')) {
       if (!isLocal(incoming))
-        return tell(outgoing, 403, { error: 'the controls accept requests from programs on this machine only' })
+        return respond(outgoing, 403, { error: 'the controls accept requests from programs on this machine only' })
       return control(url, incoming, outgoing)
     }
     if (url.pathname === '/' && isForBrowser(incoming)) return showPage(incoming, outgoing)
-    if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
-    if (url.pathname === '/health') return tell(outgoing, 200, { status: 'ok' })
+    if (!plane) return respond(outgoing, 503, { error: 'the regions are starting' })
+    if (url.pathname === '/health') return respond(outgoing, 200, { status: 'ok' })
     const body = await read(incoming)
-    if (!body) return tell(outgoing, 413, { error: 'the request is too large' })
+    if (!body) return respond(outgoing, 413, { error: 'the request is too large' })
     return forward(plane, WELL_KNOWN.test(url.pathname), { incoming, outgoing, body })
   }
 
   async function showPage(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    // The page holds credentials and messages, so it is guarded as the controls are.
-    if (!isLocal(incoming)) return tell(outgoing, 403, { error: 'the page is for browsers on this machine only' })
+    // The page contains credentials and messages, so it has the same protection as the controls.
+    if (!isLocal(incoming)) return respond(outgoing, 403, { error: 'the page is for browsers on this machine only' })
     const running = plane && { ...describePlane(plane, port), states: (await describe(plane)).regions }
     const page = await renderControlPage({ running, messages: inbox.list() })
     outgoing.writeHead(200, { ...documentHeaders, 'content-length': Buffer.byteLength(page) })
@@ -66,20 +66,22 @@ export async function startControl({ port }: { port: number }): Promise<Control>
   async function control(url: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET' } = incoming
     if (url.pathname === '/dev/inbox') {
-      if (method === 'GET') return tell(outgoing, 200, inbox.list(url.searchParams.get('to') ?? undefined))
+      if (method === 'GET') return respond(outgoing, 200, inbox.list(url.searchParams.get('to') ?? undefined))
       if (method === 'POST') {
         const body = await read(incoming)
-        return inbox.add(body?.toString() ?? '') ? tell(outgoing, 204) : tell(outgoing, 400, { error: 'no message' })
+        return inbox.add(body?.toString() ?? '')
+          ? respond(outgoing, 204)
+          : respond(outgoing, 400, { error: 'the body is not a message' })
       }
     }
-    if (!plane) return tell(outgoing, 503, { error: 'the regions are starting' })
-    if (url.pathname === '/dev/ready' && method === 'GET') return tell(outgoing, 200, describePlane(plane, port))
-    if (url.pathname === '/dev/status' && method === 'GET') return tell(outgoing, 200, await describe(plane))
+    if (!plane) return respond(outgoing, 503, { error: 'the regions are starting' })
+    if (url.pathname === '/dev/ready' && method === 'GET') return respond(outgoing, 200, describePlane(plane, port))
+    if (url.pathname === '/dev/status' && method === 'GET') return respond(outgoing, 200, await describe(plane))
     const [, name = '', action = ''] = ACTION.exec(url.pathname) ?? []
-    if (!action) return tell(outgoing, 404, { error: 'no such control' })
-    if (method !== 'POST') return tell(outgoing, 405, { error: 'use POST' })
+    if (!action) return respond(outgoing, 404, { error: 'no such control' })
+    if (method !== 'POST') return respond(outgoing, 405, { error: 'use POST' })
     const region = plane.regions.get(name)
-    if (!region) return tell(outgoing, 404, { error: `no region ${name}` })
+    if (!region) return respond(outgoing, 404, { error: `no region ${name}` })
     const settings = await readJson(incoming)
     if (action === 'kill') await region.kill()
     if (action === 'stop') await region.stop()
@@ -89,8 +91,8 @@ export async function startControl({ port }: { port: number }): Promise<Control>
     if (action === 'clock') {
       const { ms } = (settings ?? {}) as { ms?: unknown }
       if (!Number.isInteger(ms) || Math.abs(ms as number) > FURTHEST_CLOCK_MILLISECONDS) {
-        return tell(outgoing, 400, {
-          error: `clock takes {"ms": N}, N up to ${FURTHEST_CLOCK_MILLISECONDS} either way`,
+        return respond(outgoing, 400, {
+          error: `clock takes {"ms": N}, N from -${FURTHEST_CLOCK_MILLISECONDS} to ${FURTHEST_CLOCK_MILLISECONDS}`,
         })
       }
       region.setAhead(ms as number)
@@ -113,13 +115,13 @@ export async function startControl({ port }: { port: number }): Promise<Control>
       if (action === 'slow') {
         const { ms } = (settings ?? {}) as { ms?: unknown }
         if (!Number.isInteger(ms) || (ms as number) < 0 || (ms as number) > 60_000) {
-          return tell(outgoing, 400, { error: 'slow takes {"ms": N}, N from 0 to 60000' })
+          return respond(outgoing, 400, { error: 'slow takes {"ms": N}, N from 0 to 60000' })
         }
         link.proxy.slow(ms as number)
         link.slowMilliseconds = ms as number
       }
     }
-    return tell(outgoing, 200, describeRegion(plane, region))
+    return respond(outgoing, 200, describeRegion(plane, region))
   }
 
   return {
@@ -174,7 +176,7 @@ async function forward(
       // The region has just become unreachable: try the next one.
     }
   }
-  tell(outgoing, 503, { __type: 'InternalErrorException', message: 'No region responds.' })
+  respond(outgoing, 503, { __type: 'InternalErrorException', message: 'No region responds.' })
 }
 
 async function pass(
@@ -186,7 +188,7 @@ async function pass(
   const { connection: _, 'transfer-encoding': __, ...kept } = headers
   const outward = request({ hostname, port, method, path: url, headers: { ...kept, 'content-length': body.length } })
   // A paused region accepts connections but never responds.
-  outward.setTimeout(FORWARD_PATIENCE_MILLISECONDS, () => outward.destroy(new Error('no answer in time')))
+  outward.setTimeout(FORWARD_PATIENCE_MILLISECONDS, () => outward.destroy(new Error('no response in time')))
   outward.end(body)
   const [response] = (await once(outward, 'response')) as [IncomingMessage]
   return response
@@ -275,7 +277,7 @@ async function readJson(incoming: IncomingMessage): Promise<unknown> {
   }
 }
 
-function tell(outgoing: ServerResponse, status: number, value?: unknown): void {
+function respond(outgoing: ServerResponse, status: number, value?: unknown): void {
   outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   outgoing.end(value === undefined ? undefined : `${JSON.stringify(value)}\n`)
 }

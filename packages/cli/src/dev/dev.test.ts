@@ -203,7 +203,7 @@ describe('a development plane', () => {
     assert.ok(((await keys.json()) as { keys: unknown[] }).keys.length > 0)
   })
 
-  /** What Chromium sends with a navigation. */
+  /** The Accept header that Chromium sends with a navigation. */
   const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
   const page = async (): Promise<string> => {
     const response = await fetch(ready.control, { headers: { accept } })
@@ -509,9 +509,9 @@ describe('invalid options of a development plane', { concurrency: 3 }, () => {
   const refusals: Record<string, [string[], RegExp]> = {
     'an invalid port': [['--port', 'x'], /--port takes a whole number/],
     'no free port numbers for the regions': [['--port', '65535'], /--port takes a whole number/],
-    'an invalid region': [['--regions', 'west'], /"west" is no region name/],
+    'an invalid region': [['--regions', 'west'], /"west" is not a region name/],
     'a region named twice': [['--regions', 'us-west-2,us-west-2'], /names a region twice/],
-    'three regions in `aws` parity': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /need --parity extended/],
+    'three regions in `aws` parity': [['--regions', 'us-west-2,us-east-1,eu-west-1'], /require --parity extended/],
     'an unknown parity': [['--parity', 'gcp'], /--parity takes one of/],
     'both --data and --ephemeral': [['--data', 'x', '--ephemeral'], /exclude each other/],
     'an unknown store': [['--ephemeral', '--store', 'mysql', '--port', String(nextPort())], /--store takes sqlite/],
@@ -521,11 +521,11 @@ describe('invalid options of a development plane', { concurrency: 3 }, () => {
     ],
     'a misspelt option': [['--prot', '1'], /--prot/],
   }
-  for (const [what, [args, told]] of Object.entries(refusals)) {
+  for (const [what, [args, message]] of Object.entries(refusals)) {
     it(`are refused with one sentence: ${what}`, async () => {
       const { ended, errors, out } = run(args)
       assert.equal(await ended, 2)
-      assert.match(errors(), told)
+      assert.match(errors(), message)
       assert.match(errors(), /^twinpool dev: /)
       assert.doesNotMatch(errors(), /\n {4}at |hidden/)
       assert.equal(out(), '')

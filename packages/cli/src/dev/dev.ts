@@ -39,7 +39,8 @@ export const dev: Command = {
     const port = wholeNumber('port', options.port, { least: 1, most: 65_000 })
     const regions = readRegions(options.regions)
     const parity = oneOf('parity', options.parity, ['aws', 'extended'])
-    if (parity === 'aws' && regions.length > 2) throw new CommandError('three regions and more need --parity extended')
+    if (parity === 'aws' && regions.length > 2)
+      throw new CommandError('more than two regions require --parity extended')
 
     const kept = options['keep-changes']
     const keepChanges = kept === undefined ? undefined : wholeNumber('keep-changes', kept, { least: 1, most: 1e9 })
@@ -89,14 +90,14 @@ export async function startDevPlane(
   }
 }
 
-/** Far enough away for the ports of the regions. */
+/** Leaves room for the ports of the regions. */
 const anotherPort = (port: number): number => (port + 100 <= 65_000 ? port + 100 : port - 100)
 
 function readRegions(text: string): string[] {
   const regions = text.split(',').map((name) => name.trim())
   for (const name of regions) {
     if (!REGION.test(name))
-      throw new CommandError(`--regions: ${JSON.stringify(name)} is no region name such as us-west-2`)
+      throw new CommandError(`--regions: ${JSON.stringify(name)} is not a region name such as us-west-2`)
   }
   if (new Set(regions).size !== regions.length) throw new CommandError('--regions names a region twice')
   return regions

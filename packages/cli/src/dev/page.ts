@@ -59,7 +59,7 @@ const SHOWN_MESSAGES = 50
 const BODY_CHARACTERS = 2_000
 const LINE_CHARACTERS = 300
 
-/** The page of the control port: the plane, its controls and its inbox. For the developer on this machine alone. */
+/** The page of the control port: the plane, its controls and its inbox. Only for the developer on this machine. */
 export function renderControlPage({ running, messages }: ControlPage): Promise<string> {
   const body = html`<h1>Twinpool development plane</h1>
 <p>Twinpool is a user-pool service that speaks the Amazon Cognito user pools API and replicates user pools between regions.
@@ -210,7 +210,7 @@ function renderControls({
   ])
 }
 
-/** Lines to copy. */
+/** Lines to paste into a terminal. */
 const renderLines = (lines: readonly string[]): Markup => html`<pre tabindex="0">${lines.join('\n')}</pre>`
 
 function renderInbox(messages: readonly Received[]): Markup {

@@ -6,7 +6,7 @@ import { CommandError } from '../command.ts'
 import { leanArguments } from '../lean.ts'
 import type { ClockOrder } from './region-command.ts'
 
-/** A region as a child process. It ends when this process ends, however this process ends. */
+/** A region as a child process. It ends when this process ends, even by SIGKILL. */
 export interface RegionProcess {
   readonly name: string
   readonly endpoint: string
@@ -19,7 +19,7 @@ export interface RegionProcess {
   readonly aheadMilliseconds: number
   /** Resolves once the region listens. Throws CommandError with the end of its log. */
   start(): Promise<void>
-  /** SIGKILL; resolves once the process is gone. */
+  /** SIGKILL; resolves once the process has exited. */
   kill(): Promise<void>
   /** SIGTERM, then SIGKILL after ten seconds. */
   stop(): Promise<void>

@@ -7,7 +7,7 @@ import { inRepository, invocation } from '../invocation.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { findFreePorts, findPortUser } from './ports.ts'
 
-/** One thing that was checked. `fix` is what to do where `ok` is false. */
+/** The result of one check. `fix` is the remedy if `ok` is false. */
 export interface Check {
   name: string
   ok: boolean
@@ -24,7 +24,7 @@ export function checkNode(version: string = process.versions.node): Check {
   return { name: 'Node', ok, detail, ...(!ok && { fix }) }
 }
 
-/** The AWS SDK clients: installed, in the version that this package was made with, and with the operations of replicas. */
+/** Checks that the AWS SDK clients are installed, in the version that this package requires, with the operations for replicas. */
 export async function checkSdk(): Promise<Check[]> {
   const wanted = Object.entries(manifest.dependencies).filter(([name]) => name.startsWith('@aws-sdk/'))
   const fix = inRepository ? 'npm ci' : `npm install twinpool@${manifest.version}`
@@ -49,7 +49,7 @@ async function versionOf(name: string): Promise<string | undefined> {
   }
 }
 
-/** The control port, and one port for each region. */
+/** Checks the control port and one port for each region. */
 export async function checkPorts(port: number, regions: number): Promise<Check[]> {
   const ports = Array.from({ length: regions + 1 }, (_, at) => port + at)
   const users = await Promise.all(ports.map(findPortUser))
@@ -71,7 +71,7 @@ export async function checkPorts(port: number, regions: number): Promise<Check[]
   })
 }
 
-/** Writes to the data folder, or to the folder in which it would be made. Leaves nothing behind. */
+/** Checks that the data folder, or the folder in which it would be created, is writable. Leaves no files behind. */
 export async function checkDataFolder(directory: string): Promise<Check> {
   const name = 'data folder'
   let existing = resolve(directory)
@@ -104,14 +104,14 @@ export async function checkPostgres(start: typeof startPostgres = startPostgres)
   try {
     const postgres = await start({ durable: false })
     await postgres.stop()
-    return { name, ok: true, detail: asRoot ? 'starts, under another user than root' : 'starts' }
+    return { name, ok: true, detail: asRoot ? 'starts, as a user other than root' : 'starts' }
   } catch (error) {
     const hint = asRoot
       ? 'PostgreSQL refuses to run as root: run this as another user'
       : inRepository
         ? 'npm ci, or install PostgreSQL 14 or newer'
         : 'install PostgreSQL 14 or newer'
-    const fix = `${hint}. SQLite needs none of it: ${invocation('dev', '--store', 'sqlite')}`
+    const fix = `${hint}. SQLite does not need it: ${invocation('dev', '--store', 'sqlite')}`
     return { name, ok: false, detail: (error as Error).message.trim(), fix }
   }
 }

@@ -5,10 +5,10 @@ import { connectDevPlane } from '@twinpool/toolkit'
 
 const run = promisify(execFile)
 
-/** Undefined: the port is free. */
+/** Undefined if the port is free. */
 export type PortUser = { kind: 'plane' | 'program'; description: string } | undefined
 
-/** Finds what listens on a port of this machine. */
+/** Finds the program that listens on a port of this machine. */
 export async function findPortUser(port: number): Promise<PortUser> {
   const problem = await tryToListen(port)
   if (problem === undefined) return undefined
@@ -21,7 +21,7 @@ export async function findPortUser(port: number): Promise<PortUser> {
   return { kind: 'program', description: `used by ${(await nameOfListener(port)) ?? 'another program'}` }
 }
 
-/** The first of `count` consecutive free ports, from a port on. */
+/** The first of `count` consecutive free ports, searched from the given port upwards. */
 export async function findFreePorts(from: number, count: number): Promise<number | undefined> {
   for (let first = from; first + count <= 65_000; first += 100) {
     const wanted = Array.from({ length: count }, (_, at) => first + at)
@@ -40,7 +40,7 @@ function tryToListen(port: number): Promise<string | undefined> {
   })
 }
 
-/** Name and process id of what listens, where `lsof` or `ss` is installed and may say so. */
+/** Name and process id of the listening program, if `lsof` or `ss` is installed and permitted to show them. */
 async function nameOfListener(port: number): Promise<string | undefined> {
   const found = await Promise.all([
     run('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']).then(

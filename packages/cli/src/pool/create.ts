@@ -17,7 +17,7 @@ export interface CreatedPool {
   replica: { region: string; status: string } | null
   poolId: string
   clientId: string
-  /** Null: the pool has a key of the service. */
+  /** Null: the pool uses the service key. */
   keyArn: string | null
   issuer: string
 }
@@ -26,9 +26,9 @@ const COPY_SECONDS = 60
 const POLL_MILLISECONDS = 50
 
 /**
- * Makes a pool with an app client in the first region of a plane. With `replica`, in the order that Cognito demands: a multi-Region
- * key, its copy, the pool with the UPDATED issuer, the replica, its activation. A replica that is not ACTIVE in time is reported
- * with its status. @throws the error of the service
+ * Creates a pool with an app client in the first region of a plane. With `replica`, in the order that Cognito requires: a multi-Region
+ * key, its replication, the pool with the UPDATED issuer, the replica, its activation. If the replica is not ACTIVE in time, the
+ * result has its present status. @throws the error of the service
  */
 export async function createPool({
   plane,
@@ -87,7 +87,7 @@ async function createKey(kms: KMSClient, { name, replica }: { name: string; repl
   return KeyMetadata?.Arn as string
 }
 
-/** The status of the replica once it is ACTIVE, or when the time is up. */
+/** Returns the status of the replica once it is ACTIVE, or at the timeout. */
 async function replicate(
   cognito: CognitoIdentityProviderClient,
   { poolId, replica }: { poolId: string; replica: string },

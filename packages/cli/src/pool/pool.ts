@@ -6,9 +6,9 @@ import { type CreatedPool, createPool } from './create.ts'
 export const pool: Command = {
   help: `twinpool pool create [options]
 
-  Makes a user pool with an app client in a running 'twinpool dev', without the AWS CLI. With --replica it makes a multi-Region
-  key, copies the key, makes the pool with the shared issuer, and activates the replica. Exit code 0: all is there; 1: the replica
-  is not ACTIVE; 2: the pool could not be made.
+  Creates a user pool with an app client in a running 'twinpool dev', without the AWS CLI. With --replica, creates a multi-Region
+  key, replicates it, creates the pool with the shared issuer and the replica, and activates the replica. Exit code 0: success;
+  1: the replica is not ACTIVE; 2: the pool could not be created.
 
   --replica REGION   the region of the replica                      (none)
   --name NAME        name of the pool                               (people)
@@ -17,7 +17,7 @@ export const pool: Command = {
   --json             one object on stdout: region, replica, poolId, clientId, keyArn, issuer
 `,
   run: async ([action, ...args]) => {
-    if (action !== 'create') throw new CommandError(`there is only 'pool create' (see --help)`)
+    if (action !== 'create') throw new CommandError(`the only subcommand is 'pool create' (see --help)`)
     const options = readOptions(args, {
       replica: { type: 'string' },
       name: { type: 'string', default: 'people' },
@@ -34,7 +34,7 @@ export const pool: Command = {
       clientName: options.client,
       replica: options.replica,
     }).catch((error: Error) => {
-      throw new CommandError(`the pool could not be made: ${error.name}: ${error.message}`)
+      throw new CommandError(`the pool could not be created: ${error.name}: ${error.message}`)
     })
     process.stdout.write(options.json ? `${JSON.stringify(created)}\n` : render(created, plane, port))
     return created.replica === null || created.replica.status === 'ACTIVE' ? 0 : 1

@@ -24,7 +24,7 @@ export async function initialise(parts: {
   if (present !== undefined) {
     if (Number(present) === installation.major) return
     throw new PostgresError(
-      `${data} was made by PostgreSQL ${present.trim()}, and this is ${installation.major}: move it away, or use that version.`,
+      `${data} was created by PostgreSQL ${present.trim()}, but this is ${installation.major}: move it away, or use that version.`,
     )
   }
   const fresh = await mkdtemp(`${data}.new-`)

@@ -30,7 +30,7 @@ export function childOptions(user: OsUser | undefined) {
   return { ...user, cwd: '/', env: { PATH, LC_ALL: 'C', TZ: 'UTC' } }
 }
 
-/** Runs a program to its end. `output` is stdout and stderr together. */
+/** Runs a program until it exits. `output` combines stdout and stderr. */
 export function run(
   program: string,
   args: string[],

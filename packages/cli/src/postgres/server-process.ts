@@ -26,7 +26,7 @@ interface Launch {
   temporary?: string
 }
 
-/** Starts the server on the given port, or on a free one: another process may take that first, so it is tried again. */
+/** Starts the server on the given port, or on a free port. Another process may take the free port first; then another one is tried. */
 export async function launchOnPort(launch: Launch): Promise<{ server: Server; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = launch.port || (await freePort())

@@ -4,20 +4,20 @@ import { setImmediate as turnOfTheLoop } from 'node:timers'
 import { createAdmission } from './admission.ts'
 
 const admit = (limits: { calls: number; passwords: number }) => {
-  const told: string[] = []
-  const overload = { noted: (why: string) => void told.push(why), recent: () => told.at(-1) }
-  return { admission: createAdmission({ limits, overload }), told }
+  const reasons: string[] = []
+  const overload = { noted: (why: string) => void reasons.push(why), recent: () => reasons.at(-1) }
+  return { admission: createAdmission({ limits, overload }), reasons }
 }
 
 const TOO_MANY = { name: 'TooManyRequestsException', message: 'Rate exceeded' }
 
 describe('admission', () => {
   it('admits calls up to the limit, refuses more, and admits the next when one has finished', () => {
-    const { admission, told } = admit({ calls: 2, passwords: 1 })
+    const { admission, reasons } = admit({ calls: 2, passwords: 1 })
     admission.enter()
     admission.enter()
     assert.throws(() => admission.enter(), TOO_MANY)
-    assert.deepEqual(told, ['2 calls were under way: more were refused'])
+    assert.deepEqual(reasons, ['2 calls were in progress: more were refused'])
     admission.leave()
     admission.enter()
   })
@@ -45,10 +45,10 @@ describe('admission', () => {
   })
 
   it('refuses a password when too many are waiting', async () => {
-    const { admission, told } = admit({ calls: 100, passwords: 3 })
+    const { admission, reasons } = admit({ calls: 100, passwords: 3 })
     const tries = await Promise.allSettled(Array.from({ length: 20 }, async () => admission.turn()))
     const refused = tries.filter(({ status }) => status === 'rejected')
     assert.equal(refused.length, 20 - 8 - 3)
-    assert.deepEqual(new Set(told), new Set(['3 passwords waited to be tried: more were refused']))
+    assert.deepEqual(new Set(reasons), new Set(['3 passwords were waiting to be checked: more were refused']))
   })
 })

@@ -56,7 +56,7 @@ export function createAdmission({ limits, overload }: { limits: AdmissionLimits;
 
   return {
     enter: () => {
-      if (inProgress >= limits.calls) refuse(`${limits.calls} calls were under way: more were refused`)
+      if (inProgress >= limits.calls) refuse(`${limits.calls} calls were in progress: more were refused`)
       inProgress += 1
     },
     leave: () => {
@@ -72,7 +72,7 @@ export function createAdmission({ limits, overload }: { limits: AdmissionLimits;
         return undefined
       }
       if (waiting.length >= limits.passwords)
-        refuse(`${limits.passwords} passwords waited to be tried: more were refused`)
+        refuse(`${limits.passwords} passwords were waiting to be checked: more were refused`)
       const { promise, resolve } = Promise.withResolvers<void>()
       waiting.push(resolve)
       return promise

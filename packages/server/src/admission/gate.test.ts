@@ -96,10 +96,10 @@ for (const engine of engines) {
       const refused = inOrder.filter((name) => errorOf(answers.get(name) as Reply) === 'OperationNotEnabledException')
       assert.deepEqual(refused.sort(), operationNames.filter((name) => !allowed.includes(name)).sort())
       for (const [operation, reply] of answers) {
-        const told = `${operation}: ${reply.status} ${reply.text.slice(0, 200)}`
-        assert.ok(reply.status < 500 || errorOf(reply) === 'NotImplementedException', told)
+        const description = `${operation}: ${reply.status} ${reply.text.slice(0, 200)}`
+        assert.ok(reply.status < 500 || errorOf(reply) === 'NotImplementedException', description)
         // An allowed call found its pool.
-        assert.doesNotMatch(reply.text, /User pool (client )?\S+ does not exist/, told)
+        assert.doesNotMatch(reply.text, /User pool (client )?\S+ does not exist/, description)
       }
     }
 

@@ -62,7 +62,7 @@ export type Constraints = Readonly<Record<string, Constraint>>
 export interface ModelTables {
   readonly structures: Structures
   readonly enums: Enums
-  /** Values that the service documents and the SDK's enums lack. */
+  /** Documented values that are missing from the SDK's enums. */
   readonly enumAdditions?: Enums
   readonly constraints: Constraints
   /** For strings (including map keys and values) that have neither a constraint nor an enum. */

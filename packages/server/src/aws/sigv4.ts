@@ -203,7 +203,7 @@ function canonicalQuery(query: string): string {
     .join('&')
 }
 
-/** Text that cannot be decoded is used as it is: the signature then does not match, because no client can have signed it so. */
+/** Text that cannot be decoded is used unchanged. The signature then does not match, because no client signs such text. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -26,28 +26,28 @@ const isSigned = (operation: OperationName): boolean => ['account', 'pool', 'use
 
 /** Asserts a client error in the form that every AWS SDK can read. */
 function assertRefused(reply: Reply, what: string): asserts reply {
-  const told = `${what}: ${reply.status} ${reply.text.slice(0, 200)}`
-  assert.ok(reply.status >= 400 && reply.status < 500, told)
-  assertInProtocol(reply, told)
+  const description = `${what}: ${reply.status} ${reply.text.slice(0, 200)}`
+  assert.ok(reply.status >= 400 && reply.status < 500, description)
+  assertInProtocol(reply, description)
 }
 
-function assertInProtocol(reply: Reply, told: string): void {
+function assertInProtocol(reply: Reply, description: string): void {
   const { __type, message, ...rest } = JSON.parse(reply.text) as Record<string, unknown>
-  assert.equal(typeof __type, 'string', told)
-  assert.equal(typeof message, 'string', told)
-  assert.deepEqual(rest, {}, told)
-  assert.equal(reply.headers['x-amzn-errortype'], __type, told)
-  assert.match(String(reply.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/, told)
-  assert.equal(reply.headers['content-type'], JSON_1_1, told)
+  assert.equal(typeof __type, 'string', description)
+  assert.equal(typeof message, 'string', description)
+  assert.deepEqual(rest, {}, description)
+  assert.equal(reply.headers['x-amzn-errortype'], __type, description)
+  assert.match(String(reply.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/, description)
+  assert.equal(reply.headers['content-type'], JSON_1_1, description)
 }
 
 /** Asserts a success, a client error, or NotImplementedException. */
 function assertNoFault(reply: Reply, what: string): void {
   if (reply.status === 200) return
-  const told = `${what}: ${reply.status} ${reply.text.slice(0, 300)}`
-  if (reply.status === 501) assert.equal(errorOf(reply), 'NotImplementedException', told)
-  else assert.ok(reply.status >= 400 && reply.status < 500, told)
-  assertInProtocol(reply, told)
+  const description = `${what}: ${reply.status} ${reply.text.slice(0, 300)}`
+  if (reply.status === 501) assert.equal(errorOf(reply), 'NotImplementedException', description)
+  else assert.ok(reply.status >= 400 && reply.status < 500, description)
+  assertInProtocol(reply, description)
 }
 
 /** Invalid input is refused before the store is read. */
@@ -117,7 +117,7 @@ for (const engine of engines) {
 
     let known: Record<string, unknown>
 
-    /** For what is refused before the store is asked: the engine makes no difference to it, so it runs on the first alone. */
+    /** For requests that are refused before the store is read: they do not depend on the engine, so they run on the first engine only. */
     const itOnce = engine === engines[0] ? it : () => undefined
 
     before(async () => {

@@ -73,7 +73,7 @@ const token = text(0, undefined, raw`[A-Za-z0-9-_=.]+`)
 /** The constraint of strings that have no other one (StringType in the model). */
 export const unconstrained: Constraint = { max: 131_072 }
 
-/** Values that the service documents and the SDK's enums lack. */
+/** Documented values that are missing from the SDK's enums. */
 export const enumAdditions: Enums = { ExplicitAuthFlowsType: ['ALLOW_CLIENT_TOKEN_AUTH'] }
 
 /** Secret members that the SDK does not mark: codes, passkey responses, device verifiers, client secrets of providers. */

@@ -5,7 +5,7 @@ import { parseAccept } from 'hono/utils/accept'
 /** The template of all pages; it escapes every value that is not markup itself. */
 export { html }
 
-/** What a page is made of: text that `html` of hono has escaped. */
+/** Page content: text that hono's `html` has escaped. */
 export type Markup = ReturnType<typeof html>
 
 // Colours have a contrast of at least 4.5:1 on their background, in both schemes (WCAG 2.2, 1.4.3).
@@ -71,11 +71,11 @@ export const documentHeaders: Readonly<Record<string, string>> = {
   vary: 'accept',
 }
 
-/** Whether a caller is a browser: `Accept` names text/html. Wildcards do not count, for SDKs and curl send them. */
+/** Whether a caller is a browser: `Accept` names text/html. Wildcards do not count, because SDKs and curl send them. */
 export const acceptsDocument = (accept: string | undefined): boolean =>
   accept !== undefined && parseAccept(accept).some(({ type, q }) => type.toLowerCase() === 'text/html' && q > 0)
 
-/** A whole page. `refreshSeconds`: the browser loads it again after that time. */
+/** A whole page. `refreshSeconds`: the browser reloads it after that time. */
 export async function renderDocument({
   title,
   body,
@@ -112,7 +112,7 @@ export const renderState = (level: 'good' | 'bad' | 'warn', words: string): Mark
 
 const DETAIL_CHARACTERS = 300
 
-/** Text of an error in a cell of a table: shortened, over several lines. */
+/** Error text in a table cell, shortened and wrapped. */
 export const renderDetail = (text: string): Markup =>
   html`<span class="detail">${shorten(text, DETAIL_CHARACTERS)}</span>`
 

@@ -26,7 +26,7 @@ export async function checkHealth(
       const outage = keyProvider.outage?.()
       if (!outage) return undefined
       const { cause, seconds, secondsLeft } = outage
-      return `the key service has not answered for ${seconds} s (${cause}); what is open stays open for ${secondsLeft} s`
+      return `the key service has not responded for ${seconds} s (${cause}); data keys in memory stay usable for ${secondsLeft} s`
     }),
   ])
   const checks: Health['checks'] = {
@@ -50,7 +50,7 @@ async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: b
 /** The result of the work. Rejects if the work fails or takes longer than two seconds. */
 export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MILLISECONDS)
+  const timer = setTimeout(() => reject(new Error('no response in time')), CHECK_TIMEOUT_MILLISECONDS)
   try {
     return await Promise.race([work(), promise])
   } finally {

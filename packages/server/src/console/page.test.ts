@@ -1,4 +1,4 @@
-/** What a browser gets at `/` of a region. */
+/** The page at `/` of a region. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
@@ -12,7 +12,7 @@ import { acceptsDocument, renderSeconds } from './document.ts'
 import { type PageState, renderPage } from './page.ts'
 import { createConsoleRoutes } from './routes.ts'
 
-/** What Chromium sends with a navigation. */
+/** The Accept header that Chromium sends with a navigation. */
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
 
 for (const engine of engines) {

@@ -13,7 +13,7 @@ import {
 } from './document.ts'
 import type { Health } from './health.ts'
 
-/** What the page shows. Undefined: it could not be read. */
+/** The content of the page; undefined members could not be read. */
 export interface PageState {
   health: Health | undefined
   replication: Status | undefined

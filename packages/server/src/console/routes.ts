@@ -40,14 +40,14 @@ export function createConsoleRoutes(
     return { health, replication: status, now: context.clock.now() } satisfies PageState
   })
   app.get('/', async (c, next) => {
-    // For programs this path is the API's, which has no GET.
+    // For other clients this path belongs to the API, which has no GET.
     if (!acceptsDocument(c.req.header('accept'))) return next()
     return c.body(await renderPage(context, await readState()), 200, { ...documentHeaders })
   })
   return app
 }
 
-/** What `read` returned last, if that is recent; callers at the same time share one reading. */
+/** Caches the result of `read` for STATE_MILLISECONDS; concurrent callers share one call. */
 function recent<T>({ clock }: Pick<Context, 'clock'>, read: () => Promise<T>): () => Promise<T> {
   let reading: Promise<T> | undefined
   let readAt = Number.NEGATIVE_INFINITY

@@ -56,7 +56,7 @@ export async function removeCode(tx: Transaction, openPool: OpenPool, code: Code
   await tx.remove('code', addressOf(openPool, code))
 }
 
-/** A code of an unknown version counts as expired: it is as good as absent. */
+/** A code of an unknown version counts as expired. */
 function openCode(openPool: OpenPool, row: Row<'code'>): CodeDocument | undefined {
   try {
     return openDocument(openPool, 'code', row)

@@ -185,7 +185,7 @@ function sealTemplates({ pool, cipher }: PoolSeal, document: PoolDocument): Pool
 function openTemplates({ pool, cipher }: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
   if (sealedTemplates === undefined) return document
   const plain = cipher.open('row', Buffer.from(sealedTemplates, 'base64'), templateBinding(pool.id))
-  // Plain members beside the sealed ones were not written by this build: they are not believed.
+  // Plain members beside the sealed ones were not written by this build, so they are ignored.
   const rest: PoolDocument = { ...document }
   for (const name of TEMPLATES) delete rest[name]
   return { ...rest, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }

@@ -44,7 +44,7 @@ export function limitConnections(server: Server, { maximum, overload }: { maximu
     if (!longest) return
     idle.delete(longest[0])
     longest[1].destroy()
-    overload.noted(`${maximum} connections were open: idle ones were ended`)
+    overload.noted(`${maximum} connections were open: idle connections were closed`)
   })
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const name = nameOf(socket)

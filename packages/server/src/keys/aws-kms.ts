@@ -160,7 +160,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
   }
 
   const refuse = (arn: string, reason: string): string => {
-    const message = `AWS KMS does not let the key ${arn} be used: ${reason}`
+    const message = `AWS KMS refuses the use of the key ${arn}: ${reason}`
     const { opened } = hold(arn)
     const news = !holdings.get(arn)?.rest || opened.size > 0
     holdings.set(arn, {
@@ -178,7 +178,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
   const fail = (arn: string, error: unknown): string => {
     const holding = hold(arn)
     const cause = causeOf(error)
-    const message = `AWS KMS cannot be asked about the key ${arn}: ${cause}`
+    const message = `AWS KMS is unavailable for the key ${arn}: ${cause}`
     if (stopped.signal.aborted) return message
     holding.failing ??= { since: clock.monotonic(), cause }
     const pause = { until: clock.monotonic() + REST_MILLISECONDS, message }
@@ -201,7 +201,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
       if (REFUSALS.has(name)) throw new KeyUnavailableError(refuse(arn, name), { cause: error })
       if (CIPHERTEXT_ERRORS.has(name)) {
         recordResponse(arn)
-        const message = `the wrapped data key does not open with the key ${arn}`
+        const message = `the wrapped data key cannot be unwrapped with the key ${arn}`
         throw new KeyUnavailableError(message, { cause: error })
       }
       throw new KeyUnavailableError(fail(arn, error), { cause: error })
@@ -328,7 +328,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
         return await describe(arn, stale && LOOK_MILLISECONDS)
       } catch (error) {
         if (stale) return stale.key
-        throw new KeyUnavailableError(`AWS KMS cannot be asked about the key ${arn}: ${causeOf(error)}`, {
+        throw new KeyUnavailableError(`AWS KMS is unavailable for the key ${arn}: ${causeOf(error)}`, {
           cause: error,
         })
       }

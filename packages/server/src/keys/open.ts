@@ -18,7 +18,7 @@ export interface RegionKeys {
   accept(message: unknown): Promise<string | undefined>
   /** Offers a region that has lost its store the keys that it held. */
   offerAgain(region: string): Promise<void>
-  /** Begins the regular work: removal of keys whose deletion is due, or the checks of keys at AWS KMS. */
+  /** Starts the periodic work: removal of keys whose deletion is due, or the checks of keys at AWS KMS. */
   start(): void
   stop(): Promise<void>
 }

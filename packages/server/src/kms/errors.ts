@@ -55,7 +55,7 @@ const errors: Record<KeyRefusal, ErrorRow> = {
   'region-unreachable':           ['KMSInternalException',          (region) => `The region ${region} cannot be reached. Try again later.`],
   'region-refused':               ['KMSInternalException',          (region) => `The region ${region} did not accept the key.`],
   'alias-exists':                 ['AlreadyExistsException',        (alias) => `An alias with the name ${alias} already exists`],
-  'alias-limit':                  ['LimitExceededException',        (key) => `${key} has as many aliases as it may have.`],
+  'alias-limit':                  ['LimitExceededException',        (key) => `${key} has the maximum number of aliases.`],
   'ciphertext-invalid':           ['InvalidCiphertextException',    () => 'The ciphertext cannot be decrypted.'],
   'ciphertext-of-another-key':    ['IncorrectKeyException',         () => 'The key ID in the request does not identify a CMK that can perform this operation.'],
 }

@@ -58,7 +58,8 @@ function readStatements(text: string): Statement[] {
   } catch {
     return malformed('The policy is not JSON.')
   }
-  if (!isObject(policy) || !VERSIONS.has(policy.Version)) return malformed('The policy has no known version.')
+  if (!isObject(policy) || !VERSIONS.has(policy.Version))
+    return malformed('The version of the policy is missing or unknown.')
   const statements = Array.isArray(policy.Statement) ? policy.Statement : [policy.Statement]
   if (statements.length === 0 || !statements.every(isStatement))
     return malformed('A statement of the policy is malformed.')

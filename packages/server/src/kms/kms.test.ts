@@ -550,7 +550,7 @@ for (const engine of engines) {
       for (let at = 0; at < 50; at += 1) await face(WEST).ring.createAlias(`alias/many/${at}`, KeyId)
       await assert.rejects(
         west(new CreateAliasCommand({ AliasName: 'alias/many/50', TargetKeyId: KeyId })),
-        refusedAs('LimitExceededException', `${Arn} has as many aliases as it may have.`),
+        refusedAs('LimitExceededException', `${Arn} has the maximum number of aliases.`),
       )
     })
 

@@ -1,7 +1,12 @@
 /** The result of a first copy: rows and planner statistics. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
+import {
+  createDice,
+  createSteppedClock,
+  type KillableStore,
+  openKillableStore,
+} from '@twinpool/testing/plane-of-stores'
 import { engines } from '@twinpool/testing/regions'
 import { settled } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
@@ -19,13 +24,13 @@ const GROUPS = 1_200
 for (const engine of engines) {
   describe(`a first copy: ${engine}`, () => {
     const clock = createSteppedClock(createDice(1), { now: 1_700_000_000_000 }, 0)
-    let primary: MortalStore
-    let secondary: MortalStore
+    let primary: KillableStore
+    let secondary: KillableStore
 
     before(async () => {
       const name = `twinpool_copier_${process.pid}`
-      primary = await openMortalStore(engine, { clock, region: PRIMARY, name: `${name}_1` })
-      secondary = await openMortalStore(engine, { clock, region: HERE, name: `${name}_2` })
+      primary = await openKillableStore(engine, { clock, region: PRIMARY, name: `${name}_1` })
+      secondary = await openKillableStore(engine, { clock, region: HERE, name: `${name}_2` })
     })
     after(async () => {
       await primary.close()

@@ -33,7 +33,7 @@ import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
 export interface Copier {
   /** Pools that need their first copy. */
   listPoolsToCopy(): Promise<string[]>
-  /** Begins the first copy of a pool if this peer is its primary and shares it. Returns whether that is so. */
+  /** Begins the first copy of a pool if this peer is its primary and shares it. Returns whether it has begun. */
   begin(pool: string, peer: string, source: Source): Promise<boolean>
   listCopies(): Promise<Copy[]>
   /**

@@ -13,7 +13,7 @@ const HELD_MILLISECONDS = 3
 
 /**
  * The stream for a peer: a greeting, then transactions as they are committed, and heartbeats while there are none. It ends when
- * the log can no longer be read from the peer's position; the peer reconnects, and the next greeting says why. Backpressure
+ * the log can no longer be read from the peer's position; the peer reconnects, and the next greeting gives the reason. Backpressure
  * applies: the log is read only as fast as the stream is consumed.
  */
 export async function* readFeed(

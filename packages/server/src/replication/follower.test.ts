@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import {
   createDice,
   createSteppedClock,
+  type KillableStore,
   KilledError,
-  type MortalStore,
-  openMortalStore,
+  openKillableStore,
 } from '@twinpool/testing/plane-of-stores'
 import { engines } from '@twinpool/testing/regions'
 import type { Clock } from '../clock.ts'
@@ -57,7 +57,7 @@ const batch = (position: number, ...changes: Change[]): FeedBatch => ({
 
 for (const engine of engines) {
   describe(`a follower: ${engine}`, () => {
-    let mortal: MortalStore
+    let killable: KillableStore
     let follower: Follower
     let clock: Clock
     let runs = 0
@@ -71,26 +71,30 @@ for (const engine of engines) {
       await follower.apply(peer, { log: 'log', position }, [batch(position + 1, ...changes)], null)
     }
     const has = async (kind: Change['kind'], key: string): Promise<boolean> =>
-      (await mortal.store.find(kind, { pool, key })) !== undefined
+      (await killable.store.find(kind, { pool, key })) !== undefined
 
     /** Ends the copy that the greeting began. */
     const copied = (): Promise<void> =>
-      mortal.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
+      killable.store.transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
 
     beforeEach(async () => {
       runs += 1
       const dice = createDice(1)
       clock = createSteppedClock(dice, { now: 1_700_000_000_000 }, 0)
-      mortal = await openMortalStore(engine, { clock, region: HERE, name: `twinpool_follower_${process.pid}_${runs}` })
+      killable = await openKillableStore(engine, {
+        clock,
+        region: HERE,
+        name: `twinpool_follower_${process.pid}_${runs}`,
+      })
       expected = 0
-      const { engine: inner } = mortal.store
+      const { engine: inner } = killable.store
       const expect: Engine['expect'] = (tx, condition) => {
         expected += 1
         return inner.expect(tx, condition)
       }
-      follower = createFollower({ store: { ...mortal.store, engine: { ...inner, expect } }, clock, region: HERE })
+      follower = createFollower({ store: { ...killable.store, engine: { ...inner, expect } }, clock, region: HERE })
       // The state after the first copy.
-      await mortal.store.transaction((connection) =>
+      await killable.store.transaction((connection) =>
         applyChanges(connection, [
           topology({ primary: PRIMARY, epoch: 1 }, 1),
           put('pool', ONLY, 2),
@@ -99,13 +103,13 @@ for (const engine of engines) {
       )
       for (const peer of [PRIMARY, OTHER]) await follower.restart(peer, hello(peer), [])
     })
-    afterEach(() => mortal.close())
+    afterEach(() => killable.close())
 
     it('has neither the rows nor the cursor after a kill between them, and applies the batch again', async () => {
       const from = { log: 'log', position: 10 }
-      mortal.killNext()
+      killable.killNext()
       await assert.rejects(follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null), KilledError)
-      mortal.spare()
+      killable.spare()
       assert.equal(await has('user', 'ada'), false)
       assert.equal((await follower.findCursor(PRIMARY))?.position, 10)
       await follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null)
@@ -134,7 +138,7 @@ for (const engine of engines) {
     it('applies nothing from a primary that another process of the region has replaced in between', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
-      await mortal.store.transaction((connection) =>
+      await killable.store.transaction((connection) =>
         applyChanges(connection, [topology({ primary: OTHER, epoch: 2 }, 6)]),
       )
       await receive(PRIMARY, put('user', 'bob', 7))
@@ -146,10 +150,10 @@ for (const engine of engines) {
     it('records the rows that a batch touches when another process of the region has begun a copy', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
-      await createFollower({ store: mortal.store, clock, region: HERE }).restart(PRIMARY, hello(PRIMARY), [])
+      await createFollower({ store: killable.store, clock, region: HERE }).restart(PRIMARY, hello(PRIMARY), [])
       await receive(PRIMARY, put('user', 'bob', 6))
       assert.deepEqual(
-        await listTouched(mortal.store.db, { pool, kind: 'user', after: undefined, until: undefined }),
+        await listTouched(killable.store.db, { pool, kind: 'user', after: undefined, until: undefined }),
         new Set(['bob']),
       )
     })
@@ -158,7 +162,7 @@ for (const engine of engines) {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))
       const from = { log: 'log', position: 11 }
-      const other = createFollower({ store: mortal.store, clock, region: HERE })
+      const other = createFollower({ store: killable.store, clock, region: HERE })
       await other.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6)), batch(13, removal('user', 'bob', 7))], null)
       await assert.rejects(follower.apply(PRIMARY, from, [batch(12, put('user', 'bob', 6))], null), CursorMovedError)
       assert.equal(await has('user', 'bob'), false)
@@ -173,7 +177,7 @@ for (const engine of engines) {
       ]
       for (const order of orders) {
         await receive(PRIMARY, put('alias', 'email:a', 5, { fields: { sub: 'ada' } }), ...order)
-        assert.equal((await mortal.store.find('alias', { pool, key: 'email:a' }))?.fields.sub, 'bob')
+        assert.equal((await killable.store.find('alias', { pool, key: 'email:a' }))?.fields.sub, 'bob')
       }
     })
 
@@ -182,7 +186,7 @@ for (const engine of engines) {
       await receive(PRIMARY, removal('user', 'ada', 8), put('user', 'bob', 9, { body: 'newer' }))
       await receive(PRIMARY, put('user', 'ada', 7, { body: 'older' }), put('user', 'bob', 6, { body: 'older' }))
       assert.equal(await has('user', 'ada'), false)
-      assert.equal((await mortal.store.find('user', { pool, key: 'bob' }))?.body, 'newer')
+      assert.equal((await killable.store.find('user', { pool, key: 'bob' }))?.body, 'newer')
     })
 
     it('accepts replicated rows of the primary only, shared facts of every region, regional rows of none', async () => {
@@ -197,9 +201,9 @@ for (const engine of engines) {
     it('writes a shared fact into its own log only if it is new', async () => {
       const fact = put('sign-out', 'ada', 1, { body: '{"before":5}', stamp: { epoch: 0, seq: 1 } })
       await receive(OTHER, fact)
-      const stamped = await mortal.store.find('sign-out', { pool, key: 'ada' })
+      const stamped = await killable.store.find('sign-out', { pool, key: 'ada' })
       await receive(PRIMARY, fact)
-      assert.deepEqual(await mortal.store.find('sign-out', { pool, key: 'ada' }), stamped)
+      assert.deepEqual(await killable.store.find('sign-out', { pool, key: 'ada' }), stamped)
     })
 
     it('ignores a pool that it does not hold, except for the row that assigns it a replica', async () => {
@@ -213,7 +217,7 @@ for (const engine of engines) {
         elsewhere(replica('ACTIVE', 1, OTHER)),
       )
       const kept = async (kind: Change['kind']) =>
-        (await mortal.store.list(kind, { pool: `${PRIMARY}_other`, limit: 9 })).map(({ key }) => key)
+        (await killable.store.list(kind, { pool: `${PRIMARY}_other`, limit: 9 })).map(({ key }) => key)
       assert.deepEqual(await kept('user'), [])
       assert.deepEqual(await kept('topology'), [])
       assert.deepEqual(await kept('sign-out'), [])

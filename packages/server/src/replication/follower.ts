@@ -302,11 +302,11 @@ async function copyGained(
   }
 }
 
-/** With more pools than this, the roles of all are seldom known. */
+/** Above this number of pools, the roles of all of them are rarely known. */
 const MAX_EXPECTED_POOLS = 8
 
 /**
- * The rows that say the roles in pools, read under the apply lock. Throws CursorMovedError unless the cursor is at the given
+ * The rows that hold the roles in pools, read under the apply lock. Throws CursorMovedError unless the cursor is at the given
  * position.
  */
 async function readLockedRoles(

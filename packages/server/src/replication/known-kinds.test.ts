@@ -1,7 +1,12 @@
 /** Replication between builds that know different kinds. The newer build has one more kind than this one. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
+import {
+  createDice,
+  createSteppedClock,
+  type KillableStore,
+  openKillableStore,
+} from '@twinpool/testing/plane-of-stores'
 import { engines } from '@twinpool/testing/regions'
 import { settled } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
@@ -71,8 +76,8 @@ const pool = `${PRIMARY}_pool`
 for (const engine of engines) {
   describe(`a follower that gains a kind: ${engine}`, () => {
     const clock = createSteppedClock(createDice(1), { now: 1_700_000_000_000 }, 0)
-    let primary: MortalStore
-    let secondary: MortalStore
+    let primary: KillableStore
+    let secondary: KillableStore
     let supplier: Supplier
     let runs = 0
 
@@ -105,8 +110,8 @@ for (const engine of engines) {
     beforeEach(async () => {
       runs += 1
       const name = `twinpool_kinds_${process.pid}_${runs}`
-      primary = await openMortalStore(engine, { clock, region: PRIMARY, name: `${name}_1` })
-      secondary = await openMortalStore(engine, { clock, region: HERE, name: `${name}_2` })
+      primary = await openKillableStore(engine, { clock, region: PRIMARY, name: `${name}_1` })
+      secondary = await openKillableStore(engine, { clock, region: HERE, name: `${name}_2` })
       supplier = createSupplier({
         store: primary.store,
         clock,

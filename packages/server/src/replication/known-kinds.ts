@@ -26,7 +26,7 @@ export const kindsOfThisBuild = (): KnownKinds =>
 /** Two builds disagree about the columns of a kind, so neither can read the other's rows. */
 export class KindsConflictError extends Error {
   constructor(kind: string) {
-    super(`the other region has other index columns of ${kind}`)
+    super(`the other region has different index columns for ${kind}`)
     this.name = 'KindsConflictError'
   }
 }

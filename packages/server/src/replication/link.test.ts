@@ -1,4 +1,4 @@
-/** A link between two live regions that is cut, silent, connected to a stranger, or between wrong clocks. */
+/** A link between two live regions that is cut, silent, connected to another cluster, or between clocks that differ. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -111,8 +111,7 @@ export function createPeer({
   const refusalOf = (status: number, proven: boolean): PeerError => {
     if (status === 401 && proven) return new PeerError('clock', `${region} refuses our time`)
     if (status === 401) return new PeerError('secret', `${region} refuses our proof: is its cluster secret the same?`)
-    if (proven && status === 409)
-      return new PeerError('format', `${region} runs a version that does not understand this one`)
+    if (proven && status === 409) return new PeerError('format', `${region} runs a version with another wire format`)
     if (proven) return new PeerError('failing', `${region} returned status ${status}`)
     if (status === 404 || status >= 500)
       return new PeerError('unreachable', `${region} returned status ${status} without a proof`)
@@ -195,7 +194,7 @@ async function* readLines(
     for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
       const lines = (rest + text).split('\n')
       rest = lines.pop() as string
-      if (rest.length > MAX_LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line without an end`)
+      if (rest.length > MAX_LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line that is too long`)
       for (const line of lines) {
         const json = line.slice(line.indexOf('\t') + 1)
         if (!isEqual(line.slice(0, line.indexOf('\t')), proofOf(json))) {

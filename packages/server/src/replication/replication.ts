@@ -97,7 +97,7 @@ export function createReplication(config: ReplicationConfig): Replication {
   const running: Promise<void>[] = []
 
   const wakeSignal = createWakeSignal()
-  /** Whether a `replica` row has changed: these rows say which pools must be erased or copied, so they are listed again. */
+  /** Whether a `replica` row has changed: these rows determine which pools must be erased or copied, so they are listed again. */
   let stale = true
   /** Whether a copy may be in progress: then the work continues whenever a cursor has moved. */
   let copying = true

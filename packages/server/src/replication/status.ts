@@ -32,7 +32,7 @@ export interface PeerStatus {
   position: number | undefined
   /** Position in this region's log that the peer has acknowledged. */
   acknowledged: number | undefined
-  /** The last seconds of changes that would be lost with the peer now, on its clock; undefined before the first contact. */
+  /** The seconds of changes that would be lost if the peer were lost now, on its clock; undefined before the first contact. */
   lagSeconds: number | undefined
 }
 

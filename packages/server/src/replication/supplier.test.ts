@@ -1,7 +1,12 @@
-/** What a supplier sends to which peer, how long it keeps the log, and how it detects a log that is not its own. */
+/** Which changes a supplier sends to a peer, how long it keeps the log, and how it detects a log that is not its own. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { createDice, createSteppedClock, type MortalStore, openMortalStore } from '@twinpool/testing/plane-of-stores'
+import {
+  createDice,
+  createSteppedClock,
+  type KillableStore,
+  openKillableStore,
+} from '@twinpool/testing/plane-of-stores'
 import { engines } from '@twinpool/testing/regions'
 import { settled } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
@@ -17,7 +22,7 @@ for (const engine of engines) {
   describe(`a supplier: ${engine}`, () => {
     const time = { now: 1_700_000_000_000 }
     const clock = createSteppedClock(createDice(1), time, 0)
-    let mortal: MortalStore
+    let killable: KillableStore
     let supplier: Supplier
     let noted: string[]
     let runs = 0
@@ -25,7 +30,7 @@ for (const engine of engines) {
     const open = async (): Promise<void> => {
       noted = []
       supplier = createSupplier({
-        store: mortal.store,
+        store: killable.store,
         clock,
         region: HERE,
         events: { noted: (event, { reason }) => noted.push(`${event} ${reason}`) },
@@ -34,9 +39,9 @@ for (const engine of engines) {
       await supplier.open()
     }
     /** Writes, and waits until the log can be read up to this write: on PostgreSQL an older transaction may hold it back. */
-    const put = async (work: Parameters<MortalStore['store']['write']>[0]): Promise<void> => {
-      await mortal.store.write(work)
-      await settled(mortal.store)
+    const put = async (work: Parameters<KillableStore['store']['write']>[0]): Promise<void> => {
+      await killable.store.write(work)
+      await settled(killable.store)
     }
     const createPool = (pool: string): Promise<void> =>
       put(async (tx) => {
@@ -67,14 +72,18 @@ for (const engine of engines) {
       return { log, position, mark, epoch: 1, witness: { position, mark } }
     }
     const epochOf = async (pool: string): Promise<number> =>
-      (JSON.parse((await mortal.store.find('topology', { pool, key: ONLY }))?.body as string) as Topology).epoch
+      (JSON.parse((await killable.store.find('topology', { pool, key: ONLY }))?.body as string) as Topology).epoch
 
     beforeEach(async () => {
       runs += 1
-      mortal = await openMortalStore(engine, { clock, region: HERE, name: `twinpool_supplier_${process.pid}_${runs}` })
+      killable = await openKillableStore(engine, {
+        clock,
+        region: HERE,
+        name: `twinpool_supplier_${process.pid}_${runs}`,
+      })
       await open()
     })
-    afterEach(() => mortal.close())
+    afterEach(() => killable.close())
 
     it('sends a peer the changes of the pools that it shares, and of no others', async () => {
       await createPool('mine')
@@ -164,7 +173,7 @@ for (const engine of engines) {
       for (let at = 0; at < 60; at += 1) await write('ours', `many ${at}`)
       await supplier.trim()
       const kept = await resumePointOf(PEER)
-      const { rows } = await sql<{ count: number }>`select count(*) as count from changes`.execute(mortal.store.db)
+      const { rows } = await sql<{ count: number }>`select count(*) as count from changes`.execute(killable.store.db)
       assert.equal(Number(rows[0]?.count), 50)
       assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
     })
@@ -188,7 +197,7 @@ for (const engine of engines) {
     it('keeps no changes if there are no peers', async () => {
       await createPool('mine')
       await supplier.trim()
-      const { rows } = await sql`select 1 from changes`.execute(mortal.store.db)
+      const { rows } = await sql`select 1 from changes`.execute(killable.store.db)
       assert.equal(rows.length, 0)
     })
 
@@ -227,7 +236,7 @@ for (const engine of engines) {
       await createPool('ours')
       const before = await resumePointOf(PEER)
       // As after a dump was loaded into another server: the log contains numbers that this server has yet to assign.
-      await sql`update changes set tx = tx + 1000000000`.execute(mortal.store.db)
+      await sql`update changes set tx = tx + 1000000000`.execute(killable.store.db)
       await open()
       assert.deepEqual(noted, ['log-renewed transplanted'])
       assert.equal(await epochOf('ours'), 2)

@@ -80,7 +80,7 @@ export interface Supplier {
 }
 
 const READ_CHANGES = 500
-/** The most pools whose roles are read together with the log; more would too often be read for nothing. */
+/** Maximum number of pools whose roles are read together with the log; reading more would mostly be wasted. */
 const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500
 const MAX_PAGE_ROWS = 2_000

@@ -49,7 +49,7 @@ const READ_ONLY = '25006'
 /** The server accepts no writes: a standby, or a demoted primary. The primary may be at another address. */
 export class StandbyError extends Error {
   constructor() {
-    super('this PostgreSQL takes no writes: it is a standby, or read-only')
+    super('this PostgreSQL accepts no writes: it is a standby, or read-only')
     this.name = 'StandbyError'
   }
 }
@@ -162,7 +162,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
 const optionsOf = ({ synchronousCommit }: { synchronousCommit: 'on' | 'off' }): string =>
   `-c synchronous_commit=${synchronousCommit} -c default_transaction_isolation=read\\ committed`
 
-/** Far more than there are statements; statements beyond the limit are planned each time. */
+/** Far above the number of distinct statements; statements beyond the limit are planned each time. */
 const MAX_NAMES = 1_000
 
 /** Names prepared statements: one number per text. */

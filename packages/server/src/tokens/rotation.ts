@@ -21,7 +21,7 @@ export async function redeemGeneration(
   const { now } = tx
   const row = await tx.lock('rotation', { pool, key: origin })
   const newest = row && parseDocument('rotation', row)
-  // This region may not have received the generations in between; the newer one is valid all the same.
+  // This region may not have received the generations in between; the newer one is still valid.
   if (!newest || generation > newest.generation) {
     const fact: Rotation = { generation, at: now, expires: expires + MAX_ACCESS_SECONDS * 1000 }
     await tx.share('rotation', { pool, key: origin, body: JSON.stringify(fact) })

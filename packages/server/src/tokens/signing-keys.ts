@@ -44,11 +44,11 @@ interface PoolSigningKeys {
 
 /** The signing keys of the pools that this region holds, decoded and cached. */
 export interface SigningKeys {
-  /** Generates the keys of a new pool. It takes a good part of a second in the thread pool: call it before the transaction. */
+  /** Generates the keys of a new pool. It takes up to a second in the thread pool: call it before the transaction. */
   generate(): Promise<Record<SigningUse, SigningKeyPair>>
   /** The public keys; undefined when this region does not hold the pool. */
   published(pool: string): Promise<PublishedKey[] | undefined>
-  /** The public key with this `kid`, and what the pair signs. */
+  /** The public key with this `kid`, and the use of the pair. */
   verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
   /** The private key to sign with. Throws SealBrokenError when the pool's key did not seal it. */
   signing(openPool: PoolSeal, use: SigningUse): Promise<SigningKey>

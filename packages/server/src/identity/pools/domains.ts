@@ -81,7 +81,7 @@ export async function updateDomain(
     const document = await lockPool(tx, openPool)
     const { kind, present } = await lockExistingDomain(tx, pool, input.Domain)
     if (input.CustomDomainConfig && kind === 'prefix-domain')
-      throw invalidParameter('A prefix domain has no CustomDomainConfig.')
+      throw invalidParameter('A prefix domain cannot have CustomDomainConfig.')
     if (kind === 'domain') checkCustom(pool, input)
     else checkRouting(input)
     const domain: DomainDocument = {

@@ -43,7 +43,7 @@ export async function createReplica(
       throw new CognitoError('LimitExceededException', `A user pool can have at most ${parity.replicas} replica.`)
     }
     if (replicas.some((replica) => replica.region === region))
-      throw invalidParameter(`The user pool has a replica in ${region} already.`)
+      throw invalidParameter(`The user pool already has a replica in ${region}.`)
     await checkReplicaKey(context, document, region)
     if (document.form !== undefined && (await peerKnows(context.store, region, SEALED_KINDS)) === false) {
       throw invalidParameter(`The Region ${region} runs an older version, which cannot hold this user pool.`)

@@ -133,9 +133,9 @@ const MAX_VALUE_LENGTH = 2048
 function parseConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
   if (length && AttributeDataType !== 'String')
-    throw invalidParameter(`${name}: StringAttributeConstraints are for the data type String.`)
+    throw invalidParameter(`${name}: StringAttributeConstraints are valid only for the data type String.`)
   if (value && AttributeDataType !== 'Number')
-    throw invalidParameter(`${name}: NumberAttributeConstraints are for the data type Number.`)
+    throw invalidParameter(`${name}: NumberAttributeConstraints are valid only for the data type Number.`)
   if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: MAX_VALUE_LENGTH })
   if (value) checkRange(name, [value.MinValue, value.MaxValue], { least: -Infinity, most: Infinity })
   return {

@@ -273,7 +273,7 @@ for (const engine of engines) {
       await backToPlain()
       const groups = await listGroups({ list }, openPool, { after: undefined, size: 10 })
       assert.equal(groups.entries.length, 1)
-      // A page token that was given while the rows were plain is good after the pool is sealed.
+      // A page token that was issued while the rows were plain stays valid after the pool is sealed.
       const sealed = {
         ...openPool,
         pool: { ...openPool.pool, document: { ...openPool.pool.document, form: 'sealed' } },

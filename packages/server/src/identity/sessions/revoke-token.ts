@@ -28,7 +28,8 @@ export async function revokeToken(
   if (parseJwt(text)) throw new CognitoError('UnsupportedTokenTypeException', 'Only refresh tokens can be revoked')
   const token = openRefreshToken(openClient, text)
   if (!token || token === 'expired' || token.expires <= clock.now()) return
-  if (token.client !== client.id) throw new CognitoError('UnauthorizedException', 'The token is not of this client')
+  if (token.client !== client.id)
+    throw new CognitoError('UnauthorizedException', 'The token does not belong to this client')
   await store.write((tx) => revokeFamily(tx, pool.id, token))
   events.signedOut({ pool: pool.id, sub: token.sub, how: 'revocation' })
 }

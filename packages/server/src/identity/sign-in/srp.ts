@@ -110,6 +110,6 @@ function checkTimestamp({ clock }: Pick<Context, 'clock'>, timestamp: string): v
     throw invalidParameter('TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english')
   }
   if (Math.abs(clock.now() - at) > SKEW_MILLISECONDS) {
-    throw notAuthorized('The TIMESTAMP of the answer is too far from the present time.')
+    throw notAuthorized('The TIMESTAMP of the response is too far from the current time.')
   }
 }

@@ -162,7 +162,7 @@ export class AliasTakenError extends Error {
   readonly type: AttributeAlias
 
   constructor(type: AttributeAlias) {
-    super(`the ${type} is another user's`)
+    super(`another user has this ${type}`)
     this.name = 'AliasTakenError'
     this.type = type
   }

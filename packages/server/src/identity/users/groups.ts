@@ -24,7 +24,7 @@ export async function createGroup(
 ): Promise<GroupType> {
   return store.write(async (tx) => {
     if ((await directory.countGroups(tx, openPool)) >= GROUPS_PER_POOL) {
-      throw new CognitoError('LimitExceededException', `A user pool may have ${GROUPS_PER_POOL} groups.`)
+      throw new CognitoError('LimitExceededException', `A user pool can have at most ${GROUPS_PER_POOL} groups.`)
     }
     const group: Group = { name, ...settings, created: tx.now, modified: tx.now }
     try {
@@ -91,7 +91,7 @@ export async function addMember({ store }: Pick<Context, 'store'>, openPool: Ope
     await lockUser(tx, openPool, member.sub)
     if (await directory.lockMember(tx, openPool, member)) return
     if ((await directory.countGroupsOf(tx, openPool, member.sub)) >= GROUPS_PER_USER) {
-      throw new CognitoError('LimitExceededException', `A user may be in ${GROUPS_PER_USER} groups.`)
+      throw new CognitoError('LimitExceededException', `A user can be in at most ${GROUPS_PER_USER} groups.`)
     }
     await directory.putMember(tx, openPool, member)
   })

@@ -5,7 +5,7 @@ import { type Alias, KeyRefusedError } from './key-record.ts'
 import type { KeyRecords } from './records.ts'
 import { ALIAS_PREFIX, aliasesOf, findAlias, listAliases, lockAlias, type Page, saveAlias } from './rows.ts'
 
-/** Names for the customers' keys. An alias ends with its key. */
+/** Names for the customers' keys. An alias is deleted with its key. */
 export interface KeyAliases {
   /** Throws KeyRefusedError. */
   create(name: string, keyId: string): Promise<void>

@@ -48,7 +48,7 @@ export function sealBlob(
   return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
-/** The key that sealed a blob; undefined for bytes that are no such blob. */
+/** The key that sealed a blob; undefined if the bytes are not such a blob. */
 export function addressOf(blob: Buffer): BlobAddress | undefined {
   if (blob.length < BODY_AT + TAG_BYTES || blob[0] !== FORMAT) return undefined
   const hex = blob.toString('hex', ID_AT, VERSION_AT)

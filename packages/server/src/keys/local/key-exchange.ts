@@ -67,7 +67,7 @@ export type KeyMessage =
   /** From a replica: it has been removed. */
   | { type: 'removed'; id: string; region: string; grant: string }
 
-/** An older message is refused: somebody may have recorded it, and it could bring back a deleted key. */
+/** An older message is refused: an attacker may have recorded it, and it could bring back a deleted key. */
 const LIFETIME_MILLISECONDS = 15 * 60_000
 
 export interface KeyMessageSeal {

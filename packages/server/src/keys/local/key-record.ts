@@ -6,7 +6,7 @@ export interface KeyTag {
   TagValue: string
 }
 
-/** What a customer chooses for a key, in each region that has it. */
+/** The settings that a customer chooses for a key, in each region that has it. */
 export interface KeyDraft {
   description: string
   /** Null: the default policy. */
@@ -61,7 +61,7 @@ export interface Replica {
 export const holders = ({ replicas }: MultiRegion): Replica[] =>
   replicas.filter(({ creatingSince }) => creatingSince === undefined)
 
-/** What remains of a removed replica until its primary has accepted the report of the removal. */
+/** The record of a removed replica, kept until the primary has accepted the report of the removal. */
 export interface RemovedKey {
   id: string
   state: 'Removed'
@@ -83,7 +83,7 @@ export interface Alias extends AliasRecord {
   name: string
 }
 
-/** Why the ring refuses a call. */
+/** The reasons why the ring refuses a call. */
 export type KeyRefusal =
   | 'key-not-found'
   | 'key-disabled'

@@ -6,7 +6,7 @@ import { openBox, sealBox } from './sealed-box.ts'
 
 /** Key material on its way into and out of the store, where it is sealed under the region's master key. */
 export interface KeyMaterial {
-  /** Makes the first material of a new key. */
+  /** Generates the first material of a new key. */
   create(id: string): SealedMaterial
   /** Binds the material to the key's ARN and the version: it opens for nothing else. */
   seal(id: string, version: number, plain: Buffer): SealedMaterial

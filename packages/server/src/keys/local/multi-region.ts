@@ -145,7 +145,7 @@ export function createMultiRegionKeys({
     })
   }
 
-  /** Adds the replica to the list before it is offered, so that the primary knows it whatever becomes of the offer. */
+  /** Adds the replica to the list before it is offered, so that the primary knows it whether or not the offer succeeds. */
   const announceReplica = (id: string, to: string): Promise<KeyRecord> =>
     records.change(id, (record) => {
       records.checkUsable(record)
@@ -219,7 +219,7 @@ export function createMultiRegionKeys({
       if (revised) await saveKey(tx, revised)
     })
 
-  /** Undefined when the key has no such replica. The last replica that goes lets a waiting deletion of the key begin. */
+  /** Undefined when the key has no such replica. The removal of the last replica starts a pending deletion of the key. */
   const withoutReplica = (record: KeyRecord, { region: from, grant }: Replica): KeyRecord | undefined => {
     const { multiRegion, deletion } = record
     if (!multiRegion) return undefined

@@ -89,7 +89,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     clusterSecret === undefined ? undefined : createKeyMessageSeal({ clusterSecret, region, accountId, clock })
   const multiRegion = createMultiRegionKeys({ store, clock, arns, records, material, exchange, messages })
 
-  /** Keys that this process has used: listeners are notified of all of them when announcements of changes were missed. */
+  /** Keys that this process has used: listeners are notified of all of them when notifications of changes may have been lost. */
   const used = new Set<string>()
 
   const seal = ({ record, materials }: OpenKey, plain: Buffer, context: EncryptionContext): Buffer => {
@@ -138,7 +138,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       const address = addressOf(wrapped)
       const opening = address?.keyId === record.id ? materials.get(address.version) : undefined
       const plain = opening && openBlob(opening, wrapped, context)
-      if (!plain) throw new KeyUnavailableError(`the wrapped data key does not open with the key ${arn}`)
+      if (!plain) throw new KeyUnavailableError(`the wrapped data key cannot be unwrapped with the key ${arn}`)
       return plain
     },
     onChange: (listener) => {

@@ -20,7 +20,7 @@ for (const engine of engines) {
     let rotating: TestClient
     let users = 0
 
-    /** Until the call is refused in that way; when it never is, the test fails. */
+    /** Repeats the call until it is refused with this error; fails the test if it never is. */
     const untilRefused = (call: () => Promise<unknown>, error: { name: string; message?: string }) =>
       until(
         async () => {

@@ -165,9 +165,9 @@ for (const engine of engines) {
       assert.match(invented.CodeDeliveryDetails?.Destination ?? '', /^[a-z]\*\*\*@[a-z]\*\*\*$/)
       assert.deepEqual((await resend(hiding.id, 'ghost')).CodeDeliveryDetails, invented.CodeDeliveryDetails)
       await assert.rejects(confirm(hiding.id, 'ghost', '123456'), { name: 'ExpiredCodeException' })
-      const told = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
-      await assert.rejects(resend(telling.id, 'ghost'), told)
-      await assert.rejects(confirm(telling.id, 'ghost', '123456'), told)
+      const notFound = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
+      await assert.rejects(resend(telling.id, 'ghost'), notFound)
+      await assert.rejects(confirm(telling.id, 'ghost', '123456'), notFound)
     })
 
     test('a pool that verifies nothing sends no code, and an administrator confirms', async () => {

@@ -1,4 +1,4 @@
-/** Users who try to be found by another user's name. */
+/** Users who try to take over a name that finds another user. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import {

@@ -485,9 +485,9 @@ for (const engine of engines) {
         })
         await confirmed(UserPoolId, 'real@example.com', {})
         await assert.rejects(finish(hiding.id, 'real@example.com', '123456'), { name: 'ExpiredCodeException' })
-        const told = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
-        await assert.rejects(reset(telling.id, 'zoe@nowhere.example'), told)
-        await assert.rejects(finish(telling.id, 'zoe@nowhere.example', '123456'), told)
+        const notFound = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
+        await assert.rejects(reset(telling.id, 'zoe@nowhere.example'), notFound)
+        await assert.rejects(finish(telling.id, 'zoe@nowhere.example', '123456'), notFound)
       })
 
       test('does not reveal disabled or unreachable users, for clients that hide which users exist', async () => {
