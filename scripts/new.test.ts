@@ -100,8 +100,8 @@ describe('npm run new operation', () => {
     assert.throws(() => addOperation(face, '../../etc'), /no operation/)
   })
 
-  it('refuses an operation that is there, and writes nothing', () => {
-    assert.throws(() => addOperation(face, 'GetGroup'), /there already/)
+  it('refuses an operation that exists, and writes nothing', () => {
+    assert.throws(() => addOperation(face, 'GetGroup'), /already exists/)
     writeFileSync(join(face, 'operations/groups/ListGroups.test.ts'), 'mine')
     assert.throws(() => addOperation(face, 'ListGroups'), /ListGroups\.test\.ts already exists/)
     assert.equal(read('operations/groups/ListGroups.test.ts'), 'mine')

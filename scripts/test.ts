@@ -6,7 +6,7 @@
  *     npm test -- --engine sqlite                one engine
  *     npm test -- --test-name-pattern=SRP        flags of `node --test` are passed on
  *
- * The tests find the superuser URL in TWINPOOL_TEST_POSTGRES (each makes databases of its own, copies of the one that
+ * The tests find the superuser URL in TWINPOOL_TEST_POSTGRES (each creates its own databases, copies of the one that
  * TWINPOOL_TEST_POSTGRES_MODEL names) and the engines in TWINPOOL_TEST_ENGINES. A TWINPOOL_TEST_POSTGRES that is already set is
  * used as it is.
  */
@@ -42,25 +42,25 @@ const ROOM_BYTES = 6 * 1024 ** 3
 /** Resolves modules in less CPU time. */
 const resolution = pathToFileURL(join(root, 'packages/testing/src/preload-resolution.ts')).href
 
-interface Wish {
+interface TestRequest {
   words: string[]
   engines: string[]
   flags: string[]
 }
 
-function parse(args: string[]): Wish {
-  const wish: Wish = { words: [], engines: [], flags: [] }
+function parse(args: string[]): TestRequest {
+  const request: TestRequest = { words: [], engines: [], flags: [] }
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string
-    if (arg === '--engine') wish.engines.push(args[++index] ?? '')
-    else if (arg.startsWith('--engine=')) wish.engines.push(arg.slice('--engine='.length))
-    else if (arg.startsWith('-')) wish.flags.push(arg)
-    else wish.words.push(arg.replace(/^\.\//, ''))
+    if (arg === '--engine') request.engines.push(args[++index] ?? '')
+    else if (arg.startsWith('--engine=')) request.engines.push(arg.slice('--engine='.length))
+    else if (arg.startsWith('-')) request.flags.push(arg)
+    else request.words.push(arg.replace(/^\.\//, ''))
   }
-  const unknown = wish.engines.find((engine) => !engines.includes(engine))
+  const unknown = request.engines.find((engine) => !engines.includes(engine))
   if (unknown !== undefined) throw new Error(`--engine takes ${engines.join(' or ')}, not "${unknown}"`)
-  if (wish.engines.length === 0) wish.engines = engines
-  return wish
+  if (request.engines.length === 0) request.engines = engines
+  return request
 }
 
 function testFiles(words: string[]): string[] {
@@ -108,12 +108,12 @@ function temporaryDirectory(): string {
 }
 
 async function main(): Promise<number> {
-  const wish = parse(process.argv.slice(2))
-  const files = testFiles(wish.words)
-  if (files.length === 0) throw new Error(`no test file's path contains ${wish.words.join(' or ')}`)
+  const request = parse(process.argv.slice(2))
+  const files = testFiles(request.words)
+  if (files.length === 0) throw new Error(`no test file's path contains ${request.words.join(' or ')}`)
 
   const given = process.env.TWINPOOL_TEST_POSTGRES
-  const wanted = wish.engines.includes('postgres') && !files.every((file) => file === onlyWhenNamed)
+  const wanted = request.engines.includes('postgres') && !files.every((file) => file === onlyWhenNamed)
   process.env.TMPDIR = temporaryDirectory()
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-tests-'))
   let postgres: Postgres | undefined
@@ -124,7 +124,7 @@ async function main(): Promise<number> {
     if (wanted && url) model = await createModelDatabase(url)
     const env = {
       ...process.env,
-      TWINPOOL_TEST_ENGINES: wish.engines.join(','),
+      TWINPOOL_TEST_ENGINES: request.engines.join(','),
       TWINPOOL_TEST_POSTGRES: url ?? '',
       TWINPOOL_TEST_POSTGRES_MODEL: model?.name ?? '',
     }
@@ -135,7 +135,7 @@ async function main(): Promise<number> {
       resolution,
       '--test',
       ...limits,
-      ...wish.flags,
+      ...request.flags,
       ...group(files, directory),
     ]
     return await handOver(process.execPath, program, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })

@@ -23,7 +23,7 @@ export interface Rule {
   good: Source[]
 }
 
-/** What a package may import: sibling packages, other npm packages, and the modules of Node. */
+/** The permitted imports of a package: sibling packages, other npm packages, and the modules of Node. */
 interface Reach {
   siblings: string[]
   npm: RegExp | undefined

@@ -32,7 +32,7 @@ function assertNone(findings: Finding[], advice: string): void {
   assert.ok(findings.length === 0, `\n${findings.map(render).join('\n')}\n  What to do: ${advice}.`)
 }
 
-describe('the repository keeps its style', () => {
+describe('the repository follows its style rules', () => {
   it('has files to look at', () => {
     const paths = sources.map(({ path }) => path)
     assert.ok(paths.includes('package.json') && paths.includes('packages/server/src/clock.ts'))
@@ -62,7 +62,7 @@ describe('a rule can fail', () => {
     assert.equal(undeclaredImports({ path, text: `export {}` }).length, 0)
   })
 
-  it('says where it was broken and what to do', () => {
+  it('reports the file and line of a violation, and advice', () => {
     const finding = { path: 'a.ts', line: 7, what: 'sleeps' }
     assert.throws(
       () => assertNone([finding], 'wait for the event'),

@@ -10,7 +10,7 @@ import { freePorts } from '@twinpool/testing/regions'
 import { MASTER_KEY, NotServedError, type ServedOptions, serveRegion } from '@twinpool/testing/served-region'
 
 /** Starts a region that cannot start. Returns its last output. */
-async function lastWords(options: ServedOptions): Promise<string> {
+async function exitMessage(options: ServedOptions): Promise<string> {
   const error = await serveRegion(options).then(
     async (region) => {
       await region.stop()
@@ -41,13 +41,16 @@ describe('a region that cannot start exits with 2 and reports why', () => {
     taken.once('listening', resolve)
     await promise
     const { port } = taken.address() as { port: number }
-    assert.match(await lastWords({ config: { listen: { port } } }), /the port is taken: choose another in listen\.port/)
+    assert.match(
+      await exitMessage({ config: { listen: { port } } }),
+      /the port is taken: choose another in listen\.port/,
+    )
     taken.close()
   })
 
   it('the configuration is not JSON, or not valid for a region: one line per mistake, without values', async () => {
-    assert.match(await lastWords({ text: '{"region": ' }), /region\.json is not JSON/)
-    const words = await lastWords({
+    assert.match(await exitMessage({ text: '{"region": ' }), /region\.json is not JSON/)
+    const words = await exitMessage({
       text: JSON.stringify({ region: 'nowhere', keys: { provider: 'local', masterKey: 'c2hvcnQ=' }, colour: 'red' }),
     })
     for (const member of ['region', 'store', 'credentials', 'cluster', 'colour'])
@@ -59,20 +62,20 @@ describe('a region that cannot start exits with 2 and reports why', () => {
     const head = join(directory, 'head.db')
     copyFileSync(file, head)
     writeFileSync(head, randomBytes(4096), { flag: 'r+' })
-    assert.match(await lastWords({ config: { store: { engine: 'sqlite', file: head } } }), /not a database/)
+    assert.match(await exitMessage({ config: { store: { engine: 'sqlite', file: head } } }), /not a database/)
 
     const middle = join(directory, 'middle.db')
     const bytes = readFileSync(file)
     writeFileSync(middle, Buffer.concat([bytes.subarray(0, 100), randomBytes(bytes.length - 100)]))
-    assert.match(await lastWords({ config: { store: { engine: 'sqlite', file: middle } } }), /malformed/)
+    assert.match(await exitMessage({ config: { store: { engine: 'sqlite', file: middle } } }), /malformed/)
   })
 
   it('the master key is missing or wrong', async () => {
     const store = { engine: 'sqlite', file } as const
     const lost = { provider: 'local', masterKeyFile: join(directory, 'master.key') } as const
-    assert.match(await lastWords({ config: { store, keys: lost } }), /master\.key/)
+    assert.match(await exitMessage({ config: { store, keys: lost } }), /master\.key/)
     const other = { provider: 'local', masterKey: randomBytes(32).toString('base64') } as const
-    assert.match(await lastWords({ config: { store, keys: other } }), /the master key of us-west-2 does not open/)
+    assert.match(await exitMessage({ config: { store, keys: other } }), /the master key of us-west-2 does not open/)
     // The failed attempts have damaged nothing.
     const right = { provider: 'local', masterKey: MASTER_KEY } as const
     const region = await serveRegion({ config: { store, keys: right } })
@@ -83,7 +86,7 @@ describe('a region that cannot start exits with 2 and reports why', () => {
   it('PostgreSQL is not reachable', async () => {
     const [port] = await freePorts(1)
     const store = { engine: 'postgres', url: `postgres://postgres:secret@127.0.0.1:${port}/twinpool` } as const
-    const words = await lastWords({ config: { store } })
+    const words = await exitMessage({ config: { store } })
     assert.match(words, new RegExp(`ECONNREFUSED 127\\.0\\.0\\.1:${port}`))
     assert.doesNotMatch(words, /secret/)
   })

@@ -18,7 +18,7 @@ describe('the schedule of a torture', () => {
     assert.notDeepEqual(plan(1), plan(2))
   })
 
-  it('keeps within its time, to what the place can do, and comes to all of it', () => {
+  it('stays within its duration, and uses each supported fault and no other', () => {
     const planned = Array.from({ length: 50 }, (_, seed) => plan(seed)).flat()
     for (const { at, until } of planned) assert.ok(at >= 0 && until >= at && until <= 60_000)
     assert.deepEqual(new Set(planned.map(({ fault }) => fault.kind)), kinds)

@@ -156,13 +156,13 @@ describe('a link proxy', () => {
     socket.on('error', (error) => {
       problem = error
     })
-    const gone = once(socket, 'close')
+    const closing = once(socket, 'close')
     socket.end()
     // The shutdown has been requested by now and happens in the next iteration of the event loop.
     await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)))
     assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false])
     sever(socket)
-    await gone
+    await closing
     assert.equal(problem, undefined)
   })
 

@@ -17,7 +17,7 @@ export const serve: Command = {
   },
 }
 
-/** Runs a region until the process is asked to stop; resolves with the exit code. Throws CommandError. */
+/** Runs a region until a signal stops the process; resolves with the exit code. Throws CommandError. */
 export async function serveRegion({
   file,
   json = false,

@@ -48,21 +48,21 @@ test('traffic returns only after enough successes over enough time since the las
   fc.assert(
     fc.property(history, (events) => {
       let good = 0
-      let firstGoodAt = 0
+      let firstSuccessAt = 0
       for (const { before, event, circuit, now } of run(events)) {
         if (before.state !== 'RECOVERING' && circuit.state === 'RECOVERING') {
           good = 0
-          firstGoodAt = now
+          firstSuccessAt = now
         }
         if (event === 'throttled' && before.state === 'RECOVERING') {
           good = 0
-          firstGoodAt = now
+          firstSuccessAt = now
         }
         if (GOOD.has(event)) good += 1
         if (rankOf(before) > 0 && rankOf(circuit) === 0) {
           assert.equal(before.state, 'RECOVERING')
           assert.ok(good >= settings.successesToRecover)
-          assert.ok(now - firstGoodAt >= settings.recoveryMs)
+          assert.ok(now - firstSuccessAt >= settings.recoveryMs)
         }
       }
     }),

@@ -71,7 +71,7 @@ export async function openKillableStore(
   context: { clock: Pick<Clock, 'now'>; region: string; name: string },
 ): Promise<KillableStore> {
   const place = engine === 'sqlite' ? locationOnDisk() : await locationOnServer(context.name)
-  let doomed = false
+  let losesNext = false
   let inner: Store
   let restorable = false
   let life = 0
@@ -81,7 +81,7 @@ export async function openKillableStore(
       <A extends unknown[], T>(work: (...given: A) => Promise<T>) =>
       async (...given: A): Promise<T> => {
         const result = await work(...given)
-        if (doomed) throw new KilledError('killed')
+        if (losesNext) throw new KilledError('killed')
         return result
       }
     store = {
@@ -103,10 +103,10 @@ export async function openKillableStore(
       return restorable
     },
     killNext: () => {
-      doomed = true
+      losesNext = true
     },
     spare: () => {
-      doomed = false
+      losesNext = false
     },
     restart: async () => {
       life += 1

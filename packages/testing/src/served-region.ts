@@ -102,9 +102,9 @@ export async function serveRegion({
   child.stderr?.on('data', (chunk: Buffer) => {
     log += chunk
   })
-  const gone = once(child, 'close').then(([code]) => code as number | null)
+  const exited = once(child, 'close').then(([code]) => code as number | null)
   const ready = once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line').then(() => true)
-  if ((await Promise.race([ready, gone])) !== true) {
+  if ((await Promise.race([ready, exited])) !== true) {
     rmSync(directory, { recursive: true, force: true })
     throw new NotServedError(child.exitCode, log)
   }
@@ -142,7 +142,7 @@ export async function serveRegion({
       cognito.destroy()
       kms.destroy()
       child.kill('SIGTERM')
-      await gone
+      await exited
       rmSync(directory, { recursive: true, force: true })
     },
   }

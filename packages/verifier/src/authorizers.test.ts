@@ -98,9 +98,9 @@ describe('an authorizer of a REST API', () => {
 
   it('reports the failed check to the application', async () => {
     const seen: string[] = []
-    const telling = restAuthorizer(verifier, { onRefused: ({ check }) => void seen.push(check) })
-    await assert.rejects(telling(tokenEvent('')))
-    await assert.rejects(telling(tokenEvent(access({ exp: 1 }))))
+    const authorizer = restAuthorizer(verifier, { onRefused: ({ check }) => void seen.push(check) })
+    await assert.rejects(authorizer(tokenEvent('')))
+    await assert.rejects(authorizer(tokenEvent(access({ exp: 1 }))))
     assert.deepEqual(seen, ['token', 'exp'])
   })
 

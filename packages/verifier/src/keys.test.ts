@@ -48,8 +48,8 @@ type More = Partial<VerifierOptions> & { seed?: unknown; jwksUris?: string[]; is
 
 function start({ seed, jwksUris, issuers = [server.issuer], ...more }: More = {}) {
   const pool = { issuers, jwksUris, tokenUse: 'access' as const, clientIds: CLIENT, seed: seed as undefined }
-  const heard = events
-  const onEvent = (event: VerifierEvent) => void heard.push(event)
+  const received = events
+  const onEvent = (event: VerifierEvent) => void received.push(event)
   return createVerifier({ pools: [pool], clock, onEvent, refreshTimer: false, ...(more as object) })
 }
 
@@ -262,11 +262,11 @@ describe('keys that change', () => {
 
   it('a key with a known id and another modulus replaces the old key', async () => {
     const verifier = await warm()
-    const twin = makeKey(one.kid)
-    server.keys = [twin]
+    const replacement = makeKey(one.kid)
+    server.keys = [replacement]
     await verifier.refresh()
     await assert.rejects(verifier.verify(tokenOf(one)), refusedFor('signature'))
-    await verifier.verify(tokenOf(twin))
+    await verifier.verify(tokenOf(replacement))
   })
 
   it('the first token that a rotated key signed is verified', async () => {

@@ -71,7 +71,7 @@ describe('the page of a control port', () => {
     assert.ok(text.includes('&lt;/p&gt;&lt;script&gt;') && text.includes('&quot;&amp;'))
   })
 
-  it('escapes what the regions report', async () => {
+  it('escapes text that the regions report', async () => {
     const west = region('us-west-2', {
       health: { status: 'failing', checks: { store: { ok: false, detail: '<script>' }, keys: { ok: true } } },
       links: [{ from: 'us-east-1', cut: false, slowMilliseconds: 0 }],

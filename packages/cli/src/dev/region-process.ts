@@ -51,12 +51,12 @@ export function createRegionProcess({
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     const ending = child
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
-    const gone = once(ending, 'exit')
+    const exited = once(ending, 'exit')
     ending.kill(signal)
     // A suspended process receives SIGTERM only once it is resumed.
     if (signal === 'SIGTERM') resume()
     const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_MILLISECONDS)
-    await gone
+    await exited
     clearTimeout(timer)
   }
 

@@ -102,7 +102,7 @@ describe('twinpool doctor', () => {
     assert.deepEqual(readdirSync(directory), [])
   })
 
-  it('says why PostgreSQL does not start, and what works without it', async () => {
+  it('reports why PostgreSQL does not start, and the alternative', async () => {
     const check = await checkPostgres(async () => {
       throw new PostgresError('initdb: no room left')
     })

@@ -58,7 +58,7 @@ describe('twinpool pool create', () => {
     assert.equal(((await discovery.json()) as { issuer: string }).issuer, created.issuer)
   })
 
-  it('refuses what makes no sense with 2, and makes nothing', async () => {
+  it('exits with 2 for invalid options, and creates nothing', async () => {
     const before = await poolsThere()
     const refused = (stderr: RegExp) => ({ code: 2, stderr })
     await assert.rejects(create('--replica', 'eu-west-1', '--port', port), refused(/other regions.*us-east-1/))

@@ -42,7 +42,7 @@ async function ask(url: string, ...statements: string[]): Promise<Record<string,
   }
 }
 
-/** Another process that starts PostgreSQL on the directory, prints its URL and lives until it is killed. */
+/** Another process that starts PostgreSQL on the directory, prints its URL and runs until it is killed. */
 async function startElsewhere(directory: string): Promise<{ holder: ChildProcess; url: string }> {
   const source = `
     import { startPostgres } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)}
@@ -195,7 +195,10 @@ describe('a PostgreSQL of our own', () => {
     const old = freshDirectory()
     await mkdir(join(old, 'data'), { recursive: true })
     await writeFile(join(old, 'data', 'PG_VERSION'), '12\n')
-    await assert.rejects(startPostgres({ directory: old }), { name: 'PostgresError', message: /made by PostgreSQL 12/ })
+    await assert.rejects(startPostgres({ directory: old }), {
+      name: 'PostgresError',
+      message: /created by PostgreSQL 12/,
+    })
 
     const foreign = freshDirectory()
     await mkdir(foreign)

@@ -75,7 +75,7 @@ export const documentHeaders: Readonly<Record<string, string>> = {
 export const acceptsDocument = (accept: string | undefined): boolean =>
   accept !== undefined && parseAccept(accept).some(({ type, q }) => type.toLowerCase() === 'text/html' && q > 0)
 
-/** A whole page. `refreshSeconds`: the browser reloads it after that time. */
+/** A complete page. `refreshSeconds`: the browser reloads it after that time. */
 export async function renderDocument({
   title,
   body,

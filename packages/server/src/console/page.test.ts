@@ -30,7 +30,7 @@ for (const engine of engines) {
       fetch(`${plane.primary.endpoint}/`, { method, headers: accept === undefined ? {} : { accept } })
     const page = async () => (await get(BROWSER)).text()
 
-    it('shows what the region is, its endpoints, its health and its links', async () => {
+    it('shows the name of the region, its endpoints, its health and its links', async () => {
       const response = await get(BROWSER)
       assert.equal(response.status, 200)
       assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8')

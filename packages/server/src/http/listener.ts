@@ -25,7 +25,7 @@ export function createListener(
   }
 }
 
-/** Node's parser enforces the Content-Length. If the body ends early, the connection is gone and there is no response to send. */
+/** Node's parser enforces the Content-Length. If the body ends early, the connection is closed and there is no response to send. */
 function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void {
   let first: Buffer | undefined
   let more: Buffer[] | undefined

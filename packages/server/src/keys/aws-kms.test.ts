@@ -449,7 +449,7 @@ describe('keys of AWS KMS', () => {
   })
 
   for (const name of ['AccessDeniedException', 'DisabledException', 'KMSInvalidStateException', 'NotFoundException']) {
-    test(`${name} is a refusal: what is open is let go at once`, async () => {
+    test(`${name} is a refusal: data keys in memory are dropped at once`, async () => {
       const client = clientThat((command) => (command === 'DecryptCommand' ? error(name) : undefined))
       const { provider, reported, changed } = open({ client })
       const { wrapped } = await provider.generateDataKey(arn, context)
@@ -469,7 +469,7 @@ describe('keys of AWS KMS', () => {
     ['nonsense', 'SyntaxError'],
   ]
   for (const [behaviour, cause] of outages) {
-    test(`a KMS that is ${behaviour} is an outage: what is open stays open until the bound`, async () => {
+    test(`a KMS that is ${behaviour} is an outage: data keys in memory stay usable until the limit`, async () => {
       const { provider, clock, reported, changed } = open()
       const { plain, wrapped } = await provider.generateDataKey(arn, context)
       // The deadline of a call to a silent KMS.

@@ -93,7 +93,7 @@ export function createAwsKms(config: AwsKmsConfig): AwsKms {
   const described = new Map<string, { at: number; key: KeyDescription | undefined }>()
   const listeners: ((arn: string) => void)[] = []
   const stopped = new AbortController()
-  /** Set while KMS as a whole does not respond. */
+  /** Set while KMS does not respond for any key. */
   let rest: Rest | undefined
   let lostSince: number | undefined
   let watching: Promise<void> | undefined

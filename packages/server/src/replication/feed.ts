@@ -6,7 +6,7 @@ import { pause } from './pause.ts'
 import type { Supplier } from './supplier.ts'
 
 export const HEARTBEAT_MILLISECONDS = 1_000
-/** Changes made by another process of the region are not always announced, so the log is polled. */
+/** Changes by another process of the region are not always announced, so the log is polled. */
 const POLL_MILLISECONDS = 200
 /** Poll interval while committed changes wait for an older transaction to end: PostgreSQL does not announce that end. */
 const HELD_MILLISECONDS = 3

@@ -49,7 +49,7 @@ export interface FollowerContext {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
   region: string
-  /** The kinds that this region knows; tests set it to stand for another build. */
+  /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds | undefined
 }
 
@@ -203,7 +203,7 @@ export function createFollower(context: FollowerContext): Follower {
           { relaxed },
         )
 
-      // Plain rows need no read if the roles are still as expected: then the whole transaction is sent as one message.
+      // Plain rows need no read if the roles are still as expected: then the complete transaction is sent as one message.
       const expected =
         plain && pools.length <= MAX_EXPECTED_POOLS ? pools.map((pool) => recentRoles.get(peer)?.get(pool)) : []
       if (expected.length > 0 && expected.every((rows) => rows !== undefined)) {

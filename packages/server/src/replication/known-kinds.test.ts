@@ -224,7 +224,7 @@ for (const engine of engines) {
       assert.deepEqual(await keysHere(), ['before'])
     })
 
-    it('suspends a copy of kinds that only a newer build knows, until the next greeting says which kinds to follow', async () => {
+    it('suspends a copy of kinds that only a newer build knows, until the next greeting names the kinds to follow', async () => {
       await newer().resume(PRIMARY, await greet())
       await secondary.store.transaction(async (connection) => {
         await sql`update copies set kind = 'to-come', kinds = '["to-come"]'`.execute(connection)

@@ -40,7 +40,7 @@ export interface CopyStatus {
   pool: string
   from: string
   /**
-   * `first`: the first copy. The replica goes on serving during the others: `again` copies all rows, `kinds` only kinds that
+   * `first`: the first copy. The replica keeps serving during the others: `again` copies all rows, `kinds` only kinds that
    * this region did not know before (they do not count as lag).
    */
   purpose: 'first' | 'again' | 'kinds'
@@ -70,7 +70,7 @@ const PUBLISH_MILLISECONDS = 500
 const FRESH_MILLISECONDS = 2_000
 const KEPT_MILLISECONDS = 24 * 3_600_000
 
-/** What a lag is computed from: `asOf` on the peer's clock, and how far that clock is ahead of this region's. */
+/** The values that a lag is computed from: `asOf` on the peer's clock, and how far that clock is ahead of this region's. */
 interface Freshness {
   asOf: number
   ahead: number

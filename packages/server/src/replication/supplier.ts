@@ -101,7 +101,7 @@ export function createSupplier({
   retention: Retention
   /** Called when a peer connects for the first time, or after it has lost its store. */
   onFirstContact?: (peer: string) => void
-  /** The kinds that this region knows; tests set it to stand for another build. */
+  /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
 }): Supplier {
   const { engine } = store

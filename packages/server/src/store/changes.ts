@@ -156,7 +156,7 @@ export async function readHead(engine: Engine): Promise<number> {
   return (await readLogState(engine)).head
 }
 
-/** Reads the newest place of the log that readers of rows can see; it may be past the newest readable position. */
+/** Reads the newest position of the log that readers of rows can see; it may be past the newest readable position. */
 export async function readNewest(engine: Engine): Promise<{ position: number; mark: string }> {
   const { rows } = await sql<{ tx: number; seq: number; at: number }>`
     select tx, seq, at from changes order by tx desc, seq desc limit 1`.execute(engine.reader)
@@ -179,12 +179,12 @@ export async function readLogState(
   positions: readonly number[] = [],
   db: Connection = engine.reader,
 ): Promise<LogState & { marks: ReadonlyMap<number, string> }> {
-  const places = sql`
-    union all select 'place', tx, max(seq), max(at), null from changes where tx in (${sql.join(positions)}) group by tx`
+  const marks = sql`
+    union all select 'position', tx, max(seq), max(at), null from changes where tx in (${sql.join(positions)}) group by tx`
   const { rows } = await sql<{ what: string; tx: number; seq: number; at: number; value: string }>`
     select 'head' as what, tx, seq, at, cast(null as text) as value from
       (select tx, seq, at from changes where tx < ${engine.horizonSql} order by tx desc, seq desc limit 1) as head
-    ${positions.length > 0 ? places : sql``}
+    ${positions.length > 0 ? marks : sql``}
     union all select name, null, null, null, value from facts where name in (${LOG}, ${TRIMMED}, ${TRIMMED_MARK})`.execute(
     db,
   )
@@ -192,7 +192,7 @@ export async function readLogState(
   const newest = rows.find(({ what }) => what === 'head')
   const trimmed = Number(factOf(TRIMMED) ?? 0)
   const trimmedMark = factOf(TRIMMED_MARK) ?? ''
-  const present = rows.filter(({ what }) => what === 'place').map((row): [number, string] => [row.tx, markOf(row)])
+  const present = rows.filter(({ what }) => what === 'position').map((row): [number, string] => [row.tx, markOf(row)])
   return {
     id: factOf(LOG) ?? '',
     head: newest?.tx ?? trimmed,

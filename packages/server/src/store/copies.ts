@@ -25,7 +25,7 @@ export interface Copy {
   target: number | undefined
   /** Only these kinds are copied, because all others are complete; undefined: all kinds. */
   kinds?: readonly string[] | undefined
-  /** The newest place of the peer's log that a page has reported. */
+  /** The newest position of the peer's log that a page has reported. */
   witness: { position: number; mark: string }
 }
 

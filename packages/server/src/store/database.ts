@@ -99,7 +99,7 @@ export function gatherSchema(
 export const PIPELINED_MARK = '/* pipelined */'
 
 /**
- * Prefix of a pipelined statement, whose result is not needed: the transaction goes on at once, and PostgreSQL receives the
+ * Prefix of a pipelined statement, whose result is not needed: the transaction continues at once, and PostgreSQL receives the
  * statement together with the next one. Errors surface at the next statement, at the latest at the commit.
  */
 export const PIPELINED: RawBuilder<unknown> = sql.raw(`${PIPELINED_MARK} `)

@@ -25,7 +25,7 @@ export type StoredCursor = Pick<Cursor, 'log' | 'position'> & { kinds: string }
 
 /** Maximum pools per query. */
 const MAX_POOLS = 64
-/** Numbers of pools that a query is padded to. Few sizes make few statements, so they can stay prepared. */
+/** Numbers of pools that a query is padded to. Few sizes need few distinct statements, which can stay prepared. */
 const SIZES = [1, 8, MAX_POOLS] as const
 /** Padding: no pool has this id. */
 const NO_POOL = ''

@@ -87,7 +87,7 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
-  // SQLite makes a new plan for every value that is bound to a bare `limit ?`.
+  // SQLite plans the statement again for every value that is bound to a bare `limit ?`.
   return sql`
     select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
     order by key limit ${query.limit} + 0`

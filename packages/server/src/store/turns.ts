@@ -4,7 +4,7 @@ const PER_ROUND = 4
 /** Spreads transactions that become ready at the same time over several rounds of the event loop. */
 export interface Turns {
   /**
-   * Returns undefined when the caller may go on at once, otherwise a promise that resolves in one of the next rounds. The process
+   * Returns undefined when the caller may continue at once, otherwise a promise that resolves in one of the next rounds. The process
    * does its other work between two rounds, so that work waits for a few callers at most.
    */
   take(): Promise<void> | undefined

@@ -17,7 +17,7 @@ export interface StampedRow {
   stamp: Stamp
 }
 
-/** Few sizes make few statements, so they can stay prepared. */
+/** Few sizes need few distinct statements, which can stay prepared. */
 const CHUNKS = [256, 64, 32, 16, 8, 4, 2, 1] as const
 
 export function* inChunks<T>(list: readonly T[]): Generator<readonly T[]> {

@@ -210,7 +210,7 @@ for (const engine of engines) {
       assert.equal(UserPool?.SmsAuthenticationMessage, undefined)
     })
 
-    it('add a user to a group although a forged row has the place of the membership', async () => {
+    it('add a user to a group although a forged row has the key of the membership', async () => {
       const UserPoolId = await createSealedPool()
       const sub = await plant(UserPoolId)
       const { store } = region.region.context

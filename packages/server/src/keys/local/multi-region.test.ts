@@ -51,7 +51,7 @@ for (const engine of engines) {
       assert.equal(sent.length, before)
     })
 
-    test('each region of a multi-Region key unwraps what the other wrapped', async () => {
+    test('each region of a multi-Region key unwraps data keys that the other wrapped', async () => {
       const { rings, sent } = await openPlane('us-west-2', 'us-east-1')
       const [west, east] = rings as [LocalKeyRing, LocalKeyRing]
       const { id } = await west.create({ ...draft, multiRegion: true })

@@ -31,7 +31,7 @@ for (const engine of engines) {
     })
     after(() => plane?.stop())
 
-    it('does not keep a sign-out from ending the session that asks for it', async () => {
+    it('does not prevent a sign-out from ending the session that requests it', async () => {
       const [earlier, asking] = [await people(region).signIn(client, ADA), await people(region).signIn(client, ADA)]
       ahead = 0
       await region.cognito.send(new GlobalSignOutCommand({ AccessToken: asking.AccessToken }))

@@ -263,7 +263,7 @@ for (const engine of engines) {
         }
       })
 
-      it('refuses what CreateUserPoolClient refuses', async () => {
+      it('refuses the same input as CreateUserPoolClient', async () => {
         const { ClientId } = await create()
         for (const [what, { GenerateSecret, ...settings }, name] of REFUSED) {
           await assert.rejects(update(ClientId, settings), { name }, what)

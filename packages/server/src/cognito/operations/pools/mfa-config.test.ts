@@ -112,7 +112,7 @@ for (const engine of engines) {
       assert.deepEqual(await get(pool), { MfaConfiguration: 'OFF', WebAuthnConfiguration })
     })
 
-    it('changes passkeys alone when nothing else is given', async () => {
+    it('changes only passkeys when nothing else is given', async () => {
       const pool = await createPool(plane.primary)
       await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
       await set(pool, { WebAuthnConfiguration: { UserVerification: 'preferred' } })

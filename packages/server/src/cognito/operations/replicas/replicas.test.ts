@@ -163,21 +163,21 @@ for (const engine of engines) {
       before(async () => {
         pool = await createReplicatedPool(plane, { active: false })
       })
-      const isTold = async (status: 'ACTIVE' | 'INACTIVE') => {
+      const reportsStatus = async (status: 'ACTIVE' | 'INACTIVE') => {
         for (const region of plane.regions) await replicaIs({ region, pool, name: EAST, status })
       }
 
       it('turns a replica on and off from either region', async () => {
         const { UserPoolReplica } = await turn(pool, 'ACTIVE', { from: east })
         assert.equal(UserPoolReplica?.Status, 'ACTIVE')
-        await isTold('ACTIVE')
+        await reportsStatus('ACTIVE')
         await turn(pool, 'INACTIVE', { from: west })
-        await isTold('INACTIVE')
+        await reportsStatus('INACTIVE')
         await turn(pool, 'INACTIVE')
         await turn(pool, 'ACTIVE')
-        await isTold('ACTIVE')
+        await reportsStatus('ACTIVE')
         await turn(pool, 'INACTIVE', { from: east })
-        await isTold('INACTIVE')
+        await reportsStatus('INACTIVE')
       })
 
       it('refuses the primary, and a region without a replica', async () => {

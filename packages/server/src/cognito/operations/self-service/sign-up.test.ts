@@ -160,14 +160,14 @@ for (const engine of engines) {
         { PreventUserExistenceErrors: 'ENABLED' },
         { PreventUserExistenceErrors: 'LEGACY' },
       )
-      const [hiding, telling] = clients
+      const [hiding, revealing] = clients
       const invented = await resend(hiding.id, 'ghost')
       assert.match(invented.CodeDeliveryDetails?.Destination ?? '', /^[a-z]\*\*\*@[a-z]\*\*\*$/)
       assert.deepEqual((await resend(hiding.id, 'ghost')).CodeDeliveryDetails, invented.CodeDeliveryDetails)
       await assert.rejects(confirm(hiding.id, 'ghost', '123456'), { name: 'ExpiredCodeException' })
       const notFound = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
-      await assert.rejects(resend(telling.id, 'ghost'), notFound)
-      await assert.rejects(confirm(telling.id, 'ghost', '123456'), notFound)
+      await assert.rejects(resend(revealing.id, 'ghost'), notFound)
+      await assert.rejects(confirm(revealing.id, 'ghost', '123456'), notFound)
     })
 
     test('a pool that verifies nothing sends no code, and an administrator confirms', async () => {

@@ -474,7 +474,7 @@ for (const engine of engines) {
           { UsernameAttributes: ['email'] },
           { PreventUserExistenceErrors: 'ENABLED' },
         )
-        const [hiding, telling] = clients
+        const [hiding, revealing] = clients
         assert.deepEqual((await reset(hiding.id, 'zoe@nowhere.example')).CodeDeliveryDetails, {
           Destination: 'z***@n***',
           DeliveryMedium: 'EMAIL',
@@ -486,8 +486,8 @@ for (const engine of engines) {
         await confirmed(UserPoolId, 'real@example.com', {})
         await assert.rejects(finish(hiding.id, 'real@example.com', '123456'), { name: 'ExpiredCodeException' })
         const notFound = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
-        await assert.rejects(reset(telling.id, 'zoe@nowhere.example'), notFound)
-        await assert.rejects(finish(telling.id, 'zoe@nowhere.example', '123456'), notFound)
+        await assert.rejects(reset(revealing.id, 'zoe@nowhere.example'), notFound)
+        await assert.rejects(finish(revealing.id, 'zoe@nowhere.example', '123456'), notFound)
       })
 
       test('does not reveal disabled or unreachable users, for clients that hide which users exist', async () => {
@@ -495,7 +495,7 @@ for (const engine of engines) {
           { AutoVerifiedAttributes: ['email'] },
           { PreventUserExistenceErrors: 'ENABLED' },
         )
-        const [hiding, telling] = clients
+        const [hiding, revealing] = clients
         const verified = { email: 'off@example.com', email_verified: 'true' }
         await confirmed(UserPoolId, 'disabled', verified)
         await confirmed(UserPoolId, 'unreachable', { email: 'unverified@example.com' })
@@ -512,8 +512,8 @@ for (const engine of engines) {
           plane.inbox.some(({ to }) => to === verified.email || to === 'unverified@example.com'),
           false,
         )
-        await assert.rejects(reset(telling.id, 'disabled'), { message: 'User is disabled.' })
-        await assert.rejects(finish(telling.id, 'disabled', '123456'), { message: 'User is disabled.' })
+        await assert.rejects(reset(revealing.id, 'disabled'), { message: 'User is disabled.' })
+        await assert.rejects(finish(revealing.id, 'disabled', '123456'), { message: 'User is disabled.' })
       })
 
       test("is not replaced with a code for an address that is no longer the user's", async () => {
