@@ -199,7 +199,7 @@ export function createCopier(context: FollowerContext): Copier {
       return 'ended'
     })
 
-  /** The peer does not serve the pool. If the peer is the primary, the stream will bring the reason. */
+  /** The peer does not serve the pool. If the peer is the primary, the stream will contain the reason. */
   const abandon = (copy: Copy): Promise<Step> =>
     inApplyTransaction(context, async (apply) => {
       const roles = await readPoolRoles(apply.connection, copy.pool)

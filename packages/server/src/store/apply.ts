@@ -19,7 +19,7 @@ export interface Change {
 /**
  * Applies the changes that are newer than the stored rows; idempotent and independent of order. The primary and its replicas
  * share this function. Of several changes of one row only the newest is applied. Returns the newer changes, including removals
- * of rows that were not there.
+ * of rows that did not exist.
  */
 export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<Change[]> {
   const { removals, puts } = newestOf(changes)
@@ -70,7 +70,7 @@ export async function replaceRows(connection: Connection, kind: Kind, rows: read
   await pipelineRows(connection, kind, rows, 'always')
 }
 
-/** Inserts the missing ones of these rows, all of one pool; returns the keys of the inserted rows. */
+/** Inserts the given rows of one pool that do not exist yet; returns the keys of the inserted rows. */
 export async function addRows(connection: Connection, kind: Kind, rows: readonly StampedRow[]): Promise<Set<string>> {
   return new Set((await upsertRows(connection, kind, rows, 'absent')).map(({ key }) => key))
 }

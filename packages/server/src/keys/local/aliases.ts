@@ -10,7 +10,7 @@ export interface KeyAliases {
   /** Throws KeyRefusedError. */
   create(name: string, keyId: string): Promise<void>
   find(name: string): Promise<Alias | undefined>
-  /** In the order of names; with `keyId`, of that key alone, and throws KeyRefusedError when there is no such key. */
+  /** Lists aliases in the order of names. With `keyId`, only the aliases of that key; throws KeyRefusedError when there is no such key. */
   list(page: Page & { keyId?: string }): Promise<Alias[]>
 }
 
