@@ -12,7 +12,7 @@ import { type Copier, createCopier } from '@twinpool/server/internal/replication
 import { createEraser, type Eraser } from '@twinpool/server/internal/replication/eraser'
 import { CursorMovedError, createFollower, type Follower } from '@twinpool/server/internal/replication/follower'
 import type { FeedBatch, Inventory, RowAddress, Source } from '@twinpool/server/internal/replication/messages'
-import { createSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
+import { openSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
 import { purgeTombstones, trimChanges } from '@twinpool/server/internal/store/changes'
 import { ONLY } from '@twinpool/server/internal/store/kinds'
 import type { Replica, ReplicaStatus, SignOut } from '@twinpool/server/internal/store/merge'
@@ -119,12 +119,11 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
 /** The objects that a process creates when it starts. */
 async function compose({ name, killable }: Node, clock: ReturnType<typeof createSteppedClock>) {
   const context = { store: killable.store, clock, region: name }
-  const supplier = createSupplier({
+  const supplier = await openSupplier({
     ...context,
     events: { noted: () => {} },
     retention: { milliseconds: Number.MAX_SAFE_INTEGER, changes: Number.MAX_SAFE_INTEGER },
   })
-  await supplier.open()
   return { supplier, follower: createFollower(context), copier: createCopier(context), eraser: createEraser(context) }
 }
 

@@ -28,7 +28,7 @@ import { createKmsFace } from './kms/face.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
-import { createPeers, createReplication } from './replication/replication.ts'
+import { createPeers, openReplication } from './replication/replication.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createThrottling } from './store/throttling.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
@@ -124,7 +124,7 @@ async function composeRegion(
     events,
   }
 
-  const replication = createReplication({
+  const replication = await openReplication({
     store,
     clock,
     throttling,
@@ -185,7 +185,7 @@ async function composeRegion(
       server.listen(config.listen.port, config.listen.host, resolve)
       await promise
       regionKeys.start()
-      await replication.start()
+      replication.start()
       const { signal } = stopping
       sweeping = Promise.all([runPoolSweeps(context, signal), runSealing(context, signal)])
       events.noted('listening', { endpoint })

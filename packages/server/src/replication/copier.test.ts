@@ -14,7 +14,7 @@ import { ONLY, tableOf } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { createCopier } from './copier.ts'
 import { createFollower } from './follower.ts'
-import { createSupplier } from './supplier.ts'
+import { openSupplier } from './supplier.ts'
 
 const [HERE, PRIMARY] = ['us-east-1', 'us-west-2'] as const
 const pool = `${PRIMARY}_pool`
@@ -38,14 +38,13 @@ for (const engine of engines) {
     })
 
     it('has all rows, and updates the planner statistics', async () => {
-      const supplier = createSupplier({
+      const supplier = await openSupplier({
         store: primary.store,
         clock,
         region: PRIMARY,
         events: { noted: () => {} },
         retention: { milliseconds: 3_600_000, changes: 1_000_000 },
       })
-      await supplier.open()
       await primary.store.write(async (tx) => {
         await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: PRIMARY, epoch: 1 }) })
         for (let at = 0; at < GROUPS; at += 1) await tx.put('group', { pool, key: `group-${at}`, body: '{}' })

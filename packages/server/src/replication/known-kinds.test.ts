@@ -26,7 +26,7 @@ import {
   parseKinds,
 } from './known-kinds.ts'
 import type { Hello, Source } from './messages.ts'
-import { createSupplier, type Supplier } from './supplier.ts'
+import { openSupplier, type Supplier } from './supplier.ts'
 
 it('the kinds of the first release are unchanged except for appended columns', () => {
   for (const [kind, { travels, index, byKey }] of Object.entries(firstKinds)) {
@@ -112,14 +112,13 @@ for (const engine of engines) {
       const name = `twinpool_kinds_${process.pid}_${runs}`
       primary = await openKillableStore(engine, { clock, region: PRIMARY, name: `${name}_1` })
       secondary = await openKillableStore(engine, { clock, region: HERE, name: `${name}_2` })
-      supplier = createSupplier({
+      supplier = await openSupplier({
         store: primary.store,
         clock,
         region: PRIMARY,
         events: { noted: () => {} },
         retention: { milliseconds: 3_600_000, changes: 1_000_000 },
       })
-      await supplier.open()
       await primary.store.write(async (tx) => {
         await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: PRIMARY, epoch: 1 }) })
         const replica: Replica = { region: HERE, status: 'CREATING', version: 1 }
@@ -239,7 +238,7 @@ for (const engine of engines) {
 
     it('waits while an older process of the other region serves the pages', async () => {
       await newer().resume(PRIMARY, await greet())
-      const unaware = createSupplier({
+      const unaware = await openSupplier({
         store: primary.store,
         clock,
         region: PRIMARY,

@@ -12,6 +12,7 @@ import { credentials, freePorts, until } from '@twinpool/testing/regions'
 import { createServiceCaller } from '@twinpool/toolkit/internal/service-call'
 import { type LinkProxy, startLinkProxy } from 'twinpool/internal/link-proxy'
 import { systemClock } from '../clock.ts'
+import { readLogState } from '../store/changes.ts'
 import { ONLY } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { FORMAT } from './messages.ts'
@@ -55,6 +56,12 @@ describe('a link', () => {
       log: { level: 'silent' },
     })
     const region = await createRegion(config, { clock: { ...systemClock, now: () => systemClock.now() + skew } })
+    // A peer may call as soon as the region listens: a greeting without the id of the log would make it copy everything again.
+    assert.notEqual(
+      (await readLogState(region.context.store.engine)).id,
+      '',
+      'the log has an id before the region listens',
+    )
     await region.start()
     regions.push(region)
     return region

@@ -13,14 +13,14 @@ import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
 import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
-import { createSupplier, type Retention } from './supplier.ts'
+import { openSupplier, type Retention } from './supplier.ts'
 
 /** Replication of one region with its peers. */
 export interface Replication {
   /** The routes that peers call. */
   readonly routes: Hono
-  /** Opens the log and starts to follow the peers. */
-  start(): Promise<void>
+  /** Starts to follow the peers. */
+  start(): void
   stop(): Promise<void>
   status(): Promise<Status>
   poolStatus(pool: string): Promise<PoolReplication | undefined>
@@ -80,13 +80,13 @@ export function createPeers({
   return { all, prover }
 }
 
-export function createReplication(config: ReplicationConfig): Replication {
+export async function openReplication(config: ReplicationConfig): Promise<Replication> {
   const { store, clock, throttling, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
   const onFirstContact = (peer: string): void => {
     config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
   }
-  const supplier = createSupplier({ store, clock, region, events, retention, onFirstContact })
+  const supplier = await openSupplier({ store, clock, region, events, retention, onFirstContact })
   const follower = createFollower({ store, clock, region })
   const copier = createCopier({ store, clock, region })
   const eraser = createEraser({ store, clock, region })
@@ -226,8 +226,7 @@ export function createReplication(config: ReplicationConfig): Replication {
       status: board.status,
       signal: stopping.signal,
     }),
-    start: async () => {
-      await supplier.open()
+    start: () => {
       running.push(lead(stopping.signal), refreshUntil(stopping.signal))
     },
     stop: async () => {

@@ -13,7 +13,7 @@ import { sql } from 'kysely'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import type { ResumePoint } from './messages.ts'
-import { createSupplier, type Supplier } from './supplier.ts'
+import { openSupplier, type Supplier } from './supplier.ts'
 
 const [HERE, PEER, STRANGER] = ['us-west-2', 'us-east-1', 'eu-west-1'] as const
 const HOUR = 3_600_000
@@ -29,14 +29,13 @@ for (const engine of engines) {
 
     const open = async (): Promise<void> => {
       noted = []
-      supplier = createSupplier({
+      supplier = await openSupplier({
         store: killable.store,
         clock,
         region: HERE,
         events: { noted: (event, { reason }) => noted.push(`${event} ${reason}`) },
         retention: { milliseconds: HOUR, changes: 50 },
       })
-      await supplier.open()
     }
     /** Writes, and waits until the log can be read up to this write: on PostgreSQL an older transaction may hold it back. */
     const put = async (work: Parameters<KillableStore['store']['write']>[0]): Promise<void> => {

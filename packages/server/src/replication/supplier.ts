@@ -57,8 +57,6 @@ export interface FeedReading {
 
 /** Serves this region's log and rows to its peers. */
 export interface Supplier {
-  /** Call once, before everything else: gives a new log its id, and checks whether the log can be continued. */
-  open(): Promise<void>
   hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
    * Reads the log from a position, for a peer that knows `peerKinds` (default: the kinds of the first release). Undefined if
@@ -85,7 +83,11 @@ const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500
 const MAX_PAGE_ROWS = 2_000
 
-export function createSupplier({
+/**
+ * Gives a new log its id and checks whether the log can be continued, before any peer can be greeted: a peer that is greeted
+ * with a log without an id starts over.
+ */
+export async function openSupplier({
   store,
   clock,
   region,
@@ -103,7 +105,7 @@ export function createSupplier({
   onFirstContact?: (peer: string) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
-}): Supplier {
+}): Promise<Supplier> {
   const { engine } = store
   /** The pools whose changes a peer was sent recently: most likely the next changes are theirs too. */
   const recentPools = new Map<string, string[]>()
@@ -156,14 +158,10 @@ export function createSupplier({
     return log === id && mark === marks.get(position)
   }
 
-  return {
-    open: async () => {
-      const { transplanted } = await openLog(engine, clock.uuid())
-      if (!transplanted) return
-      const { id } = await readLogState(engine)
-      await renew('transplanted', { from: id, emptied: true })
-    },
+  const { transplanted } = await openLog(engine, clock.uuid())
+  if (transplanted) await renew('transplanted', { from: (await readLogState(engine)).id, emptied: true })
 
+  return {
     hello: async (peer, from) => {
       const { id } = await readLogState(engine)
       const restartReason = await restartReasonFor(from)
