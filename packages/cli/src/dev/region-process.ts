@@ -29,7 +29,8 @@ export interface RegionProcess {
   setAhead(milliseconds: number): void
 }
 
-const STOP_MILLISECONDS = 10_000
+/** After this time, a region that is asked to stop is killed. */
+export const STOP_SECONDS = 10
 const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url))
 
 export function createRegionProcess({
@@ -55,7 +56,7 @@ export function createRegionProcess({
     ending.kill(signal)
     // A suspended process receives SIGTERM only once it is resumed.
     if (signal === 'SIGTERM') resume()
-    const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_MILLISECONDS)
+    const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_SECONDS * 1_000)
     await gone
     clearTimeout(timer)
   }
