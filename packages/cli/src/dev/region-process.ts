@@ -53,9 +53,11 @@ export function createRegionProcess({
     const ending = child
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
     const gone = once(ending, 'exit')
-    ending.kill(signal)
+    // On Windows every signal ends a process at once; a region also stops when its parent disconnects.
+    if (signal === 'SIGTERM' && process.platform === 'win32' && ending.connected) ending.disconnect()
+    else ending.kill(signal)
     // A suspended process receives SIGTERM only once it is resumed.
-    if (signal === 'SIGTERM') resume()
+    if (signal === 'SIGTERM' && paused) resume()
     const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_SECONDS * 1_000)
     await gone
     clearTimeout(timer)
