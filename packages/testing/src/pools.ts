@@ -49,7 +49,7 @@ export async function createClient(
   return { pool, id: UserPoolClient?.ClientId as string, secret: UserPoolClient?.ClientSecret }
 }
 
-/** Makes a user with a lasting password, or with a temporary one. Answers the sub. */
+/** Makes a user with a lasting password, or with a temporary one. Returns the sub. */
 export async function createUser(
   { cognito }: Pick<RunningRegion, 'cognito'>,
   pool: string,

@@ -17,7 +17,7 @@ export interface ReachedPlane extends Record<keyof Pick<Plane, 'primary' | 'seco
   regions: readonly Reached[]
 }
 
-/** Makes a customer managed key in the first region; a multi-Region one is given to all other regions. Answers its ARN. */
+/** Makes a customer managed key in the first region; a multi-Region one is given to all other regions. Returns its ARN. */
 export async function createKey(
   { primary, regions }: ReachedPlane,
   { multiRegion = true }: { multiRegion?: boolean } = {},
@@ -30,7 +30,7 @@ export async function createKey(
   return arn
 }
 
-/** Makes a pool that can have replicas: under a multi-Region key, with the UPDATED issuer. Answers its id. */
+/** Makes a pool that can have replicas: under a multi-Region key, with the UPDATED issuer. Returns its id. */
 export async function createReplicablePool(
   plane: ReachedPlane,
   settings: Partial<CreateUserPoolCommandInput> = {},
@@ -42,7 +42,7 @@ export async function createReplicablePool(
   })
 }
 
-/** Makes a pool with a replica in the second region, copied, and turned on unless `active` is false. Answers its id. */
+/** Makes a pool with a replica in the second region, copied, and turned on unless `active` is false. Returns its id. */
 export async function createReplicatedPool(
   plane: ReachedPlane,
   { active = true, settings = {} }: { active?: boolean; settings?: Partial<CreateUserPoolCommandInput> } = {},
