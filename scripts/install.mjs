@@ -63,13 +63,16 @@ export function pinnedNode(root = here, platform = process.platform, arch = proc
   return join(root, 'node_modules', name, 'bin', platform === 'win32' ? 'node.exe' : 'node')
 }
 
-/** On a platform without a pinned binary, the Node of the machine has to be new enough. */
-function checkOwnNode() {
-  const platform = `${process.platform}-${process.arch}`
+/**
+ * On a platform without a pinned binary, the Node of the machine has to be new enough.
+ *
+ * @param {string} platform @param {string} version
+ */
+export function checkOwnNode(platform = `${process.platform}-${process.arch}`, version = process.versions.node) {
   if (nodePackages[platform] !== undefined) return
-  if (Number.parseInt(process.versions.node, 10) >= leastNodeMajor) return
+  if (Number.parseInt(version, 10) >= leastNodeMajor) return
   throw new Error(
-    `There is no pinned Node for ${platform}, and this is Node ${process.versions.node}. Install Node ${leastNodeMajor} or newer.`,
+    `There is no pinned Node for ${platform}, and this is Node ${version}. Install Node ${leastNodeMajor} or newer.`,
   )
 }
 

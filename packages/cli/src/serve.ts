@@ -1,11 +1,11 @@
-import { type Clock, ConfigError, createRegion, type Region, readConfig } from '@twinpool/server'
+import { type Clock, ConfigError, createRegion, DRAIN_SECONDS, type Region, readConfig } from '@twinpool/server'
 import { type Command, CommandError, readOptions } from './command.ts'
-import { untilAskedToStop } from './signals.ts'
+import { reportUnless, untilAskedToStop } from './signals.ts'
 
 export const serve: Command = {
   help: `twinpool serve --config FILE
 
-  Runs one region until SIGINT or SIGTERM.
+  Runs one region until SIGINT or SIGTERM; a second signal, more than a second later, ends it without draining connections.
 
   --config FILE   the region's configuration (JSON; "\${NAME}" is replaced by the environment variable)
   --json          print one line {"event":"ready", ...} on stdout once it listens
@@ -27,7 +27,8 @@ export async function serveRegion({
   json?: boolean | undefined
   clock?: Clock
 }): Promise<number> {
-  const stopping = untilAskedToStop()
+  const report = reportUnless(json)
+  const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report })
   try {
     const region = await open(file, clock)
     const endpoint = await listen(region)
@@ -38,6 +39,7 @@ export async function serveRegion({
     if (process.connected) process.send?.(ready)
     await stopping
     await region.stop()
+    report('stopped')
     return 0
   } finally {
     // The IPC channel to the parent process would keep this process alive.

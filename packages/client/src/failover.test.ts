@@ -14,7 +14,7 @@ import {
   SignUpCommand,
   UpdateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { createFakeClock, type FakeClock } from '@twinpool/testing/client-clock'
+import { createFakeClock, type FakeClock } from '@twinpool/testing/fake-clock'
 import {
   breaks,
   hangsUp,
@@ -113,7 +113,7 @@ const tried = ({ attempts }: Plane) =>
 async function until({ clock, flights }: Plane, condition: () => boolean): Promise<void> {
   for (let round = 0; !condition(); round += 1) {
     assert.ok(round < 2_000, 'the condition never held')
-    await clock.advance(50)
+    await clock.advanceAndSettle(50)
     // Do not advance the clock while a request is in flight on a real socket.
     while (flights.open > 0) await new Promise((resolve) => setImmediate(resolve))
   }
@@ -171,9 +171,9 @@ test('a region that does not respond is abandoned after the attempt timeout, and
   plane.west.behaviour = isSilent
   const signedIn = plane.client.send(signIn())
   await plane.west.received(1)
-  await plane.clock.advance(599)
+  await plane.clock.advanceAndSettle(599)
   assert.equal(plane.east.asked.length, 0)
-  await plane.clock.advance(1)
+  await plane.clock.advanceAndSettle(1)
   await signedIn
   assert.deepEqual(tried(plane), ['us-west-2 timeout', 'us-east-1 success'])
 })
@@ -185,9 +185,9 @@ test('the last usable region gets more time than the attempt timeout', async () 
   plane.east.behaviour = isSilent
   const failed = assert.rejects(plane.client.send(signIn()), AllRegionsFailedError)
   await plane.east.received(3)
-  await plane.clock.advance(9_999)
+  await plane.clock.advanceAndSettle(9_999)
   assert.equal(plane.attempts.filter(({ probe, outcome }) => !probe && outcome === 'timeout').length, 0)
-  await plane.clock.advance(1)
+  await plane.clock.advanceAndSettle(1)
   await failed
 })
 
@@ -283,7 +283,7 @@ test('a write without a response has an unknown outcome', async () => {
   plane.west.behaviour = isSilent
   const failed = assert.rejects(plane.client.send(signUp(), { timeoutMs: 2_000 }), OutcomeUnknownError)
   await plane.west.received(1)
-  await plane.clock.advance(2_000)
+  await plane.clock.advanceAndSettle(2_000)
   await failed
   assert.equal(plane.east.asked.length, 0)
 })
@@ -302,7 +302,7 @@ test('a write to a primary that is known not to respond fails at once', async ()
   plane.west.behaviour = isSilent
   const signIns = Array.from({ length: 4 }, () => plane.client.send(signIn()))
   await plane.west.received(4)
-  await plane.clock.advance(600)
+  await plane.clock.advanceAndSettle(600)
   await Promise.all(signIns)
   assert.equal(plane.client.state.canWrite, false)
   const before = plane.west.asked.length
@@ -417,7 +417,7 @@ test('traffic returns only after enough successes over enough time, and probes n
   await client.send(signIn())
   assert.equal(client.state.region, 'us-east-1')
   assert.equal(client.state.canWrite, false)
-  await clock.advance(3_000)
+  await clock.advanceAndSettle(3_000)
   await west.start()
   await until(plane, () => client.state.canWrite)
   assert.equal(client.state.regions['us-west-2']?.state, 'RECOVERING')
@@ -443,7 +443,7 @@ test('a region that fails during recovery does not get its traffic back', async 
   await until(plane, () => client.state.canWrite)
   west.behaviour = breaks
   await until(plane, () => !client.state.canWrite)
-  await clock.advance(20_000)
+  await clock.advanceAndSettle(20_000)
   assert.deepEqual(plane.moves, ['failover', 'degraded'])
 })
 
@@ -455,7 +455,7 @@ test('without a probe, one real request at a time tests the region', async () =>
   await west.start()
   await client.send(signIn())
   assert.equal(west.asked.length, 0)
-  await clock.advance(1_000)
+  await clock.advanceAndSettle(1_000)
   await client.send(signIn())
   assert.equal(west.asked.length, 1)
   assert.equal(client.state.regions['us-west-2']?.state, 'RECOVERING')
@@ -482,7 +482,7 @@ test('an occasional slow response does not move the traffic', async () => {
     plane.west.behaviour = isSilent
     const slow = plane.client.send(signIn())
     await plane.west.received(plane.west.asked.length + 1)
-    await plane.clock.advance(600)
+    await plane.clock.advanceAndSettle(600)
     await slow
     plane.west.behaviour = serves
     await plane.client.send(signIn())

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { createFakeClock } from '@twinpool/testing/client-clock'
+import { createFakeClock } from '@twinpool/testing/fake-clock'
 import { createBudget } from './budget.ts'
 import { createChallengeMemory } from './challenges.ts'
 import { classifyFailure } from './outcome.ts'
@@ -31,7 +31,7 @@ test('challenges are evicted after fifteen minutes, or when there are too many',
   assert.deepEqual([memory.regionOf('one'), memory.regionOf('two')], ['us-west-2', 'us-east-1'])
   memory.remember({ Session: 'three' }, 'us-west-2')
   assert.deepEqual([memory.regionOf('one'), memory.regionOf('three')], [undefined, 'us-west-2'])
-  await clock.advance(15 * 60_000)
+  await clock.advanceAndSettle(15 * 60_000)
   assert.equal(memory.regionOf('three'), undefined)
 })
 
@@ -39,7 +39,7 @@ test('a budget runs out and refills', async () => {
   const clock = createFakeClock()
   const budget = createBudget({ capacity: 2, refillPerSecond: 1 }, clock)
   assert.deepEqual([budget.take(), budget.take(), budget.take()], [true, true, false])
-  await clock.advance(1_000)
+  await clock.advanceAndSettle(1_000)
   assert.deepEqual([budget.take(), budget.take()], [true, false])
 })
 

@@ -47,7 +47,7 @@ export interface Region {
 }
 
 /** Drain deadline; keep it below the supervisor's kill timeout. */
-const DRAIN_MILLISECONDS = 5_000
+export const DRAIN_SECONDS = 5
 
 /** Dependencies of a region outside its configuration; tests inject their own. */
 export interface RegionSources {
@@ -196,7 +196,7 @@ async function composeRegion(
         stopping.abort()
         // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
-        const timer = setTimeout(resolve, DRAIN_MILLISECONDS)
+        const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
         await Promise.all([close(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
         await Promise.race([admission.idle(), deadline])

@@ -1,4 +1,5 @@
 export { connectDevPlane, type DevPlane } from './dev-plane.ts'
 export { type DrillOptions, runDrill } from './drill/drill.ts'
 export { type DrillReport, renderDrillReport } from './drill/report.ts'
+export { addReplica, prepareReplica } from './replicas.ts'
 export { createServiceCaller, type ServiceCaller } from './service-call.ts'

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { createFakeClock, type FakeClock } from '@twinpool/testing/fake-clock'
 import {
   accessClaims,
   CLIENT,
@@ -17,7 +18,6 @@ import {
   signToken,
   startJwksServer,
 } from '@twinpool/testing/issuer'
-import { createFakeClock, type FakeClock } from '@twinpool/testing/verifier-clock'
 import { saveSeed, seedFile } from './file.ts'
 import { createVerifier, KeysUnavailableError, TokenRefusedError, type VerifierEvent, webSignatures } from './index.ts'
 import type { VerifierOptions } from './settings.ts'

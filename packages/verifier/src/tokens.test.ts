@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { inspect } from 'node:util'
+import { createFakeClock } from '@twinpool/testing/fake-clock'
 import { accessClaims, CLIENT, idClaims, makeKey, signToken } from '@twinpool/testing/issuer'
-import { createFakeClock } from '@twinpool/testing/verifier-clock'
 import fc from 'fast-check'
 import {
   cognitoPool,

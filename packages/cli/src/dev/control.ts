@@ -86,6 +86,9 @@ export async function startControl({ port }: { port: number }): Promise<Control>
     if (action === 'kill') await region.kill()
     if (action === 'stop') await region.stop()
     if (action === 'start') await region.start()
+    if ((action === 'pause' || action === 'resume') && process.platform === 'win32') {
+      return respond(outgoing, 501, { error: 'Windows cannot suspend a process' })
+    }
     if (action === 'pause') region.pause()
     if (action === 'resume') region.resume()
     if (action === 'clock') {

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { type Command, CommandError, oneOf, readOptions, wholeNumber } from '../command.ts'
 import { DEFAULT_PORT, invocation, portArguments } from '../invocation.ts'
-import { untilAskedToStop } from '../signals.ts'
+import { reportUnless, untilAskedToStop } from '../signals.ts'
 import { describePlane, type Ready, startControl } from './control.ts'
 import { startPlane } from './plane.ts'
+import { STOP_SECONDS } from './region-process.ts'
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 
@@ -45,7 +46,8 @@ export const dev: Command = {
     const kept = options['keep-changes']
     const keepChanges = kept === undefined ? undefined : wholeNumber('keep-changes', kept, { least: 1, most: 1e9 })
 
-    const stopping = untilAskedToStop()
+    const report = reportUnless(options.json)
+    const stopping = untilAskedToStop({ drainSeconds: STOP_SECONDS, report })
     const { ready, stop } = await startDevPlane({
       regions,
       port,
@@ -60,6 +62,7 @@ export const dev: Command = {
     } finally {
       await stop()
     }
+    report('stopped')
     return 0
   },
 }

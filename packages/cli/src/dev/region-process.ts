@@ -29,7 +29,8 @@ export interface RegionProcess {
   setAhead(milliseconds: number): void
 }
 
-const STOP_MILLISECONDS = 10_000
+/** After this time, a region that is asked to stop is killed. */
+export const STOP_SECONDS = 10
 const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url))
 
 export function createRegionProcess({
@@ -52,10 +53,12 @@ export function createRegionProcess({
     const ending = child
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
     const exited = once(ending, 'exit')
-    ending.kill(signal)
+    // On Windows every signal ends a process at once; a region also stops when its parent disconnects.
+    if (signal === 'SIGTERM' && process.platform === 'win32' && ending.connected) ending.disconnect()
+    else ending.kill(signal)
     // A suspended process receives SIGTERM only once it is resumed.
-    if (signal === 'SIGTERM') resume()
-    const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_MILLISECONDS)
+    if (signal === 'SIGTERM' && paused) resume()
+    const timer = setTimeout(() => ending.kill('SIGKILL'), STOP_SECONDS * 1_000)
     await exited
     clearTimeout(timer)
   }

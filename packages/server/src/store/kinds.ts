@@ -27,7 +27,8 @@ export interface KindRow {
 
 export type Owner = 'region' | 'pool' | 'client' | 'user'
 
-const USER_INDEX = [
+/** The names and attributes by which users are found; each has an index column under its own name. */
+export const INDEXED_ATTRIBUTES = [
   'username',
   'email',
   'phone_number',
@@ -35,9 +36,9 @@ const USER_INDEX = [
   'given_name',
   'family_name',
   'preferred_username',
-  'user_status',
-  'enabled',
 ] as const
+
+const USER_INDEX = [...INDEXED_ATTRIBUTES, 'user_status', 'enabled'] as const
 
 // biome-ignore format: a table
 export const kinds = {

@@ -4,12 +4,10 @@ import {
   type CognitoIdentityProviderClient,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
-  CreateUserPoolReplicaCommand,
-  ListUserPoolReplicasCommand,
-  UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { CreateKeyCommand, type KMSClient, ReplicateKeyCommand } from '@aws-sdk/client-kms'
-import { inParallel, until } from './pace.ts'
+import type { KMSClient } from '@aws-sdk/client-kms'
+import { addReplica, prepareReplica } from '../replicas.ts'
+import { inParallel } from './pace.ts'
 
 export interface Setting {
   pool: string
@@ -19,6 +17,7 @@ export interface Setting {
 }
 
 const CONCURRENCY = 16
+const COPY_SECONDS = 600
 
 /**
  * Creates the setup of a drill: a pool under a multi-Region key with the shared issuer, an app client, users with permanent
@@ -39,13 +38,11 @@ export async function makeSetting({
   count: number
   progress: (line: string) => void
 }): Promise<Setting> {
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true, Description: 'twinpool drill' }))
-  await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: secondary }))
+  const replicable = await prepareReplica(kms, { replica: secondary, description: 'twinpool drill' })
   const { UserPool } = await cognito.send(
     new CreateUserPoolCommand({
       PoolName: 'drill',
-      KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn },
-      IssuerConfiguration: { Type: 'UPDATED' },
+      ...replicable,
       AutoVerifiedAttributes: ['email'],
       UserPoolTier: 'ESSENTIALS',
     }),
@@ -84,14 +81,9 @@ export async function makeSetting({
     if (made % Math.max(100, Math.ceil(count / 5)) === 0 || made === count) progress(`${made} of ${count} users`)
   })
 
-  await cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary }))
-  const hasStatus = (status: string) => async (): Promise<boolean> => {
-    const { UserPoolReplicas } = await cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: pool }))
-    return UserPoolReplicas?.some(({ RegionName, Status }) => RegionName === secondary && Status === status) ?? false
-  }
-  await until(hasStatus('INACTIVE'), { seconds: 600, what: 'the first copy' })
-  await cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary, Status: 'ACTIVE' }))
-  await until(hasStatus('ACTIVE'), { seconds: 30, what: 'the activation of the replica' })
+  const status = await addReplica(cognito, { pool, replica: secondary, seconds: COPY_SECONDS })
+  if (status !== 'ACTIVE')
+    throw new Error(`the replica in ${secondary} is ${status} after ${COPY_SECONDS} s, and not ACTIVE`)
   progress(`replica in ${secondary} is ACTIVE`)
   return { pool, client, password, users }
 }

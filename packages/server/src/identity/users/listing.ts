@@ -4,7 +4,7 @@ import { type AliasType, indexOf, normalize } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { openUser, type User } from '../../directory/user.ts'
 import { invalidParameter } from '../../errors.ts'
-import type { IndexOf } from '../../store/kinds.ts'
+import { INDEXED_ATTRIBUTES, type IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
 
 /** A parsed filter: `attribute = "value"`, or `attribute ^= "value"` (`prefix`). */
@@ -14,18 +14,7 @@ interface Filter {
   value: string
 }
 
-const ATTRIBUTES = [
-  'username',
-  'email',
-  'phone_number',
-  'name',
-  'given_name',
-  'family_name',
-  'preferred_username',
-  'cognito:user_status',
-  'status',
-  'sub',
-] as const
+const ATTRIBUTES = [...INDEXED_ATTRIBUTES, 'cognito:user_status', 'status', 'sub'] as const
 type Attribute = (typeof ATTRIBUTES)[number]
 
 const STATUSES = [
