@@ -16,6 +16,24 @@ export function aliasTypesOf(pool: Pool): readonly Exclude<AliasType, 'username'
   return (pool.document.UsernameAttributes ?? pool.document.AliasAttributes ?? []) as Exclude<AliasType, 'username'>[]
 }
 
+/** The active aliases of a user, without the username. */
+export function activeAliases(
+  pool: Pool,
+  user: { attributes: Readonly<Record<string, string>>; status: string },
+): Partial<Record<Exclude<AliasType, 'username'>, string>> {
+  const activeAtOnce = (pool.document.UsernameAttributes?.length ?? 0) > 0
+  const active: ReturnType<typeof activeAliases> = {}
+  for (const type of aliasTypesOf(pool)) {
+    const value = user.attributes[type]
+    if (value === undefined) continue
+    const isActive =
+      activeAtOnce ||
+      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
+    if (isActive) active[type] = value
+  }
+  return active
+}
+
 /** The form in which usernames and aliases are compared: case-insensitive if the pool is configured so. */
 export function normalize(pool: Pool, type: AliasType, value: string): string {
   if (type === 'phone_number' || pool.document.UsernameConfiguration?.CaseSensitive !== false) return value

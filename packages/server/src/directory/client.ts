@@ -1,5 +1,6 @@
 import type { UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
+import { SealBrokenError } from '../keys/pool-keys.ts'
 import { removeOwned } from '../store/owned.ts'
 import { findRowsByKey } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -78,11 +79,19 @@ const draftOf = (pool: Pool, { id, document }: Omit<Client, 'pool'>) => ({
 export const sealClientSecret = ({ cipher }: Pick<OpenPool, 'cipher'>, clientId: string, secret: string): string =>
   cipher.seal('row', Buffer.from(secret), `client/${clientId}`).toString('base64')
 
-/** The secrets of a client in the clear, newest last. */
+/** The secrets of a client in the clear, newest last, without those that the key of the pool did not seal: these match no secret. */
 export const openClientSecrets = (
   { cipher }: Pick<OpenPool, 'cipher'>,
   { id, document }: Pick<Client, 'id' | 'document'>,
-): Buffer[] => document.secrets.map(({ sealed }) => cipher.open('row', Buffer.from(sealed, 'base64'), `client/${id}`))
+): Buffer[] =>
+  document.secrets.flatMap(({ sealed }) => {
+    try {
+      return [cipher.open('row', Buffer.from(sealed, 'base64'), `client/${id}`)]
+    } catch (error) {
+      if (error instanceof SealBrokenError) return []
+      throw error
+    }
+  })
 
 export const clientNotFound = (id: string): CognitoError =>
   new CognitoError('ResourceNotFoundException', `User pool client ${id} does not exist.`)

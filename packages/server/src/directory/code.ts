@@ -1,7 +1,5 @@
-import { SealVersionError } from '../keys/pool-keys.ts'
-import type { Row } from '../store/rows.ts'
 import type { Transaction } from '../store/write.ts'
-import { openDocument, sealDocument } from './document.ts'
+import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
 
 /** Body of a `code` row; times in ms since the epoch. */
@@ -29,7 +27,7 @@ export async function findCode(
   code: CodeAddress,
 ): Promise<CodeDocument | undefined> {
   const row = await db.find('code', addressOf(openPool, code))
-  return row && openCode(openPool, row)
+  return row && findDocument(openPool, 'code', row)
 }
 
 export async function lockCode(
@@ -38,7 +36,7 @@ export async function lockCode(
   code: CodeAddress,
 ): Promise<CodeDocument | undefined> {
   const row = await tx.lock('code', addressOf(openPool, code))
-  return row && openCode(openPool, row)
+  return row && findDocument(openPool, 'code', row)
 }
 
 export async function putCode(
@@ -54,14 +52,4 @@ export async function putCode(
 
 export async function removeCode(tx: Transaction, openPool: OpenPool, code: CodeAddress): Promise<void> {
   await tx.remove('code', addressOf(openPool, code))
-}
-
-/** A code of an unknown version counts as expired. */
-function openCode(openPool: OpenPool, row: Row<'code'>): CodeDocument | undefined {
-  try {
-    return openDocument(openPool, 'code', row)
-  } catch (error) {
-    if (error instanceof SealVersionError) return undefined
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { openDocument, sealDocument } from './document.ts'
+import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
 import { openUser, type User } from './user.ts'
 
@@ -24,7 +24,7 @@ export async function findPassword(
   sub: string,
 ): Promise<PasswordDocument | undefined> {
   const row = await db.find('credential', addressOf(openPool, sub))
-  return row && openDocument(openPool, 'credential', row)
+  return row && findDocument(openPool, 'credential', row)
 }
 
 export async function lockPassword(
@@ -33,7 +33,7 @@ export async function lockPassword(
   sub: string,
 ): Promise<PasswordDocument | undefined> {
   const row = await tx.lock('credential', addressOf(openPool, sub))
-  return row && openDocument(openPool, 'credential', row)
+  return row && findDocument(openPool, 'credential', row)
 }
 
 export async function putPassword(
@@ -60,6 +60,6 @@ export async function findUserAndPassword(
   ])
   return {
     user: user === undefined ? undefined : openUser(openPool, { key: sub, body: user }),
-    password: password === undefined ? undefined : openDocument(openPool, 'credential', { key, body: password }),
+    password: password === undefined ? undefined : findDocument(openPool, 'credential', { key, body: password }),
   }
 }

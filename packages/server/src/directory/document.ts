@@ -1,3 +1,4 @@
+import { SealBrokenError } from '../keys/pool-keys.ts'
 import type { Topology } from '../store/kinds.ts'
 import type { Replica, Revocation, Rotation, SignOut } from '../store/merge.ts'
 import type { Row } from '../store/rows.ts'
@@ -59,4 +60,21 @@ export function openDocument<K extends keyof SealedDocuments>(
 ): SealedDocuments[K] {
   const plain = cipher.open('row', Buffer.from(body, 'base64'), `${pool.id}\n${kind}\n${key}`)
   return JSON.parse(plain.toString('utf8')) as SealedDocuments[K]
+}
+
+/**
+ * Like openDocument, but returns undefined for a body that this build cannot open: it was altered, belongs to another row, or has the
+ * version of a newer build. Such a row counts as absent.
+ */
+export function findDocument<K extends keyof SealedDocuments>(
+  openPool: PoolSeal,
+  kind: K,
+  row: Body & Pick<Row, 'key'>,
+): SealedDocuments[K] | undefined {
+  try {
+    return openDocument(openPool, kind, row)
+  } catch (error) {
+    if (error instanceof SealBrokenError) return undefined
+    throw error
+  }
 }

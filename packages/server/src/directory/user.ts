@@ -4,9 +4,19 @@ import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
-import { type AliasType, aliasTypesOf, findAlias, indexOf, insertAlias, lockAlias } from './alias.ts'
-import { openDocument, sealDocument } from './document.ts'
+import {
+  type AliasType,
+  activeAliases,
+  aliasTypesOf,
+  findAlias,
+  indexOf,
+  insertAlias,
+  lockAlias,
+  normalize,
+} from './alias.ts'
+import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
+import type { Pool } from './pool.ts'
 
 /** Body of a `user` row, sealed. Times are ms since the epoch; attribute values are strings, as on the wire. */
 export interface UserDocument {
@@ -42,37 +52,30 @@ export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string)
  * active when it is verified; with UsernameAttributes, at once).
  */
 export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
-  const found = await locateUser(db, openPool, name)
-  if (found === undefined) return undefined
-  return typeof found === 'string' ? findUserBySub(db, openPool, found) : openUser(openPool, found)
-}
-
-/** Like getUser, but returns the sub without opening the user's row. Throws UserNotFoundException. */
-export async function getSub(db: Reader, openPool: OpenPool, name: string): Promise<string> {
-  const found = await locateUser(db, openPool, name)
-  if (found === undefined) throw userNotFound()
-  return typeof found === 'string' ? found : found.key
-}
-
-/** Returns the user's row, or only the sub if the name is an alias. */
-async function locateUser(db: Reader, openPool: OpenPool, name: string): Promise<Row<'user'> | string | undefined> {
   const { pool } = openPool
   const [row] = await db.list('user', {
     pool: pool.id,
     where: { username: indexOf(openPool, 'username', name) },
     limit: 1,
   })
-  if (row) return row
+  const namesake = row && openUser(openPool, row)
+  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
+  if (namesake && isSame(pool, 'username', namesake.username, name)) return namesake
   if (UUID.test(name)) {
-    const bySub = await db.find('user', { pool: pool.id, key: name })
+    const bySub = await findUserBySub(db, openPool, name)
     if (bySub) return bySub
   }
   for (const type of aliasTypesOf(pool)) {
     const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
-    if (sub !== undefined) return sub
+    const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
+    const value = user && activeAliases(pool, user)[type]
+    if (value !== undefined && isSame(pool, type, value, name)) return user
   }
   return undefined
 }
+
+const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolean =>
+  normalize(pool, type, one) === normalize(pool, type, other)
 
 /** Throws UserNotFoundException. */
 export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
@@ -81,11 +84,16 @@ export async function getUser(db: Reader, openPool: OpenPool, name: string): Pro
   return user
 }
 
+/** Like getUser, but returns only the sub. Throws UserNotFoundException. */
+export const getSub = async (db: Reader, openPool: OpenPool, name: string): Promise<string> =>
+  (await getUser(db, openPool, name)).sub
+
 /** Throws UserNotFoundException. */
 export async function lockUser(tx: Transaction, openPool: OpenPool, sub: string): Promise<User> {
   const row = await tx.lock('user', { pool: openPool.pool.id, key: sub })
-  if (!row) throw userNotFound()
-  return openUser(openPool, row)
+  const user = row && openUser(openPool, row)
+  if (!user) throw userNotFound()
+  return user
 }
 
 /**
@@ -124,8 +132,10 @@ export async function removeUser(tx: Transaction, { pool }: OpenPool, sub: strin
   await tx.remove('user', { pool: pool.id, key: sub })
 }
 
-export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'body'>): User {
-  return { ...openDocument(openPool, 'user', row), pool: openPool.pool.id }
+/** Returns undefined for a row that the key of the pool did not seal for this user, or whose version this build does not know. */
+export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'body'>): User | undefined {
+  const document = findDocument(openPool, 'user', row)
+  return document && { ...document, pool: openPool.pool.id }
 }
 
 export const userNotFound = (): CognitoError => new CognitoError('UserNotFoundException', 'User does not exist.')

@@ -23,7 +23,7 @@ export async function findTokenHolder(
   let user = body === cached?.body ? cached?.user : undefined
   if (!user && body !== undefined) {
     user = deepFreeze(openUser(openPool, { key: sub, body }))
-    openUsers.set(sub, { cipher: openPool.cipher, body, user, signOutKey })
+    if (user) openUsers.set(sub, { cipher: openPool.cipher, body, user, signOutKey })
   }
   return { user, revoked: isRevoked(family, revocations) }
 }

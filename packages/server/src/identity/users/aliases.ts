@@ -1,5 +1,6 @@
 import {
   type AliasType,
+  activeAliases,
   aliasTypesOf,
   insertAlias,
   lockAlias,
@@ -66,24 +67,6 @@ function checkIsNotAddress(type: AttributeAlias, name: string): void {
       'Username cannot be of phone number format, since user pool is configured for phone number alias.',
     )
   }
-}
-
-/** The active aliases of a user, without the username. */
-export function activeAliases(
-  pool: Pool,
-  user: Pick<UserDocument, 'attributes' | 'status'>,
-): Partial<Record<AttributeAlias, string>> {
-  const activeAtOnce = (pool.document.UsernameAttributes?.length ?? 0) > 0
-  const active: Partial<Record<AttributeAlias, string>> = {}
-  for (const type of aliasTypesOf(pool)) {
-    const value = user.attributes[type]
-    if (value === undefined) continue
-    const isActive =
-      activeAtOnce ||
-      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
-    if (isActive) active[type] = value
-  }
-  return active
 }
 
 /**

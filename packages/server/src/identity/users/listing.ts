@@ -69,7 +69,7 @@ export async function listUsers(
     })
     for (const row of rows) {
       const user = openUser(openPool, row)
-      if (query.matches(user)) {
+      if (user && query.matches(user)) {
         if (users.length === size) return { users, token: next() }
         users.push(user)
       }
@@ -95,7 +95,7 @@ export function parseFilter(text: string): Filter | undefined {
 interface Query {
   where: Partial<Record<IndexOf<'user'>, string>>
   prefix?: string
-  /** Whether every row that the store returns matches. */
+  /** Whether an index finds the rows, so that every row matches unless its columns were altered. */
   exact: boolean
   matches(user: User): boolean
 }
@@ -132,19 +132,19 @@ function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefi
       )
     }
     default: {
-      if (!prefix)
-        return { where: { [attribute]: indexOf(openPool, attribute, value) }, exact: true, matches: () => true }
       const fold = (text: string): string =>
         attribute === 'name' || attribute === 'given_name' || attribute === 'family_name'
           ? text
           : normalize(openPool.pool, attribute satisfies AliasType, text)
       const wanted = fold(value)
       return {
-        where: {},
-        exact: false,
+        where: prefix ? {} : { [attribute]: indexOf(openPool, attribute, value) },
+        exact: !prefix,
+        // Also where an index found the row: an index column is not sealed.
         matches: ({ username, attributes }) => {
           const present = attribute === 'username' ? username : attributes[attribute]
-          return present !== undefined && fold(present).startsWith(wanted)
+          if (present === undefined) return false
+          return prefix ? fold(present).startsWith(wanted) : fold(present) === wanted
         },
       }
     }
@@ -160,8 +160,10 @@ function oneOf<Word extends string>(
 ): Query | undefined {
   const [first, second] = words
   if (first === undefined) return undefined
-  if (second === undefined) {
-    return { where: { [column]: openPool.cipher.index(column, indexed(first)) }, exact: true, matches: () => true }
+  const exact = second === undefined
+  return {
+    where: exact ? { [column]: openPool.cipher.index(column, indexed(first)) } : {},
+    exact,
+    matches: (user) => matches(user, words),
   }
-  return { where: {}, exact: false, matches: (user) => matches(user, words) }
 }
