@@ -20,16 +20,10 @@ import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
-import {
-  findGroup,
-  listGroups,
-  listGroupsOf,
-  listMembers,
-  removeGroup,
-  removeMember,
-  sealBatch,
-} from '../../directory/group.ts'
+import { findGroup, listGroups, removeGroup } from '../../directory/group.ts'
+import { listGroupsOf, listMembers, removeMember } from '../../directory/member.ts'
 import { getOpenPool } from '../../directory/pool.ts'
+import { sealBatch } from '../../directory/sealing.ts'
 import { FIRST_RELEASE_KINDS, formatKinds } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
