@@ -1,5 +1,6 @@
 /** Rows that were altered in the database, or that a newer build sealed: they are not believed, and no call fails with a 5xx. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import {
   AdminAddUserToGroupCommand,
@@ -38,6 +39,11 @@ const alterations: Record<string, (body: string, other: string) => string> = {
   'a very long body': () => 'A'.repeat(2_000_000),
 }
 
+const alteredTemplates: Record<string, (body: string, other: string) => string | undefined> = {
+  ...alterations,
+  'no value at all': () => undefined,
+}
+
 for (const engine of engines) {
   describe(`altered rows on ${engine}`, () => {
     let plane: Plane
@@ -66,7 +72,7 @@ for (const engine of engines) {
     })
     after(() => plane?.stop())
 
-    type SealedKind = 'user' | 'credential' | 'code' | 'alias' | 'client'
+    type SealedKind = 'user' | 'credential' | 'code' | 'alias' | 'client' | 'pool' | 'signing-key'
     const rowsOf = async (kind: SealedKind): Promise<(Altered & Record<string, string | null>)[]> => {
       const { store } = plane.primary.region.context
       const { rows } = await sql<Altered & Record<string, string | null>>`
@@ -167,6 +173,57 @@ for (const engine of engines) {
       const describe = new DescribeUserPoolClientCommand({ UserPoolId, ClientId: own.id })
       assert.equal((await plane.primary.cognito.send(describe)).UserPoolClient?.ClientSecret, undefined)
     })
+
+    it('a foreign public key in the row of a signing key verifies nothing and is not published', async () => {
+      const { primary } = plane
+      const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      const { n, e } = publicKey.export({ format: 'jwk' })
+      const forge = (token: string): string => {
+        const [head, claims] = token.split('.')
+        return `${head}.${claims}.${sign('sha256', Buffer.from(`${head}.${claims}`), privateKey).toString('base64url')}`
+      }
+      const published = async (): Promise<unknown[]> => {
+        const response = await fetch(`${primary.endpoint}/${UserPoolId}/.well-known/jwks.json`)
+        return ((await response.json()) as { keys: { n: string }[] }).keys.map((key) => key.n)
+      }
+      const before = await published()
+      const row = (await rowsOf('signing-key')).find(({ key }) => key === 'access') as Altered
+      const value = JSON.stringify({ ...JSON.parse(row.body), n, e })
+      await whileAltered('signing-key', { key: 'access', value }, async () => {
+        await primary.restart()
+        await until(() => get('ann'))
+        assert.deepEqual(await published(), before)
+        await refuses(people(primary).getUser(forge(tokens.AccessToken)), 'NotAuthorizedException')
+        await people(primary).getUser(tokens.AccessToken)
+      })
+      await primary.restart()
+      await until(() => get('ann'))
+    })
+
+    for (const [name, alter] of Object.entries(alteredTemplates)) {
+      it(`a pool whose templates have ${name} sends the default texts, and serves every other call`, async () => {
+        const { primary } = plane
+        const other = await createPool(primary)
+        const find = async (id: string): Promise<Record<string, unknown>> => {
+          const { store } = primary.region.context
+          const body = await sql<{ body: string }>`select body from ${sql.table(tableOf('pool'))} where pool = ${id}`
+          return JSON.parse((await body.execute(store.db)).rows[0]?.body ?? '{}')
+        }
+        const own = await find(UserPoolId)
+        const { sealedTemplates } = await find(other)
+        const value = JSON.stringify({
+          ...own,
+          sealedTemplates: alter(own.sealedTemplates as string, sealedTemplates as string),
+        })
+        const [row] = await rowsOf('pool')
+        await whileAltered('pool', { key: row?.key as string, value }, async () => {
+          await primary.restart()
+          await until(() => get('ann'))
+          await people(primary).signIn(client, { username: 'ann' })
+          await primary.cognito.send(new ForgotPasswordCommand({ ClientId: client.id, Username: 'bob' }))
+        })
+      })
+    }
 
     it('an index column or an alias of one user in the row of another finds nobody', async () => {
       const rows = await rowsOf('user')

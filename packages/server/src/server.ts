@@ -112,7 +112,7 @@ async function composeRegion(
     store,
     pools: createPools({ store }),
     keys,
-    signingKeys: createSigningKeys({ store, clock, generateKeyPair }),
+    signingKeys: createSigningKeys({ store, keys, clock, generateKeyPair }),
     signer: createJwtSigner(),
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),

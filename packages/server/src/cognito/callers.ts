@@ -2,8 +2,7 @@ import type { Call } from '../aws/face.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../directory/client.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
-import type { Pool } from '../directory/pool.ts'
-import { openPool } from '../directory/pool.ts'
+import { openPoolOf, type Pool } from '../directory/pool.ts'
 import { findUserBySub, getSub, type User } from '../directory/user.ts'
 import { invalidParameter } from '../errors.ts'
 import { checkAccessToken } from '../identity/sessions/access.ts'
@@ -59,9 +58,6 @@ export interface ResolvedCaller {
 }
 
 type Resolver = (context: Context, input: Record<string, unknown>) => Promise<ResolvedCaller>
-
-const openPoolOf = async ({ keys }: Pick<Context, 'keys'>, pool: Pool): Promise<OpenPool> =>
-  openPool(pool, await keys.get(pool.id))
 
 const resolvePool: Resolver = async (context, input) => {
   const pool = await context.pools.get(required(input, 'UserPoolId'))

@@ -5,7 +5,7 @@ import type {
   WebAuthnConfigurationType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
-import type { PoolCipher, PoolKeys } from '../keys/pool-keys.ts'
+import { type PoolCipher, type PoolKeys, SealBrokenError } from '../keys/pool-keys.ts'
 import { type Cache, createCache } from '../store/cache.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
@@ -14,6 +14,7 @@ import type { Transaction } from '../store/write.ts'
 import { type Client, clientNotFound, findClient } from './client.ts'
 import { parseDocument } from './document.ts'
 import type { OpenPool, PoolSeal } from './open-pool.ts'
+import { findSigningKeys, openPrivateKey, SIGNING_USES } from './signing-key.ts'
 
 /** Settings that each region stores for itself; a replica starts without them. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
 export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
@@ -33,13 +34,13 @@ export interface PoolDocument
   softwareTokenMfa?: SoftwareTokenMfaConfigType
   emailMfa?: EmailMfaConfigType
   webAuthn?: WebAuthnConfigurationType
-  /** How the pool stores groups, memberships, sign-outs and templates; absent: in plain text, as the first release did (sealing.ts). */
+  /** How the pool stores groups, memberships, sign-outs and templates; absent: in plain text, as the first release did. Read formOf. */
   form?: 'sealing' | 'sealed'
-  /** The members of TEMPLATES, sealed, base64. They are absent from the stored document; openPool restores them. */
+  /** The members of TEMPLATES of a sealed pool, sealed, base64. They are absent from the stored document; openPoolOf restores them. */
   sealedTemplates?: string
 }
 
-/** Members with message texts, which a customer managed key protects. */
+/** Members with message texts, which Cognito promises to protect by a customer managed key. */
 const TEMPLATES = [
   'SmsVerificationMessage',
   'EmailVerificationMessage',
@@ -64,8 +65,10 @@ export interface Pool {
   role: 'PRIMARY' | 'SECONDARY'
   /** The status of this region's replica; a primary is always ACTIVE. */
   status: ReplicaStatus
-  /** The same pool with opened templates; set by the first openPool. */
-  opened?: Pool
+  /** The signing keys, if the document does not say that the pool is sealed: they may prove it. */
+  signingKeys?: Awaited<ReturnType<typeof findSigningKeys>>
+  /** The pool as it was opened last. */
+  opened?: OpenPool
 }
 
 /** Pools and clients, cached; a change of their rows invalidates the entry. */
@@ -114,7 +117,7 @@ export function createPools({ store }: { store: Store }): Pools {
   }
 }
 
-const POOL_KINDS = new Set(['pool', 'settings', 'topology', 'replica'])
+const POOL_KINDS = new Set(['pool', 'settings', 'topology', 'replica', 'signing-key'])
 
 async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
   const [document, settings, topologyRow, replicaRows] = await Promise.all([
@@ -130,29 +133,54 @@ async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
   const own = all.find(({ region }) => region === store.region)
   const status = role === 'PRIMARY' ? 'ACTIVE' : (own?.status ?? 'DELETED')
   if (status === 'DELETED') return undefined
+  const pool = parseDocument('pool', document)
   return {
     id,
-    document: parseDocument('pool', document),
+    document: pool,
     settings: settings ? parseDocument('settings', settings) : own?.tags ? { UserPoolTags: own.tags } : {},
     topology,
     replicas: all.filter((replica) => replica.status !== 'DELETED'),
     role,
     status,
+    ...(pool.form !== 'sealed' && { signingKeys: await findSigningKeys(store, id) }),
   }
 }
 
-/** Opens the templates of a pool. Throws SealBrokenError. */
-export function openPool(pool: Pool, cipher: PoolCipher): OpenPool {
-  if (pool.document.sealedTemplates === undefined) return { pool, cipher }
-  pool.opened ??= { ...pool, document: openTemplates({ pool, cipher }, pool.document) }
-  return { pool: pool.opened, cipher }
+/** Opens the templates of a pool, and checks its form. Throws SealBrokenError. */
+function openPool(pool: Pool, cipher: PoolCipher): OpenPool {
+  if (pool.opened?.cipher === cipher) return pool.opened
+  proveForm(pool, cipher)
+  pool.opened = { pool: { ...pool, document: openTemplates({ pool, cipher }, pool.document) }, cipher }
+  return pool.opened
 }
 
-/** Throws ResourceNotFoundException, KeyUnavailableError. */
-export const getOpenPool = async (
-  { pools, keys }: { pools: Pick<Pools, 'get'>; keys: Pick<PoolKeys, 'get'> },
-  id: string,
-): Promise<OpenPool> => openPool(await pools.get(id), await keys.get(id))
+/**
+ * The pool document is not authenticated, and the data key of the time before the pool was sealed still unwraps. Signing keys of a
+ * sealed pool prove to the cipher what both may hide.
+ */
+function proveForm(pool: Pool, cipher: PoolCipher): void {
+  if (cipher.isSealed || pool.document.form === 'sealed') return
+  if (!pool.signingKeys) throw new SealBrokenError(`the signing keys of ${pool.id} are missing`)
+  for (const use of SIGNING_USES) openPrivateKey({ pool, cipher }, use, pool.signingKeys[use].sealed)
+}
+
+/**
+ * Opens a pool with its cipher. A pool that was read before it was sealed is read again: its document and its data key change in one
+ * transaction. Throws ResourceNotFoundException, KeyUnavailableError, SealBrokenError.
+ */
+export async function openPoolOf({ pools, keys }: OpenPoolContext, pool: Pool): Promise<OpenPool> {
+  const cipher = await keys.get(pool.id)
+  return openPool(cipher.isSealed && pool.document.form !== 'sealed' ? await pools.get(pool.id) : pool, cipher)
+}
+
+/** Throws ResourceNotFoundException, KeyUnavailableError, SealBrokenError. */
+export const getOpenPool = async (context: OpenPoolContext, id: string): Promise<OpenPool> =>
+  openPoolOf(context, await context.pools.get(id))
+
+interface OpenPoolContext {
+  pools: Pick<Pools, 'get'>
+  keys: Pick<PoolKeys, 'get'>
+}
 
 /**
  * Locks the document of a pool: the transaction writes it, or requires that the pool exists. Throws
@@ -165,9 +193,10 @@ export async function lockPool(tx: Transaction, openPool: PoolSeal): Promise<Poo
   return openTemplates(openPool, parseDocument('pool', row))
 }
 
+/** Writes the document of a pool. If the pool is known to be sealed, `form` is set whatever the document says. */
 export async function putPool(tx: Transaction, openPool: PoolSeal, document: PoolDocument): Promise<void> {
-  const sealed = document.form === 'sealed' && document.KeyConfiguration?.KmsKeyArn !== undefined
-  const body = JSON.stringify(sealed ? sealTemplates(openPool, document) : document)
+  const isSealed = openPool.cipher.isSealed || document.form === 'sealed'
+  const body = JSON.stringify(isSealed ? sealTemplates(openPool, { ...document, form: 'sealed' }) : document)
   await tx.put('pool', { pool: openPool.pool.id, key: ONLY, body, fields: { name: document.Name ?? null } })
 }
 
@@ -182,13 +211,21 @@ function sealTemplates({ pool, cipher }: PoolSeal, document: PoolDocument): Pool
   return { ...rest, sealedTemplates: cipher.seal('row', plain, templateBinding(pool.id)).toString('base64') }
 }
 
+/**
+ * Opens the templates of a pool. Plain members of a sealed pool were not written by this build, so they are ignored. Sealed ones
+ * that are missing or altered count as absent: the pool sends the default texts, and sign-in goes on.
+ */
 function openTemplates({ pool, cipher }: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
-  if (sealedTemplates === undefined) return document
-  const plain = cipher.open('row', Buffer.from(sealedTemplates, 'base64'), templateBinding(pool.id))
-  // Plain members beside the sealed ones were not written by this build, so they are ignored.
+  if (sealedTemplates === undefined && !cipher.isSealed) return document
   const rest: PoolDocument = { ...document }
   for (const name of TEMPLATES) delete rest[name]
-  return { ...rest, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }
+  try {
+    const plain = cipher.open('row', Buffer.from(sealedTemplates ?? '', 'base64'), templateBinding(pool.id))
+    return { ...rest, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }
+  } catch (error) {
+    if (error instanceof SealBrokenError) return rest
+    throw error
+  }
 }
 
 const templateBinding = (pool: string): string => `${pool}\npool\ntemplates`

@@ -1,3 +1,4 @@
+import type { PoolCipher } from '../keys/pool-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { parseDocument } from './document.ts'
@@ -33,6 +34,21 @@ export async function insertSigningKey(
   document: SigningKeyDocument,
 ): Promise<void> {
   await tx.insert('signing-key', { pool: pool.id, key: use, body: JSON.stringify(document) })
+}
+
+/** Seals the private parts again, after the pool itself was sealed: from then on they prove that it is. */
+export async function resealSigningKeys(
+  tx: Transaction,
+  { pool, before, after }: { pool: PoolSeal['pool']; before: PoolCipher; after: PoolCipher },
+): Promise<void> {
+  for (const use of SIGNING_USES) {
+    const row = await tx.lock('signing-key', { pool: pool.id, key: use })
+    if (!row) continue
+    const document = parseDocument('signing-key', row)
+    const pkcs8 = openPrivateKey({ pool, cipher: before }, use, document.sealed)
+    const sealed = sealPrivateKey({ pool, cipher: after }, use, pkcs8)
+    await tx.put('signing-key', { ...row, body: JSON.stringify({ ...document, sealed } satisfies SigningKeyDocument) })
+  }
 }
 
 export const sealPrivateKey = ({ pool, cipher }: PoolSeal, use: SigningUse, pkcs8: Buffer): string =>

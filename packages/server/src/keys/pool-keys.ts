@@ -11,6 +11,11 @@ import { type KeyProvider, KeyUnavailableError } from './provider.ts'
  * only with the purpose and the binding that it was sealed with: one that was moved to another row or use is refused.
  */
 export interface PoolCipher {
+  /**
+   * Whether the pool is known to be sealed: its data key was wrapped as that of a sealed pool, or a row has opened that was sealed
+   * after that. Turns true at most, never false again.
+   */
+  readonly isSealed: boolean
   seal(purpose: Purpose, plain: Buffer, binding?: string): Buffer
   /** Throws SealBrokenError when the value was sealed elsewhere, altered, or sealed for another purpose or binding. */
   open(purpose: Purpose, sealed: Buffer, binding?: string): Buffer
@@ -37,26 +42,46 @@ export class SealVersionError extends SealBrokenError {
   }
 }
 
-/** Body of a `data-key` row. It unwraps in every region that holds the material of the wrapping key. */
+/**
+ * Body of a `data-key` row. It unwraps in every region that holds the material of the wrapping key. `form` is part of the encryption
+ * context, so it cannot be changed without the key service.
+ */
 export interface DataKey {
   keyArn: string
   wrapped: string
+  form?: 'sealed'
+}
+
+/** The data key of a pool, to be written in a transaction that begins later: on SQLite, waiting in it holds up all other writes. */
+export interface WrappedAgain {
+  /** Writes nothing and returns false when the data key has been wrapped again since. */
+  write(tx: Transaction): Promise<boolean>
 }
 
 export interface PoolKeys {
   /** Throws KeyUnavailableError when the pool's KMS key is disabled or deleted: the pool stops, as in Cognito. */
   get(pool: string): Promise<PoolCipher>
-  /** Creates the data key of a new pool. Call `write` in the transaction that creates the pool; the cipher seals its first rows. */
-  create(pool: string, keyArn: string): Promise<{ cipher: PoolCipher; write(tx: Transaction): Promise<void> }>
   /**
-   * Wraps the data key of the pool under another KMS key; sealed values stay as they are. `write` returns false and writes nothing when
-   * the data key has been wrapped again since. A transaction never waits for a key service: on SQLite all other writes would wait too.
+   * Creates the data key of a new pool, with `form` for a pool that is sealed from the start. Call `write` in the transaction that
+   * creates the pool; the cipher seals its first rows.
    */
-  rewrap(pool: string, keyArn: string): Promise<{ write(tx: Transaction): Promise<boolean> }>
+  create(
+    pool: string,
+    keyArn: string,
+    form?: DataKey['form'],
+  ): Promise<{ cipher: PoolCipher; write(tx: Transaction): Promise<void> }>
+  /** Wraps the data key of the pool under another KMS key; sealed values stay as they are. */
+  rewrap(pool: string, keyArn: string): Promise<WrappedAgain>
+  /**
+   * Wraps the data key of the pool again, as that of a sealed pool. The cipher seals rows that prove it. Returns undefined when the
+   * stored data key is that of a sealed pool already.
+   */
+  seal(pool: string): Promise<(WrappedAgain & { cipher: PoolCipher }) | undefined>
 }
 
 const VERSION = 1
-const VERSION_BYTE = Buffer.of(VERSION)
+/** Version of the rows of a pool whose data key is wrapped as that of a sealed pool. They have a subkey of their own. */
+const SEALED_POOL_VERSION = 2
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
@@ -72,47 +97,73 @@ export function createPoolKeys({
   const ciphers = createCache<PoolCipher>(
     { store },
     async (pool) => {
-      const row = await store.find('data-key', { pool, key: ONLY })
-      if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
-      return cipherOf(await unwrap(pool, JSON.parse(row.body) as DataKey), clock)
+      const { dataKey } = await findDataKey(pool)
+      return cipherOf(await unwrap(pool, dataKey), { clock, form: dataKey.form })
     },
     ({ kind, pool }) => (kind === 'data-key' ? pool : undefined),
   )
   provider.onChange(() => ciphers.clear())
 
-  const unwrap = (pool: string, { keyArn, wrapped }: DataKey): Promise<Buffer> =>
-    provider.unwrap(localArn(keyArn, provider.region), Buffer.from(wrapped, 'base64'), contextOf(pool))
-  const write = (tx: Transaction, pool: string, keyArn: string, wrapped: Buffer): Promise<void> =>
+  /** Throws KeyUnavailableError. */
+  const findDataKey = async (pool: string): Promise<{ body: string; dataKey: DataKey }> => {
+    const row = await store.find('data-key', { pool, key: ONLY })
+    if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
+    return { body: row.body, dataKey: parseDataKey(row.body) }
+  }
+  const unwrap = (pool: string, { keyArn, wrapped, form }: DataKey): Promise<Buffer> =>
+    provider.unwrap(localArn(keyArn, provider.region), Buffer.from(wrapped, 'base64'), contextOf(pool, form))
+  const write = (tx: Transaction, pool: string, { wrapped, ...rest }: Omit<DataKey, 'wrapped'> & { wrapped: Buffer }) =>
     tx.put('data-key', {
       pool,
       key: ONLY,
-      body: JSON.stringify({ keyArn, wrapped: wrapped.toString('base64') } satisfies DataKey),
+      body: JSON.stringify({ ...rest, wrapped: wrapped.toString('base64') } satisfies DataKey),
     })
+  const wrapAgain = async (
+    pool: string,
+    { body, plain, dataKey: { keyArn, form } }: { body: string; plain: Buffer; dataKey: Omit<DataKey, 'wrapped'> },
+  ): Promise<WrappedAgain> => {
+    const wrapped = await provider.wrap(keyArn, plain, contextOf(pool, form))
+    return {
+      write: async (tx) => {
+        const present = await tx.lock('data-key', { pool, key: ONLY })
+        if (present?.body !== body) return false
+        await write(tx, pool, { keyArn, wrapped, ...(form && { form }) })
+        return true
+      },
+    }
+  }
 
   return {
     get: (pool) => ciphers.get(pool),
-    create: async (pool, keyArn) => {
-      const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool))
-      return { cipher: cipherOf(plain, clock), write: (tx) => write(tx, pool, keyArn, wrapped) }
+    create: async (pool, keyArn, form) => {
+      const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool, form))
+      return {
+        cipher: cipherOf(plain, { clock, form }),
+        write: (tx) => write(tx, pool, { keyArn, wrapped, ...(form && { form }) }),
+      }
     },
     rewrap: async (pool, keyArn) => {
-      const row = await store.find('data-key', { pool, key: ONLY })
-      if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
-      const plain = await unwrap(pool, JSON.parse(row.body) as DataKey)
-      const wrapped = await provider.wrap(keyArn, plain, contextOf(pool))
-      return {
-        write: async (tx) => {
-          const present = await tx.lock('data-key', { pool, key: ONLY })
-          if (present?.body !== row.body) return false
-          await write(tx, pool, keyArn, wrapped)
-          return true
-        },
-      }
+      const { body, dataKey } = await findDataKey(pool)
+      const plain = await unwrap(pool, dataKey)
+      return wrapAgain(pool, { body, plain, dataKey: { ...dataKey, keyArn } })
+    },
+    seal: async (pool) => {
+      const { body, dataKey } = await findDataKey(pool)
+      if (dataKey.form === 'sealed') return undefined
+      const plain = await unwrap(pool, dataKey)
+      const keyArn = localArn(dataKey.keyArn, provider.region)
+      const wrapped = await wrapAgain(pool, { body, plain, dataKey: { keyArn, form: 'sealed' } })
+      return { ...wrapped, cipher: cipherOf(plain, { clock, form: 'sealed' }) }
     },
   }
 }
 
-const contextOf = (pool: string): Record<string, string> => ({ 'twinpool:user-pool': pool })
+const parseDataKey = (body: string): DataKey => JSON.parse(body) as DataKey
+
+const contextOf = (pool: string, form: DataKey['form']): Record<string, string> => ({
+  'twinpool:user-pool': pool,
+  ...(form && { 'twinpool:form': form }),
+})
 
 /**
  * The ARN of a key in another region: a replica key has the id and material of its primary key, and an ARN of its own region.
@@ -124,7 +175,11 @@ export function localArn(keyArn: string, region: string): string {
   return parts.join(':')
 }
 
-function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCipher {
+function cipherOf(
+  dataKey: Buffer,
+  { clock, form }: { clock: Pick<Clock, 'randomBytes'>; form: DataKey['form'] },
+): PoolCipher {
+  let isSealed = form === 'sealed'
   // Key objects, because node:crypto needs four times as long with a key given as bytes.
   const subkeys = new Map<string, KeyObject>()
   const subkey = (label: string): KeyObject => {
@@ -135,31 +190,41 @@ function cipherOf(dataKey: Buffer, clock: Pick<Clock, 'randomBytes'>): PoolCiphe
     }
     return key
   }
+  const keyOf = (purpose: Purpose, version: number): KeyObject =>
+    subkey(version === VERSION ? purpose : `${purpose}/${version}`)
   return {
+    get isSealed() {
+      return isSealed
+    },
     seal: (purpose, plain, binding = '') => {
+      const version = isSealed && purpose === 'row' ? SEALED_POOL_VERSION : VERSION
       const iv = clock.randomBytes(IV_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', subkey(purpose), iv)
+      const cipher = createCipheriv('aes-256-gcm', keyOf(purpose, version), iv)
       cipher.setAAD(Buffer.from(binding))
       const body = cipher.update(plain)
       cipher.final()
-      return Buffer.concat([VERSION_BYTE, iv, body, cipher.getAuthTag()])
+      return Buffer.concat([Buffer.of(version), iv, body, cipher.getAuthTag()])
     },
     open: (purpose, sealed, binding = '') => {
       if (sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
-      if (sealed[0] !== VERSION) throw new SealVersionError()
-      const decipher = createDecipheriv('aes-256-gcm', subkey(purpose), sealed.subarray(1, 1 + IV_BYTES), {
+      const version = sealed[0]
+      const ofSealedPool = version === SEALED_POOL_VERSION && purpose === 'row'
+      if (version !== VERSION && !ofSealedPool) throw new SealVersionError()
+      const decipher = createDecipheriv('aes-256-gcm', keyOf(purpose, version), sealed.subarray(1, 1 + IV_BYTES), {
         authTagLength: TAG_BYTES,
       })
       decipher.setAAD(Buffer.from(binding))
       decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+      let plain: Buffer
       try {
-        const plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
+        plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
         // GCM returns the plaintext before it has verified the tag; `final` verifies it, and throws.
         decipher.final()
-        return plain
       } catch {
         throw new SealBrokenError()
       }
+      isSealed ||= ofSealedPool
+      return plain
     },
     index: (field, value) => createHmac('sha256', subkey('index')).update(`${field}\n${value}`).digest('base64url'),
     derive: (label, size) => Buffer.from(hkdfSync('sha256', subkey('derive'), '', label, size)),

@@ -1,4 +1,4 @@
-import { listGroupsOf } from '../directory/group.ts'
+import { listGroupsOf } from '../directory/member.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,6 +1,6 @@
 import { timeOfUuid } from '../clock.ts'
 import { parseDocument } from '../directory/document.ts'
-import type { OpenPool } from '../directory/open-pool.ts'
+import { formOf, type OpenPool } from '../directory/open-pool.ts'
 import type { Revocation, SignOut } from '../store/merge.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -62,9 +62,8 @@ export function revokeAllTokens(
   openPool: OpenPool,
   { sub, before }: { sub: string; before: number },
 ): Promise<void> {
-  const { id, document } = openPool.pool
-  const key = document.form === 'sealed' ? signOutHash(openPool, sub) : sub
-  return tx.share('sign-out', { pool: id, key, body: JSON.stringify({ before } satisfies SignOut) })
+  const key = formOf(openPool) === 'sealed' ? signOutHash(openPool, sub) : sub
+  return tx.share('sign-out', { pool: openPool.pool.id, key, body: JSON.stringify({ before } satisfies SignOut) })
 }
 
 /** Copies sign-outs keyed by sub to the keyed hash. Returns the old rows, which the caller removes. */

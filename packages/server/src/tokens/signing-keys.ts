@@ -11,6 +11,8 @@ import {
   type SigningUse,
   sealPrivateKey,
 } from '../directory/signing-key.ts'
+import { type PoolCipher, type PoolKeys, SealBrokenError } from '../keys/pool-keys.ts'
+import { KeyUnavailableError } from '../keys/provider.ts'
 import { createCache } from '../store/cache.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
@@ -36,17 +38,27 @@ export interface PublishedKey {
   use: 'sig'
 }
 
+/** A key pair whose private part was opened by the pool's data key, which proves it. */
+interface OpenedPair {
+  kid: string
+  privateKey: KeyObject
+  publicKey: KeyObject
+}
+
+/** The rows of a pool, and their pairs once opened; undefined for a row that the pool's data key did not seal. */
 interface PoolSigningKeys {
-  published: PublishedKey[]
-  verifying: ReadonlyMap<string, { use: SigningUse; key: KeyObject }>
-  signing: Record<SigningUse, { kid: string; sealed: string; opened?: KeyObject }>
+  documents: Record<SigningUse, SigningKeyDocument>
+  opened?: Record<SigningUse, OpenedPair | undefined>
 }
 
 /** The signing keys of the pools that this region holds, decoded and cached. */
 export interface SigningKeys {
   /** Generates the keys of a new pool. It takes up to a second in the thread pool: call it before the transaction. */
   generate(): Promise<Record<SigningUse, SigningKeyPair>>
-  /** The public keys; undefined when this region does not hold the pool. */
+  /**
+   * The public keys; undefined when this region does not hold the pool. While the pool's KMS key is unavailable they are those of the
+   * rows, which are not authenticated.
+   */
   published(pool: string): Promise<PublishedKey[] | undefined>
   /** The public key with this `kid`, and the use of the pair. */
   verifying(pool: string, kid: string): Promise<{ use: SigningUse; key: KeyObject } | undefined>
@@ -80,10 +92,12 @@ export async function writeSigningKeys(
 
 export function createSigningKeys({
   store,
+  keys,
   clock,
   generateKeyPair,
 }: {
   store: Store
+  keys: Pick<PoolKeys, 'get'>
   clock: Pick<Clock, 'randomBytes'>
   generateKeyPair: GenerateKeyPair
 }): SigningKeys {
@@ -91,10 +105,19 @@ export function createSigningKeys({
     { store },
     async (pool) => {
       const documents = await findSigningKeys(store, pool)
-      return documents && decode(documents)
+      return documents && { documents }
     },
     ({ kind, pool }) => (kind === 'signing-key' ? pool : undefined),
   )
+  const open = async (
+    pool: string,
+    getCipher: () => Promise<PoolCipher> = () => keys.get(pool),
+  ): Promise<PoolSigningKeys['opened']> => {
+    const known = await cache.get(pool)
+    if (!known) return undefined
+    known.opened ??= openPairs({ pool: { id: pool }, cipher: await getCipher() }, known.documents)
+    return known.opened
+  }
   return {
     generate: async () => {
       const [id, access] = await Promise.all(
@@ -105,41 +128,55 @@ export function createSigningKeys({
       )
       return { id, access } as Record<SigningUse, SigningKeyPair>
     },
-    published: async (pool) => (await cache.get(pool))?.published,
-    verifying: async (pool, kid) => (await cache.get(pool))?.verifying.get(kid),
-    signing: async (openPool, use) => {
-      const { id } = openPool.pool
-      const known = (await cache.get(id))?.signing[use]
-      if (!known) throw new Error(`the pool ${id} has no signing keys`)
-      known.opened ??= createPrivateKey({
-        key: openPrivateKey(openPool, use, known.sealed),
-        format: 'der',
-        type: 'pkcs8',
-      })
-      return { kid: known.kid, key: known.opened }
+    published: async (pool) => {
+      try {
+        const opened = await open(pool)
+        return opened && SIGNING_USES.flatMap((use) => opened[use] ?? []).map(publishPair)
+      } catch (error) {
+        if (!(error instanceof KeyUnavailableError)) throw error
+        const documents = (await cache.get(pool))?.documents
+        return documents && SIGNING_USES.map((use) => publish(documents[use]))
+      }
+    },
+    verifying: async (pool, kid) => {
+      const opened = await open(pool)
+      const use = opened && SIGNING_USES.find((entry) => opened[entry]?.kid === kid)
+      const pair = use && opened[use]
+      return pair && { use, key: pair.publicKey }
+    },
+    signing: async ({ pool: { id }, cipher }, use) => {
+      const pair = (await open(id, async () => cipher))?.[use]
+      if (!pair) throw new SealBrokenError(`the pool ${id} has no valid signing key for ${use} tokens`)
+      return { kid: pair.kid, key: pair.privateKey }
     },
   }
 }
 
-function decode(documents: Record<SigningUse, SigningKeyDocument>): PoolSigningKeys {
-  const published = SIGNING_USES.map(
-    (use): PublishedKey => ({
-      alg: 'RS256',
-      e: documents[use].e,
-      kid: documents[use].kid,
-      kty: 'RSA',
-      n: documents[use].n,
-      use: 'sig',
-    }),
-  )
-  return {
-    published,
-    verifying: new Map(
-      SIGNING_USES.map((use) => {
-        const { kid, n, e } = documents[use]
-        return [kid, { use, key: createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' }) }]
-      }),
-    ),
-    signing: { id: documents.id, access: documents.access },
+function openPairs(
+  openPool: PoolSeal,
+  documents: Record<SigningUse, SigningKeyDocument>,
+): Record<SigningUse, OpenedPair | undefined> {
+  const openPair = (use: SigningUse): OpenedPair | undefined => {
+    const { kid, sealed } = documents[use]
+    try {
+      const privateKey = createPrivateKey({ key: openPrivateKey(openPool, use, sealed), format: 'der', type: 'pkcs8' })
+      return { kid, privateKey, publicKey: createPublicKey(privateKey) }
+    } catch (error) {
+      if (error instanceof SealBrokenError) return undefined
+      throw error
+    }
   }
+  return { id: openPair('id'), access: openPair('access') }
 }
+
+const publish = ({ kid, n, e }: Pick<SigningKeyDocument, 'kid' | 'n' | 'e'>): PublishedKey => ({
+  alg: 'RS256',
+  e,
+  kid,
+  kty: 'RSA',
+  n,
+  use: 'sig',
+})
+
+const publishPair = ({ kid, publicKey }: OpenedPair): PublishedKey =>
+  publish({ kid, ...(publicKey.export({ format: 'jwk' }) as { n: string; e: string }) })

@@ -55,7 +55,7 @@ export async function createPool(
   const form = (await canSealNewPool({ store, endpoints })) ? 'sealed' : undefined
   const pairs = await signingKeys.generate()
   const pool = `${region}_${randomText(clock, ALPHABET, ID_LENGTH)}`
-  const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn)
+  const dataKey = await keys.create(pool, global.KeyConfiguration?.KmsKeyArn ?? serviceKeyArn, form)
   await store.write(async (tx) => {
     // One lock for all creations, so that concurrent ones do not both pass the limit.
     await tx.lock('pool', { pool: '', key: ONLY })

@@ -17,19 +17,14 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { people } from '@twinpool/testing/people'
+import { createPlainPool } from '@twinpool/testing/plain-pools'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
-import {
-  findGroup,
-  listGroups,
-  listGroupsOf,
-  listMembers,
-  removeGroup,
-  removeMember,
-  sealBatch,
-} from '../../directory/group.ts'
+import { findGroup, listGroups, removeGroup } from '../../directory/group.ts'
+import { listGroupsOf, listMembers, removeMember } from '../../directory/member.ts'
 import { getOpenPool } from '../../directory/pool.ts'
+import { sealBatch } from '../../directory/sealing.ts'
 import { FIRST_RELEASE_KINDS, formatKinds } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
@@ -65,14 +60,15 @@ for (const engine of engines) {
       return text
     }
 
-    const createSealedPool = async (): Promise<string> => {
+    const withTemplates = async () => {
       const { KeyMetadata } = await region.kms.send(new CreateKeyCommand({}))
-      return createPool(region, {
+      return {
         KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata?.Arn },
         EmailVerificationMessage: PLANTED.template,
         AdminCreateUserConfig: { InviteMessageTemplate: { EmailMessage: PLANTED.invitation } },
-      })
+      } as const
     }
+    const createSealedPool = async (): Promise<string> => createPool(region, await withTemplates())
 
     const plant = async (UserPoolId: string): Promise<string> => {
       const sub = await createUser(region, UserPoolId, { username: 'ann' })
@@ -80,15 +76,6 @@ for (const engine of engines) {
       await region.cognito.send(new CreateGroupCommand({ UserPoolId, GroupName, Description, RoleArn }))
       await region.cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, GroupName, Username: 'ann' }))
       return sub
-    }
-
-    /** Removes the form of a pool, so that later writes use the form of the first release. */
-    const asOfFirstRelease = async (pool: string): Promise<void> => {
-      await region.region.context.store.write(async (tx) => {
-        const row = await tx.lock('pool', { pool, key: ONLY })
-        const { form: _, ...document } = JSON.parse(row?.body as string)
-        await tx.put('pool', { pool, key: ONLY, body: JSON.stringify(document), fields: { name: document.Name } })
-      })
     }
 
     const formOf = async (pool: string) => (await region.region.context.pools.get(pool)).document.form
@@ -227,8 +214,7 @@ for (const engine of engines) {
 
     it('show a group and a membership to a reader while they move', async () => {
       const { context } = region.region
-      const UserPoolId = await createPool(region)
-      await asOfFirstRelease(UserPoolId)
+      const UserPoolId = await createPlainPool(region)
       const sub = await plant(UserPoolId)
       await sealPools(context)
       const openPool = await getOpenPool(context, UserPoolId)
@@ -285,8 +271,7 @@ for (const engine of engines) {
     it('never bring back a membership that was removed while it moved', async () => {
       const { context } = region.region
       const { store } = context
-      const UserPoolId = await createPool(region)
-      await asOfFirstRelease(UserPoolId)
+      const UserPoolId = await createPlainPool(region)
       const sub = await plant(UserPoolId)
       await sealPools(context)
       const openPool = await getOpenPool(context, UserPoolId)
@@ -310,8 +295,7 @@ for (const engine of engines) {
 
     it('replace pools of the first release, and groups and sign-outs are never missing on the way', async () => {
       const { context } = region.region
-      const UserPoolId = await createSealedPool()
-      await asOfFirstRelease(UserPoolId)
+      const UserPoolId = await createPlainPool(region, await withTemplates())
       const client = await createClient(region, UserPoolId)
       const sub = await plant(UserPoolId)
       const signIn = async () =>
@@ -355,8 +339,7 @@ for (const engine of engines) {
 
     it('wait for every region of the pool to report that it reads the new form', async () => {
       const { context } = region.region
-      const UserPoolId = await createPool(region)
-      await asOfFirstRelease(UserPoolId)
+      const UserPoolId = await createPlainPool(region)
       await plant(UserPoolId)
       // Add only the row of a replica; no second region runs.
       await context.store.write((tx) =>

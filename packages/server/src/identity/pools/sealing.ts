@@ -1,12 +1,15 @@
 import type { Context } from '../../context.ts'
-import { sealBatch } from '../../directory/group.ts'
-import type { OpenPool } from '../../directory/open-pool.ts'
-import { lockPool, openPool, type Pool, putPool } from '../../directory/pool.ts'
+import { formOf, type OpenPool } from '../../directory/open-pool.ts'
+import { lockPool, openPoolOf, type Pool, type PoolDocument, putPool } from '../../directory/pool.ts'
+import { sealBatch } from '../../directory/sealing.ts'
+import { resealSigningKeys } from '../../directory/signing-key.ts'
+import { type PoolKeys, SealBrokenError } from '../../keys/pool-keys.ts'
 import { KeyUnavailableError } from '../../keys/provider.ts'
 import { peerKnows } from '../../replication/known-kinds.ts'
 import { removeUnchanged } from '../../store/apply.ts'
 import type { Kind } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
+import type { Transaction } from '../../store/write.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
 import { sweepPeriodically } from './sweep.ts'
 
@@ -18,6 +21,9 @@ import { sweepPeriodically } from './sweep.ts'
  *   (absent)  -> `sealing`   writes use the new form, reads use both
  *   `sealing` -> `sealed`    no row of the old form is left; set in a later sweep, when all caches have `sealing`
  *
+ * The last step also wraps the data key again and seals the signing keys again: they prove the form, whatever the database says.
+ * A pool that was set back is put right.
+ *
  * Sign-outs are shared facts, which every region writes to its own log: each region rewrites its own rows.
  * The log, tombstones and freed pages hold old plain text until the log's retention has passed (docs/decisions/sealing.md).
  */
@@ -26,41 +32,59 @@ import { sweepPeriodically } from './sweep.ts'
 export const SEALED_KINDS = ['sealed-group', 'sealed-member'] as const satisfies Kind[]
 
 const SWEEP_MILLISECONDS = 60_000
+/** A process of the first release, or a region that lagged behind, may have written old rows after a rewrite. */
+const REWRITE_MILLISECONDS = 3_600_000
 const PAGE_POOLS = 100
 const STEP_ROWS = 200
 const PAGE_ROWS = 500
 
-type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events'>
+type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'>
 
-/** Moves every pool of this region one step forward. `rewritten`: pools whose sign-outs this process has rewritten. */
-export async function sealPools(context: SealingContext, rewritten: Set<string> = new Set()): Promise<void> {
-  const { store, region, pools, keys } = context
+/** When this process last checked the proofs and rewrote the sign-outs of a sealed pool (ms since the epoch). */
+type RewriteTimes = Map<string, number>
+
+/** Moves every pool of this region one step forward. */
+export async function sealPools(context: SealingContext, rewritten: RewriteTimes = new Map()): Promise<void> {
+  const { store, pools, events } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
     for (const row of rows) {
       after = { pool: row.pool, key: row.key }
       const pool = await pools.find(row.pool)
-      if (!pool || (pool.document.form === 'sealed' && rewritten.has(pool.id))) continue
+      if (!pool) continue
       try {
-        const opened = openPool(pool, await keys.get(pool.id))
-        if (pool.topology.primary === region && pool.document.form !== 'sealed') await sealPool(context, opened)
-        else if (pool.document.form === 'sealed') {
-          await rewriteSignOuts(context, opened)
-          rewritten.add(pool.id)
-        }
+        await movePool(context, await openPoolOf(context, pool), rewritten)
       } catch (error) {
-        // Skip a pool while its key is disabled.
-        if (!(error instanceof KeyUnavailableError)) throw error
+        // Skip a pool while its key is disabled, and a pool that somebody altered.
+        if (error instanceof SealBrokenError) {
+          events.failed({ operation: `sealing of the pool ${pool.id}`, error, requestId: '' })
+        } else if (!(error instanceof KeyUnavailableError)) throw error
       }
     }
     if (rows.length < PAGE_POOLS) return
   }
 }
 
+async function movePool(context: SealingContext, opened: OpenPool, rewritten: RewriteTimes): Promise<void> {
+  const { clock, region } = context
+  const { id, topology, document } = opened.pool
+  const isPrimary = topology.primary === region
+  if (formOf(opened) !== 'sealed') {
+    if (isPrimary) await sealPool(context, opened)
+    return
+  }
+  const now = clock.now()
+  const isDue = now - (rewritten.get(id) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MILLISECONDS
+  if (isPrimary && (isDue || document.form !== 'sealed')) await restoreForm(context, opened)
+  if (!isDue) return
+  await rewriteSignOuts(context, opened)
+  rewritten.set(id, now)
+}
+
 /** Sweeps periodically until the signal aborts. */
-export async function runSealing(context: SealingContext & Pick<Context, 'clock'>, signal: AbortSignal): Promise<void> {
-  const rewritten = new Set<string>()
+export async function runSealing(context: SealingContext, signal: AbortSignal): Promise<void> {
+  const rewritten: RewriteTimes = new Map()
   const sweep = () => sealPools(context, rewritten)
   await sweepPeriodically(context, { operation: 'sealing of pools', milliseconds: SWEEP_MILLISECONDS, sweep }, signal)
 }
@@ -69,13 +93,13 @@ async function sealPool(context: SealingContext, opened: OpenPool): Promise<void
   const { store } = context
   const { pool } = opened
   if (pool.document.form === undefined) {
-    if (await isReadyEverywhere(context, pool)) await setForm(context, opened, 'sealing')
+    if (await isReadyEverywhere(context, pool)) await beginSealing(context, opened)
     return
   }
   for (let moved = STEP_ROWS; moved === STEP_ROWS; ) {
     moved = await store.write((tx) => sealBatch(tx, opened, STEP_ROWS))
   }
-  await setForm(context, opened, 'sealed')
+  await endSealing(context, opened)
 }
 
 /** Whether a new pool can be sealed: no older build is known to run in this region, or in a region that may get a replica. */
@@ -96,16 +120,52 @@ async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool):
   return true
 }
 
-async function setForm({ store, events }: SealingContext, opened: OpenPool, form: 'sealing' | 'sealed'): Promise<void> {
+async function beginSealing({ store, events }: SealingContext, opened: OpenPool): Promise<void> {
   const set = await store.write(async (tx) => {
     const document = await lockPool(tx, opened)
     // Another process may have moved the pool, or a restored row may have moved it back.
-    if (document.form !== (form === 'sealed' ? 'sealing' : undefined)) return false
-    if (form === 'sealed' && (await sealBatch(tx, opened, STEP_ROWS)) > 0) return false
-    await putPool(tx, opened, { ...document, form })
+    if (document.form !== undefined) return false
+    await putPool(tx, opened, { ...document, form: 'sealing' })
     return true
   })
-  if (set) events.noted(`pool-${form}`, { pool: opened.pool.id })
+  if (set) events.noted('pool-sealing', { pool: opened.pool.id })
+}
+
+async function endSealing({ store, keys, events }: SealingContext, opened: OpenPool): Promise<void> {
+  const sealed = await keys.seal(opened.pool.id)
+  if (!sealed) return
+  const set = await store.write(async (tx) => {
+    const document = await lockPool(tx, opened)
+    if (document.form !== 'sealing' || (await sealBatch(tx, opened, STEP_ROWS)) > 0) return false
+    return writeSealed(tx, opened, { document, sealed })
+  })
+  if (set) events.noted('pool-sealed', { pool: opened.pool.id })
+}
+
+/** Puts a sealed pool right whose document or data key was set back; or that was sealed before data keys proved it. */
+async function restoreForm({ store, keys, events }: SealingContext, opened: OpenPool): Promise<void> {
+  const sealed = await keys.seal(opened.pool.id)
+  if (!sealed && opened.pool.document.form === 'sealed') return
+  const set = await store.write(async (tx) => {
+    const document = await lockPool(tx, opened)
+    if (sealed) return writeSealed(tx, opened, { document, sealed })
+    if (document.form === 'sealed') return false
+    await putPool(tx, opened, document)
+    return true
+  })
+  if (set) events.noted('pool-form-restored', { pool: opened.pool.id })
+}
+
+/** Writes the form with its proofs: document, data key and signing keys. Returns false if the data key has changed since. */
+async function writeSealed(
+  tx: Transaction,
+  { pool, cipher }: OpenPool,
+  { document, sealed }: { document: PoolDocument; sealed: NonNullable<Awaited<ReturnType<PoolKeys['seal']>>> },
+): Promise<boolean> {
+  if (!(await sealed.write(tx))) return false
+  await resealSigningKeys(tx, { pool, before: cipher, after: sealed.cipher })
+  await putPool(tx, { pool, cipher: sealed.cipher }, { ...document, form: 'sealed' })
+  return true
 }
 
 async function rewriteSignOuts({ store }: SealingContext, opened: OpenPool): Promise<void> {

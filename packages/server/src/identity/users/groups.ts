@@ -1,7 +1,10 @@
 import type { GroupType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import type { Group, GroupDocument, Member, Page } from '../../directory/group.ts'
-import * as directory from '../../directory/group.ts'
+import type { Group, GroupDocument } from '../../directory/group.ts'
+import * as groupRows from '../../directory/group.ts'
+import type { Page } from '../../directory/group-rows.ts'
+import type { Member } from '../../directory/member.ts'
+import * as memberRows from '../../directory/member.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, type User } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
@@ -23,12 +26,12 @@ export async function createGroup(
   settings: GroupSettings,
 ): Promise<GroupType> {
   return store.write(async (tx) => {
-    if ((await directory.countGroups(tx, openPool)) >= GROUPS_PER_POOL) {
+    if ((await groupRows.countGroups(tx, openPool, GROUPS_PER_POOL)) >= GROUPS_PER_POOL) {
       throw new CognitoError('LimitExceededException', `A user pool can have at most ${GROUPS_PER_POOL} groups.`)
     }
     const group: Group = { name, ...settings, created: tx.now, modified: tx.now }
     try {
-      await directory.insertGroup(tx, openPool, group)
+      await groupRows.insertGroup(tx, openPool, group)
     } catch (error) {
       if (!(error instanceof RowExistsError)) throw error
       throw new CognitoError('GroupExistsException', 'A group with the name already exists')
@@ -43,7 +46,7 @@ export async function getGroup(
   openPool: OpenPool,
   name: string,
 ): Promise<GroupType> {
-  const group = await directory.findGroup(store, openPool, name)
+  const group = await groupRows.findGroup(store, openPool, name)
   if (!group) throw groupNotFound()
   return describeGroup(openPool, group)
 }
@@ -57,10 +60,10 @@ export async function updateGroup(
 ): Promise<GroupType> {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
   return store.write(async (tx) => {
-    const present = await directory.lockGroup(tx, openPool, name)
+    const present = await groupRows.lockGroup(tx, openPool, name)
     if (!present) throw groupNotFound()
     const group: Group = { ...present, ...given, modified: tx.now }
-    await directory.putGroup(tx, openPool, group)
+    await groupRows.putGroup(tx, openPool, group)
     return describeGroup(openPool, group)
   })
 }
@@ -72,10 +75,10 @@ export async function updateGroup(
 export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: OpenPool, name: string): Promise<void> {
   for (let removed = false; !removed; ) {
     removed = await store.write(async (tx) => {
-      if (!(await directory.lockGroup(tx, openPool, name))) throw groupNotFound()
-      const members = await directory.removeMembers(tx, openPool, { group: name, limit: BATCH_ROWS })
+      if (!(await groupRows.lockGroup(tx, openPool, name))) throw groupNotFound()
+      const members = await memberRows.removeMembers(tx, openPool, { group: name, limit: BATCH_ROWS })
       if (members === BATCH_ROWS) return false
-      await directory.removeGroup(tx, openPool, name)
+      await groupRows.removeGroup(tx, openPool, name)
       return true
     })
   }
@@ -87,13 +90,13 @@ export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: O
  */
 export async function addMember({ store }: Pick<Context, 'store'>, openPool: OpenPool, member: Member): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await directory.lockGroup(tx, openPool, member.group))) throw groupNotFound()
+    if (!(await groupRows.lockGroup(tx, openPool, member.group))) throw groupNotFound()
     await lockUser(tx, openPool, member.sub)
-    if (await directory.lockMember(tx, openPool, member)) return
-    if ((await directory.countGroupsOf(tx, openPool, member.sub)) >= GROUPS_PER_USER) {
+    if (await memberRows.lockMember(tx, openPool, member)) return
+    if ((await memberRows.countGroupsOf(tx, openPool, member.sub, GROUPS_PER_USER)) >= GROUPS_PER_USER) {
       throw new CognitoError('LimitExceededException', `A user can be in at most ${GROUPS_PER_USER} groups.`)
     }
-    await directory.putMember(tx, openPool, member)
+    await memberRows.putMember(tx, openPool, member)
   })
 }
 
@@ -104,8 +107,8 @@ export async function removeMember(
   member: Member,
 ): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await directory.findGroup(tx, openPool, member.group))) throw groupNotFound()
-    await directory.removeMember(tx, openPool, member)
+    if (!(await groupRows.findGroup(tx, openPool, member.group))) throw groupNotFound()
+    await memberRows.removeMember(tx, openPool, member)
   })
 }
 
@@ -121,7 +124,7 @@ export async function listGroups(
   page: PageInput,
 ): Promise<{ groups: GroupType[]; token: string | undefined }> {
   const { entries, token } = await listPage(context, openPool, ['ListGroups'], page, (wanted) =>
-    directory.listGroups(context.store, openPool, wanted),
+    groupRows.listGroups(context.store, openPool, wanted),
   )
   return { groups: entries.map((group) => describeGroup(openPool, group)), token }
 }
@@ -134,7 +137,7 @@ export async function listGroupsOf(
   page: PageInput,
 ): Promise<{ groups: GroupType[]; token: string | undefined }> {
   const { entries, token } = await listPage(context, openPool, ['AdminListGroupsForUser', sub], page, (wanted) =>
-    directory.listGroupsOf(context.store, openPool, sub, wanted),
+    memberRows.listGroupsOf(context.store, openPool, sub, wanted),
   )
   return { groups: entries.map((group) => describeGroup(openPool, group)), token }
 }
@@ -147,9 +150,9 @@ export async function listMembers(
   page: PageInput,
 ): Promise<{ users: User[]; token: string | undefined }> {
   const { store } = context
-  if (!(await directory.findGroup(store, openPool, group))) throw groupNotFound()
+  if (!(await groupRows.findGroup(store, openPool, group))) throw groupNotFound()
   const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
-    directory.listMembers(store, openPool, group, wanted),
+    memberRows.listMembers(store, openPool, group, wanted),
   )
   const users = await Promise.all(entries.map((sub) => findUserBySub(store, openPool, sub)))
   return { users: users.filter((user) => user !== undefined), token }

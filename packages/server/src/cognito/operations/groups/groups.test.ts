@@ -16,7 +16,7 @@ import {
 import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
-import { putMember } from '../../../directory/group.ts'
+import { putMember } from '../../../directory/member.ts'
 import { getOpenPool } from '../../../directory/pool.ts'
 
 const RoleArn = 'arn:aws:iam::000000000000:role/readers'
