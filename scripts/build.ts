@@ -9,6 +9,8 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'nod
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
+/** A package takes seconds; a compiler that takes longer than this has hung. */
+const COMPILE_MILLISECONDS = 120_000
 
 interface Package {
   name: string
@@ -63,10 +65,12 @@ function build({ name, folder }: Package): boolean {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const run = spawnSync(process.execPath, [compiler, '-p', join(folder, 'tsconfig.build.json')], {
     stdio: ['ignore', 2, 2],
+    timeout: COMPILE_MILLISECONDS,
+    killSignal: 'SIGKILL',
   })
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   // On stderr: the stdout of `npm pack --json` is a document.
-  process.stderr.write(`${run.status === 0 ? 'built' : 'FAILED'} ${name}\n`)
+  process.stderr.write(`${run.status === 0 ? 'built' : 'FAILED'} ${name}${run.error ? `: ${run.error.message}` : ''}\n`)
   return run.status === 0
 }
 

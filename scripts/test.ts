@@ -14,7 +14,7 @@ import { globSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { createModelDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
+import { createModelDatabase, dropDatabase, easePassword, type TestDatabase } from '@twinpool/testing/databases'
 import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { handOver } from './hand-over.mjs'
 
@@ -33,14 +33,16 @@ const alone =
 const GROUPS = 10
 
 /** No test stops this server, and its data is discarded after the tests: it needs neither crash safety nor vacuum. */
-const settings = { autovacuum: 'off' }
+const settings = { autovacuum: 'off', jit: 'off' }
 
 /** Files in memory take a third of the CPU time of files on a disk; the tests create and remove hundreds of stores and databases. */
 const memoryFiles = '/dev/shm'
 const ROOM_BYTES = 6 * 1024 ** 3
 
-/** Resolves modules in less CPU time. */
-const resolution = pathToFileURL(join(root, 'packages/testing/src/preload-resolution.ts')).href
+/** Resolve modules, and track the running test, in less CPU time. */
+const preloads = ['preload-resolution', 'preload-test-scopes'].map(
+  (name) => pathToFileURL(join(root, `packages/testing/src/${name}.ts`)).href,
+)
 
 interface TestRequest {
   words: string[]
@@ -120,6 +122,7 @@ async function main(): Promise<number> {
   let model: TestDatabase | undefined
   try {
     if (wanted && !given) postgres = await startPostgres({ durable: false, settings })
+    if (postgres) await easePassword(postgres.url)
     const url = postgres?.url ?? given
     if (wanted && url) model = await createModelDatabase(url)
     const env = {
@@ -131,8 +134,7 @@ async function main(): Promise<number> {
     const limits = ['--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec']
     const program = [
       ...process.execArgv,
-      '--import',
-      resolution,
+      ...preloads.flatMap((url) => ['--import', url]),
       '--test',
       ...limits,
       ...request.flags,

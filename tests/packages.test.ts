@@ -15,7 +15,10 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { packagesInOrder } from '../scripts/build.ts'
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
+/** Runs a program that must end at once. */
+const run = (program: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) =>
+  execute(program, args, { ...options, timeout: 60_000, killSignal: 'SIGKILL' })
 const packages = packagesInOrder()
 const version = '0.1.0'
 const scratch = await mkdtemp(join(tmpdir(), 'twinpool-packages-'))
@@ -39,7 +42,7 @@ const tarballs = new Map<string, { file: string; paths: string[] }>()
 before(async () => {
   for (const { name, folder } of packages) {
     const args = ['pack', '--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', scratch]
-    const { stdout } = await run('npm', args, { cwd: folder, env: environment })
+    const stdout = await runNpm(args, { cwd: folder, seconds: 30 })
     const packed = JSON.parse(stdout)
     const [about] = (Array.isArray(packed) ? packed : Object.values(packed)) as [
       { filename: string; files: { path: string }[] },
@@ -59,9 +62,34 @@ async function install(name: string): Promise<string> {
   await mkdir(project)
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   const files = withSiblings(name).map((wanted) => tarballs.get(wanted)?.file as string)
-  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...files]
-  await run('npm', args, { cwd: project, env: environment })
+  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...patience, ...files]
+  await runNpm(args, { cwd: project, seconds: 180 })
   return project
+}
+
+/** By default npm waits 5 minutes for each of 3 attempts, which is longer than a test may take: it looks as if it hung. */
+const patience = [
+  '--fetch-timeout=20000',
+  '--fetch-retries=2',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=5000',
+]
+
+/** Runs npm and returns its stdout. Fails with the cause if it fails or exceeds its deadline. */
+async function runNpm(args: string[], { cwd, seconds }: { cwd: string; seconds: number }): Promise<string> {
+  const [command] = args
+  try {
+    const running = execute('npm', args, { cwd, env: environment, timeout: seconds * 1000, killSignal: 'SIGKILL' })
+    // npm must not wait for input.
+    running.child.stdin?.end()
+    return (await running).stdout
+  } catch (error) {
+    const { killed, stderr, code } = error as { killed?: boolean; stderr?: string; code?: unknown }
+    const cause = killed
+      ? `did not end within ${seconds} s; is the package registry reachable?`
+      : `ended with ${String(code)}`
+    throw new Error(`npm ${command} in ${cwd} ${cause}\n${stderr ?? ''}`)
+  }
 }
 
 async function runModule(node: string, project: string, source: string): Promise<string> {
