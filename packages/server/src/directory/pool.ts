@@ -12,7 +12,7 @@ import type { Replica, ReplicaStatus } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { type Client, clientNotFound, findClient } from './client.ts'
-import { parseDocument } from './document.ts'
+import { openDocument, parseDocument, sealDocument } from './document.ts'
 import type { OpenPool, PoolSeal } from './open-pool.ts'
 import { findSigningKeys, openPrivateKey, SIGNING_USES } from './signing-key.ts'
 
@@ -200,28 +200,26 @@ export async function putPool(tx: Transaction, openPool: PoolSeal, document: Poo
   await tx.put('pool', { pool: openPool.pool.id, key: ONLY, body, fields: { name: document.Name ?? null } })
 }
 
-function sealTemplates({ pool, cipher }: PoolSeal, document: PoolDocument): PoolDocument {
+function sealTemplates(seal: PoolSeal, document: PoolDocument): PoolDocument {
   const rest = { ...document }
   const templates: Partial<PoolDocument> = {}
   for (const name of TEMPLATES) {
     Object.assign(templates, { [name]: document[name] })
     delete rest[name]
   }
-  const plain = Buffer.from(JSON.stringify(templates))
-  return { ...rest, sealedTemplates: cipher.seal('row', plain, templateBinding(pool.id)).toString('base64') }
+  return { ...rest, sealedTemplates: sealDocument(seal, 'pool', TEMPLATES_KEY, templates) }
 }
 
-function openTemplates({ pool, cipher }: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
-  if (sealedTemplates === undefined && !cipher.isSealed) return document
+function openTemplates(seal: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
+  if (sealedTemplates === undefined && !seal.cipher.isSealed) return document
   // Plain members of a sealed pool were not written by this build: they are not believed.
   const rest: PoolDocument = { ...document }
   for (const name of TEMPLATES) delete rest[name]
   if (sealedTemplates === undefined) throw new SealBrokenError('the templates of a sealed pool are missing')
-  const plain = cipher.open('row', Buffer.from(sealedTemplates, 'base64'), templateBinding(pool.id))
-  return { ...rest, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }
+  return { ...rest, ...openDocument(seal, 'pool', { key: TEMPLATES_KEY, body: sealedTemplates }) }
 }
 
-const templateBinding = (pool: string): string => `${pool}\npool\ntemplates`
+const TEMPLATES_KEY = 'templates'
 
 export const removePool = (tx: Transaction, id: string): Promise<void> => tx.remove('pool', { pool: id, key: ONLY })
 
