@@ -1,6 +1,5 @@
 import { SealBrokenError } from '../keys/pool-keys.ts'
-import type { Topology } from '../store/kinds.ts'
-import type { Replica, Revocation, Rotation, SignOut } from '../store/merge.ts'
+import type { StoreDocuments } from '../store/documents.ts'
 import type { Row } from '../store/rows.ts'
 import type { ClientDocument } from './client.ts'
 import type { CodeDocument } from './code.ts'
@@ -13,9 +12,7 @@ import type { SigningKeyDocument } from './signing-key.ts'
 import type { UserDocument } from './user.ts'
 
 /** Kinds whose bodies are plain JSON, readable without the key. */
-interface PlainDocuments {
-  topology: Topology
-  replica: Replica
+interface PlainDocuments extends StoreDocuments {
   pool: PoolDocument
   settings: RegionalSettings
   client: ClientDocument
@@ -23,13 +20,12 @@ interface PlainDocuments {
   'prefix-domain': DomainDocument
   'signing-key': SigningKeyDocument
   group: GroupDocument
-  revocation: Revocation
-  rotation: Rotation
-  'sign-out': SignOut
 }
 
-/** Kinds whose bodies are sealed under the data key of their pool. */
+/** Kinds whose bodies, or parts of them, are sealed under the data key of their pool. */
 interface SealedDocuments {
+  /** The templates of a pool, within its document; key: `templates`. */
+  pool: Partial<PoolDocument>
   user: UserDocument
   credential: PasswordDocument
   code: CodeDocument

@@ -12,7 +12,7 @@ import type { Replica, ReplicaStatus } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { type Client, clientNotFound, findClient } from './client.ts'
-import { parseDocument } from './document.ts'
+import { findDocument, parseDocument, sealDocument } from './document.ts'
 import type { OpenPool, PoolSeal } from './open-pool.ts'
 import { findSigningKeys, openPrivateKey, SIGNING_USES } from './signing-key.ts'
 
@@ -200,35 +200,28 @@ export async function putPool(tx: Transaction, openPool: PoolSeal, document: Poo
   await tx.put('pool', { pool: openPool.pool.id, key: ONLY, body, fields: { name: document.Name ?? null } })
 }
 
-function sealTemplates({ pool, cipher }: PoolSeal, document: PoolDocument): PoolDocument {
+function sealTemplates(seal: PoolSeal, document: PoolDocument): PoolDocument {
   const rest = { ...document }
   const templates: Partial<PoolDocument> = {}
   for (const name of TEMPLATES) {
     Object.assign(templates, { [name]: document[name] })
     delete rest[name]
   }
-  const plain = Buffer.from(JSON.stringify(templates))
-  return { ...rest, sealedTemplates: cipher.seal('row', plain, templateBinding(pool.id)).toString('base64') }
+  return { ...rest, sealedTemplates: sealDocument(seal, 'pool', TEMPLATES_KEY, templates) }
 }
 
 /**
  * Opens the templates of a pool. Plain members of a sealed pool were not written by this build, so they are ignored. Sealed ones
  * that are missing or altered count as absent: the pool sends the default texts, and sign-in goes on.
  */
-function openTemplates({ pool, cipher }: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
-  if (sealedTemplates === undefined && !cipher.isSealed) return document
+function openTemplates(seal: PoolSeal, { sealedTemplates, ...document }: PoolDocument): PoolDocument {
+  if (sealedTemplates === undefined && !seal.cipher.isSealed) return document
   const rest: PoolDocument = { ...document }
   for (const name of TEMPLATES) delete rest[name]
-  try {
-    const plain = cipher.open('row', Buffer.from(sealedTemplates ?? '', 'base64'), templateBinding(pool.id))
-    return { ...rest, ...(JSON.parse(plain.toString('utf8')) as Partial<PoolDocument>) }
-  } catch (error) {
-    if (error instanceof SealBrokenError) return rest
-    throw error
-  }
+  return { ...rest, ...findDocument(seal, 'pool', { key: TEMPLATES_KEY, body: sealedTemplates ?? '' }) }
 }
 
-const templateBinding = (pool: string): string => `${pool}\npool\ntemplates`
+const TEMPLATES_KEY = 'templates'
 
 export const removePool = (tx: Transaction, id: string): Promise<void> => tx.remove('pool', { pool: id, key: ONLY })
 

@@ -1,3 +1,4 @@
+import { parseStored, type StoreDocuments } from './documents.ts'
 import type { KindOfScope } from './kinds.ts'
 
 /**
@@ -39,33 +40,38 @@ export interface SignOut {
 /** The kinds of shared facts that expire, at the time in their bodies. */
 export const expiringKinds = ['revocation', 'rotation'] as const
 
+const isExpiring = (kind: KindOfScope<'shared'>): kind is (typeof expiringKinds)[number] =>
+  (expiringKinds as readonly string[]).includes(kind)
+
 /** When a shared fact stops having an effect (ms since the epoch); infinite for kinds that never expire. */
 export function expiryOf(kind: KindOfScope<'shared'>, body: string): number {
-  if (!(expiringKinds as readonly string[]).includes(kind)) return Number.POSITIVE_INFINITY
-  return (JSON.parse(body) as Revocation | Rotation).expires
+  return isExpiring(kind) ? parseStored(kind, body).expires : Number.POSITIVE_INFINITY
 }
 
 /**
  * Merge two regions' versions of a shared fact. Each rule is commutative, associative and idempotent, so regions agree
  * in any order and with any number of deliveries.
  */
-export const rules: { [K in KindOfScope<'shared'>]: (a: never, b: never) => unknown } = {
-  replica: (a: Replica, b: Replica) => (rank(a) >= rank(b) ? a : b),
-  revocation: (a: Revocation, b: Revocation): Revocation => ({ expires: Math.max(a.expires, b.expires) }),
-  rotation: (a: Rotation, b: Rotation): Rotation => ({
+export const rules: {
+  [K in KindOfScope<'shared'>]: (a: StoreDocuments[K], b: StoreDocuments[K]) => StoreDocuments[K]
+} = {
+  replica: (a, b) => (rank(a) >= rank(b) ? a : b),
+  revocation: (a, b) => ({ expires: Math.max(a.expires, b.expires) }),
+  rotation: (a, b) => ({
     generation: Math.max(a.generation, b.generation),
     at: a.generation === b.generation ? Math.min(a.at, b.at) : a.generation > b.generation ? a.at : b.at,
     expires: Math.max(a.expires, b.expires),
   }),
-  'sign-out': (a: SignOut, b: SignOut): SignOut => ({ before: Math.max(a.before, b.before) }),
+  'sign-out': (a, b) => ({ before: Math.max(a.before, b.before) }),
 }
 
 const rank = (replica: Replica): number =>
   replica.version * REPLICA_STATUSES.length + REPLICA_STATUSES.indexOf(replica.status)
 
 /** Merges two bodies (JSON text). Returns `present` unchanged, byte for byte, when `incoming` adds nothing. */
-export function merge(kind: KindOfScope<'shared'>, present: string | undefined, incoming: string): string {
+export function merge<K extends KindOfScope<'shared'>>(kind: K, present: string | undefined, incoming: string): string {
   if (present === undefined) return incoming
-  const merged = JSON.stringify(rules[kind](JSON.parse(present) as never, JSON.parse(incoming) as never))
-  return merged === JSON.stringify(JSON.parse(present)) ? present : merged
+  const stored = parseStored(kind, present)
+  const merged = JSON.stringify(rules[kind](stored, parseStored(kind, incoming)))
+  return merged === JSON.stringify(stored) ? present : merged
 }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type Cursor, kindsOf } from './cursors.ts'
 import type { Connection } from './database.ts'
+import { parseStored } from './documents.ts'
 import { ONLY, type Topology, tableOf } from './kinds.ts'
 import type { Replica } from './merge.ts'
 
@@ -98,8 +99,8 @@ export function gatherRoles(pools: readonly string[], rows: readonly RoleRow[]):
   )
   for (const { type, pool, value } of rows) {
     const roles = all.get(pool) as PoolRoles
-    if (type === 'topology') roles.topology = JSON.parse(value) as Topology
-    else if (type === 'replica') roles.replicas.push(JSON.parse(value) as Replica)
+    if (type === 'topology') roles.topology = parseStored('topology', value)
+    else if (type === 'replica') roles.replicas.push(parseStored('replica', value))
     else roles.copiedFrom.push(value)
   }
   return all

@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { applyChange } from './apply.ts'
 import { type Connection, type Engine, PIPELINED, type Touched } from './database.ts'
-import { type IndexOf, type Kind, type KindOfScope, ONLY, type Topology, tableOf } from './kinds.ts'
+import { parseStored } from './documents.ts'
+import { type IndexOf, type Kind, type KindOfScope, ONLY, tableOf } from './kinds.ts'
 import { merge } from './merge.ts'
 import { countRows, findRow, findRowAndTopology, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
 import { upsertion } from './upsert.ts'
@@ -93,7 +94,7 @@ export async function openTransaction(
     if (known !== undefined) return known
     const present = topologies.get(pool) ?? (await findRow(connection, 'topology', { pool, key: ONLY }))?.body
     const text = present ?? (kind === 'topology' ? body : undefined)
-    const topology = text === undefined ? undefined : (JSON.parse(text) as Topology)
+    const topology = text === undefined ? undefined : parseStored('topology', text)
     if (topology?.primary !== region) throw new NotPrimaryError(pool)
     epochs.set(pool, topology.epoch)
     return topology.epoch
@@ -103,7 +104,7 @@ export async function openTransaction(
   const epochOf = async (kind: Kind, { pool, body }: { pool: string; body: string }): Promise<number> => {
     const epoch = await primaryEpoch(pool, kind, body)
     if (kind !== 'topology') return epoch
-    const begun = Math.max(epoch, (JSON.parse(body) as Topology).epoch)
+    const begun = Math.max(epoch, parseStored('topology', body).epoch)
     epochs.set(pool, begun)
     return begun
   }
