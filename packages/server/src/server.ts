@@ -97,7 +97,7 @@ async function composeRegion(
   const exchange = exchangeOver((name) => peers.all.get(name))
   const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
-  const keys = createPoolKeys({ store, provider: keyProvider, clock })
+  const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`

@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
 import { createCache } from '../store/cache.ts'
 import { ONLY } from '../store/kinds.ts'
 import type { Store } from '../store/store.ts'
@@ -82,6 +84,7 @@ export interface PoolKeys {
 const VERSION = 1
 /** Version of the rows of a pool whose data key is wrapped as that of a sealed pool. They have a subkey of their own. */
 const SEALED_POOL_VERSION = 2
+const REPORTED_ROWS = 1_000
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
@@ -89,16 +92,26 @@ export function createPoolKeys({
   store,
   provider,
   clock,
+  events,
 }: {
   store: Store
   provider: KeyProvider
   clock: Pick<Clock, 'randomBytes'>
+  events: Pick<Events, 'noted'>
 }): PoolKeys {
+  /** The rows that were reported recently: a row that nobody repairs is read again and again. */
+  const reported = new BoundedCache<true>(REPORTED_ROWS)
+  const reportBroken = (binding: string, error: SealBrokenError): void => {
+    if (reported.get(binding)) return
+    reported.set(binding, true)
+    const [pool, kind, key] = binding.split('\n')
+    events.noted('row-unreadable', { pool, kind, key, why: error.message })
+  }
   const ciphers = createCache<PoolCipher>(
     { store },
     async (pool) => {
       const { dataKey } = await findDataKey(pool)
-      return cipherOf(await unwrap(pool, dataKey), { clock, form: dataKey.form })
+      return cipherOf(await unwrap(pool, dataKey), { clock, form: dataKey.form, reportBroken })
     },
     ({ kind, pool }) => (kind === 'data-key' ? pool : undefined),
   )
@@ -108,7 +121,7 @@ export function createPoolKeys({
   const findDataKey = async (pool: string): Promise<{ body: string; dataKey: DataKey }> => {
     const row = await store.find('data-key', { pool, key: ONLY })
     if (!row) throw new KeyUnavailableError(`the pool ${pool} has no data key`)
-    return { body: row.body, dataKey: parseDataKey(row.body) }
+    return { body: row.body, dataKey: parseDataKey(pool, row.body) }
   }
   const unwrap = (pool: string, { keyArn, wrapped, form }: DataKey): Promise<Buffer> =>
     provider.unwrap(localArn(keyArn, provider.region), Buffer.from(wrapped, 'base64'), contextOf(pool, form))
@@ -138,7 +151,7 @@ export function createPoolKeys({
     create: async (pool, keyArn, form) => {
       const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool, form))
       return {
-        cipher: cipherOf(plain, { clock, form }),
+        cipher: cipherOf(plain, { clock, form, reportBroken }),
         write: (tx) => write(tx, pool, { keyArn, wrapped, ...(form && { form }) }),
       }
     },
@@ -153,12 +166,20 @@ export function createPoolKeys({
       const plain = await unwrap(pool, dataKey)
       const keyArn = localArn(dataKey.keyArn, provider.region)
       const wrapped = await wrapAgain(pool, { body, plain, dataKey: { keyArn, form: 'sealed' } })
-      return { ...wrapped, cipher: cipherOf(plain, { clock, form: 'sealed' }) }
+      return { ...wrapped, cipher: cipherOf(plain, { clock, form: 'sealed', reportBroken }) }
     },
   }
 }
 
-const parseDataKey = (body: string): DataKey => JSON.parse(body) as DataKey
+/** Throws KeyUnavailableError for a body that no build wrote: the pool stops, as with a key that does not unwrap. */
+function parseDataKey(pool: string, body: string): DataKey {
+  let parsed: Partial<DataKey> | null = null
+  try {
+    parsed = JSON.parse(body) as Partial<DataKey> | null
+  } catch {}
+  if (typeof parsed?.keyArn === 'string' && typeof parsed.wrapped === 'string') return parsed as DataKey
+  throw new KeyUnavailableError(`the data key of the pool ${pool} is damaged`)
+}
 
 const contextOf = (pool: string, form: DataKey['form']): Record<string, string> => ({
   'twinpool:user-pool': pool,
@@ -177,7 +198,16 @@ export function localArn(keyArn: string, region: string): string {
 
 function cipherOf(
   dataKey: Buffer,
-  { clock, form }: { clock: Pick<Clock, 'randomBytes'>; form: DataKey['form'] },
+  {
+    clock,
+    form,
+    reportBroken,
+  }: {
+    clock: Pick<Clock, 'randomBytes'>
+    form: DataKey['form']
+    /** Called for a row that does not open; other values come from clients, who may send anything. */
+    reportBroken(binding: string, error: SealBrokenError): void
+  },
 ): PoolCipher {
   let isSealed = form === 'sealed'
   // Key objects, because node:crypto needs four times as long with a key given as bytes.
@@ -192,6 +222,27 @@ function cipherOf(
   }
   const keyOf = (purpose: Purpose, version: number): KeyObject =>
     subkey(version === VERSION ? purpose : `${purpose}/${version}`)
+  const open: PoolCipher['open'] = (purpose, sealed, binding = '') => {
+    if (sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
+    const version = sealed[0]
+    const ofSealedPool = version === SEALED_POOL_VERSION && purpose === 'row'
+    if (version !== VERSION && !ofSealedPool) throw new SealVersionError()
+    const decipher = createDecipheriv('aes-256-gcm', keyOf(purpose, version), sealed.subarray(1, 1 + IV_BYTES), {
+      authTagLength: TAG_BYTES,
+    })
+    decipher.setAAD(Buffer.from(binding))
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+    let plain: Buffer
+    try {
+      plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
+      // GCM returns the plaintext before it has verified the tag; `final` verifies it, and throws.
+      decipher.final()
+    } catch {
+      throw new SealBrokenError()
+    }
+    isSealed ||= ofSealedPool
+    return plain
+  }
   return {
     get isSealed() {
       return isSealed
@@ -206,25 +257,12 @@ function cipherOf(
       return Buffer.concat([Buffer.of(version), iv, body, cipher.getAuthTag()])
     },
     open: (purpose, sealed, binding = '') => {
-      if (sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
-      const version = sealed[0]
-      const ofSealedPool = version === SEALED_POOL_VERSION && purpose === 'row'
-      if (version !== VERSION && !ofSealedPool) throw new SealVersionError()
-      const decipher = createDecipheriv('aes-256-gcm', keyOf(purpose, version), sealed.subarray(1, 1 + IV_BYTES), {
-        authTagLength: TAG_BYTES,
-      })
-      decipher.setAAD(Buffer.from(binding))
-      decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-      let plain: Buffer
       try {
-        plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
-        // GCM returns the plaintext before it has verified the tag; `final` verifies it, and throws.
-        decipher.final()
-      } catch {
-        throw new SealBrokenError()
+        return open(purpose, sealed, binding)
+      } catch (error) {
+        if (purpose === 'row' && error instanceof SealBrokenError) reportBroken(binding, error)
+        throw error
       }
-      isSealed ||= ofSealedPool
-      return plain
     },
     index: (field, value) => createHmac('sha256', subkey('index')).update(`${field}\n${value}`).digest('base64url'),
     derive: (label, size) => Buffer.from(hkdfSync('sha256', subkey('derive'), '', label, size)),

@@ -47,7 +47,7 @@ for (const engine of engines) {
     before(async () => {
       opened = await openTestStore(engine, { clock, region: 'us-west-2' })
       throttling = createThrottling({ engine: opened.store.engine, clock })
-      const keys = createPoolKeys({ store: opened.store, provider, clock })
+      const keys = createPoolKeys({ store: opened.store, provider, clock, events: { noted: () => {} } })
       const id = 'us-west-2_000000000'
       const dataKey = await keys.create(id, 'arn:aws:kms:us-west-2:000000000000:key/one')
       await opened.store.write(async (tx) => {
