@@ -337,6 +337,23 @@ for (const engine of engines) {
       assert.equal(UserPool?.EmailVerificationMessage, PLANTED.template)
     })
 
+    it('rewrite a sign-out within an hour that an old process writes late', async () => {
+      const { context } = region.region
+      const pool = await createPool(region)
+      const rewritten = new Map<string, number>()
+      await sealPools(context, rewritten)
+      const sub = '00000000-0000-4000-8000-000000000001'
+      await context.store.write((tx) => tx.share('sign-out', { pool, key: sub, body: '{"before":1}' }))
+      const now = context.clock.now()
+      const sweepAt = (time: number) =>
+        sealPools({ ...context, clock: { ...context.clock, now: () => time } }, rewritten)
+      await sweepAt(now + 60_000)
+      assert.ok(await context.store.find('sign-out', { pool, key: sub }), 'not each minute')
+      await sweepAt(now + 3_600_000)
+      assert.equal(await context.store.find('sign-out', { pool, key: sub }), undefined)
+      assert.equal(await context.store.count('sign-out', { pool }), 1)
+    })
+
     it('wait for every region of the pool to report that it reads the new form', async () => {
       const { context } = region.region
       const UserPoolId = await createPlainPool(region)

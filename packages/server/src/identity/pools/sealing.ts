@@ -45,16 +45,22 @@ type RewriteTimes = Map<string, number>
 
 /** Moves every pool of this region one step forward. */
 export async function sealPools(context: SealingContext, rewritten: RewriteTimes = new Map()): Promise<void> {
-  const { store, pools, events } = context
+  const { clock, store, pools, events } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
     for (const row of rows) {
       after = { pool: row.pool, key: row.key }
       const pool = await pools.find(row.pool)
-      if (!pool) continue
+      const now = clock.now()
+      const isDue = now - (rewritten.get(row.pool) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MILLISECONDS
+      if (!pool || (pool.document.form === 'sealed' && !isDue)) continue
       try {
-        await movePool(context, await openPoolOf(context, pool), rewritten)
+        const opened = await openPoolOf(context, pool)
+        await movePool(context, opened)
+        if (!isDue || formOf(opened) !== 'sealed') continue
+        await rewriteSignOuts(context, opened)
+        rewritten.set(pool.id, now)
       } catch (error) {
         // Skip a pool while its key is disabled, and a pool that somebody altered.
         if (error instanceof SealBrokenError) {
@@ -66,20 +72,10 @@ export async function sealPools(context: SealingContext, rewritten: RewriteTimes
   }
 }
 
-async function movePool(context: SealingContext, opened: OpenPool, rewritten: RewriteTimes): Promise<void> {
-  const { clock, region } = context
-  const { id, topology, document } = opened.pool
-  const isPrimary = topology.primary === region
-  if (formOf(opened) !== 'sealed') {
-    if (isPrimary) await sealPool(context, opened)
-    return
-  }
-  const now = clock.now()
-  const isDue = now - (rewritten.get(id) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MILLISECONDS
-  if (isPrimary && (isDue || document.form !== 'sealed')) await restoreForm(context, opened)
-  if (!isDue) return
-  await rewriteSignOuts(context, opened)
-  rewritten.set(id, now)
+async function movePool(context: SealingContext, opened: OpenPool): Promise<void> {
+  if (opened.pool.topology.primary !== context.region) return
+  if (formOf(opened) === 'sealed') await restoreForm(context, opened)
+  else await sealPool(context, opened)
 }
 
 /** Sweeps periodically until the signal aborts. */
