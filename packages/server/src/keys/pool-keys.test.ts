@@ -31,9 +31,13 @@ for (const engine of engines) {
   describe(`the data key of a pool, on ${engine}`, () => {
     let opened: TestStore
     let keys: PoolKeys
+    const noted: unknown[] = []
     before(async () => {
       opened = await openTestStore(engine, { clock: systemClock, region: 'us-west-2' })
-      keys = createPoolKeys({ store: opened.store, provider, clock: systemClock })
+      keys = createPoolKeys({
+        ...{ store: opened.store, provider, clock: systemClock },
+        events: { noted: (event, details) => noted.push({ event, ...details }) },
+      })
       const created = await keys.create(POOL, ARN)
       await opened.store.write(async (tx) => {
         await tx.put('topology', { pool: POOL, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
@@ -81,6 +85,28 @@ for (const engine of engines) {
       assert.equal(setBack.isSealed, false)
       assert.equal(setBack.open('row', newer, 'a row').toString(), 'newer')
       assert.equal(setBack.isSealed, true)
+    })
+
+    it('reports a row that does not open, once, and no value of a client', async () => {
+      const cipher = await keys.get(POOL)
+      noted.length = 0
+      const binding = `${POOL}\nuser\na-sub`
+      for (let at = 0; at < 3; at += 1) {
+        assert.throws(() => cipher.open('row', Buffer.alloc(40, 1), binding), SealBrokenError)
+        assert.throws(() => cipher.open('session', Buffer.alloc(40, 1), binding), SealBrokenError)
+      }
+      const why = 'the sealed value cannot be opened'
+      assert.deepEqual(noted, [{ event: 'row-unreadable', pool: POOL, kind: 'user', key: 'a-sub', why }])
+    })
+
+    it('is unavailable when its row is damaged', async () => {
+      const row = await readRow()
+      for (const body of ['', '{', 'null', '[]', '{"keyArn":"an ARN"}', '{"wrapped":1,"keyArn":"an ARN"}']) {
+        await opened.store.write((tx) => tx.put('data-key', { ...row, body }))
+        await assert.rejects(keys.get(POOL), KeyUnavailableError)
+      }
+      await opened.store.write((tx) => tx.put('data-key', row))
+      await keys.get(POOL)
     })
 
     it('keeps its form when another KMS key wraps it, and does not unwrap without it', async () => {
