@@ -54,7 +54,6 @@ export interface PageRequest {
 type Form = OpenPool['pool']['document']['form']
 const formOf = ({ pool }: OpenPool): Form => pool.document.form
 const mayHavePlain = (form: Form): boolean => form !== 'sealed'
-const mayHaveSealed = (form: Form): boolean => form !== undefined
 
 /** The form that holds until the transaction ends: `sealed` never changes; otherwise the pool is locked. */
 async function lockForm(tx: Transaction, openPool: OpenPool): Promise<Form> {
@@ -67,13 +66,13 @@ export async function findGroup(db: Pick<Store, 'find'>, openPool: OpenPool, nam
   const form = formOf(openPool)
   // The plain kind first: a row that moves between the two reads is seen in both, not in neither.
   const plain = mayHavePlain(form) ? await db.find('group', plainAddress(openPool, name)) : undefined
-  const sealed = mayHaveSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
+  const sealed = await db.find('sealed-group', sealedAddress(openPool, name))
   return (sealed && openGroup(openPool, sealed)) ?? (plain && toGroup(plain))
 }
 
 export async function lockGroup(tx: Transaction, openPool: OpenPool, name: string): Promise<Group | undefined> {
   const form = await lockForm(tx, openPool)
-  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-group', sealedAddress(openPool, name)) : undefined
+  const sealed = await tx.lock('sealed-group', sealedAddress(openPool, name))
   const group = sealed && openGroup(openPool, sealed)
   if (group) return group
   const plain = mayHavePlain(form) ? await tx.lock('group', plainAddress(openPool, name)) : undefined
@@ -82,7 +81,7 @@ export async function lockGroup(tx: Transaction, openPool: OpenPool, name: strin
 
 export async function countGroups(db: Pick<Reader, 'count'>, { pool }: OpenPool): Promise<number> {
   const { form } = pool.document
-  const sealed = mayHaveSealed(form) ? await db.count('sealed-group', { pool: pool.id }) : 0
+  const sealed = await db.count('sealed-group', { pool: pool.id })
   return sealed + (mayHavePlain(form) ? await db.count('group', { pool: pool.id }) : 0)
 }
 
@@ -127,7 +126,7 @@ export async function removeGroup(tx: Transaction, openPool: OpenPool, name: str
 /** Locks a membership; returns whether it exists. */
 export async function lockMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<boolean> {
   const form = await lockForm(tx, openPool)
-  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-member', sealedMember(openPool, member)) : undefined
+  const sealed = await tx.lock('sealed-member', sealedMember(openPool, member))
   if (sealed && openMember(openPool, sealed, member)) return true
   return mayHavePlain(form) && (await tx.lock('member', plainMember(openPool, member))) !== undefined
 }
@@ -170,7 +169,7 @@ export async function removeMembers(
 /** Counts the groups of a user. */
 export async function countGroupsOf(db: Pick<Reader, 'count'>, { pool }: OpenPool, sub: string): Promise<number> {
   const { form } = pool.document
-  const sealed = mayHaveSealed(form) ? await db.count('sealed-member', { pool: pool.id, where: { sub } }) : 0
+  const sealed = await db.count('sealed-member', { pool: pool.id, where: { sub } })
   return sealed + (mayHavePlain(form) ? await db.count('member', { pool: pool.id, where: { sub } }) : 0)
 }
 
@@ -311,7 +310,7 @@ async function pageOver<T>(
     const found = await plain({ after: after?.slice(PLAIN.length), limit })
     rows.push(...found.map(([key, entry]): [string, T] => [PLAIN + key, entry]))
   }
-  if (mayHaveSealed(form) && rows.length < limit) {
+  if (rows.length < limit) {
     rows.push(...(await sealed({ after: inSealed ? after : undefined, limit: limit - rows.length })))
   }
   const page = rows.slice(0, size)

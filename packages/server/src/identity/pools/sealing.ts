@@ -27,27 +27,37 @@ export const SEALED_KINDS = ['sealed-group', 'sealed-member'] as const satisfies
 
 const SWEEP_MILLISECONDS = 60_000
 const PAGE_POOLS = 100
-const STEP_ROWS = 200
+/** Few, because other writers of groups and memberships in the pool wait until the transaction ends. */
+const STEP_ROWS = 25
 const PAGE_ROWS = 500
+/** Another region that was cut off while the pool moved may still send sign-outs of the old form. */
+const SIGN_OUTS_MILLISECONDS = 3_600_000
 
-type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events'>
+type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'> & {
+  /** Whether a process of the first release is connected to the database of another region. Throws if it cannot be reached. */
+  hasOlderProcesses(region: string): Promise<boolean>
+}
 
-/** Moves every pool of this region one step forward. `rewritten`: pools whose sign-outs this process has rewritten. */
-export async function sealPools(context: SealingContext, rewritten: Set<string> = new Set()): Promise<void> {
-  const { store, region, pools, keys } = context
+/**
+ * Moves every pool of this region one step forward. `rewritten`: when this process last rewrote the sign-outs of a pool (ms since
+ * the epoch).
+ */
+export async function sealPools(context: SealingContext, rewritten: Map<string, number> = new Map()): Promise<void> {
+  const { store, region, pools, keys, clock } = context
+  const due = (pool: string): boolean => clock.now() - (rewritten.get(pool) ?? 0) >= SIGN_OUTS_MILLISECONDS
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
     for (const row of rows) {
       after = { pool: row.pool, key: row.key }
       const pool = await pools.find(row.pool)
-      if (!pool || (pool.document.form === 'sealed' && rewritten.has(pool.id))) continue
+      if (!pool || (pool.document.form === 'sealed' && !due(pool.id))) continue
       try {
         const opened = openPool(pool, await keys.get(pool.id))
         if (pool.topology.primary === region && pool.document.form !== 'sealed') await sealPool(context, opened)
         else if (pool.document.form === 'sealed') {
           await rewriteSignOuts(context, opened)
-          rewritten.add(pool.id)
+          rewritten.set(pool.id, clock.now())
         }
       } catch (error) {
         // Skip a pool while its key is disabled.
@@ -59,8 +69,8 @@ export async function sealPools(context: SealingContext, rewritten: Set<string> 
 }
 
 /** Sweeps periodically until the signal aborts. */
-export async function runSealing(context: SealingContext & Pick<Context, 'clock'>, signal: AbortSignal): Promise<void> {
-  const rewritten = new Set<string>()
+export async function runSealing(context: SealingContext, signal: AbortSignal): Promise<void> {
+  const rewritten = new Map<string, number>()
   const sweep = () => sealPools(context, rewritten)
   await sweepPeriodically(context, { operation: 'sealing of pools', milliseconds: SWEEP_MILLISECONDS, sweep }, signal)
 }
@@ -87,11 +97,14 @@ export async function canSealNewPool({ store, endpoints }: Pick<Context, 'store'
   return true
 }
 
-/** Whether all processes of the region and all regions of the pool report that they can read the new form. */
-async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool): Promise<boolean> {
+/** Whether all processes in all regions of the pool report that they can read the new form. */
+async function isReadyEverywhere({ store, hasOlderProcesses }: SealingContext, { replicas }: Pool): Promise<boolean> {
   if (await store.engine.hasOlderProcesses()) return false
   for (const { region } of replicas) {
-    if (region !== store.region && !(await peerKnows(store, region, SEALED_KINDS))) return false
+    if (region === store.region) continue
+    if (!(await peerKnows(store, region, SEALED_KINDS))) return false
+    // During a rolling restart, the process that follows this region may be newer than another that serves users.
+    if (await hasOlderProcesses(region).catch(() => true)) return false
   }
   return true
 }
