@@ -148,6 +148,16 @@ for (const engine of engines) {
       assert.equal((await killable.store.find('sign-out', { pool, key: 'forged' }))?.body, '{"before":7}')
     })
 
+    it('stores no value in a column whose value is not text', async () => {
+      const fields = { group: 5, sub: { a: 1 } } as unknown as Change['fields']
+      await receive(PRIMARY, put('sealed-member', 'forged', 5, { fields }), put('user', 'after', 6))
+      assert.equal(await has('user', 'after'), true)
+      assert.deepEqual((await killable.store.find('sealed-member', { pool, key: 'forged' }))?.fields, {
+        group: null,
+        sub: null,
+      })
+    })
+
     it('restarts although an inventory names a replica that cannot be read', async () => {
       const rows = ['{', 'null', '{"region":5}'].map((body, at) => ({ pool, key: `forged ${at}`, body }))
       await follower.restart(PRIMARY, hello(PRIMARY), rows)
