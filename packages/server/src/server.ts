@@ -187,7 +187,9 @@ async function composeRegion(
       regionKeys.start()
       replication.start()
       const { signal } = stopping
-      sweeping = Promise.all([runPoolSweeps(context, signal), runSealing(context, signal)])
+      const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
+      const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

@@ -1,5 +1,7 @@
 import type { CreateUserPoolCommandInput } from '@aws-sdk/client-cognito-identity-provider'
+import type { Context } from '@twinpool/server/internal/context'
 import { createPool } from '@twinpool/server/internal/identity/pools/creation'
+import { sealPools as sealPoolsOf } from '@twinpool/server/internal/identity/pools/sealing'
 import { FIRST_RELEASE_KINDS, formatKinds } from '@twinpool/server/internal/replication/known-kinds'
 import { putPeerKinds } from '@twinpool/server/internal/store/cursors'
 import type { RunningRegion } from './regions.ts'
@@ -17,3 +19,7 @@ export async function createPlainPool(
   const endpoints = { [context.region]: '', [OLDER_REGION]: '' }
   return createPool({ ...context, endpoints }, { PoolName: 'a plain pool', ...settings })
 }
+
+/** One sweep of a region whose peers have no older processes. */
+export const sealPools = (context: Context, rewritten?: Map<string, number>): Promise<void> =>
+  sealPoolsOf({ ...context, hasOlderProcesses: async () => false }, rewritten)

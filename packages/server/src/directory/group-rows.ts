@@ -12,14 +12,14 @@ import { type Form, formOf, type OpenPool } from './open-pool.ts'
  *   sealed-member  key: `<hash of the name>/<sub>`        body: sealed; index: group (the hash), sub
  *
  * The first release stored both in plain text, as kinds `group` (key: the name) and `member` (key: `<name>/<sub>`, index:
- * group_name, sub). The form of the pool (formOf) says which kinds hold rows: absent, the plain kinds; `sealing`, both, and writes go
+ * group_name, sub). The form of the pool (formOf) says which kinds hold rows: absent, the plain kinds (a request may still hold this form while the
+ * pool moves on, so reads search both); `sealing`, both, and writes go
  * to the sealed kinds; `sealed`, the sealed kinds only (identity/pools/sealing.ts, docs/decisions/sealing.md).
  *
  * A membership counts only if its sealed body opens for its key: an index column finds candidates and proves nothing.
  */
 
 export const mayHavePlain = (form: Form): boolean => form !== 'sealed'
-export const mayHaveSealed = (form: Form): boolean => form !== undefined
 
 /** The form that holds until the transaction ends: `sealed` never changes; otherwise the pool is locked. */
 export async function lockForm(tx: Transaction, openPool: OpenPool): Promise<Form> {
@@ -86,7 +86,7 @@ export async function pageOver<T>(
     const found = await plain({ after: after?.slice(PLAIN.length), limit })
     rows.push(...found.map(([key, entry]): [string, T] => [PLAIN + key, entry]))
   }
-  if (mayHaveSealed(form) && rows.length < limit) {
+  if (rows.length < limit) {
     rows.push(...(await sealed({ after: inSealed ? after : undefined, limit: limit - rows.length })))
   }
   const page = rows.slice(0, size)

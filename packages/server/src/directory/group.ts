@@ -7,7 +7,6 @@ import {
   hashOf,
   lockForm,
   mayHavePlain,
-  mayHaveSealed,
   openSealed,
   type Page,
   type PageRequest,
@@ -35,13 +34,13 @@ export async function findGroup(db: Pick<Store, 'find'>, openPool: OpenPool, nam
   const form = formOf(openPool)
   // The plain kind first: a row that moves between the two reads is seen in both, not in neither.
   const plain = mayHavePlain(form) ? await db.find('group', plainAddress(openPool, name)) : undefined
-  const sealed = mayHaveSealed(form) ? await db.find('sealed-group', sealedAddress(openPool, name)) : undefined
+  const sealed = await db.find('sealed-group', sealedAddress(openPool, name))
   return (sealed && openGroup(openPool, sealed)) ?? (plain && toGroup(plain))
 }
 
 export async function lockGroup(tx: Transaction, openPool: OpenPool, name: string): Promise<Group | undefined> {
   const form = await lockForm(tx, openPool)
-  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-group', sealedAddress(openPool, name)) : undefined
+  const sealed = await tx.lock('sealed-group', sealedAddress(openPool, name))
   const group = sealed && openGroup(openPool, sealed)
   if (group) return group
   const plain = mayHavePlain(form) ? await tx.lock('group', plainAddress(openPool, name)) : undefined
@@ -52,7 +51,7 @@ export async function lockGroup(tx: Transaction, openPool: OpenPool, name: strin
 export async function countGroups(db: Reader, openPool: OpenPool, quota: number): Promise<number> {
   const pool = openPool.pool.id
   const form = formOf(openPool)
-  const sealed = mayHaveSealed(form) ? await db.count('sealed-group', { pool }) : 0
+  const sealed = await db.count('sealed-group', { pool })
   const rows = sealed + (mayHavePlain(form) ? await db.count('group', { pool }) : 0)
   return rows < quota ? rows : countEntries(quota, (request) => listGroups(db, openPool, request))
 }

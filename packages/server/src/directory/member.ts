@@ -8,7 +8,6 @@ import {
   hashOf,
   lockForm,
   mayHavePlain,
-  mayHaveSealed,
   openSealed,
   type Page,
   type PageRequest,
@@ -28,7 +27,7 @@ type Reader = Pick<Store, 'find' | 'list' | 'count'>
 /** Locks a membership; returns whether it exists. */
 export async function lockMember(tx: Transaction, openPool: OpenPool, member: Member): Promise<boolean> {
   const form = await lockForm(tx, openPool)
-  const sealed = mayHaveSealed(form) ? await tx.lock('sealed-member', sealedMember(openPool, member)) : undefined
+  const sealed = await tx.lock('sealed-member', sealedMember(openPool, member))
   if (sealed && openMember(openPool, sealed, member)) return true
   return mayHavePlain(form) && (await tx.lock('member', plainMember(openPool, member))) !== undefined
 }
@@ -72,7 +71,7 @@ export async function removeMembers(
 export async function countGroupsOf(db: Reader, openPool: OpenPool, sub: string, quota: number): Promise<number> {
   const pool = openPool.pool.id
   const form = formOf(openPool)
-  const sealed = mayHaveSealed(form) ? await db.count('sealed-member', { pool, where: { sub } }) : 0
+  const sealed = await db.count('sealed-member', { pool, where: { sub } })
   const rows = sealed + (mayHavePlain(form) ? await db.count('member', { pool, where: { sub } }) : 0)
   return rows < quota ? rows : countEntries(quota, (request) => listNamesOf(db, openPool, sub, request))
 }

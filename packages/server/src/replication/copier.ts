@@ -2,11 +2,11 @@ import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts
 import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, tableOf } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
+import { isFact, type Replica } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
 import { listRows, type Row } from '../store/rows.ts'
 import type { StampedRow } from '../store/upsert.ts'
-import { parseTopology } from './documents.ts'
+import { findTopology } from './documents.ts'
 import {
   type ApplyTransaction,
   beginCopy,
@@ -176,8 +176,9 @@ export function createCopier(context: FollowerContext): Copier {
   const mergeRows = async (
     { tx, connection }: ApplyTransaction,
     kind: KindOfScope<'shared'>,
-    rows: StampedRow[],
+    received: StampedRow[],
   ): Promise<void> => {
+    const rows = received.filter(({ body }) => isFact(kind, body))
     const added = kind === 'replica' ? new Set<string>() : await addRows(connection, kind, rows)
     for (const { pool, key, body } of rows) {
       if (!added.has(key)) await tx.share(kind, { pool, key, body })
@@ -303,7 +304,7 @@ const newerWitness = ({ witness }: Copy, { head }: { head: MarkedPosition }): Ma
   head.position > witness.position ? head : witness
 
 const primaryOf = ({ topology }: Outline): string | undefined =>
-  topology ? parseTopology(topology[1]).primary : undefined
+  topology ? findTopology(topology[1])?.primary : undefined
 
 /** Once its topology row is written, this region holds the pool. */
 async function replaceTopology(
@@ -311,7 +312,7 @@ async function replaceTopology(
   pool: string,
   { topology }: Outline,
 ): Promise<void> {
-  if (!topology) return
+  if (!topology || !findTopology(topology[1])) return
   await replaceRows(connection, 'topology', [rowFromWire('topology', pool, topology)])
   touched.push({ kind: 'topology', pool, key: ONLY })
 }

@@ -127,6 +127,43 @@ for (const engine of engines) {
       assert.equal(await has('user', 'ada'), false)
     })
 
+    it('skips facts and topologies that cannot be read, applies the changes after them, and merges valid facts', async () => {
+      const bodies = ['{', 'null', '5', '"text"', '[]', '{}', '{"before":"x","expires":"x","region":5}']
+      const kinds = ['sign-out', 'revocation', 'rotation', 'replica', 'topology'] as const
+      for (const [at, body] of bodies.entries()) {
+        for (const kind of kinds) {
+          const key = kind === 'topology' ? ONLY : 'forged'
+          const forged = put(kind, key, 100 + at, { body })
+          await receive(PRIMARY, forged, put('user', `after ${kind} ${at}`, 5))
+          assert.equal(await has('user', `after ${kind} ${at}`), true)
+          if (kind !== 'topology') assert.equal(await has(kind, 'forged'), false, `${kind} ${body}`)
+        }
+      }
+      assert.deepEqual(JSON.parse((await killable.store.find('topology', { pool, key: ONLY }))?.body as string), {
+        primary: PRIMARY,
+        epoch: 1,
+      })
+      await receive(PRIMARY, put('sign-out', 'forged', 1, { body: '{"before":7}' }))
+      await receive(OTHER, put('sign-out', 'forged', 1, { body: 'null' }))
+      assert.equal((await killable.store.find('sign-out', { pool, key: 'forged' }))?.body, '{"before":7}')
+    })
+
+    it('stores no value in a column whose value is not text', async () => {
+      const fields = { group: 5, sub: { a: 1 } } as unknown as Change['fields']
+      await receive(PRIMARY, put('sealed-member', 'forged', 5, { fields }), put('user', 'after', 6))
+      assert.equal(await has('user', 'after'), true)
+      assert.deepEqual((await killable.store.find('sealed-member', { pool, key: 'forged' }))?.fields, {
+        group: null,
+        sub: null,
+      })
+    })
+
+    it('restarts although an inventory names a replica that cannot be read', async () => {
+      const rows = ['{', 'null', '{"region":5}'].map((body, at) => ({ pool, key: `forged ${at}`, body }))
+      await follower.restart(PRIMARY, hello(PRIMARY), rows)
+      assert.equal((await killable.store.list('replica', { pool, limit: 10 })).length, 1)
+    })
+
     it('applies a second batch of a pool without reading the roles again', async () => {
       await copied()
       await receive(PRIMARY, put('user', 'ada', 5))

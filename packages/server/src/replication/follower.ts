@@ -12,7 +12,7 @@ import {
 import { type Cursor, findCursor, kindsOf, moveCursor, putCursor } from '../store/cursors.ts'
 import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
 import { isCached, isKind, type Kind, type KindOfScope, scopeOf } from '../store/kinds.ts'
-import type { Replica } from '../store/merge.ts'
+import { isFact, type Replica } from '../store/merge.ts'
 import {
   gatherRoles,
   type PoolRoles,
@@ -24,7 +24,7 @@ import {
 } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
-import { parseReplica, parseTopology } from './documents.ts'
+import { findReplica, findTopology, parseReplica } from './documents.ts'
 import { commonKinds, formatKinds, gainedKinds, type KnownKinds, kindsOfThisBuild, parseKinds } from './known-kinds.ts'
 import {
   changeFromWire,
@@ -129,7 +129,9 @@ export function createFollower(context: FollowerContext): Follower {
         const present = await findCursor(connection, peer)
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
-          const own = parseReplica(body).region === region
+          const replica = findReplica(body)
+          if (!replica) continue
+          const own = replica.region === region
           if (own || (await readPoolRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
@@ -355,7 +357,7 @@ async function accept(
       const { pool, kind, key, body } = change
       const roles = rolesByPool.get(pool) as PoolRoles
       if (scopeOf(kind) === 'shared') {
-        if (body === null) continue
+        if (body === null || !isFact(kind as KindOfScope<'shared'>, body)) continue
         const namesThisRegion = kind === 'replica' && parseReplica(body).region === region
         const isKept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
         if (!namesThisRegion && !isKept) continue
@@ -366,14 +368,15 @@ async function accept(
       if (!holdsPool(roles, region)) continue
       const fromPrimary = roles.topology?.primary === peer
       if (kind === 'topology') {
-        const topology = body === null ? undefined : parseTopology(body)
-        if (!topology) {
+        if (body === null) {
           // The pool was deleted, and its replica goes with it.
           const own = replicaIn(roles, region)
           if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
           roles.replicas = (await readPoolRoles(tx.connection, pool)).replicas
           continue
         }
+        const topology = findTopology(body)
+        if (!topology) continue
         const epoch = roles.topology?.epoch ?? 0
         const isAuthoritative = fromPrimary
           ? topology.epoch >= epoch

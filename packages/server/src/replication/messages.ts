@@ -126,7 +126,13 @@ const columnsOf = (kind: Kind, fields: Partial<Record<string, string | null>>): 
   kinds[kind].index.map((name) => fields[name] ?? null)
 
 const fieldsOf = (kind: Kind, columns: readonly (string | null)[]): Record<string, string | null> =>
-  Object.fromEntries(kinds[kind].index.map((name, at) => [name, columns[at] ?? null]))
+  Object.fromEntries(
+    kinds[kind].index.map((name, at) => {
+      const value: unknown = columns[at]
+      // A region whose log was altered may send values of other types, which a database refuses.
+      return [name, typeof value === 'string' ? value : null]
+    }),
+  )
 
 export const changeToWire = ({ kind, pool, key, body, stamp, at, fields }: Change): WireChange => [
   kind,

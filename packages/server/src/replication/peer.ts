@@ -38,6 +38,8 @@ export interface Peer extends Source {
   /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Whether a process of the first release serves the peer's region; the first release does not report it. */
+  hasOlderProcesses(): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
 }
@@ -142,6 +144,8 @@ export function createPeer({
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
     },
+    hasOlderProcesses: async () =>
+      (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
     offerKey: async (message) => {
       const body = JSON.stringify(message)
       const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS)

@@ -176,7 +176,12 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.get(
     '/replication/status',
-    authenticated(async (c, request) => respond(c, request, 200, await context.status())),
+    authenticated(async (c, request) =>
+      respond(c, request, 200, {
+        ...(await context.status()),
+        olderProcesses: await store.engine.hasOlderProcesses(),
+      }),
+    ),
   )
 
   return app

@@ -14,8 +14,11 @@ export const COMPLETE = 'complete'
 const replicatedKinds = (): Kind[] => kindNames.filter((kind) => scopeOf(kind) === 'replicated' && kind !== 'topology')
 const sharedKinds = (): Kind[] => kindNames.filter((kind) => scopeOf(kind) === 'shared')
 
-/** Tombstones first: if they came later, a removed row could stay visible for longer. */
-const stagesFromPrimary = (): string[] => [OUTLINE, TOMBSTONES, ...replicatedKinds(), ...sharedKinds(), COMPLETE]
+/**
+ * Tombstones last: they contain rows that moved to another kind, and a replica that serves during the copy must have the new rows
+ * before it removes the old rows.
+ */
+const stagesFromPrimary = (): string[] => [OUTLINE, ...replicatedKinds(), ...sharedKinds(), TOMBSTONES, COMPLETE]
 const stagesFromSecondary = (): string[] => [OUTLINE, ...sharedKinds(), COMPLETE]
 
 /**

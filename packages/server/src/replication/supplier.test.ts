@@ -147,6 +147,21 @@ for (const engine of engines) {
       assert.deepEqual((await supplier.read(PEER, { log, position: reading?.position as number }))?.batches, [])
     })
 
+    it('sends the changes after an entry of the log that was altered', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'CREATING', 1)
+      const { db } = killable.store
+      for (const [at, fields] of ['{', 'null', '5'].entries()) {
+        await write('ours', `altered ${at}`)
+        await sql`update changes set fields = ${fields} where key = ${`altered ${at}`}`.execute(db)
+      }
+      await put((tx) => tx.share('replica', { pool: 'ours', key: 'eu-west-1', body: '{"region":"eu-west-1"}' }))
+      await sql`update changes set body = '{' where key = 'eu-west-1'`.execute(db)
+      await sql`delete from row_replica where key = 'eu-west-1'`.execute(db)
+      await write('ours', 'last')
+      assert.equal((await sentTo(PEER)).at(-1), 'group ours last')
+    })
+
     it('keeps the log until a sharing peer has acknowledged it', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)

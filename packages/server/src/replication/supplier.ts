@@ -16,7 +16,7 @@ import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
-import { parseReplica } from './documents.ts'
+import { findReplica } from './documents.ts'
 import { FIRST_RELEASE_KINDS, formatKinds, type KnownKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   changeToWire,
@@ -204,7 +204,7 @@ export async function openSupplier({
               region,
               peer,
               kind,
-              replicaRegion: kind === 'replica' && body !== null ? parseReplica(body).region : undefined,
+              replicaRegion: kind === 'replica' && body !== null ? findReplica(body)?.region : undefined,
             }),
         )
         // An empty batch is sent only as the last one: it moves the peer's position.
@@ -221,7 +221,7 @@ export async function openSupplier({
       const rolesByPool = await readRoles(store.db, new Set(found.map(({ pool }) => pool)))
       for (const { pool, key, body } of found) {
         const roles = rolesByPool.get(pool) as PoolRoles
-        const replicaRegion = parseReplica(body).region
+        const replicaRegion = findReplica(body)?.region
         if (isSentTo(roles, { region, peer, kind: 'replica', replicaRegion })) rows.push({ pool, key, body })
       }
       const last = found.length === LIST_PAGE_ROWS ? found.at(-1) : undefined

@@ -306,8 +306,17 @@ function toChange(row: Raw): Change | undefined {
     kind: row.kind,
     key: row.key,
     body: row.body,
-    fields: row.fields === null ? {} : (JSON.parse(row.fields) as Record<string, string | null>),
+    fields: parseFields(row.fields),
     stamp: { epoch: row.epoch, seq: row.seq },
     at: row.at,
+  }
+}
+
+/** The columns of a change; none if an entry of the log was altered, so that the entries after it can still be read. */
+function parseFields(text: string | null): Record<string, string | null> {
+  try {
+    return (JSON.parse(text ?? '{}') as Record<string, string | null> | null) ?? {}
+  } catch {
+    return {}
   }
 }

@@ -68,9 +68,43 @@ export const rules: {
 const rank = (replica: Replica): number =>
   replica.version * REPLICA_STATUSES.length + REPLICA_STATUSES.indexOf(replica.status)
 
-/** Merges two bodies (JSON text). Returns `present` unchanged, byte for byte, when `incoming` adds nothing. */
+/** The members that a rule or a reader needs. */
+const members: Partial<Record<string, Readonly<Record<string, 'string' | 'number'>>>> = {
+  replica: { region: 'string', status: 'string', version: 'number' },
+  revocation: { expires: 'number' },
+  rotation: { generation: 'number', at: 'number', expires: 'number' },
+  'sign-out': { before: 'number' },
+}
+
+/**
+ * Whether a body (JSON text) can be merged and read. Another region whose database was altered may send anything; one such body must
+ * not stop the replication of all others.
+ */
+export function isFact(kind: KindOfScope<'shared'>, body: string): boolean {
+  const document = parse(body)
+  if (document === undefined) return false
+  const wanted = Object.entries(members[kind] ?? {})
+  if (wanted.length === 0) return true
+  if (typeof document !== 'object' || document === null) return false
+  const values = document as Record<string, unknown>
+  if (wanted.some(([name, type]) => typeof values[name] !== type)) return false
+  return kind !== 'replica' || (REPLICA_STATUSES as readonly unknown[]).includes(values.status)
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Merges two bodies (JSON text). Returns `present` unchanged, byte for byte, when `incoming` adds nothing. A present body that is not
+ * a fact is replaced.
+ */
 export function merge<K extends KindOfScope<'shared'>>(kind: K, present: string | undefined, incoming: string): string {
-  if (present === undefined) return incoming
+  if (present === undefined || !isFact(kind, present)) return incoming
   const stored = parseStored(kind, present)
   const merged = JSON.stringify(rules[kind](stored, parseStored(kind, incoming)))
   return merged === JSON.stringify(stored) ? present : merged

@@ -11,13 +11,12 @@ import {
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { people } from '@twinpool/testing/people'
-import { createPlainPool } from '@twinpool/testing/plain-pools'
+import { createPlainPool, sealPools } from '@twinpool/testing/plain-pools'
 import { createClient, createPool, createUser, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions, until } from '@twinpool/testing/regions'
 import { createReplicatedPool } from '@twinpool/testing/replicas'
 import { sql } from 'kysely'
 import { type Kind, ONLY, tableOf } from '../../store/kinds.ts'
-import { sealPools } from './sealing.ts'
 
 const FORGED = { name: 'forged-admins', role: 'arn:aws:iam::000000000000:role/forged' }
 const refused = { name: 'InternalErrorException' }

@@ -1,5 +1,6 @@
 /** A copy of the database reveals nothing without the key; pools of the first release are rewritten until that holds. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -17,18 +18,18 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { people } from '@twinpool/testing/people'
-import { createPlainPool } from '@twinpool/testing/plain-pools'
+import { createPlainPool, sealPools } from '@twinpool/testing/plain-pools'
 import { createClient, createPool, createUser, PASSWORD } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
-import { findGroup, listGroups, removeGroup } from '../../directory/group.ts'
-import { listGroupsOf, listMembers, removeMember } from '../../directory/member.ts'
+import { countGroups, findGroup, listGroups, removeGroup } from '../../directory/group.ts'
+import { countGroupsOf, listGroupsOf, listMembers, removeMember } from '../../directory/member.ts'
 import { getOpenPool } from '../../directory/pool.ts'
 import { sealBatch } from '../../directory/sealing.ts'
 import { FIRST_RELEASE_KINDS, formatKinds } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { kindNames, ONLY, tableOf } from '../../store/kinds.ts'
-import { sealPools } from './sealing.ts'
+import { sealPools as sealPoolsOf } from './sealing.ts'
 
 const PLANTED = {
   group: 'planted-group-9f3',
@@ -268,6 +269,72 @@ for (const engine of engines) {
       assert.equal(rest.entries.length, 1)
     })
 
+    it('show a group and a membership to a request that began before the pool moved', async () => {
+      const { context } = region.region
+      const UserPoolId = await createPlainPool(region)
+      const sub = await plant(UserPoolId)
+      const before = await getOpenPool(context, UserPoolId)
+      assert.equal(before.pool.document.form, undefined)
+      await sealPools(context)
+      // Another process of the region continues at once.
+      await sealPools(context)
+      assert.equal(await formOf(UserPoolId), 'sealed')
+      const { store } = context
+      const page = { after: undefined, size: 10 }
+      assert.equal((await findGroup(store, before, PLANTED.group))?.name, PLANTED.group)
+      const groups = await listGroupsOf(store, before, sub, page)
+      assert.deepEqual(
+        groups.entries.map(({ name }) => name),
+        [PLANTED.group],
+      )
+      assert.deepEqual((await listMembers(store, before, PLANTED.group, page)).entries, [sub])
+      assert.equal((await listGroups(store, before, page)).entries.length, 1)
+      assert.equal(await countGroups(store, before, 10), 1)
+      assert.equal(await countGroupsOf(store, before, sub, 10), 1)
+    })
+
+    it('are replaced in short transactions, so that other writers of the pool get their turn', async () => {
+      const { context } = region.region
+      const { store } = context
+      const UserPoolId = await createPlainPool(region)
+      await store.write(async (tx) => {
+        for (let at = 0; at < 120; at += 1) {
+          const sub = randomUUID()
+          const fields = { group_name: 'many', sub }
+          await tx.put('member', { pool: UserPoolId, key: `many/${sub}`, body: '{}', fields })
+        }
+      })
+      await sealPools(context)
+      await sealPools(context)
+      assert.equal(await formOf(UserPoolId), 'sealed')
+      assert.equal(await store.count('sealed-member', { pool: UserPoolId }), 120)
+      const { rows } = await sql<{ moved: number }>`
+        select count(*) as moved from changes where pool = ${UserPoolId} and kind = 'sealed-member' group by tx`.execute(
+        store.db,
+      )
+      assert.ok(Math.max(...rows.map(({ moved }) => Number(moved))) <= 30)
+    })
+
+    it('replace a sign-out of the old form that arrives from a region that was cut off', async () => {
+      const { context } = region.region
+      const { store, clock } = context
+      const UserPoolId = await createSealedPool()
+      const sub = await plant(UserPoolId)
+      const client = await createClient(region, UserPoolId)
+      const { AccessToken } = await people(region).signInByAdmin(client, { username: 'ann' })
+      const rewritten = new Map<string, number>()
+      await sealPools(context, rewritten)
+      const body = JSON.stringify({ before: Date.now() })
+      await store.write((tx) => tx.share('sign-out', { pool: UserPoolId, key: sub, body }))
+      const isOut = () =>
+        assert.rejects(region.cognito.send(new GetUserCommand({ AccessToken })), { name: 'NotAuthorizedException' })
+      await isOut()
+      const later = { ...clock, now: () => clock.now() + 2 * 3_600_000 }
+      await sealPools({ ...context, clock: later }, rewritten)
+      assert.equal(await store.find('sign-out', { pool: UserPoolId, key: sub }), undefined)
+      await isOut()
+    })
+
     it('never bring back a membership that was removed while it moved', async () => {
       const { context } = region.region
       const { store } = context
@@ -375,6 +442,10 @@ for (const engine of engines) {
       assert.equal(await formOf(UserPoolId), undefined, 'the region runs the first release')
       await check(UserPoolId)
       await report('sealed-group*sealed-member.group.sub')
+      for (const hasOlderProcesses of [async () => true, () => Promise.reject(new Error('unreachable'))]) {
+        await sealPoolsOf({ ...context, hasOlderProcesses })
+        assert.equal(await formOf(UserPoolId), undefined, 'an older process may still serve the region')
+      }
       await sealPools(context)
       await sealPools(context)
       assert.equal(await formOf(UserPoolId), 'sealed')

@@ -35,10 +35,14 @@ const SWEEP_MILLISECONDS = 60_000
 /** A process of the first release, or a region that lagged behind, may have written old rows after a rewrite. */
 const REWRITE_MILLISECONDS = 3_600_000
 const PAGE_POOLS = 100
-const STEP_ROWS = 200
+/** Few, because other writers of groups and memberships in the pool wait until the transaction ends. */
+const STEP_ROWS = 25
 const PAGE_ROWS = 500
 
-type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'>
+type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'> & {
+  /** Whether a process of the first release is connected to the database of another region. Throws if it cannot be reached. */
+  hasOlderProcesses(region: string): Promise<boolean>
+}
 
 /** When this process last checked the proofs and rewrote the sign-outs of a sealed pool (ms since the epoch). */
 type RewriteTimes = Map<string, number>
@@ -107,11 +111,14 @@ export async function canSealNewPool({ store, endpoints }: Pick<Context, 'store'
   return true
 }
 
-/** Whether all processes of the region and all regions of the pool report that they can read the new form. */
-async function isReadyEverywhere({ store }: SealingContext, { replicas }: Pool): Promise<boolean> {
+/** Whether all processes in all regions of the pool report that they can read the new form. */
+async function isReadyEverywhere({ store, hasOlderProcesses }: SealingContext, { replicas }: Pool): Promise<boolean> {
   if (await store.engine.hasOlderProcesses()) return false
   for (const { region } of replicas) {
-    if (region !== store.region && !(await peerKnows(store, region, SEALED_KINDS))) return false
+    if (region === store.region) continue
+    if (!(await peerKnows(store, region, SEALED_KINDS))) return false
+    // During a rolling restart, the process that follows this region may be newer than another that serves users.
+    if (await hasOlderProcesses(region).catch(() => true)) return false
   }
   return true
 }
