@@ -8,29 +8,15 @@ import { addOperation } from './new.ts'
 
 const rowsFile = join(import.meta.dirname, '../packages/server/src/cognito/rows.ts')
 
-/** One table of all operations, and one per group: both forms are supported. */
-const oneTable = `import { CreateGroup } from './operations/groups/CreateGroup.ts'
-import { GetGroup } from './operations/groups/GetGroup.ts'
-import { pool } from './rows.ts'
-
-export const operations = {
-  // Pools
-  GetSigningCertificate:  pool('I', 'none'),
-
-  // Groups
-  CreateGroup:            pool('P', 'config', CreateGroup),
-  GetGroup:               pool('I', 'none', GetGroup),
-  ListGroups:             pool('I', 'none'),
-}
-`
-const groupTable = `import { pool } from '../../rows.ts'
+const groupsTable = `import { pool, user } from '../../rows.ts'
 import { CreateGroup } from './CreateGroup.ts'
 import { UpdateGroup } from './UpdateGroup.ts'
 
-export const groups = {
-  CreateGroup:  pool('P', CreateGroup),
-  ListGroups:   pool('I'),
-  UpdateGroup:  pool('P', UpdateGroup),
+export const groupsOperations = {
+  CreateGroup:           pool('P', CreateGroup),
+  ListGroups:            pool('I'),
+  UpdateGroup:           pool('P', UpdateGroup),
+  AdminListGroupsForUser: user('I'),
 }
 `
 
@@ -39,45 +25,45 @@ describe('npm run new operation', () => {
   beforeEach(() => {
     face = mkdtempSync(join(tmpdir(), 'twinpool-new-'))
     mkdirSync(join(face, 'operations/groups'), { recursive: true })
-    cpSync(rowsFile, join(face, 'rows.ts'))
-    writeFileSync(join(face, 'operations.ts'), oneTable)
+    writeFileSync(join(face, 'operations/groups/table.ts'), groupsTable)
   })
   afterEach(() => rmSync(face, { recursive: true, force: true }))
   const read = (path: string): string => readFileSync(join(face, path), 'utf8')
 
-  it('adds to the one table, in the folder of its neighbours', () => {
+  it('writes the handler and its test, and adds the handler to the row', () => {
     const written = addOperation(face, 'ListGroups')
-    assert.deepEqual(written, [
-      'operations/groups/ListGroups.ts',
-      'operations/groups/ListGroups.test.ts',
-      'operations.ts',
-    ])
-    assert.match(
-      read('operations.ts'),
-      /GetGroup\.ts'\nimport \{ ListGroups \} from '\.\/operations\/groups\/ListGroups\.ts'\nimport \{ pool/,
+    assert.deepEqual(
+      written,
+      ['ListGroups.ts', 'ListGroups.test.ts', 'table.ts'].map((file) => join('operations/groups', file)),
     )
-    assert.match(read('operations.ts'), /ListGroups: {13}pool\('I', 'none', ListGroups\),/)
+    const table = read('operations/groups/table.ts')
+    assert.match(table, /CreateGroup\.ts'\nimport \{ ListGroups \} from '\.\/ListGroups\.ts'\nimport \{ UpdateGroup/)
+    assert.match(table, /ListGroups: +pool\('I', ListGroups\),/)
     assert.match(read('operations/groups/ListGroups.ts'), /Input: UserPoolId, Limit\?, NextToken\?/)
     assert.match(read('operations/groups/ListGroups.ts'), /ListGroups: Handler<'ListGroups', PoolCall>/)
     assert.match(read('operations/groups/ListGroups.test.ts'), /new ListGroupsCommand\(\{ UserPoolId \}\)/)
   })
 
-  it('adds to the table of a group', () => {
-    writeFileSync(join(face, 'operations/groups/table.ts'), groupTable)
-    addOperation(face, 'ListGroups')
-    const table = read('operations/groups/table.ts')
-    assert.match(table, /CreateGroup\.ts'\nimport \{ ListGroups \} from '\.\/ListGroups\.ts'\nimport \{ UpdateGroup/)
-    assert.match(table, /ListGroups: {3}pool\('I', ListGroups\),/)
-    assert.equal(read('operations.ts'), oneTable)
+  it('gives the handler the call of its row', () => {
+    addOperation(face, 'AdminListGroupsForUser')
+    const handler = read('operations/groups/AdminListGroupsForUser.ts')
+    assert.match(handler, /Handler<'AdminListGroupsForUser', UserCall>/)
+  })
+
+  it('knows the call of every kind of row', () => {
+    for (const [caller] of readFileSync(rowsFile, 'utf8').matchAll(/(?<=export const )\w+(?= = rowsOf<)/g)) {
+      writeFileSync(join(face, 'operations/groups/table.ts'), `export const rows = {\n  GetGroup: ${caller}('I'),\n}\n`)
+      addOperation(face, 'GetGroup')
+      for (const file of ['GetGroup.ts', 'GetGroup.test.ts']) rmSync(join(face, 'operations/groups', file))
+    }
   })
 
   it('writes files that compile', () => {
     const root = join(import.meta.dirname, '..')
     const server = dirname(dirname(rowsFile))
     const below = join(face, 'cognito')
-    mkdirSync(join(below, 'operations'), { recursive: true })
-    cpSync(join(face, 'operations.ts'), join(below, 'operations.ts'))
-    const files = addOperation(below, 'ListGroups').filter((path) => path !== 'operations.ts')
+    cpSync(join(face, 'operations'), join(below, 'operations'), { recursive: true })
+    const files = addOperation(below, 'ListGroups').filter((path) => !path.endsWith('table.ts'))
     writeFileSync(join(face, 'package.json'), '{"type":"module"}')
     symlinkSync(join(root, 'node_modules'), join(face, 'node_modules'))
     // Both folders count as one, so that the imports of the files are found.
@@ -90,10 +76,6 @@ describe('npm run new operation', () => {
     assert.equal(status, 0)
   })
 
-  it('makes a folder from the heading of a group that has none', () => {
-    assert.equal(addOperation(face, 'GetSigningCertificate')[0], 'operations/pools/GetSigningCertificate.ts')
-  })
-
   it('refuses names that the model does not know, and says which are near', () => {
     assert.throws(() => addOperation(face, 'MakeGroup'), /no operation MakeGroup/)
     assert.throws(() => addOperation(face, 'listgroup'), /Did you mean .*ListGroups/)
@@ -101,10 +83,10 @@ describe('npm run new operation', () => {
   })
 
   it('refuses an operation that exists, and writes nothing', () => {
-    assert.throws(() => addOperation(face, 'GetGroup'), /already exists/)
+    assert.throws(() => addOperation(face, 'CreateGroup'), /already exists/)
     writeFileSync(join(face, 'operations/groups/ListGroups.test.ts'), 'mine')
     assert.throws(() => addOperation(face, 'ListGroups'), /ListGroups\.test\.ts already exists/)
     assert.equal(read('operations/groups/ListGroups.test.ts'), 'mine')
-    assert.equal(read('operations.ts'), oneTable)
+    assert.equal(read('operations/groups/table.ts'), groupsTable)
   })
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import {
   enums,
@@ -33,12 +33,10 @@ interface Row {
   /** `pool`, `account`, ...: the constructor of the row. */
   caller: string
   arguments: string
-  heading: string | undefined
 }
 
 const ROW = /^ {2}(\w+): +(\w+)\(([^)]*)\),?/
-const HEADING = /^ {2}\/\/ (.+)$/
-const IMPORT = /^import \{ (\w+) \} from '\.\/(?:operations\/([\w-]+)\/)?\w+\.ts'$/
+const IMPORT = /^import \{ \w+ \} from '\.\/\w+\.ts'$/
 
 /** Adds an operation under the folder of the face (`packages/server/src/cognito`). @returns the files written, relative to it */
 export function addOperation(face: string, name: string): string[] {
@@ -51,60 +49,38 @@ export function addOperation(face: string, name: string): string[] {
   const row = findRow(face, name)
   if (row === undefined) throw new UsageError(`${name} has no row in the table of operations.`)
   if (new RegExp(`\\b${name}\\b`).test(row.arguments)) throw new UsageError(`${name} already exists.`)
-  const group = groupOf(face, row)
-  const handler = join(face, 'operations', group, `${name}.ts`)
-  const test = join(face, 'operations', group, `${name}.test.ts`)
+  const folder = dirname(row.file)
+  const handler = join(folder, `${name}.ts`)
+  const test = join(folder, `${name}.test.ts`)
   for (const file of [handler, test]) {
     if (existsSync(file)) throw new UsageError(`${relative(face, file)} already exists.`)
   }
-  mkdirSync(dirname(handler), { recursive: true })
   writeFileSync(handler, handlerSource(name, row.caller, operation))
   writeFileSync(test, testSource(name, operation))
-  writeFileSync(row.file, withHandler(row, name, group))
+  writeFileSync(row.file, withHandler(row, name))
   return [handler, test, row.file].map((file) => relative(face, file))
 }
 
-/** The row is in the table of its group, or in the one table of all. */
+/** Finds the row in the table of its group. */
 function findRow(face: string, name: string): Row | undefined {
-  const files = [...globSync(join(face, 'operations/*/table.ts')), join(face, 'operations.ts')]
-  for (const file of files) {
+  for (const file of globSync(join(face, 'operations/*/table.ts'))) {
     const text = readFileSync(file, 'utf8')
-    let heading: string | undefined
     for (const line of text.split('\n')) {
-      heading = HEADING.exec(line)?.[1] ?? heading
       const [, found, caller = '', args = ''] = ROW.exec(line) ?? []
-      if (found === name) return { file, text, line, caller, arguments: args, heading }
+      if (found === name) return { file, text, line, caller, arguments: args }
     }
   }
   return undefined
 }
 
-/** The folder of the table; in the one table of all, that of the other operations under the same heading, or the heading itself. */
-function groupOf(face: string, { file, text, heading }: Row): string {
-  if (file !== join(face, 'operations.ts')) return relative(join(face, 'operations'), dirname(file))
-  const folders = new Map<string, string>()
-  for (const line of text.split('\n')) {
-    const [, name, folder] = IMPORT.exec(line) ?? []
-    if (name !== undefined && folder !== undefined) folders.set(name, folder)
-  }
-  let current: string | undefined
-  for (const line of text.split('\n')) {
-    current = HEADING.exec(line)?.[1] ?? current
-    const folder = folders.get(ROW.exec(line)?.[1] ?? '')
-    if (current === heading && folder !== undefined) return folder
-  }
-  return (heading ?? 'others').toLowerCase().replaceAll(/\W+/g, '-')
-}
-
 /** Returns the table with the import in alphabetical order, and the handler as the last argument of the row. */
-function withHandler({ file, text, line }: Row, name: string, group: string): string {
-  const isGroupTable = file.endsWith('table.ts')
-  const statement = `import { ${name} } from './${isGroupTable ? '' : `operations/${group}/`}${name}.ts'`
+function withHandler({ text, line }: Row, name: string): string {
+  const statement = `import { ${name} } from './${name}.ts'`
   const pathOf = (text: string): string => / from '(.+)'$/.exec(text)?.[1] ?? ''
   const lines = text.split('\n').map((old) => (old === line ? old.replace(/\)(,?)/, `, ${name})$1`) : old))
   const after = lines.findIndex((old) => IMPORT.test(old) && pathOf(old) > pathOf(statement))
-  const firstOther = lines.findIndex((old) => /^import .* from '\.\/?\.?\/.*'$/.test(old) && !IMPORT.test(old))
-  lines.splice(after >= 0 ? after : Math.max(firstOther, 0), 0, statement)
+  const afterImports = lines.findLastIndex((old) => old.startsWith('import ')) + 1
+  lines.splice(after >= 0 ? after : afterImports, 0, statement)
   return lines.join('\n')
 }
 
@@ -120,6 +96,7 @@ const membersOf = (structure: string | undefined): [string, Member][] =>
 const CALLS: Record<string, string> = {
   account: 'AccountCall',
   pool: 'PoolCall',
+  user: 'UserCall',
   client: 'ClientCall',
   token: 'TokenCall',
   session: 'SessionCall',
@@ -127,7 +104,8 @@ const CALLS: Record<string, string> = {
 }
 
 function handlerSource(name: string, caller: string, { input, output, errors }: OperationModel): string {
-  const call = CALLS[caller] ?? 'PoolCall'
+  const call = CALLS[caller]
+  if (call === undefined) throw new Error(`scripts/new.ts lists no call for rows of ${caller}(...)`)
   const members = membersOf(input).map(([member, { required }]) => (required ? member : `${member}?`))
   const facts = [
     ...wrap('Input: ', members),

@@ -34,7 +34,7 @@ export interface Caller {
 }
 
 /** Longer than any pause of a process, so that a call without a response means that the region's process has ended. */
-export const PATIENCE_MILLISECONDS = 30_000
+const PATIENCE_MILLISECONDS = 30_000
 const SLOW_MILLISECONDS = 10_000
 
 /** Sends calls to the regions. A 5xx or a broken connection is a violation, unless a fault explains it. */

@@ -10,7 +10,6 @@ import {
   AdminGetUserCommand,
   DescribeUserPoolClientCommand,
   GetUserCommand,
-  InitiateAuthCommand,
   ListUsersCommand,
   RevokeTokenCommand,
   UpdateUserPoolClientCommand,
@@ -162,13 +161,7 @@ describe('several processes of a region', {
     await createUser(west[0], pool, { username: 'eve' })
     const tryAs = async (at: number) =>
       assert.rejects(
-        (west[at % 2] as ServedRegion).cognito.send(
-          new InitiateAuthCommand({
-            ClientId: client.id,
-            AuthFlow: 'USER_PASSWORD_AUTH',
-            AuthParameters: { USERNAME: 'eve', PASSWORD: 'Wrong-Horse-7' },
-          }),
-        ),
+        people(west[at % 2] as ServedRegion).signIn(client, { username: 'eve', password: 'Wrong-Horse-7' }),
         (error: Error) => {
           messages.push(error.message)
           return true

@@ -170,7 +170,7 @@ function poolFrom(pool: PoolOptions, allowHttp: boolean): PoolSettings {
 }
 
 /** The rules for the requirements of a pool or of one call. @throws VerifierOptionsError */
-export function rulesFrom(demands: Demands): Rule[] {
+function rulesFrom(demands: Demands): Rule[] {
   for (const name of ['scopes', 'groups'] as const) {
     const demand: Demand | undefined = demands[name]
     if (demand === undefined) continue

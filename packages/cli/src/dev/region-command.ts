@@ -32,7 +32,7 @@ export const devRegion: Command = {
 }
 
 /** The machine's clock, shifted by a number of milliseconds; `monotonic` is not shifted. */
-export function steppedClock(aheadMilliseconds: number): Clock & { step(aheadMilliseconds: number): void } {
+function steppedClock(aheadMilliseconds: number): Clock & { step(aheadMilliseconds: number): void } {
   let ahead = aheadMilliseconds
   return {
     ...systemClock,

@@ -2,7 +2,7 @@ import type { Transaction } from '../store/write.ts'
 import type { OpenPool } from './open-pool.ts'
 import type { Pool } from './pool.ts'
 
-export const ALIAS_TYPES = ['username', 'email', 'phone_number', 'preferred_username'] as const
+const ALIAS_TYPES = ['username', 'email', 'phone_number', 'preferred_username'] as const
 /** A type of name that finds a user. Within a pool, each name belongs to one user. The username is such a name. */
 export type AliasType = (typeof ALIAS_TYPES)[number]
 

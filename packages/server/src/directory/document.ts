@@ -48,27 +48,18 @@ export function sealDocument<K extends keyof SealedDocuments>(
   return cipher.seal('row', Buffer.from(JSON.stringify(document)), `${pool.id}\n${kind}\n${key}`).toString('base64')
 }
 
-/** Opens a document of sealDocument. Throws SealBrokenError. */
-export function openDocument<K extends keyof SealedDocuments>(
+/**
+ * Opens a document of sealDocument. Returns undefined for a body that this build cannot open: it was altered, belongs to another
+ * row, or has the version of a newer build. Such a row counts as absent.
+ */
+export function findDocument<K extends keyof SealedDocuments>(
   { pool, cipher }: PoolSeal,
   kind: K,
   { key, body }: Body & Pick<Row, 'key'>,
-): SealedDocuments[K] {
-  const plain = cipher.open('row', Buffer.from(body, 'base64'), `${pool.id}\n${kind}\n${key}`)
-  return JSON.parse(plain.toString('utf8')) as SealedDocuments[K]
-}
-
-/**
- * Like openDocument, but returns undefined for a body that this build cannot open: it was altered, belongs to another row, or has the
- * version of a newer build. Such a row counts as absent.
- */
-export function findDocument<K extends keyof SealedDocuments>(
-  openPool: PoolSeal,
-  kind: K,
-  row: Body & Pick<Row, 'key'>,
 ): SealedDocuments[K] | undefined {
   try {
-    return openDocument(openPool, kind, row)
+    const plain = cipher.open('row', Buffer.from(body, 'base64'), `${pool.id}\n${kind}\n${key}`)
+    return JSON.parse(plain.toString('utf8')) as SealedDocuments[K]
   } catch (error) {
     if (error instanceof SealBrokenError) return undefined
     throw error

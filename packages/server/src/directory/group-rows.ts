@@ -1,8 +1,6 @@
-import { SealBrokenError } from '../keys/pool-keys.ts'
 import { ONLY } from '../store/kinds.ts'
-import type { Row } from '../store/rows.ts'
 import type { Transaction } from '../store/write.ts'
-import { openDocument, parseDocument } from './document.ts'
+import { parseDocument } from './document.ts'
 import { type Form, formOf, type OpenPool } from './open-pool.ts'
 
 /*
@@ -38,16 +36,6 @@ export async function removePlain(
   if (mayHavePlain(formOf(openPool))) await tx.remove(kind, address)
 }
 
-/** Opens a row of a sealed kind; returns undefined for a row that the pool's key did not seal for this key. */
-export function openSealed<K extends 'sealed-group' | 'sealed-member'>(openPool: OpenPool, kind: K, row: Row<K>) {
-  try {
-    return openDocument(openPool, kind, row)
-  } catch (error) {
-    if (error instanceof SealBrokenError) return undefined
-    throw error
-  }
-}
-
 export const hashOf = ({ cipher }: OpenPool, name: string): string => cipher.index('group', name)
 
 const COUNT_ROWS = 500
@@ -71,7 +59,7 @@ const PLAIN = 'plain\n'
 
 /**
  * One page over the plain rows if the form allows any, then over the sealed rows; each part in key order. Rows move from the plain kinds
- * to the sealed kinds, so in this order a row that moves meanwhile may be listed twice, but is never missed.
+ * to the sealed kinds, so in this order a row that moves during the listing may be listed twice, but is never missed.
  */
 export async function pageOver<T>(
   form: Form,

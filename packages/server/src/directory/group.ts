@@ -1,13 +1,12 @@
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
-import { parseDocument, sealDocument } from './document.ts'
+import { findDocument, parseDocument, sealDocument } from './document.ts'
 import {
   countEntries,
   hashOf,
   lockForm,
   mayHavePlain,
-  openSealed,
   type Page,
   type PageRequest,
   pageOver,
@@ -95,7 +94,7 @@ export async function removeGroup(tx: Transaction, openPool: OpenPool, name: str
 }
 
 const openGroup = (openPool: OpenPool, row: Row<'sealed-group'>): Group | undefined =>
-  openSealed(openPool, 'sealed-group', row)
+  findDocument(openPool, 'sealed-group', row)
 
 export const toGroup = (row: Row<'group'>): Group => ({ name: row.key, ...parseDocument('group', row) })
 

@@ -1,14 +1,13 @@
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { sealDocument } from './document.ts'
+import { findDocument, sealDocument } from './document.ts'
 import { findGroup, type Group } from './group.ts'
 import {
   countEntries,
   hashOf,
   lockForm,
   mayHavePlain,
-  openSealed,
   type Page,
   type PageRequest,
   pageOver,
@@ -138,7 +137,7 @@ const SUB_CHARACTERS = 36
 
 /** Returns undefined for a row that the pool's key did not seal for this key, or that belongs to another user or group than requested. */
 function openMember(openPool: OpenPool, row: Row<'sealed-member'>, wanted: Partial<Member>): Member | undefined {
-  const document = openSealed(openPool, 'sealed-member', row)
+  const document = findDocument(openPool, 'sealed-member', row)
   if (!document) return undefined
   const { group } = document
   const sub = row.key.slice(-SUB_CHARACTERS)

@@ -10,7 +10,7 @@ export interface OpenPool {
 
 /**
  * How a pool stores groups, memberships, sign-outs and templates (docs/decisions/sealing.md). Once the pool's key has proved that the
- * pool is sealed, the form in the pool document is not believed: who can write to the database can change it.
+ * pool is sealed, the form in the pool document is not trusted: an attacker who can write to the database can change it.
  */
 export const formOf = ({ pool, cipher }: OpenPool): Form => (cipher.isSealed ? 'sealed' : pool.document.form)
 

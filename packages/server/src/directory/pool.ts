@@ -17,7 +17,7 @@ import type { OpenPool, PoolSeal } from './open-pool.ts'
 import { findSigningKeys, openPrivateKey, SIGNING_USES } from './signing-key.ts'
 
 /** Settings that each region stores for itself; a replica starts without them. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-multi-region-replication.html */
-export const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
+const REGIONAL_SETTINGS = ['EmailConfiguration', 'SmsConfiguration', 'LambdaConfig', 'UserPoolTags'] as const
 export type RegionalSetting = (typeof REGIONAL_SETTINGS)[number]
 
 /** Body of a `pool` row. Times are ms since the epoch. */

@@ -5,7 +5,7 @@ import { type KeyDescription, type KeyOutage, type KeyProvider, KeyUnavailableEr
 
 /**
  * Keys held by AWS KMS. Data keys that KMS has unwrapped stay in memory, so that requests do not wait for KMS. Each minute, KMS
- * is asked again to unwrap one data key of every key in use. A refusal takes effect at once. While KMS does not respond, the
+ * must unwrap one data key of every key in use again. A refusal takes effect at once. While KMS does not respond, the
  * data keys in memory stay usable for a bounded time.
  */
 export interface AwsKms extends KeyProvider {

@@ -1,7 +1,7 @@
 import { KmsError } from './errors.ts'
 
 /** The marker of the page that begins after the name `last`. */
-export const writeMarker = (last: string): string => Buffer.from(last).toString('base64url')
+const writeMarker = (last: string): string => Buffer.from(last).toString('base64url')
 
 /** Throws InvalidMarkerException. */
 export function readMarker(marker: string | undefined): string | undefined {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { readBatches } from '@twinpool/testing/logs'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, settled, type TestStore } from '@twinpool/testing/stores'
 import fc from 'fast-check'
 import { applyChange, type Change } from './apply.ts'
-import { readBatches } from './changes.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
 

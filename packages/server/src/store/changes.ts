@@ -143,19 +143,6 @@ export async function readLog(
   }
 }
 
-/** Reads the complete transactions after a position, in the order of the log. */
-export async function readBatches(
-  engine: Engine,
-  { after, limit }: { after: number; limit: number },
-): Promise<Batch[]> {
-  return (await readLog(engine, { after, limit, now: 0 })).batches
-}
-
-/** Reads the position of the newest readable transaction; 0 when there is none. */
-export async function readHead(engine: Engine): Promise<number> {
-  return (await readLogState(engine)).head
-}
-
 /** Reads the newest position of the log that readers of rows can see; it may be past the newest readable position. */
 export async function readNewest(engine: Engine): Promise<{ position: number; mark: string }> {
   const { rows } = await sql<{ tx: number; seq: number; at: number }>`

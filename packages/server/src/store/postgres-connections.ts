@@ -305,7 +305,7 @@ const wireOf = (client: pg.ClientBase): Wire => (client as unknown as { connecti
 const socketOf = (client: pg.ClientBase): Socket => wireOf(client).stream
 
 /** One URL per address. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
-export function addressesOf(url: string): string[] {
+function addressesOf(url: string): string[] {
   const [, front = '', addresses = '', rest = ''] = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/.exec(url) ?? []
   return addresses.split(',').map((address) => front + address + rest)
 }

@@ -5,7 +5,7 @@ import type { Engine } from './database.ts'
 /**
  * Throttling state: counters for rate limits, used-once marks and waiting times. Not replicated, and lost in a crash. With
  * SQLite, which has one process, the state is in its memory; with PostgreSQL in an unlogged table, so all processes of the region
- * share it.
+ * share it. The table has its name, `brakes`, from the first release: processes of two versions may use one database.
  */
 export interface Throttling {
   /** Marks the name as used for `milliseconds`; returns false if it was marked already. */

@@ -38,7 +38,7 @@ export async function getMembership(
 }
 
 /** Groups of equal precedence have no order: they define a preferred role only if their roles are equal. */
-export function membershipOf(unordered: readonly RankedGroup[]): Membership {
+function membershipOf(unordered: readonly RankedGroup[]): Membership {
   const groups = [...unordered].sort(
     (a, b) => (a.precedence === b.precedence ? 0 : a.precedence - b.precedence) || (a.name < b.name ? -1 : 1),
   )

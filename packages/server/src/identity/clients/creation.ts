@@ -13,7 +13,7 @@ export const newClientSecret = (clock: Clock): string => randomText(clock, ALPHA
 export function newSecretEntry(
   clock: Clock,
   openPool: Pick<OpenPool, 'cipher'>,
-  { clientId, secret }: { clientId: string; secret: string },
+  { clientId, secret, created }: { clientId: string; secret: string; created: number },
 ): ClientDocument['secrets'][number] {
-  return { id: clock.uuid(), sealed: sealClientSecret(openPool, clientId, secret), created: clock.now() }
+  return { id: clock.uuid(), sealed: sealClientSecret(openPool, clientId, secret), created }
 }

@@ -136,7 +136,7 @@ const limitExceeded = (): CognitoError =>
   new CognitoError('LimitExceededException', 'Attempt limit exceeded, please try after some time.')
 
 /** A one-time code of six digits. */
-export const newCode = (clock: Pick<Clock, 'randomBytes'>): string => randomText(clock, '0123456789', DIGITS)
+const newCode = (clock: Pick<Clock, 'randomBytes'>): string => randomText(clock, '0123456789', DIGITS)
 
 const counterOf = (pool: string, sub: string, purpose: CodePurpose): string => `wrong-code/${pool}/${sub}/${purpose}`
 

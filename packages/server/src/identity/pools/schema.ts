@@ -21,7 +21,7 @@ const flag = (Name: string): SchemaAttributeType => ({
  * The attributes of every pool (OpenID Connect Core §5.1), in the order in which the service returns them.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
  */
-export const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
+const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
   { ...text('sub', '2048', '1'), Mutable: false, Required: true },
   text('name'),
   text('given_name'),

@@ -141,7 +141,7 @@ function checkPreferred(pool: Pool, { attributes: { preferred_username: name } }
 }
 
 /** Another user has this alias. Each operation converts it to its own API error. */
-export class AliasTakenError extends Error {
+class AliasTakenError extends Error {
   readonly type: AttributeAlias
 
   constructor(type: AttributeAlias) {

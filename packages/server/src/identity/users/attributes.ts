@@ -118,7 +118,7 @@ export function checkKnown(pool: Pool, names: readonly string[]): void {
 }
 
 /** The schema of the pool, by full attribute name (with `custom:`, `dev:`). */
-export function schemaOf(pool: Pool): ReadonlyMap<string, SchemaAttributeType> {
+function schemaOf(pool: Pool): ReadonlyMap<string, SchemaAttributeType> {
   return new Map((pool.document.SchemaAttributes ?? []).map((rule) => [rule.Name ?? '', rule]))
 }
 

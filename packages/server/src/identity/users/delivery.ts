@@ -9,7 +9,7 @@ import type { CodeTarget } from '../credentials/codes.ts'
 import type { Verifiable } from './attributes.ts'
 
 /** The channel that delivers to an address. */
-export const channelOf = (attribute: Verifiable): Message['channel'] => (attribute === 'email' ? 'EMAIL' : 'SMS')
+const channelOf = (attribute: Verifiable): Message['channel'] => (attribute === 'email' ? 'EMAIL' : 'SMS')
 
 /** The CodeDeliveryDetails of a sent code, with a masked address. */
 export function deliveryDetails({ attribute, value }: CodeTarget): CodeDeliveryDetailsType {

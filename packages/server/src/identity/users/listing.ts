@@ -82,7 +82,7 @@ export async function listUsers(
 }
 
 /** Returns undefined for a blank filter, which matches every user. Throws InvalidParameterException. */
-export function parseFilter(text: string): Filter | undefined {
+function parseFilter(text: string): Filter | undefined {
   if (text.trim() === '') return undefined
   const match = /^\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
   if (!match) throw invalidParameter('Error while parsing filter')

@@ -1,4 +1,3 @@
-import type { Clock } from '../../clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { KeyArns } from './arns.ts'
 import { type Alias, KeyRefusedError } from './key-record.ts'
@@ -19,12 +18,10 @@ const MAXIMUM_ALIASES_PER_KEY = 50
 
 export function createKeyAliases({
   store,
-  clock,
   arns: { keyArn, aliasArn },
   records,
 }: {
   store: Store
-  clock: Pick<Clock, 'now'>
   arns: KeyArns
   records: KeyRecords
 }): KeyAliases {
@@ -36,8 +33,7 @@ export function createKeyAliases({
         if ((await aliasesOf(tx, keyId)).length >= MAXIMUM_ALIASES_PER_KEY) {
           throw new KeyRefusedError('alias-limit', keyArn(keyId))
         }
-        const now = clock.now()
-        await saveAlias(tx, { name, keyId, created: now, updated: now })
+        await saveAlias(tx, { name, keyId, created: tx.now, updated: tx.now })
       }),
     find: async (name) => {
       if (!name.startsWith(ALIAS_PREFIX)) return undefined

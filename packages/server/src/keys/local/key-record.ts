@@ -71,6 +71,9 @@ export interface RemovedKey {
 
 export const isLive = (body: KeyRecord | RemovedKey): body is KeyRecord => body.state !== 'Removed'
 
+/** Whether the key no longer exists: its deletion is due, whether or not its row has been removed yet. */
+export const isDue = ({ deletion }: KeyRecord, now: number): boolean => deletion?.at != null && deletion.at <= now
+
 /** Body of a `kms-alias` row. Times are milliseconds since the epoch. */
 export interface AliasRecord {
   keyId: string

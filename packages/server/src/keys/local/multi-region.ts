@@ -5,6 +5,7 @@ import type { KeyArns } from './arns.ts'
 import { type KeyExchange, KeyExchangeError, type KeyMessage, type KeyMessageSeal } from './key-exchange.ts'
 import {
   holders,
+  isDue,
   isLive,
   type KeyDraft,
   type KeyRecord,
@@ -147,13 +148,12 @@ export function createMultiRegionKeys({
 
   /** Adds the replica to the list before it is offered, so that the primary knows it whether or not the offer succeeds. */
   const announceReplica = (id: string, to: string): Promise<KeyRecord> =>
-    records.change(id, (record) => {
+    records.change(id, (record, now) => {
       records.checkUsable(record)
       const { multiRegion } = record
       if (multiRegion?.primary !== region) throw new KeyRefusedError('key-not-multi-region-primary', keyArn(id))
       if (to === region) throw new KeyRefusedError('region-same', to)
       const present = multiRegion.replicas.find((one) => one.region === to)
-      const now = clock.now()
       const isAbandoned = present?.creatingSince !== undefined && now - present.creatingSince > OFFER_MILLISECONDS
       if (present && !isAbandoned) throw new KeyRefusedError('region-has-replica', to)
       const others = multiRegion.replicas.filter((one) => one !== present)
@@ -176,7 +176,7 @@ export function createMultiRegionKeys({
       const { id, primary, replicas, revision } = message
       const multiRegion = { primary, replicas, revision, untold: [] }
       const present = await lockKey(tx, id)
-      if (present && isLive(present) && !records.isDue(present)) {
+      if (present && isLive(present) && !isDue(present, tx.now)) {
         if (!hasMaterials(present, message.materials) || present.multiRegion?.primary !== primary) {
           throw new KeyExchangeError('refused', `this region has another key ${id}`)
         }
@@ -184,8 +184,7 @@ export function createMultiRegionKeys({
         return
       }
       await saveKey(tx, {
-        ...records.draft(id, message, 'customer'),
-        created: message.created,
+        ...records.draft(id, message, { owner: 'customer', created: message.created }),
         multiRegion,
         materials: message.materials.map(({ version, plain }) =>
           material.seal(id, version, Buffer.from(plain, 'base64')),
@@ -215,12 +214,12 @@ export function createMultiRegionKeys({
       const present = await lockKey(tx, message.id)
       if (!present || !isLive(present)) return
       const { region: from, grant } = message
-      const revised = withoutReplica(present, { region: from, grant })
+      const revised = withoutReplica(present, { region: from, grant }, tx.now)
       if (revised) await saveKey(tx, revised)
     })
 
   /** Undefined when the key has no such replica. The removal of the last replica starts a pending deletion of the key. */
-  const withoutReplica = (record: KeyRecord, { region: from, grant }: Replica): KeyRecord | undefined => {
+  const withoutReplica = (record: KeyRecord, { region: from, grant }: Replica, now: number): KeyRecord | undefined => {
     const { multiRegion, deletion } = record
     if (!multiRegion) return undefined
     const replicas = multiRegion.replicas.filter((one) => one.region !== from || one.grant !== grant)
@@ -230,7 +229,7 @@ export function createMultiRegionKeys({
       ...record,
       ...(canBegin && {
         state: 'PendingDeletion' as const,
-        deletion: { ...deletion, at: clock.now() + deletion.days * DAY_MILLISECONDS },
+        deletion: { ...deletion, at: now + deletion.days * DAY_MILLISECONDS },
       }),
       multiRegion: {
         ...multiRegion,
@@ -250,7 +249,7 @@ export function createMultiRegionKeys({
       try {
         await send(to, offerOf(record, replica, { ...draft, created }))
       } catch (error) {
-        await records.change(id, (present) => withoutReplica(present, replica) ?? present)
+        await records.change(id, (present, now) => withoutReplica(present, replica, now) ?? present)
         throw error
       }
       const revised = await records.change(id, (present) =>

@@ -3,7 +3,7 @@ import { createCache } from '../../store/cache.ts'
 import type { Store } from '../../store/store.ts'
 import type { Transaction } from '../../store/write.ts'
 import type { KeyArns } from './arns.ts'
-import { isLive, type KeyDraft, type KeyRecord, KeyRefusedError, type RemovedKey } from './key-record.ts'
+import { isDue, isLive, type KeyDraft, type KeyRecord, KeyRefusedError, type RemovedKey } from './key-record.ts'
 import type { KeyMaterial } from './material.ts'
 import { aliasesOf, countKeys, findKey, listKeys, lockKey, type Page, removeAlias, removeKey, saveKey } from './rows.ts'
 
@@ -27,12 +27,11 @@ export interface KeyRecords {
   list(page: Page): Promise<KeyRecord[]>
   /** Every row, in the order of ids. */
   all(): AsyncGenerator<KeyRecord | RemovedKey>
-  isDue(record: KeyRecord): boolean
   removeIfDue(id: string): Promise<void>
   /** The record of a new key with new material. The caller saves it. */
-  draft(id: string, draft: KeyDraft, owner: KeyRecord['owner']): KeyRecord
-  /** Locks the key and saves what `revise` returns; `revise` throws to refuse. */
-  change(id: string, revise: (record: KeyRecord) => KeyRecord): Promise<KeyRecord>
+  draft(id: string, draft: KeyDraft, of: Pick<KeyRecord, 'owner' | 'created'>): KeyRecord
+  /** Locks the key and saves what `revise` returns; `revise` throws to refuse. `now` is the time of the transaction. */
+  change(id: string, revise: (record: KeyRecord, now: number) => KeyRecord): Promise<KeyRecord>
   lock(tx: Transaction, id: string): Promise<KeyRecord>
   /** Throws KeyRefusedError for a key that is disabled or pending deletion. */
   checkUsable(record: Pick<KeyRecord, 'id' | 'state'>): void
@@ -70,11 +69,9 @@ export function createKeyRecords({
     ({ kind, key }) => (kind === 'kms-key' ? key : undefined),
   )
 
-  const isDue: KeyRecords['isDue'] = ({ deletion }) => deletion?.at != null && deletion.at <= clock.now()
-
   const open: KeyRecords['open'] = async (id) => {
     const key = await cache.get(id)
-    if (!key || !isDue(key.record)) return key
+    if (!key || !isDue(key.record, clock.now())) return key
     await removeIfDue(id)
     return undefined
   }
@@ -88,7 +85,7 @@ export function createKeyRecords({
   const removeIfDue: KeyRecords['removeIfDue'] = (id) =>
     store.write(async (tx) => {
       const body = await lockKey(tx, id)
-      if (!body || !isLive(body) || !isDue(body)) return
+      if (!body || !isLive(body) || !isDue(body, tx.now)) return
       for (const { name } of await aliasesOf(tx, id)) await removeAlias(tx, name)
       const replica = body.multiRegion?.replicas.find((one) => one.region === region)
       if (body.multiRegion && replica) {
@@ -98,7 +95,7 @@ export function createKeyRecords({
 
   const lock: KeyRecords['lock'] = async (tx, id) => {
     const body = await lockKey(tx, id)
-    if (!body || !isLive(body) || body.owner !== 'customer' || isDue(body)) {
+    if (!body || !isLive(body) || body.owner !== 'customer' || isDue(body, tx.now)) {
       throw new KeyRefusedError('key-not-found', keyArn(id))
     }
     return body
@@ -106,7 +103,7 @@ export function createKeyRecords({
 
   const change: KeyRecords['change'] = (id, revise) =>
     store.write(async (tx) => {
-      const revised = revise(await lock(tx, id))
+      const revised = revise(await lock(tx, id), tx.now)
       await saveKey(tx, revised)
       return revised
     })
@@ -116,11 +113,11 @@ export function createKeyRecords({
     if (state === 'PendingReplicaDeletion') throw new KeyRefusedError('key-pending-replica-deletion', keyArn(id))
   }
 
-  const draft: KeyRecords['draft'] = (id, { description, policy, tags }, owner) => ({
+  const draft: KeyRecords['draft'] = (id, { description, policy, tags }, { owner, created }) => ({
     id,
     owner,
     state: 'Enabled',
-    created: clock.now(),
+    created,
     description,
     policy,
     tags,
@@ -141,14 +138,14 @@ export function createKeyRecords({
     get,
     list: async ({ after, limit }) => {
       const found: KeyRecord[] = []
+      const now = clock.now()
       for await (const record of listKeys(store, after)) {
         if (found.length === limit) break
-        if (isLive(record) && record.owner === 'customer' && !isDue(record)) found.push(record)
+        if (isLive(record) && record.owner === 'customer' && !isDue(record, now)) found.push(record)
       }
       return found
     },
     all: () => listKeys(store),
-    isDue,
     removeIfDue,
     draft,
     change,
@@ -164,7 +161,7 @@ export function createKeyRecords({
         if ((await countKeys(tx)) >= MAXIMUM_KEYS) throw new KeyRefusedError('key-limit', region)
         const id = multiRegion ? `mrk-${clock.uuid().replaceAll('-', '')}` : clock.uuid()
         const record: KeyRecord = {
-          ...draft(id, rest, 'customer'),
+          ...draft(id, rest, { owner: 'customer', created: tx.now }),
           multiRegion: multiRegion ? { primary: region, replicas: [], revision: 0, untold: [] } : null,
         }
         await saveKey(tx, record)
@@ -176,13 +173,13 @@ export function createKeyRecords({
       await change(id, (record) => ({ ...record, policy }))
     },
     scheduleDeletion: (id, days) =>
-      change(id, (record) => {
+      change(id, (record, now) => {
         checkNotPending(record)
         const waits = record.multiRegion?.primary === region && record.multiRegion.replicas.length > 0
         return {
           ...record,
           state: waits ? 'PendingReplicaDeletion' : 'PendingDeletion',
-          deletion: { days, at: waits ? null : clock.now() + days * DAY_MILLISECONDS },
+          deletion: { days, at: waits ? null : now + days * DAY_MILLISECONDS },
         }
       }),
     cancelDeletion: async (id) => {

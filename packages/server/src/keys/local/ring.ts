@@ -5,7 +5,7 @@ import { createKeyAliases } from './aliases.ts'
 import { createKeyArns } from './arns.ts'
 import { addressOf, type EncryptionContext, openBlob, sealBlob } from './ciphertext-blob.ts'
 import { createKeyMessageSeal, type KeyExchange } from './key-exchange.ts'
-import { type Alias, holders, isLive, type KeyDraft, type KeyRecord, KeyRefusedError } from './key-record.ts'
+import { type Alias, holders, isDue, isLive, type KeyDraft, type KeyRecord, KeyRefusedError } from './key-record.ts'
 import { createKeyMaterial, FIRST_VERSION } from './material.ts'
 import { createMultiRegionKeys } from './multi-region.ts'
 import { createKeyRecords, type OpenKey } from './records.ts'
@@ -84,7 +84,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
   const { keyArn, aliasArn } = arns
   const material = createKeyMaterial({ masterKey, clock, arns })
   const records = createKeyRecords({ store, clock, arns, material })
-  const aliases = createKeyAliases({ store, clock, arns, records })
+  const aliases = createKeyAliases({ store, arns, records })
   const messages =
     clusterSecret === undefined ? undefined : createKeyMessageSeal({ clusterSecret, region, accountId, clock })
   const multiRegion = createMultiRegionKeys({ store, clock, arns, records, material, exchange, messages })
@@ -160,7 +160,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
       const present = await lockAlias(tx, SERVICE_KEY)
       if (present) return present.keyId
       const draft = { description: 'Protects pools that have no key of their own', policy: null, tags: [] }
-      const record = records.draft(clock.uuid(), draft, 'service')
+      const record = records.draft(clock.uuid(), draft, { owner: 'service', created: tx.now })
       await saveKey(tx, record)
       await saveAlias(tx, { name: SERVICE_KEY, keyId: record.id, created: record.created, updated: record.created })
       return record.id
@@ -213,7 +213,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     offerAgain: multiRegion.offerAgain,
     sweep: async () => {
       for await (const body of records.all()) {
-        if (isLive(body) && records.isDue(body)) await records.removeIfDue(body.id)
+        if (isLive(body) && isDue(body, clock.now())) await records.removeIfDue(body.id)
         await multiRegion.notify(body.id)
       }
     },

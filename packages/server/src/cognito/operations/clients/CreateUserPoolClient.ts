@@ -19,14 +19,12 @@ export const CreateUserPoolClient: Handler<'CreateUserPoolClient', PoolCall> = a
   const hasSecret = secret !== undefined
   const settings = parseClientSettings(input, { pool, hasSecret, providers: [], scopes: [], operation: 'creating' })
   const id = newClientId(clock)
-  const now = clock.now()
-  const document = {
-    ...settings,
-    ClientType: 'REGULAR' as const,
-    created: now,
-    modified: now,
-    secrets: hasSecret ? [newSecretEntry(clock, call, { clientId: id, secret })] : [],
-  }
-  await store.write((tx) => insertClient(tx, call, { id, document }))
+  const document = await store.write(async (tx) => {
+    const created = tx.now
+    const secrets = hasSecret ? [newSecretEntry(clock, call, { clientId: id, secret, created })] : []
+    const document = { ...settings, ClientType: 'REGULAR' as const, created, modified: created, secrets }
+    await insertClient(tx, call, { id, document })
+    return document
+  })
   return { UserPoolClient: describeClient(call, { id, document }) }
 }

@@ -1,5 +1,5 @@
 import type { OperationRow } from '../../rows.ts'
-import { pool, token } from '../../rows.ts'
+import { token, user } from '../../rows.ts'
 
 // biome-ignore format: a table
 export const devicesOperations = {
@@ -8,8 +8,8 @@ export const devicesOperations = {
   ListDevices:             token('A'),
   UpdateDeviceStatus:      token('P'),
   ForgetDevice:            token('P'),
-  AdminGetDevice:          pool('I'),
-  AdminListDevices:        pool('I'),
-  AdminUpdateDeviceStatus: pool('P'),
-  AdminForgetDevice:       pool('P'),
+  AdminGetDevice:          user('I'),
+  AdminListDevices:        user('I'),
+  AdminUpdateDeviceStatus: user('P'),
+  AdminForgetDevice:       user('P'),
 } as const satisfies Record<string, OperationRow>

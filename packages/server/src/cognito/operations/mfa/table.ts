@@ -1,13 +1,13 @@
 import type { OperationRow } from '../../rows.ts'
-import { pool, session, token } from '../../rows.ts'
+import { pool, session, token, user } from '../../rows.ts'
 
 // biome-ignore format: a table
 export const mfaOperations = {
   AssociateSoftwareToken:    session('P'),
   VerifySoftwareToken:       session('P'),
-  AdminDeleteSoftwareToken:  pool('P'),
+  AdminDeleteSoftwareToken:  user('P'),
   SetUserMFAPreference:      token('P'),
-  AdminSetUserMFAPreference: pool('P'),
+  AdminSetUserMFAPreference: user('P'),
   GetUserAuthFactors:        token('A'),
   AdminGetUserAuthFactors:   pool('P'),
 } as const satisfies Record<string, OperationRow>

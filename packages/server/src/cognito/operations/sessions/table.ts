@@ -1,5 +1,5 @@
 import type { OperationRow } from '../../rows.ts'
-import { pool, token } from '../../rows.ts'
+import { pool, token, user } from '../../rows.ts'
 
 // biome-ignore format: a table
 export const sessionsOperations = {
@@ -9,6 +9,6 @@ export const sessionsOperations = {
   GetUserPoolClientSessionConfiguration: pool('P'),
   ListUserSessions:                      token('P'),
   RevokeUserSession:                     token('P'),
-  AdminListUserSessions:                 pool('P'),
-  AdminRevokeUserSession:                pool('P'),
+  AdminListUserSessions:                 user('P'),
+  AdminRevokeUserSession:                user('P'),
 } as const satisfies Record<string, OperationRow>

@@ -26,10 +26,10 @@ export const usersOperations = {
   AdminConfirmSignUp:           user('P', AdminConfirmSignUp),
   AdminResetUserPassword:       user('P', AdminResetUserPassword),
   AdminSetUserPassword:         user('P', AdminSetUserPassword, PASSWORD),
-  AdminSetUserSettings:         pool('P'),
+  AdminSetUserSettings:         user('P'),
   AdminLinkProviderForUser:     pool('P'),
   AdminDisableProviderForUser:  pool('P'),
   AdminUserGlobalSignOut:       user('A', AdminUserGlobalSignOut),
-  AdminListUserAuthEvents:      pool('I'),
-  AdminUpdateAuthEventFeedback: pool('A'),
+  AdminListUserAuthEvents:      user('I'),
+  AdminUpdateAuthEventFeedback: user('A'),
 } as const satisfies Record<string, OperationRow>
