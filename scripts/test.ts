@@ -7,13 +7,14 @@
  *     npm test -- --test-name-pattern=SRP        flags of `node --test` are passed on
  *
  * The tests find the superuser URL in TWINPOOL_TEST_POSTGRES (each creates its own databases, copies of the one that
- * TWINPOOL_TEST_POSTGRES_MODEL names) and the engines in TWINPOOL_TEST_ENGINES. A TWINPOOL_TEST_POSTGRES that is already set is
- * used as it is.
+ * TWINPOOL_TEST_POSTGRES_MODEL names), the engines in TWINPOOL_TEST_ENGINES, and a bundle of the `twinpool` command in
+ * TWINPOOL_TEST_PROGRAM. A TWINPOOL_TEST_POSTGRES that is already set is used as it is.
  */
 import { globSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { bundleProgram } from '@twinpool/testing/bundle'
 import { createModelDatabase, dropDatabase, easePassword, type TestDatabase } from '@twinpool/testing/databases'
 import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { handOver } from './hand-over.mjs'
@@ -130,6 +131,7 @@ async function main(): Promise<number> {
       TWINPOOL_TEST_ENGINES: request.engines.join(','),
       TWINPOOL_TEST_POSTGRES: url ?? '',
       TWINPOOL_TEST_POSTGRES_MODEL: model?.name ?? '',
+      TWINPOOL_TEST_PROGRAM: await bundleProgram(),
     }
     const limits = ['--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec']
     const program = [

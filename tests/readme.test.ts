@@ -12,7 +12,7 @@ const run = promisify(execFile)
 describe('the README', () => {
   let dev: DevProcess
   before(async () => {
-    dev = await startDevProcess()
+    dev = await startDevProcess({ fromSource: true })
   })
   after(() => dev?.stop())
 

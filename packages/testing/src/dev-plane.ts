@@ -50,17 +50,20 @@ export async function startDevProcess({
   engine = 'sqlite',
   args = [],
   storedKeyPairs = true,
+  fromSource,
 }: {
   engine?: EngineName
   args?: readonly string[]
   /** False: the regions generate the keys of their pools, as they do outside tests. */
   storedKeyPairs?: boolean
+  /** True: runs from the sources, not from the bundle. */
+  fromSource?: boolean
 } = {}): Promise<DevProcess> {
   const store = engine === 'sqlite' ? ['--store', 'sqlite'] : ['--store', process.env.TWINPOOL_TEST_POSTGRES as string]
   const child = spawn(
     process.execPath,
     [
-      ...programArguments({ storedKeyPairs }),
+      ...programArguments({ storedKeyPairs, fromSource }),
       'dev',
       '--json',
       '--ephemeral',
