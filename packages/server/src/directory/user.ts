@@ -1,5 +1,6 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError, notAuthorized } from '../errors.ts'
+import { INDEXED_ATTRIBUTES } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -36,9 +37,6 @@ export interface UserDocument {
 export interface User extends UserDocument {
   pool: string
 }
-
-/** The attributes that have an index column; no other can be searched. */
-const INDEXED = ['email', 'phone_number', 'name', 'given_name', 'family_name', 'preferred_username'] as const
 
 type Reader = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
 
@@ -149,12 +147,12 @@ const looksLike = (type: AliasType, name: string): boolean =>
 function draftOf(openPool: OpenPool, user: UserDocument | User) {
   const { pool: _, ...document } = user as User
   const fields: Record<string, string | null> = {
-    username: indexOf(openPool, 'username', user.username),
     user_status: openPool.cipher.index('user_status', user.status),
     enabled: openPool.cipher.index('enabled', String(user.enabled)),
   }
-  for (const name of INDEXED) {
-    const value = user.attributes[name]
+  const values: Readonly<Record<string, string | undefined>> = { ...user.attributes, username: user.username }
+  for (const name of INDEXED_ATTRIBUTES) {
+    const value = values[name]
     fields[name] = value === undefined ? null : indexOf(openPool, name, value)
   }
   return { pool: openPool.pool.id, key: user.sub, body: sealDocument(openPool, 'user', user.sub, document), fields }

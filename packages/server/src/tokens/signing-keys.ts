@@ -43,6 +43,7 @@ interface OpenedPair {
   kid: string
   privateKey: KeyObject
   publicKey: KeyObject
+  published: PublishedKey
 }
 
 /** The rows of a pool, and their pairs once opened; undefined for a row that the pool's data key did not seal. */
@@ -131,7 +132,7 @@ export function createSigningKeys({
     published: async (pool) => {
       try {
         const opened = await open(pool)
-        return opened && SIGNING_USES.flatMap((use) => opened[use] ?? []).map(publishPair)
+        return opened && SIGNING_USES.flatMap((use) => opened[use]?.published ?? [])
       } catch (error) {
         if (!(error instanceof KeyUnavailableError)) throw error
         const documents = (await cache.get(pool))?.documents
@@ -160,7 +161,9 @@ function openPairs(
     const { kid, sealed } = documents[use]
     try {
       const privateKey = createPrivateKey({ key: openPrivateKey(openPool, use, sealed), format: 'der', type: 'pkcs8' })
-      return { kid, privateKey, publicKey: createPublicKey(privateKey) }
+      const publicKey = createPublicKey(privateKey)
+      const { n, e } = publicKey.export({ format: 'jwk' }) as { n: string; e: string }
+      return { kid, privateKey, publicKey, published: publish({ kid, n, e }) }
     } catch (error) {
       if (error instanceof SealBrokenError) return undefined
       throw error
@@ -177,6 +180,3 @@ const publish = ({ kid, n, e }: Pick<SigningKeyDocument, 'kid' | 'n' | 'e'>): Pu
   n,
   use: 'sig',
 })
-
-const publishPair = ({ kid, publicKey }: OpenedPair): PublishedKey =>
-  publish({ kid, ...(publicKey.export({ format: 'jwk' }) as { n: string; e: string }) })
