@@ -20,6 +20,8 @@ export interface Events {
   healthy(result: { check: string; ok: boolean }): void
   /** Maximum replication lag behind a peer, in seconds on the peer's clock. */
   lag(lag: { peer: string; seconds: number }): void
+  /** How long committed changes for a peer have waited for an older transaction of the database server; 0 if none wait. */
+  feedHeld(hold: { peer: string; seconds: number }): void
   /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
   keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
   /** The key service responds again, after an outage of `seconds`. */
@@ -73,6 +75,12 @@ export function createEvents({
     registers,
   })
 
+  const feedHeld = new Gauge({
+    name: 'twinpool_feed_held_seconds',
+    help: 'How long committed changes for the peer have waited for an older transaction of the database server; 0 if none wait',
+    labelNames: ['peer'],
+    registers,
+  })
   const health = new Gauge({
     name: 'twinpool_healthy',
     help: 'Result of a health check of the region: 1 if it passes, else 0',
@@ -118,6 +126,7 @@ export function createEvents({
     },
     healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
+    feedHeld: ({ peer, seconds }) => feedHeld.set({ peer }, seconds),
     keyServiceLost: (outage) => {
       notes.inc({ event: 'key-service-lost' })
       log.error({ event: 'key-service-lost', ...outage }, 'the key service does not respond')

@@ -2,8 +2,11 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import {
   findExcess,
+  hasPart,
   openLog,
   purgeTombstones,
+  READ_LIMITS,
+  type ReadLimits,
   readLog,
   readLogState,
   readNewest,
@@ -14,7 +17,7 @@ import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
-import { listRowsOfAllPools } from '../store/rows.ts'
+import { listRowsOfAllPools, listRowsWithin } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { findReplica } from './documents.ts'
 import { FIRST_RELEASE_KINDS, formatKinds, type KnownKinds, kindsOfThisBuild } from './known-kinds.ts'
@@ -28,6 +31,8 @@ import {
   type Outline,
   type Page,
   type PageQuery,
+  type Place,
+  placeAfter,
   type RestartReason,
   type ResumePoint,
   type RowAddress,
@@ -43,10 +48,9 @@ export interface Retention {
   changes: number
 }
 
-export interface FeedReading {
+/** `position` and `part`: the peer's place after the batches. */
+export interface FeedReading extends Place {
   batches: FeedBatch[]
-  /** The peer's position after these batches. */
-  position: number
   /** Whether the batches reach the end of what can be read. */
   drained: boolean
   /** Whether committed changes wait for an older transaction to end. */
@@ -59,13 +63,15 @@ export interface FeedReading {
 export interface Supplier {
   hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
-   * Reads the log from a position, for a peer that knows `peerKinds` (default: the kinds of the first release). Undefined if
-   * the log was renewed, or trimmed past the position.
+   * Reads the log from a place, for a peer that knows `peerKinds` (default: the kinds of the first release). A peer that does not
+   * know `parts` (default: it does) is sent complete transactions, however large they are. Undefined if the log was renewed, or
+   * trimmed past the place.
    */
   read(
     peer: string,
-    from: Pick<LogPosition, 'log' | 'position'>,
+    from: Pick<LogPosition, 'log'> & Place,
     peerKinds?: KnownKinds,
+    options?: { parts?: boolean },
   ): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the pool is not shared with the peer, or the log does not contain the witness. */
@@ -77,7 +83,17 @@ export interface Supplier {
   trim(): Promise<number>
 }
 
-const READ_CHANGES = 500
+/** Limits of the memory and of the transfer times of both regions. */
+export interface SupplierLimits {
+  /** Of a message; a transaction that is larger, up to `whole`, is a message of its own. */
+  message: ReadLimits
+  /** Above this, a transaction is sent and applied in parts. */
+  whole: ReadLimits
+  pageBytes: number
+}
+
+const LIMITS: SupplierLimits = { ...READ_LIMITS, pageBytes: 512 * 1024 }
+const UNLIMITED: ReadLimits = { changes: Number.MAX_SAFE_INTEGER - 1, bytes: Number.MAX_SAFE_INTEGER }
 /** Maximum number of pools whose roles are read together with the log; reading more would mostly be wasted. */
 const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500
@@ -95,6 +111,7 @@ export async function openSupplier({
   retention,
   onFirstContact = () => {},
   known = kindsOfThisBuild(),
+  limits = LIMITS,
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
@@ -105,6 +122,7 @@ export async function openSupplier({
   onFirstContact?: (peer: string) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
+  limits?: SupplierLimits
 }): Promise<Supplier> {
   const { engine } = store
   /** The pools whose changes a peer was sent recently: most likely the next changes are theirs too. */
@@ -150,6 +168,7 @@ export async function openSupplier({
     // this database was restored to a state before a renewal.
     if (from.log !== id) return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
     if (from.position < trimmed) return 'trimmed'
+    if (from.part && !(await hasPart(engine, from.part))) return 'went-back'
     return [from, from.witness].every(({ position, mark }) => marks.get(position) === mark) ? undefined : 'went-back'
   }
 
@@ -177,14 +196,21 @@ export async function openSupplier({
         now: clock.now(),
         ...(restartReason || !from
           ? { log: state.id, position: state.head, mark: state.headMark }
-          : { log: from.log, position: from.position, mark: from.mark }),
+          : { log: from.log, position: from.position, mark: from.mark, part: from.part }),
         standing: restartReason ?? 'continues',
       }
     },
 
-    read: async (peer, { log, position: after }, peerKinds = FIRST_RELEASE_KINDS) => {
+    read: async (peer, { log, position: after, part }, peerKinds = FIRST_RELEASE_KINDS, { parts = true } = {}) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: recentPools.get(peer) ?? [] })
+      const reading = await readLog(engine, {
+        after,
+        part,
+        limit: limits.message,
+        whole: parts ? limits.whole : UNLIMITED,
+        now,
+        pools: recentPools.get(peer) ?? [],
+      })
       if (reading.log !== log || reading.trimmed > after) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // The roles are as of the log or newer, so that no replica created before a change misses it.
@@ -195,7 +221,7 @@ export async function openSupplier({
       }
       if (pools.size > 0) recentPools.set(peer, [...pools].slice(0, MAX_RECENT_POOLS))
       const batches: FeedBatch[] = []
-      for (const { position, mark, at, changes } of reading.batches) {
+      for (const { position, mark, at, changes, partial } of reading.batches) {
         const relevant = changes.filter(
           ({ kind, pool, body }) =>
             peerKinds.has(kind) &&
@@ -207,12 +233,12 @@ export async function openSupplier({
               replicaRegion: kind === 'replica' && body !== null ? findReplica(body)?.region : undefined,
             }),
         )
-        // An empty batch is sent only as the last one: it moves the peer's position.
+        // An empty batch is sent only as the last one: it moves the peer's place.
         if (batches.at(-1)?.changes.length === 0) batches.pop()
-        batches.push({ position, mark, at, changes: relevant.map(changeToWire) })
+        batches.push({ position, mark, at, changes: relevant.map(changeToWire), ...(partial && { partial }) })
       }
       const { drained, held, asOf } = reading
-      return { batches, position: batches.at(-1)?.position ?? after, drained, held, now, asOf }
+      return { batches, ...placeAfter({ position: after, part }, batches), drained, held, now, asOf }
     },
 
     inventory: async (peer, after) => {
@@ -253,9 +279,14 @@ export async function openSupplier({
         return { rows: [], tombstones: found.map(changeToWire), more: found.length === pageRows, head }
       }
       if (!isKind(stage) || !known.has(stage)) return undefined
-      const rows = await store.list(stage, { pool, after, limit: pageRows })
+      const { rows, more } = await listRowsWithin(store.db, stage, {
+        pool,
+        after,
+        limit: pageRows,
+        bytes: limits.pageBytes,
+      })
       const head = await readNewest(engine)
-      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === pageRows, head }
+      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more, head }
     },
 
     acknowledge: async (peer, { log, position }) => {

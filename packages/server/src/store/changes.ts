@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Change } from './apply.ts'
+import type { Part } from './cursors.ts'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
 import { gatherRoles, type PoolRoles, type RoleRow, selectRoles } from './roles.ts'
@@ -14,6 +15,14 @@ export interface Batch {
   /** Start of the transaction (ms since the epoch on the clock of this region). */
   at: number
   changes: Change[]
+  /** More changes of the transaction follow in the log. `mark` is then that of the last change here. */
+  partial: boolean
+}
+
+/** At least one change is read, however large it is. */
+export interface ReadLimits {
+  changes: number
+  bytes: number
 }
 
 /** The result of reading a range of the log. */
@@ -22,7 +31,7 @@ export interface Reading {
   /** Everything up to this position has been removed: if it is past the requested position, changes may be missing. */
   trimmed: number
   batches: Batch[]
-  /** No readable transaction follows. */
+  /** Nothing readable follows. */
   drained: boolean
   /** A committed transaction cannot be read yet, because an earlier one is still running. */
   held: boolean
@@ -59,6 +68,8 @@ interface Raw {
 
 interface State {
   hidden: number | null
+  /** The transaction of the change after the stretch. */
+  following: number | null
   log: string | null
   trimmed: string | null
 }
@@ -72,60 +83,94 @@ interface RoleInLog {
 }
 
 /**
- * Reads the log after a position: complete transactions, in the order of their numbers, and only below the oldest running one, so
- * that no transaction can appear later with a lower number. Also reads the roles in `pools` (64 at most): a caller that guesses
- * which pools the changes belong to needs no second query.
+ * Reads the log after a position, or after a part of the transaction that follows the position: complete transactions, in the order
+ * of their numbers, and only below the oldest running one, so that no transaction can appear later with a lower number. A
+ * transaction larger than `whole` is read in parts, each as the only batch. Also reads the roles in `pools` (64 at most): a caller
+ * that guesses which pools the changes belong to needs no second query.
  */
-export async function readLog(
+export async function readLog(engine: Engine, query: LogQuery): Promise<Reading> {
+  const { part, limit = READ_LIMITS.message, whole = READ_LIMITS.whole } = query
+  if (part) {
+    const rest = await readStretch(engine, { ...query, only: part.position }, whole)
+    if (rest.batches.length > 0) return rest
+  }
+  const reading = await readStretch(engine, query, limit)
+  const { batches } = reading
+  const [first, ...others] = batches
+  if (!batches.at(-1)?.partial) return reading
+  if (first && others.length === 0) return readStretch(engine, { ...query, only: first.position }, whole)
+  batches.pop()
+  return { ...reading, drained: false }
+}
+
+export interface LogQuery {
+  after: number
+  part?: Part | undefined
+  limit?: ReadLimits
+  /** The limits of a single transaction that is larger than `limit`. */
+  whole?: ReadLimits
+  now: number
+  pools?: readonly string[]
+}
+
+export const READ_LIMITS = {
+  message: { changes: 500, bytes: 256 * 1024 },
+  whole: { changes: 5_000, bytes: 1024 * 1024 },
+} as const satisfies Record<string, ReadLimits>
+/** Approximate size of a change without its texts, as JSON. */
+const CHANGE_BYTES = 100
+
+async function readStretch(
   engine: Engine,
-  { after, limit, now, pools = [] }: { after: number; limit: number; now: number; pools?: readonly string[] },
+  { after, part, only, now, pools = [] }: LogQuery & { only?: number },
+  { changes, bytes }: ReadLimits,
 ): Promise<Reading> {
   const db = engine.logReader
+  const [fromTx, fromSeq] = part ? [part.position, seqOf(part.mark)] : [after, Number.MAX_SAFE_INTEGER]
   const none = sql`cast(null as bigint)`
   const roleRows =
     pools.length === 0
       ? sql``
       : sql`union all
-        select ${none}, null, null, ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
+        select ${none}, null, null, null, ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
         from (${selectRoles(pools)}) as roles`
-  // One statement sees one snapshot. For `tx >= …` alone, PostgreSQL estimates a third of the log and scans all of it.
+  // For `tx > …` alone, PostgreSQL estimates a third of the log and scans all of it.
+  const rest = sql`tx >= ${fromTx} and (tx, seq) > (${fromTx}, ${fromSeq}) and tx < (select horizon from bound)
+    and tx <= ${only ?? Number.MAX_SAFE_INTEGER}`
+  // One statement sees one snapshot. The sizes are read before the texts, so that no more texts are read than fit.
   const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | RoleInLog>`
     with bound as materialized (select ${engine.horizonSql} as horizon),
+      sizes as materialized (
+        select tx, seq, ${sql.lit(CHANGE_BYTES)} + length(key) + coalesce(octet_length(body), 0) + coalesce(octet_length(fields), 0) as size
+        from changes where ${rest} order by tx, seq limit ${changes} + 1),
+      running as materialized (
+        select tx, row_number() over (order by tx, seq) as number,
+          sum(size) over (order by tx, seq rows unbounded preceding) - size as before from sizes),
+      fitting as materialized (
+        select count(*) as number from running where number <= ${changes} and (number = 1 or before < ${bytes})),
       state as (select
-        (select min(at) from changes
-          where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
+        (select at from changes where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}
+          order by tx, seq limit 1) as hidden,
+        (select tx from running where number = (select number + 1 from fitting)) as following,
         (select value from facts where name = ${LOG}) as log,
         (select value from facts where name = ${TRIMMED}) as trimmed),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-        where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
+        where ${rest} order by tx, seq limit (select number from fitting))
     select state.*, stretch.* from state left join stretch on true
     ${roleRows} order by tx, seq`.execute(db)
-  const rows: Raw[] = []
-  const roles: RoleRow[] = []
-  let { hidden, log, trimmed }: State = { hidden: null, log: null, trimmed: null }
-  for (const row of found.rows) {
-    if (row.tx === null && row.kind !== null) roles.push({ type: row.kind, pool: row.pool, value: row.body })
-    else {
-      ;({ hidden, log, trimmed } = row as State)
-      if (row.tx !== null) rows.push(row)
-    }
-  }
-  const last = rows.at(-1)
-  const drained = rows.length < limit
-  if (last && !drained) {
-    const rest = await sql<Raw>`
-      select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-      where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
-    rows.push(...rest.rows)
-    // Read after the rest, to notice a log that was trimmed or renewed while it was read.
-    log = (await readFact(db, LOG)) ?? null
-    trimmed = (await readFact(db, TRIMMED)) ?? null
-  }
   const batches: Batch[] = []
-  for (const row of rows) {
+  const roles: RoleRow[] = []
+  let { hidden, following, log, trimmed }: State = { hidden: null, following: null, log: null, trimmed: null }
+  for (const row of found.rows) {
+    if (row.tx === null && row.kind !== null) {
+      roles.push({ type: row.kind, pool: row.pool, value: row.body })
+      continue
+    }
+    ;({ hidden, following, log, trimmed } = row as State)
+    if (row.tx === null) continue
     let batch = batches.at(-1)
     if (batch?.position !== row.tx) {
-      batch = { position: row.tx, mark: '', at: row.at, changes: [] }
+      batch = { position: row.tx, mark: '', at: row.at, changes: [], partial: row.tx === following }
       batches.push(batch)
     }
     batch.mark = markOf(row)
@@ -136,11 +181,19 @@ export async function readLog(
     log: log ?? '',
     trimmed: Number(trimmed ?? 0),
     batches,
-    drained,
+    drained: following === null && only === undefined,
     held: hidden !== null,
+    // Every hidden transaction took its number, and so committed, after the first of them began.
     asOf: Math.min(now, hidden ?? now),
     roles: gatherRoles(pools, roles),
   }
+}
+
+/** Whether the log contains the last change of a part. */
+export async function hasPart(engine: Engine, { position, mark }: Part): Promise<boolean> {
+  const { rows } = await sql<{ seq: number; at: number }>`
+    select seq, at from changes where tx = ${position} and seq = ${seqOf(mark)}`.execute(engine.reader)
+  return rows[0] !== undefined && markOf(rows[0]) === mark
 }
 
 /** Reads the newest position of the log that readers of rows can see; it may be past the newest readable position. */
@@ -237,21 +290,20 @@ const TRIM_CHANGES = 500
 
 /**
  * Removes the log up to a position; returns the number of removed changes. Uses small transactions that do not wait for the disk:
- * while one runs, later commits cannot be read. Entries that a crash restores are removed again.
+ * while one runs, later commits cannot be read. Entries that a crash restores are removed again. The position is marked as trimmed
+ * before its last change is removed: no reader must take the rest of a transaction for all of it.
  */
 export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
   const removeSome = async (tx: Connection): Promise<number> => {
-    const bound = await sql<{ tx: number }>`
-      select tx from changes where tx <= ${upTo} order by tx limit 1 offset ${TRIM_CHANGES}`.execute(tx)
-    const newest = await sql<{ tx: number; seq: number; at: number }>`
-      select tx, seq, at from changes where tx <= ${bound.rows[0]?.tx ?? upTo} order by tx desc, seq desc limit 1`.execute(
-      tx,
-    )
-    const last = newest.rows[0]
+    const { rows } = await sql<{ tx: number; seq: number }>`
+      select tx, seq from changes where tx <= ${upTo} order by tx, seq limit ${TRIM_CHANGES}`.execute(tx)
+    const last = rows.at(-1)
     if (!last) return 0
-    const { rows } = await sql`delete from changes where tx <= ${last.tx} returning 1 as one`.execute(tx)
+    const newest = await sql<{ tx: number; seq: number; at: number }>`
+      select tx, seq, at from changes where tx = ${last.tx} order by seq desc limit 1`.execute(tx)
     await writeFact(tx, TRIMMED, String(last.tx))
-    await writeFact(tx, TRIMMED_MARK, markOf(last))
+    await writeFact(tx, TRIMMED_MARK, markOf(newest.rows[0] as { seq: number; at: number }))
+    await sql`delete from changes where tx <= ${last.tx} and (tx, seq) <= (${last.tx}, ${last.seq})`.execute(tx)
     return rows.length
   }
   let total = 0
@@ -274,6 +326,7 @@ const TRIMMED = 'trimmed'
 const TRIMMED_MARK = 'trimmed-mark'
 
 const markOf = ({ seq, at }: { seq: number; at: number }): string => `${seq}.${at}`
+const seqOf = (mark: string): number => Number.parseInt(mark, 10) || 0
 
 async function readFact(db: Connection, name: string): Promise<string | undefined> {
   const { rows } = await sql<{ value: string }>`select value from facts where name = ${name}`.execute(db)
