@@ -21,6 +21,7 @@ import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
+import { runGroupSweeps } from './identity/users/group-removal.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -189,7 +190,7 @@ async function composeRegion(
       const { signal } = stopping
       const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
+      sweeping = Promise.all([runPoolSweeps(context, signal), runGroupSweeps(context, signal), sealing])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

@@ -72,7 +72,7 @@ export async function countGroupsOf(db: Reader, openPool: OpenPool, sub: string,
   const form = formOf(openPool)
   const sealed = await db.count('sealed-member', { pool, where: { sub } })
   const rows = sealed + (mayHavePlain(form) ? await db.count('member', { pool, where: { sub } }) : 0)
-  return rows < quota ? rows : countEntries(quota, (request) => listNamesOf(db, openPool, sub, request))
+  return rows < quota ? rows : countEntries(quota, (request) => listGroupsOf(db, openPool, sub, request))
 }
 
 /** Lists the groups of a user. */
