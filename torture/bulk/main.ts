@@ -29,10 +29,19 @@ const NAMES = { primary: 'us-west-2', secondary: 'us-east-1' } as const
 const POOL = `${NAMES.primary}_bulk`
 const MOST_MEBIBYTES = 300
 const LOOK_MILLISECONDS = 250
+const ROWS_PER_USER = 3
 
 interface Process {
   order<T>(order: Order): Promise<T>
   kill(): void
+}
+
+/** A region whose process can be replaced: the peak memory of a process must not include the generation of the load. */
+interface BulkRegion {
+  process: Process
+  proxy: LinkProxy
+  start(): Promise<void>
+  restart(): Promise<void>
 }
 
 function startProcess(): Process {
@@ -62,31 +71,31 @@ interface Phase {
   /** The longest time in which no row arrived. */
   stillSeconds: number
   mostLagSeconds: number
-  /** Peak memory since the start of the processes. */
+  /** Peak memory of the processes, which are new in each phase. */
   primaryMebibytes: number
   secondaryMebibytes: number
 }
 
 async function measure(
   name: string,
-  { primary, secondary }: { primary: Process; secondary: Process },
+  { primary, secondary }: { primary: BulkRegion; secondary: BulkRegion },
   { seconds, isComplete }: { seconds: number; isComplete(look: Look): boolean },
 ): Promise<Phase> {
   const began = performance.now()
   let moved = began
-  let users = -1
+  let rows = -1
   let still = 0
   let mostLag = 0
   for (;;) {
-    const here = await secondary.order<Look>({ what: 'look', pool: POOL, peer: NAMES.primary })
+    const here = await secondary.process.order<Look>({ what: 'look', pool: POOL, peer: NAMES.primary })
     const now = performance.now()
-    if (here.users !== users) moved = now
-    users = here.users
+    if (here.rows !== rows) moved = now
+    rows = here.rows
     still = Math.max(still, now - moved)
     mostLag = Math.max(mostLag, here.lagSeconds ?? 0)
     const complete = isComplete(here)
     if (complete || now - began > seconds * 1_000) {
-      const there = await primary.order<Look>({ what: 'look', pool: POOL, peer: NAMES.secondary })
+      const there = await primary.process.order<Look>({ what: 'look', pool: POOL, peer: NAMES.secondary })
       return {
         ...{ name, complete, seconds: (now - began) / 1_000, stillSeconds: still / 1_000, mostLagSeconds: mostLag },
         ...{ primaryMebibytes: there.peakMebibytes, secondaryMebibytes: here.peakMebibytes },
@@ -100,13 +109,11 @@ async function run(
   {
     rate,
     load,
-    transaction,
     store,
     seconds,
   }: {
     rate: number
     load: Load
-    transaction: number
     store: 'sqlite' | 'postgres'
     seconds: number
   },
@@ -122,10 +129,7 @@ async function run(
     postgres = await startPostgres()
     undo.push(postgres.stop)
   }
-  const open = async (
-    name: string,
-    peer: string,
-  ): Promise<{ process: Process; proxy: LinkProxy; begin(): Promise<void> }> => {
+  const open = async (name: string, peer: string): Promise<BulkRegion> => {
     const proxy = await startLinkProxy({ targetPort: ports[peer] as number })
     undo.push(() => proxy.close())
     proxy.throttle(rate)
@@ -143,37 +147,45 @@ async function run(
       },
       log: { level: process.env.TWINPOOL_BULK_LOG ?? 'silent' },
     }
-    const started = startProcess()
-    undo.push(started.kill)
-    return { process: started, proxy, begin: () => started.order<void>({ what: 'start', config }) }
+    const region: BulkRegion = {
+      process: startProcess(),
+      proxy,
+      start: () => region.process.order<void>({ what: 'start', config }),
+      restart: async () => {
+        await region.process.order({ what: 'stop' })
+        region.process = startProcess()
+        await region.start()
+      },
+    }
+    undo.push(() => region.process.kill())
+    return region
   }
   const primary = await open(NAMES.primary, NAMES.secondary)
   const secondary = await open(NAMES.secondary, NAMES.primary)
-  const both = { primary: primary.process, secondary: secondary.process }
-  await primary.begin()
-  await both.primary.order({ what: 'create', pool: POOL, replica: NAMES.secondary })
-  await both.primary.order({ what: 'write', pool: POOL, name: 'first', load: { ...load, transaction: 0 } })
-  await secondary.begin()
-  const first = load.users + load.large
-  await both.primary.order({ what: 'replicate', pool: POOL, replica: NAMES.secondary })
-  const copied = await measure('first copy', both, { seconds, isComplete: ({ status }) => status === 'INACTIVE' })
+  const regions = { primary, secondary }
+  await primary.start()
+  await primary.process.order({ what: 'create', pool: POOL })
+  await primary.process.order({ what: 'write', pool: POOL, name: 'first', load: { ...load, transaction: 0 } })
+  await primary.restart()
+  await secondary.start()
+  await primary.process.order({ what: 'replicate', pool: POOL, replica: NAMES.secondary })
+  const copied = await measure('first copy', regions, { seconds, isComplete: ({ status }) => status === 'INACTIVE' })
   print(copied)
   secondary.proxy.cut()
-  await both.primary.order({ what: 'write', pool: POOL, name: 'later', load: { ...load, transaction } })
+  await primary.process.order({ what: 'write', pool: POOL, name: 'later', load })
+  await Promise.all([primary.restart(), secondary.restart()])
   secondary.proxy.heal()
-  const caught = await measure('catching up', both, {
-    seconds,
-    isComplete: ({ users }) => users === 2 * first + transaction,
-  })
+  const rows = 2 * (ROWS_PER_USER * load.users + load.large) + load.transaction
+  const caught = await measure('catching up', regions, { seconds, isComplete: (look) => look.rows === rows })
   print(caught)
-  await Promise.all([both.primary.order({ what: 'stop' }), both.secondary.order({ what: 'stop' })])
+  await Promise.all([primary.process.order({ what: 'stop' }), secondary.process.order({ what: 'stop' })])
   return [copied, caught]
 }
 
 const print = (phase: Phase): void => {
   process.stdout.write(
     `${phase.name}: ${phase.complete ? 'complete' : 'NOT complete'} after ${phase.seconds.toFixed(1)} s, ` +
-      `${phase.stillSeconds.toFixed(1)} s at most without a new user, lag up to ${phase.mostLagSeconds.toFixed(1)} s, ` +
+      `${phase.stillSeconds.toFixed(1)} s at most without a new row, lag up to ${phase.mostLagSeconds.toFixed(1)} s, ` +
       `peak memory: primary ${phase.primaryMebibytes} MiB, secondary ${phase.secondaryMebibytes} MiB\n`,
   )
 }
@@ -196,12 +208,11 @@ async function main(): Promise<number> {
   }
   const { store } = values
   if (store !== 'sqlite' && store !== 'postgres') throw new Error('--store takes sqlite or postgres')
-  const load = { users: Number(values.users), large: Number(values.large), transaction: 0 }
+  const load = { users: Number(values.users), large: Number(values.large), transaction: Number(values.transaction) }
   const undo: (() => unknown)[] = []
   try {
     const settings = {
       rate: Number(values.rate),
-      transaction: Number(values.transaction),
       seconds: Number(values.seconds),
     }
     const phases = await run({ ...settings, load, store }, undo)

@@ -17,14 +17,15 @@ export interface Load {
 
 export type Order =
   | { what: 'start'; config: object }
-  | { what: 'create'; pool: string; replica: string }
+  | { what: 'create'; pool: string }
   | { what: 'replicate'; pool: string; replica: string }
   | { what: 'write'; pool: string; name: string; load: Load }
   | { what: 'look'; pool: string; peer: string }
   | { what: 'stop' }
 
 export interface Look {
-  users: number
+  /** Rows of all kinds that were written. */
+  rows: number
   status: string | undefined
   lagSeconds: number | undefined
   /** Maximum resident memory of the process so far. */
@@ -109,8 +110,10 @@ async function logTransaction(
 const readMetrics = async (): Promise<string> => (await region.fetch(new Request('http://localhost/metrics'))).text()
 
 async function look(store: Store, { pool, peer }: { pool: string; peer: string }): Promise<Look> {
-  const [users, row, status] = await Promise.all([
+  const [users, aliases, credentials, row, status] = await Promise.all([
     store.count('user', { pool }),
+    store.count('alias', { pool }),
+    store.count('credential', { pool }),
     store.list('replica', { pool, limit: 1 }),
     readMetrics(),
   ])
@@ -118,7 +121,7 @@ async function look(store: Store, { pool, peer }: { pool: string; peer: string }
     new RegExp(`twinpool_replication_lag_seconds\\{[^}]*peer="${peer}"[^}]*\\} ([\\d.]+)`).exec(status) ?? []
   const [, peak] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
   return {
-    users,
+    rows: users + aliases + credentials,
     status: row[0] && (JSON.parse(row[0].body) as { status: string }).status,
     lagSeconds: lag === undefined ? undefined : Number(lag),
     peakMebibytes: Math.round(Number(peak) / 1_024),

@@ -114,6 +114,21 @@ describe('a link', () => {
     await arrived('during')
   })
 
+  it('is kept while a message arrives more slowly than the time after which a silent link is given up', async () => {
+    const lost = async (): Promise<number> =>
+      Number(
+        /twinpool_events_total\{[^}]*event="peer-lost"[^}]*\} (\d+)/.exec(
+          await (await secondary.fetch(new Request('http://localhost/metrics'))).text(),
+        )?.[1] ?? 0,
+      )
+    const before = await lost()
+    proxy.throttle(40_000)
+    await primary.context.store.write((tx) => tx.put('group', { pool, key: 'large', body: 'x'.repeat(160_000) }))
+    await arrived('large')
+    assert.equal(await lost(), before)
+    proxy.throttle(0)
+  })
+
   it('is given up if it is open but silent', async () => {
     proxy.slow(600_000)
     await until(async () => (await peerOf('us-east-1', ports[1] as number))?.Problem === 'silent')

@@ -51,7 +51,7 @@ export interface Peer extends Source {
 const SILENCE_MILLISECONDS = 10_000
 /** Bounds the memory of a process. The first release sends transactions and pages of any size. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 1024 * 1024
 const LINE_BREAK = 10
 const TAB = 9
 
@@ -61,6 +61,7 @@ export function createPeer({
   prover,
   clock,
   signal,
+  silenceMilliseconds = SILENCE_MILLISECONDS,
 }: {
   region: string
   /** Base URL, without a slash at the end. */
@@ -69,6 +70,7 @@ export function createPeer({
   clock: Pick<Clock, 'now'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
+  silenceMilliseconds?: number
 }): Peer {
   /** How far the peer's clock is ahead of ours, in milliseconds; 0 until the peer has refused our time. */
   let ahead = 0
@@ -83,7 +85,7 @@ export function createPeer({
       const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
       let response: Response
       let text = ''
-      const silence = watchSilence(streamSignal ? undefined : SILENCE_MILLISECONDS)
+      const silence = watchSilence(streamSignal ? undefined : silenceMilliseconds)
       const ends = streamSignal ?? signal
       try {
         response = await fetch(`${base}${path}`, {

@@ -93,7 +93,7 @@ export interface SupplierLimits {
 }
 
 const LIMITS: SupplierLimits = { ...READ_LIMITS, pageBytes: 512 * 1024 }
-const UNLIMITED: ReadLimits = { changes: Number.MAX_SAFE_INTEGER - 1, bytes: Number.MAX_SAFE_INTEGER }
+const UNLIMITED: ReadLimits = { changes: 2_000_000_000, bytes: Number.MAX_SAFE_INTEGER }
 /** Maximum number of pools whose roles are read together with the log; reading more would mostly be wasted. */
 const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500

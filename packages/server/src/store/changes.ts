@@ -141,11 +141,13 @@ async function readStretch(
   const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | RoleInLog>`
     with bound as materialized (select ${engine.horizonSql} as horizon),
       sizes as materialized (
-        select tx, seq, ${sql.lit(CHANGE_BYTES)} + length(key) + coalesce(octet_length(body), 0) + coalesce(octet_length(fields), 0) as size
+        select tx, seq, length(key) as key_size, octet_length(body) as body_size, octet_length(fields) as fields_size
         from changes where ${rest} order by tx, seq limit ${changes} + 1),
       running as materialized (
         select tx, row_number() over (order by tx, seq) as number,
-          sum(size) over (order by tx, seq rows unbounded preceding) - size as before from sizes),
+          sum(size) over (order by tx, seq rows unbounded preceding) - size as before
+        from (select tx, seq,
+          ${sql.lit(CHANGE_BYTES)} + key_size + coalesce(body_size, 0) + coalesce(fields_size, 0) as size from sizes) as sums),
       fitting as materialized (
         select count(*) as number from running where number <= ${changes} and (number = 1 or before < ${bytes})),
       state as (select
