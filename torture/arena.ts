@@ -7,7 +7,11 @@ import type { FaultKind, Role } from './schedule.ts'
 export interface Arena {
   readonly clients: Readonly<Record<Role, RegionClients>>
   readonly able: ReadonlySet<FaultKind>
-  order(region: Role, action: Action, settings?: { ms?: number; oneWay?: boolean; bytesPerSecond?: number }): Promise<void>
+  order(
+    region: Role,
+    action: Action,
+    settings?: { ms?: number; oneWay?: boolean; bytesPerSecond?: number },
+  ): Promise<void>
   /** The process of a region; `pid` is undefined when it does not run. */
   look(region: Role): Promise<{ pid: number | undefined }>
   /** The log of a region from an offset in bytes. */

@@ -152,8 +152,12 @@ describe('a development plane', () => {
       assert.equal(health?.status, 'ok')
       assert.ok(isAlive(pid as number))
     }
-    assert.deepEqual(status['us-west-2']?.links, [{ from: 'us-east-1', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 }])
-    assert.deepEqual(status['us-east-1']?.links, [{ from: 'us-west-2', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 }])
+    assert.deepEqual(status['us-west-2']?.links, [
+      { from: 'us-east-1', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
+    assert.deepEqual(status['us-east-1']?.links, [
+      { from: 'us-west-2', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
   })
 
   it('accepts calls signed with its credentials, at each region and at the router', async () => {
@@ -288,13 +292,19 @@ describe('a development plane', () => {
 
   it('cuts, slows, throttles and heals the links of a region, while its API stays up', async () => {
     assert.equal((await order('us-west-2', 'cut')).status, 200)
-    assert.deepEqual(await linksOf('us-west-2'), [{ from: 'us-east-1', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 }])
-    assert.deepEqual(await linksOf('us-east-1'), [{ from: 'us-west-2', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 }])
+    assert.deepEqual(await linksOf('us-west-2'), [
+      { from: 'us-east-1', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
+    assert.deepEqual(await linksOf('us-east-1'), [
+      { from: 'us-west-2', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
     await clientOf(ready.regions['us-west-2']?.endpoint as string, 'us-west-2').send(
       new ListUserPoolsCommand({ MaxResults: 1 }),
     )
     assert.equal((await order('us-west-2', 'slow', { ms: 250 })).status, 200)
-    assert.deepEqual(await linksOf('us-east-1'), [{ from: 'us-west-2', cut: true, slowMilliseconds: 250, bytesPerSecond: 0 }])
+    assert.deepEqual(await linksOf('us-east-1'), [
+      { from: 'us-west-2', cut: true, slowMilliseconds: 250, bytesPerSecond: 0 },
+    ])
     assert.equal((await order('us-east-1', 'throttle', { bytesPerSecond: 9_000 })).status, 200)
     assert.deepEqual(await linksOf('us-east-1'), [
       { from: 'us-west-2', cut: true, slowMilliseconds: 250, bytesPerSecond: 9_000 },

@@ -29,7 +29,7 @@ export interface LinkContext {
   peer: Peer
   follower: Follower
   board: Pick<StatusBoard, 'report'>
-  events: Pick<Events, 'noted' | 'lag'>
+  events: Pick<Events, 'noted'>
   clock: Clock
   /** Called when the peer has greeted and the cursor is set. */
   onConnected(): void
@@ -169,7 +169,6 @@ async function follow(
         }
         runInBackground(board.report(peer.region, { ...state }))
         if (failure) throw failure.error
-        events.lag({ peer: peer.region, seconds: Math.max(0, now - state.asOf) / 1_000 })
       }
       const next = await withinSilenceLimit(clock, stream.next(), both)
       if (next.done) return

@@ -89,6 +89,9 @@ describe('a peer over a slow line', () => {
       { ...message, mark: 'ä🎉' },
       { ...message, mark: 'b' },
     ])
-    assert.ok(asked.some((path) => /^\/replication\/feed\?.*parts=1/.test(path)), asked.join())
+    assert.ok(
+      asked.some((path) => /^\/replication\/feed\?.*parts=1/.test(path)),
+      asked.join(),
+    )
   })
 })

@@ -51,7 +51,7 @@ export interface Peer extends Source {
 const SILENCE_MILLISECONDS = 10_000
 /** Bounds the memory of a process. The first release sends transactions and pages of any size. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
-const MAX_BUFFERED_BYTES = 1024 * 1024
+const MAX_BUFFERED_BYTES = 512 * 1024
 const LINE_BREAK = 10
 const TAB = 9
 

@@ -181,6 +181,11 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
   const refreshUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await board.refresh().catch(() => {})
+      // Not only with each message: the lag rises while none arrives.
+      for (const peer of names) {
+        const seconds = board.lagSeconds(peer)
+        if (seconds !== undefined) events.lag({ peer, seconds })
+      }
       await pause(clock, REFRESH_MILLISECONDS, { signal })
     }
   }

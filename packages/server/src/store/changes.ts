@@ -115,7 +115,7 @@ export interface LogQuery {
 
 export const READ_LIMITS = {
   message: { changes: 500, bytes: 256 * 1024 },
-  whole: { changes: 5_000, bytes: 1024 * 1024 },
+  whole: { changes: 2_000, bytes: 512 * 1024 },
 } as const satisfies Record<string, ReadLimits>
 /** Approximate size of a change without its texts, as JSON. */
 const CHANGE_BYTES = 100
