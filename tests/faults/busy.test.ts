@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { CreateUserPoolCommand, ListUserPoolsCommand } from '@aws-sdk/client-cognito-identity-provider'
+import { ListKeysCommand } from '@aws-sdk/client-kms'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { CONNECTIONS } from '@twinpool/testing/stores'
 
@@ -16,7 +17,10 @@ describe('a region whose PostgreSQL connections are all in use', { skip: !engine
     const { engine } = plane.primary.region.context.store
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const held = Array.from({ length: CONNECTIONS }, () => engine.transaction(() => released, { unlogged: true }))
-    await assert.rejects(list(), { name: 'TooManyRequestsException', message: 'Rate exceeded' })
+    await Promise.all([
+      assert.rejects(list(), { name: 'TooManyRequestsException', message: 'Rate exceeded' }),
+      assert.rejects(plane.primary.kms.send(new ListKeysCommand({})), { name: 'ThrottlingException' }),
+    ])
     release()
     await Promise.all(held)
     assert.deepEqual((await list()).UserPools, [])
