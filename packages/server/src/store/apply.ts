@@ -143,28 +143,26 @@ async function applyRemovals(
 ): Promise<Change[]> {
   const newer: Change[] = []
   const start = pipelined ? PIPELINED : sql``
-  for (const [kind, ofKind] of Map.groupBy(removals, ({ kind }) => kind)) {
-    const table = sql.table(tableOf(kind))
-    for (const some of inChunks(ofKind)) {
+  for (const [, together] of Map.groupBy(removals, ({ kind, pool }) => `${kind}\n${pool}`)) {
+    for (const some of inChunks(together)) {
+      const { kind, pool } = some[0] as Change
+      const table = sql.table(tableOf(kind))
       const tombstones = some.map(
-        ({ pool, key, stamp, at }) => sql`(${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})`,
+        ({ key, stamp, at }) => sql`(${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})`,
       )
-      const recorded = await sql<{ pool: string; key: string }>`${start}
+      const recorded = await sql<{ key: string }>`${start}
         insert into tombstones (pool, kind, key, epoch, seq, at) values ${sql.join(tombstones)}
         on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
-        where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning pool, key`.execute(
-        connection,
-      )
-      // A tombstone that is newer than the removal removes the row, too.
-      const addresses = sql.join(some.map(({ pool, key }) => sql`(${pool}, ${key})`))
+        where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning key`.execute(connection)
+      // A tombstone that is newer than the removal removes the row, too. One pool: PostgreSQL scans the table for pairs.
       await sql`${start}
-        delete from ${table} where (pool, key) in (values ${addresses}) and (epoch, seq) < (
-          select epoch, seq from tombstones
-          where tombstones.pool = ${table}.pool and tombstones.kind = ${kind} and tombstones.key = ${table}.key)`.execute(
+        delete from ${table} where pool = ${pool} and key in (${sql.join(some.map(({ key }) => key))})
+          and (epoch, seq) < (select epoch, seq from tombstones
+            where tombstones.pool = ${pool} and tombstones.kind = ${kind} and tombstones.key = ${table}.key)`.execute(
         connection,
       )
-      const names = new Set(recorded.rows.map(({ pool, key }) => `${pool}\n${key}`))
-      for (const change of some) if (names.has(`${change.pool}\n${change.key}`)) newer.push(change)
+      const keys = new Set(recorded.rows.map(({ key }) => key))
+      for (const change of some) if (keys.has(change.key)) newer.push(change)
     }
   }
   return newer

@@ -15,8 +15,8 @@ import { sweepPeriodically } from '../pools/sweep.ts'
  * it creates a group with the same name.
  */
 
-/** Bounded, because the transaction locks each row. */
-const STEP_ROWS = 500
+/** Bounded, because the transaction locks each row; a multiple of the largest chunk (store/upsert.ts). */
+const STEP_ROWS = 512
 /** Steps that DeleteGroup runs before it returns; enough for most groups. */
 const STEPS_AT_ONCE = 40
 const SWEEP_ROWS = 100

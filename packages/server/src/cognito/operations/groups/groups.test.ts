@@ -125,7 +125,7 @@ for (const engine of engines) {
       const { context } = plane.primary.region
       const openPool = await getOpenPool(context, UserPoolId)
       await context.store.write(async (tx) => {
-        for (let at = 0; at < 500; at += 1) {
+        for (let at = 0; at < 512; at += 1) {
           await putMember(tx, openPool, { group, sub: `00000000-0000-0000-0000-${String(at).padStart(12, '0')}` })
         }
       })
