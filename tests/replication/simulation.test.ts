@@ -11,7 +11,7 @@ import { checksumOf } from '@twinpool/server/internal/replication/checksum'
 import { type Copier, createCopier } from '@twinpool/server/internal/replication/copier'
 import { createEraser, type Eraser } from '@twinpool/server/internal/replication/eraser'
 import { CursorMovedError, createFollower, type Follower } from '@twinpool/server/internal/replication/follower'
-import type { FeedBatch, Inventory, RowAddress, Source } from '@twinpool/server/internal/replication/messages'
+import type { FeedBatch, Inventory, LogPosition, RowAddress, Source } from '@twinpool/server/internal/replication/messages'
 import { openSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
 import { purgeTombstones, trimChanges } from '@twinpool/server/internal/store/changes'
 import { ONLY } from '@twinpool/server/internal/store/kinds'
@@ -52,7 +52,7 @@ interface Delivery {
 interface Link {
   to: Node
   from: Node
-  open: { log: string; position: number } | undefined
+  open: LogPosition | undefined
   inFlight: Delivery[]
   delivered: Delivery[]
 }
@@ -153,7 +153,7 @@ async function connect(link: Link): Promise<void> {
     } while (after)
     await link.to.follower.restart(link.from.name, hello, rows)
   }
-  link.open = { log: hello.log, position: hello.position }
+  link.open = { log: hello.log, position: hello.position, mark: hello.mark }
   link.inFlight = []
 }
 
@@ -166,7 +166,7 @@ async function read(link: Link): Promise<boolean> {
   }
   if (reading.batches.length === 0) return false
   link.inFlight.push({ from: link.open, batches: reading.batches, asOf: reading.drained ? reading.asOf : null })
-  link.open = { ...link.open, position: reading.position }
+  link.open = { ...link.open, position: reading.position, mark: reading.mark }
   return true
 }
 

@@ -57,9 +57,9 @@ for (const engine of engines) {
       )
     const write = (pool: string, key: string): Promise<void> => put((tx) => tx.put('group', { pool, key, body: '{}' }))
     /** Everything that a peer is sent after a position: kind, pool and key. */
-    const sentTo = async (peer: string, after = 0): Promise<string[]> => {
+    const sentTo = async (peer: string, after = { position: 0, mark: '' }): Promise<string[]> => {
       const { log } = await supplier.hello(peer, undefined)
-      const reading = await supplier.read(peer, { log, position: after })
+      const reading = await supplier.read(peer, { log, ...after })
       return (
         reading?.batches.flatMap(({ changes }) => changes.map(([kind, pool, key]) => `${kind} ${pool} ${key}`)) ?? [
           'trimmed',
@@ -139,12 +139,14 @@ for (const engine of engines) {
     it('moves a peer past changes that it is not sent', async () => {
       await createPool('mine')
       const { log } = await supplier.hello(PEER, undefined)
-      const reading = await supplier.read(PEER, { log, position: 0 })
+      const reading = await supplier.read(PEER, { log, position: 0, mark: '' })
+      assert.ok(reading)
       assert.deepEqual(
-        reading?.batches.map(({ changes }) => changes.length),
+        reading.batches.map(({ changes }) => changes.length),
         [0],
       )
-      assert.deepEqual((await supplier.read(PEER, { log, position: reading?.position as number }))?.batches, [])
+      const { position, mark } = reading
+      assert.deepEqual((await supplier.read(PEER, { log, position, mark }))?.batches, [])
     })
 
     it('sends the changes after an entry of the log that was altered', async () => {
@@ -166,24 +168,24 @@ for (const engine of engines) {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
       assert.equal(await supplier.trim(), 0)
-      const { log, position } = await supplier.hello(PEER, undefined)
+      const { log, position, mark } = await supplier.hello(PEER, undefined)
       await write('ours', 'second')
       await supplier.acknowledge(PEER, { log: 'another log', position: Number.MAX_SAFE_INTEGER })
       assert.equal(await supplier.trim(), 0)
       await supplier.acknowledge(PEER, { log, position })
       assert.ok((await supplier.trim()) > 0)
       assert.deepEqual(await sentTo(PEER), ['trimmed'])
-      assert.deepEqual(await sentTo(PEER, position), ['group ours second'])
+      assert.deepEqual(await sentTo(PEER, { position, mark }), ['group ours second'])
     })
 
     it('keeps the log no longer than its retention, in time and in changes', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
-      const { position } = await supplier.hello(PEER, undefined)
+      const { position, mark } = await supplier.hello(PEER, undefined)
       time.now += 2 * HOUR
       await write('ours', 'young')
       assert.ok((await supplier.trim()) > 0)
-      assert.deepEqual(await sentTo(PEER, position), ['group ours young'])
+      assert.deepEqual(await sentTo(PEER, { position, mark }), ['group ours young'])
       for (let at = 0; at < 60; at += 1) await write('ours', `many ${at}`)
       await supplier.trim()
       const kept = await resumePointOf(PEER)

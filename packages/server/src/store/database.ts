@@ -59,14 +59,32 @@ export interface Engine {
   readonly horizonSql: RawBuilder<number>
   /** Notifies the other processes of the region of changed rows when the transaction commits. */
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
-  /** Subscribes to changes by other processes; `undefined`: notifications may be lost. */
-  listen(listener: (touched: readonly Touched[] | undefined) => void): Promise<void>
+  /**
+   * Subscribes to changes by other processes; `undefined`: notifications may be lost. `interrupted` is called when the connection
+   * to the database was lost or replaced: it may be another database now, or an earlier state of it.
+   */
+  listen(listener: (touched: readonly Touched[] | undefined) => void, interrupted: () => void): Promise<void>
+  /**
+   * Sets the check of the database, and runs it. It runs again when a connection leads to a database with another identity: no
+   * other statement of this process runs there until the check has passed.
+   */
+  guard(check: DatabaseCheck): Promise<void>
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
   /** Whether a process of the first release, which cannot read sealed groups, is connected to this database. */
   hasOlderProcesses(): Promise<boolean>
   close(): Promise<void>
 }
+
+/**
+ * Checks a database before its first use. `identity` distinguishes the databases that can have written one log: a server that was
+ * promoted or restored has another one than its origin. Undefined if the engine or the server does not report one. `transact` runs
+ * a durable transaction on the database.
+ */
+export type DatabaseCheck = (database: {
+  identity: string | undefined
+  transact<T>(work: (tx: Connection) => Promise<T>): Promise<T>
+}) => Promise<void>
 
 export interface TransactionOptions {
   /**

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { PIPELINED_MARK, StoreBusyError } from './database.ts'
+import { createServers, type Servers, StandbyError } from './postgres-servers.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** The connections of one process to its PostgreSQL. All waits are bounded. */
@@ -13,6 +14,8 @@ export interface Connections extends ConnectionPool {
   openRelaxed(): ConnectionPool
   /** A dedicated connection outside the pools, open until it is lost; close it with `disconnect`. */
   open(applicationName: string): Promise<pg.Client>
+  /** Which servers the connections lead to. */
+  readonly servers: Servers
   /** Whether the error is a pipelined statement's refusal by the server, so that the commit sent after it had no effect. */
   isRefusal(error: unknown): boolean
 }
@@ -46,14 +49,6 @@ const INT8 = 20
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction. */
 const READ_ONLY = '25006'
 
-/** The server accepts no writes: a standby, or a demoted primary. The primary may be at another address. */
-export class StandbyError extends Error {
-  constructor() {
-    super('this PostgreSQL accepts no writes: it is a standby, or read-only')
-    this.name = 'StandbyError'
-  }
-}
-
 /**
  * @param url as in libpq: of several addresses (`host1:5432,host2:5432`) the one that accepts writes is used, and searched for
  * again when it is lost
@@ -64,6 +59,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const socketTimeout = milliseconds + GRACE_MILLISECONDS
   const urls = addressesOf(url)
   const shared: SharedState = { nameOf: createNames(), turns: createTurns(), refusals: new WeakSet() }
+  const servers = createServers()
   let preferred = 0
   /** Address of the newest connection. */
   let current = 0
@@ -114,13 +110,20 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       ...config,
       Client: Client as NonNullable<pg.PoolConfig['Client']>,
       onConnect: async (client) => {
-        await prepareConnection(client, socketTimeout)
+        await prepareConnection(client, servers, socketTimeout)
         current = (client as unknown as Client).address
       },
     })
     // The pool replaces a connection that breaks while idle; the next statement reports an error if there is one.
     pool.on('error', () => {})
-    return { connect: () => tryAddresses(() => pool.connect()), end: () => pool.end(), options: {} }
+    const connect = async (): Promise<pg.PoolClient> => {
+      for (;;) {
+        const client = await tryAddresses(() => pool.connect())
+        if (servers.isCurrent(client)) return client
+        client.release(true)
+      }
+    }
+    return { connect, end: () => pool.end(), options: {} }
   }
 
   return {
@@ -136,25 +139,36 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         const client = new Client({ ...bounded, application_name: applicationName })
         try {
           await client.connect()
-          await prepareConnection(client, socketTimeout)
+          await prepareConnection(client, servers, socketTimeout)
           current = client.address
         } catch (error) {
           void disconnect(client)
           throw error
         }
+        // A replaced primary may still run, while no other client can reach it.
+        const leaveReplaced = (): void => {
+          if (client.address !== current || !servers.isCurrent(client))
+            socketOf(client).destroy(new Error('PostgreSQL has moved to another server'))
+        }
         const heartbeat = setInterval(
           () => {
-            // A replaced primary may still run, while no other client can reach it.
-            if (client.address !== current)
-              socketOf(client).destroy(new Error('PostgreSQL has moved to another address'))
+            leaveReplaced()
             // The connection is otherwise idle, and the socket timeout needs traffic.
-            else void client.query('select 1').catch(() => {})
+            client.query('select 1').then(
+              () => servers.responded(client),
+              () => {},
+            )
           },
           Math.min(HEARTBEAT_MILLISECONDS, milliseconds / 2),
         )
-        client.once('end', () => clearInterval(heartbeat))
+        const unsubscribe = servers.onMoved(leaveReplaced)
+        client.once('end', () => {
+          clearInterval(heartbeat)
+          unsubscribe()
+        })
         return client
       }),
+    servers,
     isRefusal: (error) => shared.refusals.has(error as object),
   }
 }
@@ -280,19 +294,16 @@ export async function disconnect(client: pg.Client): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Sets the socket timeout of a new connection (0: none) and checks that the server accepts writes. */
-async function prepareConnection(client: pg.ClientBase, socketTimeout: number): Promise<void> {
+/** Sets the socket timeout of a new connection (0: none) and checks the server that it leads to. */
+async function prepareConnection(client: pg.ClientBase, servers: Servers, socketTimeout: number): Promise<void> {
   const socket = socketOf(client)
-  socket.setTimeout(socketTimeout, () =>
-    socket.destroy(new Error(`PostgreSQL has not responded for ${socketTimeout / 1_000} s`)),
-  )
+  const silence = socketTimeout || MAX_CONNECT_MILLISECONDS
+  socket.setTimeout(silence, () => socket.destroy(new Error(`PostgreSQL has not responded for ${silence / 1_000} s`)))
   wireOf(client).on('errorMessage', ({ code }: { code?: string }) => {
     if (code === READ_ONLY) socket.destroy(new StandbyError())
   })
-  const { rows } = await client.query<{ readonly: string }>(
-    `select current_setting('transaction_read_only') as readonly`,
-  )
-  if (rows[0]?.readonly === 'on') throw new StandbyError()
+  await servers.admit(client)
+  socket.setTimeout(socketTimeout)
 }
 
 interface Wire {

@@ -39,7 +39,7 @@ const LEASE_SILENCE_MILLISECONDS = 5_000
  */
 export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
   const connections = openConnections(url, settings)
-  const { connect, isRefusal } = connections
+  const { connect, isRefusal, servers } = connections
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
@@ -186,7 +186,17 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         tx,
       )
     },
-    listen: async (notify) => {
+    guard: async (check) => {
+      const client = await connect()
+      try {
+        await servers.guard(client, check)
+      } finally {
+        client.release()
+      }
+    },
+    listen: async (notify, interrupted) => {
+      servers.onMoved(interrupted)
+      let listened = false
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
@@ -197,11 +207,14 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
             client.on('notification', ({ payload }) => notify(parse(payload)))
             try {
               await client.query(`listen ${CHANNEL}`)
-              notify(undefined)
+              if (listened) interrupted()
+              else notify(undefined)
+              listened = true
               first.resolve()
               // The store may have been closed while this connection was opened.
               if (!closed) await ended
             } finally {
+              if (!closed) interrupted()
               await disconnect(client)
             }
           } catch (error) {

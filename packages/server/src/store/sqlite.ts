@@ -78,6 +78,7 @@ export function openSqlite(file: string): Engine {
     horizonSql: sql.lit(Number.MAX_SAFE_INTEGER),
     announce: async () => {},
     listen: async () => {},
+    guard: (check) => check({ identity: undefined, transact: transaction }),
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
     hasOlderProcesses: async () => false,
     close: async () => {

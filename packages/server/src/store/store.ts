@@ -29,6 +29,11 @@ export interface Store {
   ): Promise<T>
   /** The listener is notified of durable changes by any process of the region; `undefined`: some notifications may be lost. */
   onChange(listener: (touched: readonly Touched[] | undefined) => void): () => void
+  /**
+   * The listener is notified when the connection to the database was lost or replaced: what was read before may not be a part of
+   * the present database.
+   */
+  onInterrupted(listener: () => void): () => void
   /** Rejects with the reason when the store cannot be read or written at the moment. */
   check(): Promise<void>
   close(): Promise<void>
@@ -48,6 +53,11 @@ export async function openStore(
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
   const notify = (touched: readonly Touched[] | undefined): void => {
     for (const listener of listeners) listener(touched)
+  }
+  const interruptedListeners = new Set<() => void>()
+  const interrupt = (): void => {
+    notify(undefined)
+    for (const listener of interruptedListeners) listener()
   }
 
   const transaction: Store['transaction'] = async (work, options) => {
@@ -69,7 +79,7 @@ export async function openStore(
   }
   try {
     await migrate(engine)
-    await engine.listen(notify)
+    await engine.listen(notify, interrupt)
   } catch (error) {
     await engine.close()
     throw error
@@ -92,6 +102,10 @@ export async function openStore(
     onChange: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onInterrupted: (listener) => {
+      interruptedListeners.add(listener)
+      return () => interruptedListeners.delete(listener)
     },
     check: probe.check,
     close: () => engine.close(),
