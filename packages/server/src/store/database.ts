@@ -60,13 +60,13 @@ export interface Engine {
   /** Notifies the other processes of the region of changed rows when the transaction commits. */
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
   /**
-   * Subscribes to changes by other processes; `undefined`: notifications may be lost. `interrupted` is called when the connection
-   * to the database was lost or replaced: it may be another database now, or an earlier state of it.
+   * Subscribes to changes by other processes; `undefined`: notifications may be lost. `interrupted` is called after connections were
+   * lost or replaced, before the new ones are used: it may be another database now, or an earlier state of it.
    */
   listen(listener: (touched: readonly Touched[] | undefined) => void, interrupted: () => void): Promise<void>
   /**
-   * Sets the check of the database, and runs it. It runs again when a connection leads to a database with another identity: no
-   * other statement of this process runs there until the check has passed.
+   * Sets the check of the database, and runs it. It runs again when a connection leads to a database with another identity, and
+   * after connections were lost: no other statement of this process runs on the new ones until the check has passed.
    */
   guard(check: DatabaseCheck): Promise<void>
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */

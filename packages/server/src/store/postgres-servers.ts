@@ -26,9 +26,11 @@ export interface Servers {
   isCurrent(client: pg.ClientBase): boolean
   /** Call when the server has responded: only a current server that responds keeps its predecessor out. */
   responded(client: pg.ClientBase): void
+  /** Call when connections were lost: the next one may lead to an earlier state of the same database. */
+  doubt(): void
   /** Sets the check of each database that becomes current, and runs it on this connection. */
   guard(client: pg.ClientBase, check: DatabaseCheck): Promise<void>
-  /** The listener is called when another server has become current, before it is used. */
+  /** The listener is called when another server has become current, or one that was in doubt, before it is used. */
   onMoved(listener: () => void): () => void
 }
 
@@ -66,6 +68,7 @@ export function createServers(): Servers {
   let current: Server | undefined
   let respondedAt = 0
   let check: DatabaseCheck | undefined
+  let doubtful = false
   let admission: Promise<void> = Promise.resolve()
 
   const refuseReplaced = (server: Server): void => {
@@ -74,9 +77,13 @@ export function createServers(): Servers {
     throw new ReplacedServerError(server.timeline, current.timeline)
   }
   const enter = async (client: pg.ClientBase, server: Server): Promise<void> => {
-    if (!current || identityOf(current) !== identityOf(server)) {
+    if (!current || doubtful || identityOf(current) !== identityOf(server)) {
       refuseReplaced(server)
-      await check?.(databaseOf(client, server))
+      doubtful = false
+      await check?.(databaseOf(client, server)).catch((error: unknown) => {
+        doubtful = true
+        throw error
+      })
       const moved = current !== undefined
       current = server
       if (moved) for (const listener of listeners) listener()
@@ -97,6 +104,9 @@ export function createServers(): Servers {
     isCurrent,
     responded: (client) => {
       if (isCurrent(client)) respondedAt = systemClock.monotonic()
+    },
+    doubt: () => {
+      doubtful = true
     },
     guard: async (client, newCheck) => {
       check = newCheck

@@ -196,7 +196,6 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     listen: async (notify, interrupted) => {
       servers.onMoved(interrupted)
-      let listened = false
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
@@ -207,14 +206,12 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
             client.on('notification', ({ payload }) => notify(parse(payload)))
             try {
               await client.query(`listen ${CHANNEL}`)
-              if (listened) interrupted()
-              else notify(undefined)
-              listened = true
+              notify(undefined)
               first.resolve()
               // The store may have been closed while this connection was opened.
               if (!closed) await ended
             } finally {
-              if (!closed) interrupted()
+              servers.doubt()
               await disconnect(client)
             }
           } catch (error) {

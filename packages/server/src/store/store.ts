@@ -30,8 +30,8 @@ export interface Store {
   /** The listener is notified of durable changes by any process of the region; `undefined`: some notifications may be lost. */
   onChange(listener: (touched: readonly Touched[] | undefined) => void): () => void
   /**
-   * The listener is notified when the connection to the database was lost or replaced: what was read before may not be a part of
-   * the present database.
+   * The listener is notified when the connections to the database were lost or replaced, before the new ones are used: what was read
+   * before may not be a part of the present database.
    */
   onInterrupted(listener: () => void): () => void
   /** Rejects with the reason when the store cannot be read or written at the moment. */
