@@ -11,7 +11,13 @@ import { checksumOf } from '@twinpool/server/internal/replication/checksum'
 import { type Copier, createCopier } from '@twinpool/server/internal/replication/copier'
 import { createEraser, type Eraser } from '@twinpool/server/internal/replication/eraser'
 import { CursorMovedError, createFollower, type Follower } from '@twinpool/server/internal/replication/follower'
-import type { FeedBatch, Inventory, LogPosition, RowAddress, Source } from '@twinpool/server/internal/replication/messages'
+import type {
+  FeedBatch,
+  Inventory,
+  LogPosition,
+  RowAddress,
+  Source,
+} from '@twinpool/server/internal/replication/messages'
 import { openSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
 import { purgeTombstones, trimChanges } from '@twinpool/server/internal/store/changes'
 import { ONLY } from '@twinpool/server/internal/store/kinds'
