@@ -194,6 +194,42 @@ for (const engine of engines) {
       assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
     })
 
+    it('ends a stream whose place has another transaction, or none', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const { log, position, mark } = await supplier.hello(PEER, undefined)
+      await write('ours', 'second')
+      assert.ok(await supplier.read(PEER, { log, position, mark }))
+      assert.equal(await supplier.read(PEER, { log, position, mark: '1.1' }), undefined)
+      assert.equal(await supplier.read(PEER, { log, position: 1_000_000_000, mark }), undefined)
+    })
+
+    it('looks at a trimmed log for a page that it does not contain', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const resumePoint = await resumePointOf(PEER)
+      await write('ours', 'second')
+      await supplier.acknowledge(PEER, await resumePointOf(PEER))
+      assert.ok((await supplier.trim()) > 0)
+      const witness = { position: 1_000_000_000, mark: '1.1' }
+      assert.equal((await supplier.hello(PEER, { ...resumePoint, witness })).standing, 'went-back')
+    })
+
+    it('raises the epochs for a follower of which nothing is left in the log: it may have gone back', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const resumePoint = await resumePointOf(PEER)
+      await write('ours', 'second')
+      const { log, position } = await resumePointOf(PEER)
+      await supplier.acknowledge(PEER, { log, position })
+      assert.ok((await supplier.trim()) > 0)
+      // Twice: the second time the epoch is newer than all that the follower knows.
+      for (const _ of [1, 2]) {
+        const hello = await supplier.hello(PEER, resumePoint)
+        assert.deepEqual([hello.standing, hello.log, await epochOf('ours')], ['trimmed', log, 2])
+      }
+    })
+
     it('does not mistake its log for another one while it is trimmed', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
@@ -247,6 +283,20 @@ for (const engine of engines) {
         assert.equal(await epochOf('ours'), 2)
       })
     }
+
+    it('begins a new log when the database is another one than the one that wrote it', async () => {
+      await createPool('ours')
+      const { log } = await resumePointOf(PEER)
+      await open()
+      assert.deepEqual(noted, [], 'the same database, opened again')
+      if (engine === 'postgres') {
+        await sql`update facts set value = '1/1/1' where name = 'log-writer'`.execute(killable.store.db)
+        await open()
+        assert.deepEqual(noted, ['log-renewed another-database'])
+        assert.notEqual((await resumePointOf(PEER)).log, log)
+        assert.equal(await epochOf('ours'), 2)
+      }
+    })
 
     it('begins a new log when the log that it finds was written by another server', async () => {
       await createPool('ours')

@@ -12,6 +12,7 @@ import {
 } from '../store/changes.ts'
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
+import type { Connection } from '../store/database.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
@@ -176,16 +177,28 @@ export async function openSupplier({
     const { id, marks } = await readLogState(engine, [position])
     return log === id && mark === marks.get(position)
   }
+  /** The newest position that this process has read for any peer. */
+  let newestRead: LogPosition | undefined
+  const noteRead = (read: LogPosition): void => {
+    if (newestRead?.log !== read.log || newestRead.position < read.position) newestRead = read
+  }
+  /** Whether the log has a position of this log, or may have had it: it may be trimmed. */
+  const hasPosition = async ({ position, mark }: LogPosition, connection: Connection): Promise<boolean> => {
+    const { trimmed, marks } = await readLogState(engine, [position], connection)
+    return position < trimmed || marks.get(position) === mark
+  }
 
   // Before the first use of a database, so that none of its writes repeats a stamp of a database that is ahead of it.
-  await engine.guard(async ({ identity, transact }) => {
+  await engine.guard(async ({ identity, replaced, transact }) => {
     let reason = ''
     const pools = await transact(async (connection) => {
       await engine.lock(connection, [RENEWAL])
-      const { previous, impossible } = await openLog(engine, connection, { id: clock.uuid(), identity })
-      const moved = identity !== undefined && previous !== undefined && identity !== previous
-      if (!moved && !impossible) return undefined
-      reason = impossible ? 'transplanted' : 'another-database'
+      const { id, previous, impossible } = await openLog(engine, connection, { id: clock.uuid(), identity })
+      const moved = replaced || (identity !== undefined && previous !== undefined && identity !== previous)
+      if (impossible) reason = 'transplanted'
+      else if (moved) reason = 'another-database'
+      else if (newestRead?.log === id && !(await hasPosition(newestRead, connection))) reason = 'went-back'
+      else return undefined
       return renew(await openTransaction({ engine, clock, region }, connection, []), { emptied: impossible })
     })
     noteRenewal(reason, pools)
@@ -246,6 +259,7 @@ export async function openSupplier({
       }
       const { drained, held, asOf } = reading
       const last = batches.at(-1) ?? { position: after, mark }
+      noteRead({ log, position: last.position, mark: last.mark })
       return { batches, position: last.position, mark: last.mark, drained, held, now, asOf }
     },
 

@@ -78,11 +78,12 @@ export interface Engine {
 
 /**
  * Checks a database before its first use. `identity` distinguishes the databases that can have written one log: a server that was
- * promoted or restored has another one than its origin. Undefined if the engine or the server does not report one. `transact` runs
- * a durable transaction on the database.
+ * promoted or restored has another one than its origin. Undefined if the engine or the server does not report one. `replaced`: it is
+ * certainly another one than the one that was used before. `transact` runs a durable transaction on the database.
  */
 export type DatabaseCheck = (database: {
   identity: string | undefined
+  replaced: boolean
   transact<T>(work: (tx: Connection) => Promise<T>): Promise<T>
 }) => Promise<void>
 

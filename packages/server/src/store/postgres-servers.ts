@@ -141,6 +141,8 @@ function databaseOf(client: pg.ClientBase, server: Server): Parameters<DatabaseC
   })
   return {
     identity: server === UNKNOWN ? undefined : identityOf(server),
+    // The identity is recorded in the database.
+    replaced: false,
     transact: <T>(work: (tx: Connection) => Promise<T>) =>
       db.transaction().execute(async (tx) => {
         // The connection may be one whose commits do not wait for the disk.
