@@ -33,7 +33,7 @@ export async function nextStep(
     lastSignOut(context.store, openClient, user.sub),
     getMembership(context.store, openClient, user.sub),
   ])
-  const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOutAt })
+  const grant = newGrant(context, openClient, { sub: user.sub, signedOutAt })
   const tokens = await issueTokensFor(context, openClient, { user, membership, grant })
   const refreshToken = issueRefreshToken(context, openClient, grant)
   context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })
