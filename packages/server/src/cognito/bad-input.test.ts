@@ -36,7 +36,7 @@ function assertInProtocol(reply: Reply, description: string): void {
   assert.equal(typeof __type, 'string', description)
   assert.equal(typeof message, 'string', description)
   assert.deepEqual(rest, {}, description)
-  assert.equal(reply.headers['x-amzn-errortype'], __type, description)
+  assert.equal(reply.headers['x-amzn-errortype'], `${__type}:`, description)
   assert.match(String(reply.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/, description)
   assert.equal(reply.headers['content-type'], JSON_1_1, description)
 }
