@@ -28,7 +28,7 @@ type Structure = Record<string, unknown>
  */
 export function compare(documented: unknown, actual: unknown, known: ReadonlyMap<string, string>): string[] {
   const { $metadata: _, ...output } = actual as Structure
-  return differencesOf(renamed(documented ?? {}, known), output, '')
+  return differencesOf(renamed(documented, known), output, '')
 }
 
 function renamed(value: unknown, known: ReadonlyMap<string, string>): unknown {

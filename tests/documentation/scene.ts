@@ -9,6 +9,7 @@ import {
   DescribeUserPoolCommand,
   SignUpCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import type { OperationName } from '@twinpool/server/internal/cognito/shapes.generated'
 import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser, PASSWORD, secretHash, type TestClient } from '@twinpool/testing/pools'
 import type { Plane, RunningRegion } from '@twinpool/testing/regions'
@@ -31,6 +32,9 @@ const CUSTOM = ['CustomAttr1', 'CustomAttr2', 'department', 'state'].map(
 /** A name of an object in the documentation that the plane does not have. */
 const PLACEHOLDER = 'us-west-2_none'
 
+/** A list of all pools of a region is played in a region of its own. */
+const REGION_OF: Partial<Record<OperationName, string>> = { ListUserPools: 'sa-east-1' }
+
 export class Scene {
   readonly plane: Plane
   readonly example: Example
@@ -45,7 +49,8 @@ export class Scene {
     this.plane = plane
     this.example = example
     this.input = structuredClone(example.input)
-    const named = /^[a-z]{2}-[a-z]+-\d(?=_)/.exec(String(this.input.UserPoolId))?.[0] ?? 'us-west-2'
+    const id = String(this.input.UserPoolId ?? this.documented.Id)
+    const named = REGION_OF[example.operation] ?? /^[a-z]{2}-[a-z]+-\d(?=_)/.exec(id)?.[0] ?? 'us-west-2'
     const region = plane.regions.find(({ name }) => name === named)
     if (!region) throw new Error(`no region ${named}`)
     this.region = region
@@ -57,7 +62,7 @@ export class Scene {
 
   /** The documented output, without the structure around its only member. */
   get documented(): Record<string, unknown> {
-    return Object.values(this.example.output as Record<string, Record<string, unknown>>)[0] ?? {}
+    return Object.values((this.example.output ?? {}) as Record<string, Record<string, unknown>>)[0] ?? {}
   }
 
   async createPool(settings: Partial<CreateUserPoolCommandInput> = {}): Promise<string> {

@@ -4,6 +4,7 @@ import type {
   SetUserPoolMfaConfigCommandInput,
   SmsConfigurationType,
   UpdateUserPoolCommandInput,
+  UpdateUserPoolDomainCommandInput,
   UserAttributeUpdateSettingsType,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { omittedRows } from '../omitted.ts'
@@ -59,6 +60,15 @@ export const POOL_ROWS = omittedRows<UpdateUserPoolCommandInput>()({
   KeyConfiguration:                                 { omitted: 'kept',  source: 'measured' },
   IssuerConfiguration:                              { omitted: 'kept',  source: 'measured' },
   AcrConfiguration:                                 { omitted: 'kept',  source: 'model' },
+})
+
+/** UpdateUserPoolDomain. */
+// biome-ignore format: a table
+export const DOMAIN_ROWS = omittedRows<UpdateUserPoolDomainCommandInput>()({
+  ManagedLoginVersion:                 { omitted: 'kept', source: 'model' },
+  CustomDomainConfig:                  { omitted: 'kept', source: 'text' },
+  'CustomDomainConfig.SecurityPolicy': { omitted: 'kept', source: 'model' },
+  Routing:                             { omitted: 'kept', source: 'model' },
 })
 
 /** SetUserPoolMfaConfig replaces the second factors. */

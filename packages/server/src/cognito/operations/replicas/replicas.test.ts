@@ -32,7 +32,7 @@ import {
 const WEST = 'us-west-2'
 const EAST = 'us-east-1'
 const LAMBDA = `arn:aws:lambda:${EAST}:000000000000:function:hook`
-const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms' }
+const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms', SnsRegion: WEST }
 const P = 'InvalidParameterException'
 const NOT_ENABLED = 'OperationNotEnabledException'
 const arnOf = (pool: string, region: string): string => `arn:aws:cognito-idp:${region}:000000000000:userpool/${pool}`
