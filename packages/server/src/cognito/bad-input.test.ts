@@ -155,6 +155,16 @@ for (const engine of engines) {
       })
     })
 
+    itOnce('an operation refuses a resource that does not exist with an error of its model', async () => {
+      const cases = operationNames.filter((name) => table[name].handler !== undefined && name !== 'CreateUserPool')
+      await all(cases, async (operation) => {
+        const reply = await invoke(operation, wellFormed(operation))
+        if (reply.status === 200) return
+        const modelled: readonly string[] = operations[operation].errors
+        assert.ok(modelled.includes(String(errorOf(reply))), `${operation}: ${reply.text}`)
+      })
+    })
+
     itOnce('every member of every operation refuses values of other types', async () => {
       const cases = operationNames.flatMap((operation) =>
         Object.entries(inputOf(operation)).flatMap(([name, member]) =>
