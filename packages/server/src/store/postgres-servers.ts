@@ -18,7 +18,7 @@ interface Server {
  */
 export interface Servers {
   /**
-   * Makes the server of a new connection the current one. Must be called before any other statement on the connection. Resolves
+   * Makes the server of a new connection the current one. Call it for a server that accepts writes, before any write. Resolves
    * when the database has been checked; rejects if the check fails, or if the server was replaced.
    */
   admit(client: pg.ClientBase): Promise<void>
@@ -32,14 +32,6 @@ export interface Servers {
   guard(client: pg.ClientBase, check: DatabaseCheck): Promise<void>
   /** The listener is called when another server has become current, or one that was in doubt, before it is used. */
   onMoved(listener: () => void): () => void
-}
-
-/** The server accepts no writes: a standby, or a demoted primary. The primary may be at another address. */
-export class StandbyError extends Error {
-  constructor() {
-    super('this PostgreSQL accepts no writes: it is a standby, or read-only')
-    this.name = 'StandbyError'
-  }
 }
 
 /** A replaced primary that still runs, or runs again. */
@@ -121,17 +113,13 @@ export function createServers(): Servers {
 
 const identityOf = ({ system, timeline, database }: Server): string => `${system}/${timeline}/${database}`
 
-/** Throws StandbyError. */
 async function describe(client: pg.ClientBase): Promise<Server> {
-  const mode = client.query<{ readonly: string }>(`select current_setting('transaction_read_only') as readonly`)
-  // Fails on a standby, and where the functions are missing.
-  const found = client.query<Server>(SERVER).catch((error: unknown) => {
-    if (error instanceof pg.DatabaseError) return { rows: [] }
+  try {
+    return (await client.query<Server>(SERVER)).rows[0] ?? UNKNOWN
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) return UNKNOWN
     throw error
-  })
-  const [{ rows: modes }, { rows: servers }] = await Promise.all([mode, found])
-  if (modes[0]?.readonly === 'on') throw new StandbyError()
-  return servers[0] ?? UNKNOWN
+  }
 }
 
 function databaseOf(client: pg.ClientBase, server: Server): Parameters<DatabaseCheck>[0] {
