@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { systemClock } from '../clock.ts'
 import type { Connection, DatabaseCheck, Tables } from './database.ts'
 
@@ -52,6 +52,11 @@ const REPLACED_MILLISECONDS = 30_000
 const SERVER = `select system_identifier::text as system,
   ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int as timeline,
   (select oid from pg_database where datname = current_database())::text as database from pg_control_system()`
+/**
+ * insufficient_privilege, undefined_function, feature_not_supported.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const UNSUPPORTED = new Set(['42501', '42883', '0A000'])
 const UNKNOWN: Server = { system: '', timeline: 0, database: '' }
 
 export function createServers(): Servers {
@@ -117,7 +122,7 @@ async function describe(client: pg.ClientBase): Promise<Server> {
   try {
     return (await client.query<Server>(SERVER)).rows[0] ?? UNKNOWN
   } catch (error) {
-    if (error instanceof pg.DatabaseError) return UNKNOWN
+    if (UNSUPPORTED.has((error as { code?: string }).code ?? '')) return UNKNOWN
     throw error
   }
 }

@@ -42,6 +42,8 @@ export function openSqlite(file: string): Engine {
   const relaxed = { ended: 0, durable: 0 }
   /** Why the database has to be checked before its next use. */
   let doubt: 'replaced' | 'written' | undefined
+  /** The connections lead to a file that was replaced, or are closed. */
+  let stale = false
   let settling: Promise<void> | undefined
   /** The value changes only when another connection than the writer commits, and no other one of this process writes. */
   const readVersion = (): number => writer.prepared('pragma data_version').get()?.data_version as number
@@ -67,17 +69,19 @@ export function openSqlite(file: string): Engine {
     })
   /** Opens the connections again if another file has taken the place of the file, and checks the database. */
   const settle = async (): Promise<void> => {
-    const replaced = await watched.isReplaced()
-    if (replaced) doubt = 'replaced'
-    else if (isUntouched()) return
+    if (await watched.isReplaced()) {
+      stale = true
+      doubt = 'replaced'
+    } else if (isUntouched()) return
     doubt ??= 'written'
     await writer.db.connection().execute(() =>
       reader.db.connection().execute(async () => {
-        if (replaced) {
-          for (const { raw } of [writer, reader, single]) raw.close()
+        if (stale) {
+          for (const { raw } of [writer, reader, single]) if (raw.isOpen) raw.close()
           watched.removeLeftovers()
           for (const each of [writer, reader, single]) each.reopen()
           current = 'full'
+          stale = false
         }
         version = readVersion()
       }),
@@ -110,8 +114,12 @@ export function openSqlite(file: string): Engine {
   }
   const watch = async (): Promise<void> => {
     while (!closed) {
-      if (isUntouched()) watched.noteLog()
-      else await settled().catch(() => {})
+      try {
+        if (isUntouched()) watched.noteLog()
+        else await settled()
+      } catch {
+        // The next transaction reports the error.
+      }
       await systemClock.wait(WATCH_MILLISECONDS)
     }
   }
