@@ -16,12 +16,24 @@ export interface LinkReport {
   connected: boolean
   /** Why it is not connected. */
   problem: PeerProblem | undefined
-  /** When the last message arrived, on this region's clock. */
+  /** When the last message arrived, on this region's clock; 0 before the first one. */
   heardAt: number
   /** How far the peer's clock was ahead of this region's at the last message, in milliseconds. */
   ahead: number
-  /** Everything that the peer had acknowledged to its clients up to this time is applied here; on the peer's clock. */
+  /**
+   * Everything that the peer had acknowledged to its clients up to this time is applied here; on the peer's clock, so it goes back
+   * when that clock does. 0 if unknown.
+   */
   asOf: number
+}
+
+/** The link to a peer at the present time, as any process of the region sees it. */
+export interface LinkState {
+  peer: string
+  connected: boolean
+  problem: PeerProblem | undefined
+  /** As in PeerStatus; before the first contact: the time since this process started. */
+  lagSeconds: number
 }
 
 export interface PeerStatus {
@@ -67,13 +79,28 @@ export interface PoolReplication {
 
 /** A report is made for every message, but published to the other processes of the region only this often. */
 const PUBLISH_MILLISECONDS = 500
-const FRESH_MILLISECONDS = 2_000
 const KEPT_MILLISECONDS = 24 * 3_600_000
+/** After this time without a message, the process that reported a connection has stopped. A link itself is given up after 3 s. */
+const STALE_MILLISECONDS = 5_000
 
-/** The values that a lag is computed from: `asOf` on the peer's clock, and how far that clock is ahead of this region's. */
-interface Freshness {
-  asOf: number
-  ahead: number
+/** What this process knows about a peer. */
+interface Knowledge {
+  report: LinkReport | undefined
+  /** When the message of `report` arrived, on the clocks of this process. */
+  heard: Moment
+  /** `asOf` of the cursor, and of the pools that must be copied again. */
+  cursorAsOf: number | undefined
+  copiesAsOf: readonly number[]
+  /** The published report that was last read or written. */
+  published: LinkReport | undefined
+  publishedAt: number
+  /** When the published report was last read, on the monotonic clock. */
+  readAt: number
+}
+
+interface Moment {
+  wall: number
+  monotonic: number
 }
 
 export interface StatusBoard {
@@ -81,10 +108,12 @@ export interface StatusBoard {
   status(): Promise<Status>
   /** Undefined when this region does not hold the pool. */
   poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** Reads the values that `lagSeconds` uses; to be called often. */
+  /** Reads the values that `lagSeconds` and `links` use; to be called often. */
   refresh(): Promise<void>
-  /** The lag behind a peer at the present time, from the values of the last refresh. */
+  /** The lag behind a peer at the present time, from the values of the last refresh; undefined before the first contact. */
   lagSeconds(peer: string): number | undefined
+  /** The links to all peers at the present time, from the values of the last refresh. */
+  links(): LinkState[]
 }
 
 export function createStatusBoard({
@@ -95,74 +124,126 @@ export function createStatusBoard({
   peers,
 }: {
   store: Store
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   throttling: Pick<Throttling, 'update' | 'read'>
   region: string
   peers: readonly string[]
 }): StatusBoard {
   const nameOf = (peer: string): string => `replication/link/${peer}`
-  /** The reports of this process. If it follows the peer, they are newer than the published ones. */
-  const own = new Map<string, { report: LinkReport; publishedAt: number }>()
-  const readReport = async (peer: string): Promise<LinkReport | undefined> => {
-    const here = own.get(peer)?.report
-    if (here && clock.now() - here.heardAt < FRESH_MILLISECONDS) return here
+  const present = (): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
+  const started = present()
+  const known = new Map(
+    peers.map((peer): [string, Knowledge] => [
+      peer,
+      {
+        report: undefined,
+        heard: started,
+        cursorAsOf: undefined,
+        copiesAsOf: [],
+        published: undefined,
+        publishedAt: Number.NEGATIVE_INFINITY,
+        readAt: started.monotonic,
+      },
+    ]),
+  )
+  const knowledgeOf = (peer: string): Knowledge => known.get(peer) as Knowledge
+
+  /** The wall clock counts the time of a suspended machine, the monotonic clock is never set: the longer time is the safe one. */
+  const since = ({ wall, monotonic }: Moment): number => Math.max(clock.monotonic() - monotonic, clock.now() - wall)
+
+  const isHeard = (report: LinkReport | undefined): report is LinkReport => report !== undefined && report.heardAt > 0
+
+  /**
+   * The lag at the last message, between two times of the peer's clock, plus the time since then. So it grows while nothing is
+   * received, whatever the clocks of both regions do.
+   */
+  const lagOf = (peer: string): number | undefined => {
+    const { report, heard, cursorAsOf, copiesAsOf } = knowledgeOf(peer)
+    const asOf = report?.asOf || cursorAsOf
+    if (!asOf) return undefined
+    // Without a message, the difference of the two clocks is unknown.
+    const peerTime = isHeard(report) ? report.heardAt + report.ahead : started.wall
+    return Math.max(0, peerTime - Math.min(asOf, ...copiesAsOf)) + since(heard)
+  }
+  const lagSecondsOf = (peer: string): number | undefined => {
+    const lag = lagOf(peer)
+    return lag === undefined ? undefined : lag / 1_000
+  }
+
+  const linkOf = (peer: string): LinkState => {
+    const { report, heard } = knowledgeOf(peer)
+    return {
+      peer,
+      connected: report?.connected === true && since(heard) < STALE_MILLISECONDS,
+      problem: report?.problem,
+      lagSeconds: lagSecondsOf(peer) ?? since(started) / 1_000,
+    }
+  }
+
+  /** Uses the published report if another process has published it since the last time. */
+  const readPublished = async (peer: string): Promise<void> => {
     const published = await throttling.read<LinkReport>(nameOf(peer))
-    return here && (!published || published.heardAt <= here.heardAt) ? here : published
+    const knowledge = knowledgeOf(peer)
+    const { readAt, published: previous } = knowledge
+    knowledge.readAt = clock.monotonic()
+    if (!published || isSame(published, previous)) return
+    knowledge.published = published
+    knowledge.report = published
+    if (!isHeard(published) || published.heardAt === previous?.heardAt) return
+    // The clocks of two machines may differ: a report that was not there before is not older than the last read.
+    const age = Math.max(0, clock.now() - published.heardAt)
+    const { wall, monotonic } = present()
+    const bounded = previous ? Math.min(age, monotonic - readAt) : age
+    knowledge.heard = { wall: wall - bounded, monotonic: monotonic - bounded }
   }
 
-  const lagAt = ({ asOf, ahead }: Freshness): number => Math.max(0, clock.now() + ahead - asOf) / 1_000
-
-  /** Undefined before the first contact. */
-  const findFreshness = async (peer: string): Promise<Freshness | undefined> => {
-    const cursor = await findCursor(store.db, peer)
-    if (!cursor) return undefined
-    const report = await readReport(peer)
-    const behind = (await listCopies(store.db)).filter((copy) => copy.peer === peer && copy.asOf !== undefined)
-    const asOf = Math.min(Math.max(cursor.asOf, report?.asOf ?? 0), ...behind.map((copy) => copy.asOf as number))
-    return asOf === 0 ? undefined : { asOf, ahead: report?.ahead ?? 0 }
+  const read = async (peer: string): Promise<void> => {
+    const [cursor, copies] = await Promise.all([findCursor(store.db, peer), listCopies(store.db), readPublished(peer)])
+    const knowledge = knowledgeOf(peer)
+    knowledge.cursorAsOf = cursor?.asOf
+    knowledge.copiesAsOf = copies.flatMap((copy) => (copy.peer === peer && copy.asOf !== undefined ? [copy.asOf] : []))
   }
-  const findLag = async (peer: string): Promise<number | undefined> => {
-    const freshness = await findFreshness(peer)
-    return freshness && lagAt(freshness)
+  const refresh = async (): Promise<void> => {
+    for (const peer of peers) await read(peer)
   }
-  const refreshed = new Map<string, Freshness | undefined>()
 
   return {
     report: async (peer, report) => {
-      const now = clock.now()
-      const before = own.get(peer)
-      const due =
-        !before || before.report.connected !== report.connected || now - before.publishedAt >= PUBLISH_MILLISECONDS
-      own.set(peer, { report, publishedAt: due ? now : before.publishedAt })
-      if (due)
-        await throttling.update<LinkReport>(nameOf(peer), () => ({ value: report, milliseconds: KEPT_MILLISECONDS }))
+      const knowledge = knowledgeOf(peer)
+      const before = knowledge.report
+      // A process that has just taken the lease has not received a message yet; an earlier one may have.
+      const { heardAt, ahead, asOf } = isHeard(report) || !isHeard(before) ? report : before
+      knowledge.report = { ...report, heardAt, ahead, asOf: report.asOf || asOf }
+      if (heardAt !== before?.heardAt && heardAt > 0) knowledge.heard = present()
+      const { monotonic } = present()
+      const changed = before?.connected !== report.connected || before.problem !== report.problem
+      if (!changed && monotonic - knowledge.publishedAt < PUBLISH_MILLISECONDS) return
+      knowledge.publishedAt = monotonic
+      const value = knowledge.report
+      knowledge.published = value
+      await throttling.update<LinkReport>(nameOf(peer), () => ({ value, milliseconds: KEPT_MILLISECONDS }))
     },
-    refresh: async () => {
-      for (const peer of peers) refreshed.set(peer, await findFreshness(peer))
-    },
-    lagSeconds: (peer) => {
-      const freshness = refreshed.get(peer)
-      return freshness && lagAt(freshness)
-    },
+    refresh,
+    lagSeconds: lagSecondsOf,
+    links: () => peers.map(linkOf),
     status: async () => {
       const cursors = new Map((await listCursors(store.db)).map((cursor) => [cursor.peer, cursor]))
       const followers = new Map((await listFollowers(store.db)).map((follower) => [follower.peer, follower]))
       const now = clock.now()
+      await refresh()
       return {
         region,
-        peers: await Promise.all(
-          peers.map(async (peer) => {
-            const report = await readReport(peer)
-            return {
-              region: peer,
-              connected: report?.connected ?? false,
-              problem: report?.problem,
-              position: cursors.get(peer)?.position,
-              acknowledged: followers.get(peer)?.position,
-              lagSeconds: await findLag(peer),
-            }
-          }),
-        ),
+        peers: peers.map((peer) => {
+          const { connected, problem } = linkOf(peer)
+          return {
+            region: peer,
+            connected,
+            problem,
+            position: cursors.get(peer)?.position,
+            acknowledged: followers.get(peer)?.position,
+            lagSeconds: lagSecondsOf(peer),
+          }
+        }),
         copies: (await listCopies(store.db)).map(({ pool, peer, kinds, asOf, done, total, started }) => {
           const seconds = (now - started) / 1_000
           return {
@@ -184,8 +265,18 @@ export function createStatusBoard({
       const first = replicaIn(roles, region)?.status === 'CREATING'
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),
-        lagSeconds: topology.primary === region ? 0 : first ? undefined : await findLag(topology.primary),
+        lagSeconds: topology.primary === region ? 0 : first ? undefined : await readLag(topology.primary),
       }
     },
   }
+
+  async function readLag(peer: string): Promise<number | undefined> {
+    // The primary of a pool may no longer be a configured peer.
+    if (!known.has(peer)) return undefined
+    await read(peer)
+    return lagSecondsOf(peer)
+  }
 }
+
+const isSame = (one: LinkReport, other: LinkReport | undefined): boolean =>
+  other !== undefined && JSON.stringify(one) === JSON.stringify(other)
