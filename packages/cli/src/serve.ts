@@ -31,10 +31,13 @@ export async function serveRegion({
   const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report })
   try {
     const region = await open(file, clock)
-    const endpoint = await listen(region)
-    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+    const { endpoint, management } = await listen(region)
+    const urls = { endpoint, health: `${management}/health`, metrics: `${management}/metrics` }
+    const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }
     process.stdout.write(
-      json ? `${JSON.stringify(ready)}\n` : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+      json
+        ? `${JSON.stringify(ready)}\n`
+        : `${ready.region} listens on ${endpoint}; health: ${urls.health}, metrics: ${urls.metrics}\n`,
     )
     if (process.connected) process.send?.(ready)
     await stopping
@@ -47,9 +50,9 @@ export async function serveRegion({
   }
 }
 
-async function listen(region: Region): Promise<string> {
+async function listen(region: Region): ReturnType<Region['start']> {
   try {
-    return (await region.start()).endpoint
+    return await region.start()
   } catch (error) {
     await region.stop()
     const { code } = error as NodeJS.ErrnoException

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { measureBacklog } from '../store/changes.ts'
 import { listCopies } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
@@ -34,6 +35,14 @@ export interface LinkState {
   problem: PeerProblem | undefined
   /** As in PeerStatus; before the first contact: the time since this process started. */
   lagSeconds: number
+}
+
+/** The entries of this region's log that a peer has not acknowledged. */
+export interface Backlog {
+  peer: string
+  changes: number
+  /** The age of the oldest one. */
+  seconds: number
 }
 
 export interface PeerStatus {
@@ -114,6 +123,8 @@ export interface StatusBoard {
   lagSeconds(peer: string): number | undefined
   /** The links to all peers at the present time, from the values of the last refresh. */
   links(): LinkState[]
+  /** The backlogs of the peers that have ever followed this region. */
+  backlogs(): Promise<Backlog[]>
 }
 
 export function createStatusBoard({
@@ -174,7 +185,7 @@ export function createStatusBoard({
     const { report, heard } = knowledgeOf(peer)
     return {
       peer,
-      connected: report?.connected === true && since(heard) < STALE_MILLISECONDS,
+      connected: report?.connected === true && clock.monotonic() - heard.monotonic < STALE_MILLISECONDS,
       problem: report?.problem,
       lagSeconds: lagSecondsOf(peer) ?? since(started) / 1_000,
     }
@@ -226,6 +237,15 @@ export function createStatusBoard({
     refresh,
     lagSeconds: lagSecondsOf,
     links: () => peers.map(linkOf),
+    backlogs: async () => {
+      const followers = (await listFollowers(store.db)).filter(({ peer }) => known.has(peer))
+      return Promise.all(
+        followers.map(async ({ peer, position }) => {
+          const { changes, oldestAt } = await measureBacklog(store.engine, position)
+          return { peer, changes, seconds: oldestAt === undefined ? 0 : Math.max(0, clock.now() - oldestAt) / 1_000 }
+        }),
+      )
+    },
     status: async () => {
       const cursors = new Map((await listCursors(store.db)).map((cursor) => [cursor.peer, cursor]))
       const followers = new Map((await listFollowers(store.db)).map((follower) => [follower.peer, follower]))

@@ -21,6 +21,7 @@ export interface ConnectionPool {
   /** The caller must release the connection. */
   connect(): Promise<pg.PoolClient>
   end(): Promise<void>
+  usage(): { used: number; limit: number; waiting: number }
   /** Kysely requires this member; ours is empty, because the connections have their options. */
   readonly options: object
 }
@@ -120,7 +121,16 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
     })
     // The pool replaces a connection that breaks while idle; the next statement reports an error if there is one.
     pool.on('error', () => {})
-    return { connect: () => tryAddresses(() => pool.connect()), end: () => pool.end(), options: {} }
+    return {
+      connect: () => tryAddresses(() => pool.connect()),
+      end: () => pool.end(),
+      usage: () => ({
+        used: pool.totalCount - pool.idleCount,
+        limit: config.max ?? connections,
+        waiting: pool.waitingCount,
+      }),
+      options: {},
+    }
   }
 
   return {

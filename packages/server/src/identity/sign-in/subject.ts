@@ -2,6 +2,7 @@ import type { Context } from '../../context.ts'
 import { normalize } from '../../directory/alias.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { findUser, type User, userIsDisabled, userNotFound } from '../../directory/user.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { hidesExistence } from '../users/existence.ts'
 import { passwordResetRequired } from './next-step.ts'
 
@@ -28,14 +29,13 @@ export async function getSubject(
   name: string,
 ): Promise<Subject> {
   const user = await findUser(store, openClient, name)
-  if (hidesExistence(openClient.client)) {
-    const { sub, username } = user ?? decoyUser(openClient, name)
-    return { user, sub, username }
-  }
+  const { sub, username } = user ?? decoyUser(openClient, name)
+  noteSubject(sub)
+  if (hidesExistence(openClient.client)) return { user, sub, username }
   if (!user) throw userNotFound()
   if (!user.enabled) throw userIsDisabled()
   if (user.status === 'RESET_REQUIRED') throw passwordResetRequired()
-  return { user, sub: user.sub, username: user.username }
+  return { user, sub, username }
 }
 
 /**

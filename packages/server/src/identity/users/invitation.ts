@@ -5,6 +5,7 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { getUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import type { CodeTarget } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, aliasExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
@@ -38,6 +39,7 @@ export async function inviteUser(
 ): Promise<UserDocument> {
   const { pool } = openPool
   const sub = context.clock.uuid()
+  noteSubject(sub)
   const { username, attributes: given } = parseUsername(pool, name, {
     sub,
     attributes: parseNewAttributes(pool, list, 'administrator'),
@@ -81,6 +83,7 @@ export async function resendInvitation(
   { name, password: wanted, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
 ): Promise<UserDocument> {
   const { sub } = await getUser(context.store, openPool, name)
+  noteSubject(sub)
   const password = wanted || temporaryPassword(context.clock, openPool.pool)
   checkPasswordPolicy(openPool.pool, password)
   const { user, targets } = await context.store.write(async (tx) => {
