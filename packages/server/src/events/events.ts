@@ -165,7 +165,7 @@ export function createEvents({
       metrics.resourceLimit.set({ resource }, limit)
       if (waiting !== undefined) metrics.resourceWaiting.set({ resource }, waiting)
     },
-    certificateLoaded: ({ expiresAt }) => metrics.certificateExpiry.set(expiresAt / 1_000),
+    certificateLoaded: ({ expiresAt }) => metrics.certificateExpiry.set({ listener: 'api' }, expiresAt / 1_000),
     keyServiceLost: (outage) => count('key-service-lost', outage, 'the key service does not respond'),
     keyServiceBack: (outage) => count('key-service-back', outage, 'the key service responds again'),
     keyServiceOutage: ({ seconds }) => metrics.keyServiceOutage.set(seconds),

@@ -70,6 +70,7 @@ export function createMetrics(region: string) {
     certificateExpiry: gauge(
       'certificate_expiry_timestamp_seconds',
       'End of validity of the TLS certificate, Unix time',
+      ['listener'],
     ),
     keyServiceOutage: gauge(
       'key_service_outage_seconds',

@@ -104,7 +104,7 @@ interface Knowledge {
   published: LinkReport | undefined
   publishedAt: number
   /** When the published report was last read, on the monotonic clock. */
-  readAt: number
+  readAt: number | undefined
 }
 
 interface Moment {
@@ -153,7 +153,7 @@ export function createStatusBoard({
         copiesAsOf: [],
         published: undefined,
         publishedAt: Number.NEGATIVE_INFINITY,
-        readAt: started.monotonic,
+        readAt: undefined,
       },
     ]),
   )
@@ -204,7 +204,7 @@ export function createStatusBoard({
     // The clocks of two machines may differ: a report that was not there before is not older than the last read.
     const age = Math.max(0, clock.now() - published.heardAt)
     const { wall, monotonic } = present()
-    const bounded = previous ? Math.min(age, monotonic - readAt) : age
+    const bounded = readAt === undefined ? age : Math.min(age, monotonic - readAt)
     knowledge.heard = { wall: wall - bounded, monotonic: monotonic - bounded }
   }
 
