@@ -77,8 +77,9 @@ for (const engine of engines) {
       assert.match(String(time), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
       assert.match(String(instance), /:\d+$/)
       for (const pseudonym of [origin, subject]) assert.match(String(pseudonym), /^[\w-]{22}$/)
-      const [created] = await found(({ operation }) => operation === 'AdminCreateUser')
-      assert.equal(created?.sub, ada)
+      const [createdPool] = await found(({ operation }) => operation === 'CreateUserPool')
+      const [createdUser] = await found(({ operation }) => operation === 'AdminCreateUser')
+      assert.deepEqual([createdPool?.pool, createdUser?.sub], [pool, ada])
     })
 
     it('has refused calls, without a name that the signature does not prove', async () => {

@@ -80,7 +80,7 @@ export function openAudit(
         accessKeyId: accessKeyId ?? null,
         address: request?.address ?? null,
         origin: pseudonym('origin', request?.address),
-        pool: pool ?? null,
+        pool: pool ?? request?.pool ?? null,
         sub: request?.subject ?? null,
         subject: pseudonym('subject', request?.subject),
       })

@@ -7,6 +7,8 @@ export interface RequestScope {
   address: string
   /** The user whom the request concerns, once known: a sub, or the sub of a decoy. */
   subject?: string
+  /** The pool that the request has created. */
+  pool?: string
 }
 
 /**
@@ -21,6 +23,12 @@ export const inRequest = <T>(scope: RequestScope, work: () => T): T => scopes.ru
 export function noteSubject(sub: string): void {
   const scope = scopes.getStore()
   if (scope) scope.subject = sub
+}
+
+/** Sets the pool that the request has created: its input does not name it. */
+export function notePool(id: string): void {
+  const scope = scopes.getStore()
+  if (scope) scope.pool = id
 }
 
 /** Undefined outside a request: in background work. */
