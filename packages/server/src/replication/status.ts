@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { measureBacklog } from '../store/changes.ts'
 import { listCopies } from '../store/copies.ts'
-import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
+import { listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
@@ -102,8 +102,9 @@ interface Knowledge {
   copiesAsOf: readonly number[]
   /** The published report that was last read or written. */
   published: LinkReport | undefined
+  /** On the monotonic clock: when this process last reported, published and read. */
+  reportedAt: number
   publishedAt: number
-  /** When the published report was last read, on the monotonic clock. */
   readAt: number | undefined
 }
 
@@ -152,6 +153,7 @@ export function createStatusBoard({
         cursorAsOf: undefined,
         copiesAsOf: [],
         published: undefined,
+        reportedAt: Number.NEGATIVE_INFINITY,
         publishedAt: Number.NEGATIVE_INFINITY,
         readAt: undefined,
       },
@@ -168,8 +170,7 @@ export function createStatusBoard({
    * The lag at the last message, between two times of the peer's clock, plus the time since then. So it grows while nothing is
    * received, whatever the clocks of both regions do.
    */
-  const lagOf = (peer: string): number | undefined => {
-    const { report, heard, cursorAsOf, copiesAsOf } = knowledgeOf(peer)
+  const lagOf = ({ report, heard, cursorAsOf, copiesAsOf }: Knowledge): number | undefined => {
     const asOf = report?.asOf || cursorAsOf
     if (!asOf) return undefined
     // Without a message, the difference of the two clocks is unknown.
@@ -177,7 +178,9 @@ export function createStatusBoard({
     return Math.max(0, peerTime - Math.min(asOf, ...copiesAsOf)) + since(heard)
   }
   const lagSecondsOf = (peer: string): number | undefined => {
-    const lag = lagOf(peer)
+    // The primary of a pool may no longer be a configured peer.
+    const knowledge = known.get(peer)
+    const lag = knowledge && lagOf(knowledge)
     return lag === undefined ? undefined : lag / 1_000
   }
 
@@ -208,25 +211,29 @@ export function createStatusBoard({
     knowledge.heard = { wall: wall - bounded, monotonic: monotonic - bounded }
   }
 
-  const read = async (peer: string): Promise<void> => {
-    const [cursor, copies] = await Promise.all([findCursor(store.db, peer), listCopies(store.db), readPublished(peer)])
-    const knowledge = knowledgeOf(peer)
-    knowledge.cursorAsOf = cursor?.asOf
-    knowledge.copiesAsOf = copies.flatMap((copy) => (copy.peer === peer && copy.asOf !== undefined ? [copy.asOf] : []))
-  }
+  // One statement at a time: calls need the other connections.
   const refresh = async (): Promise<void> => {
-    for (const peer of peers) await read(peer)
+    const cursors = await listCursors(store.db)
+    const copies = await listCopies(store.db)
+    for (const [peer, knowledge] of known) {
+      knowledge.cursorAsOf = cursors.find((cursor) => cursor.peer === peer)?.asOf
+      knowledge.copiesAsOf = copies.flatMap((copy) => (copy.peer === peer ? (copy.asOf ?? []) : []))
+      // The process that follows the peer knows more than it has published.
+      if (clock.monotonic() - knowledge.reportedAt >= STALE_MILLISECONDS) await readPublished(peer)
+    }
   }
 
   return {
     report: async (peer, report) => {
       const knowledge = knowledgeOf(peer)
-      const before = knowledge.report
-      // A process that has just taken the lease has not received a message yet; an earlier one may have.
-      const { heardAt, ahead, asOf } = isHeard(report) || !isHeard(before) ? report : before
-      knowledge.report = { ...report, heardAt, ahead, asOf: report.asOf || asOf }
-      if (heardAt !== before?.heardAt && heardAt > 0) knowledge.heard = present()
       const { monotonic } = present()
+      knowledge.reportedAt = monotonic
+      if (knowledge.readAt === undefined) await readPublished(peer)
+      // A process that has just taken the lease has not received a message yet; an earlier one may have.
+      const before = knowledge.report
+      const { heardAt, ahead } = isHeard(report) || !before ? report : before
+      knowledge.report = { ...report, heardAt, ahead, asOf: report.asOf || (before?.asOf ?? 0) }
+      if (heardAt > 0 && heardAt !== before?.heardAt) knowledge.heard = present()
       const changed = before?.connected !== report.connected || before.problem !== report.problem
       if (!changed && monotonic - knowledge.publishedAt < PUBLISH_MILLISECONDS) return
       knowledge.publishedAt = monotonic
@@ -283,18 +290,12 @@ export function createStatusBoard({
       const { topology, replicas } = roles
       if (!topology) return undefined
       const first = replicaIn(roles, region)?.status === 'CREATING'
+      await refresh()
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),
-        lagSeconds: topology.primary === region ? 0 : first ? undefined : await readLag(topology.primary),
+        lagSeconds: topology.primary === region ? 0 : first ? undefined : lagSecondsOf(topology.primary),
       }
     },
-  }
-
-  async function readLag(peer: string): Promise<number | undefined> {
-    // The primary of a pool may no longer be a configured peer.
-    if (!known.has(peer)) return undefined
-    await read(peer)
-    return lagSecondsOf(peer)
   }
 }
 
