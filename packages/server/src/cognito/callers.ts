@@ -5,7 +5,6 @@ import type { OpenPool } from '../directory/open-pool.ts'
 import { openPoolOf, type Pool } from '../directory/pool.ts'
 import { findUserBySub, getSub, type User } from '../directory/user.ts'
 import { invalidParameter } from '../errors.ts'
-import { noteSubject } from '../events/request-scope.ts'
 import { checkAccessToken } from '../identity/sessions/access.ts'
 import { checkUsable, invalidSession, openSession, poolOfSession, type Session } from '../identity/sign-in/session.ts'
 import { verifyAccessToken } from '../tokens/access.ts'
@@ -71,9 +70,7 @@ const resolveUser: Resolver = async (context, input) => {
     pool,
     complete: async () => {
       const opened = await openPoolOf(context, pool)
-      const sub = await getSub(context.store, opened, required(input, 'Username'))
-      noteSubject(sub)
-      return { ...opened, sub }
+      return { ...opened, sub: await getSub(context.store, opened, required(input, 'Username')) }
     },
   }
 }

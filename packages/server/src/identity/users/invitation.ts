@@ -83,7 +83,6 @@ export async function resendInvitation(
   { name, password: wanted, mediums }: Pick<Invitation, 'name' | 'password' | 'mediums'>,
 ): Promise<UserDocument> {
   const { sub } = await getUser(context.store, openPool, name)
-  noteSubject(sub)
   const password = wanted || temporaryPassword(context.clock, openPool.pool)
   checkPasswordPolicy(openPool.pool, password)
   const { user, targets } = await context.store.write(async (tx) => {
