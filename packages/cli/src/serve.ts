@@ -31,8 +31,8 @@ export async function serveRegion({
   const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report })
   try {
     const region = await open(file, clock)
-    const { endpoint, management } = await listen(region)
-    const urls = { endpoint, health: `${management}/health`, metrics: `${management}/metrics` }
+    const endpoint = await listen(region)
+    const urls = { endpoint, health: `${region.management}/health`, metrics: `${region.management}/metrics` }
     const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }
     process.stdout.write(
       json
@@ -50,13 +50,15 @@ export async function serveRegion({
   }
 }
 
-async function listen(region: Region): ReturnType<Region['start']> {
+async function listen(region: Region): Promise<string> {
   try {
-    return await region.start()
+    return (await region.start()).endpoint
   } catch (error) {
     await region.stop()
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
+    const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+    const ofManagement = region.management !== region.context.endpoint && region.management.endsWith(`:${port}`)
+    if (code === 'EADDRINUSE')
+      throw new CommandError(`the port is taken: choose another in ${ofManagement ? 'management.port' : 'listen.port'}`)
     if (code === 'EACCES') throw new CommandError('this user may not listen on that port')
     throw error
   }

@@ -40,8 +40,10 @@ export interface Region {
   readonly context: Context
   /** Handles one request without a port. */
   fetch(request: Request): Response | Promise<Response>
-  /** Listens and starts background work. `management`: the URL of health, metrics and the page of the region. */
-  start(): Promise<{ endpoint: string; port: number; management: string }>
+  /** Base URL of health, metrics and the page of the region. */
+  readonly management: string
+  /** Listens and starts background work. */
+  start(): Promise<{ endpoint: string; port: number }>
   /** Opens the audit file again after logrotate has renamed it. Never rejects. */
   reopen(): Promise<void>
   /** Drains connections and calls, ends background work, closes the store. */
@@ -208,6 +210,7 @@ async function composeRegion(
 
   return {
     context,
+    management: management ? urlOf(management) : endpoint,
     fetch: (request) => router.fetch(request),
     start: async () => {
       if (managementServer && management) await listen(managementServer, management)
@@ -219,11 +222,7 @@ async function composeRegion(
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
       sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
       events.noted('listening', { endpoint })
-      return {
-        endpoint,
-        port: (server.address() as AddressInfo).port,
-        management: management ? urlOf(management) : endpoint,
-      }
+      return { endpoint, port: (server.address() as AddressInfo).port }
     },
     reopen: events.reopen,
     stop: async () => {

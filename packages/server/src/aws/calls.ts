@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import { currentRequest, inRequest } from '../events/request-scope.ts'
-import type { CallHandler, IncomingCall, OutgoingResponse } from '../http/call.ts'
+import type { CallHandler, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
 import { createSignatureCheck, type SignatureSettings } from './sigv4.ts'
@@ -48,50 +48,51 @@ export function createCalls({
     return outgoingOf(requestId, errorResponse(internalError))
   }
 
-  const handle = async (requestId: string, incoming: IncomingCall): Promise<OutgoingResponse> => {
-    const { headers, body, query, address } = incoming
-    try {
-      admission.enter()
-    } catch (error) {
-      events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
-      return outgoingOf(requestId, errorResponse(error as AwsError))
-    }
-    try {
-      checkType(headers)
-      const target = headers.get('x-amz-target') ?? ''
-      const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
-      if (!found) {
-        throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
-      }
-      const { face, checkSignature } = found
-      const response = await serve({ clock, events }, face, {
-        operation: target.slice(face.targetPrefix.length),
-        body,
-        checkSignature: () => checkSignature({ method: 'POST', path: '/', query, headers, body }),
-        call: { requestId, address, userAgent: headers.get('user-agent') ?? '' },
-      })
-      const outgoing = outgoingOf(requestId, response)
-      const { pool } = response.scope
-      if (pool?.role === 'SECONDARY') {
-        const lag = lagSeconds(pool.topology.primary)
-        if (lag !== undefined) outgoing.headers['x-twinpool-lag-seconds'] = lag.toFixed(3)
-      }
-      return outgoing
-    } catch (error) {
-      if (error instanceof CognitoError) return outgoingOf(requestId, errorResponse(error))
-      return fail({ operation: '/', error })
-    } finally {
-      admission.leave()
-    }
-  }
-
-  return {
+  const handler: CallHandler = {
     refuse,
     fail,
-    handle: (incoming) => {
-      const requestId = clock.uuid()
-      return inRequest({ requestId, address: incoming.address }, () => handle(requestId, incoming))
+    handle: async (incoming) => {
+      const requestId = presentId()
+      const { headers, body, query, address } = incoming
+      try {
+        admission.enter()
+      } catch (error) {
+        events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
+        return outgoingOf(requestId, errorResponse(error as AwsError))
+      }
+      try {
+        checkType(headers)
+        const target = headers.get('x-amz-target') ?? ''
+        const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+        if (!found) {
+          throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
+        }
+        const { face, checkSignature } = found
+        const response = await serve({ clock, events }, face, {
+          operation: target.slice(face.targetPrefix.length),
+          body,
+          checkSignature: () => checkSignature({ method: 'POST', path: '/', query, headers, body }),
+          call: { requestId, address, userAgent: headers.get('user-agent') ?? '' },
+        })
+        const outgoing = outgoingOf(requestId, response)
+        const { pool } = response.scope
+        if (pool?.role === 'SECONDARY') {
+          const lag = lagSeconds(pool.topology.primary)
+          if (lag !== undefined) outgoing.headers['x-twinpool-lag-seconds'] = lag.toFixed(3)
+        }
+        return outgoing
+      } catch (error) {
+        if (error instanceof CognitoError) return outgoingOf(requestId, errorResponse(error))
+        return fail({ operation: '/', error })
+      } finally {
+        admission.leave()
+      }
     },
+  }
+  return {
+    ...handler,
+    handle: (incoming) =>
+      inRequest({ requestId: clock.uuid(), address: incoming.address }, () => handler.handle(incoming)),
   }
 }
 

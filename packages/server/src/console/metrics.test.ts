@@ -149,6 +149,11 @@ describe('a management port', () => {
     }
   })
 
+  it('that is taken prevents the start, with a message that names it', async () => {
+    const taken = { management: { port: Number(new URL(management).port) } }
+    await assert.rejects(serveRegion({ config: taken }), /the port is taken: choose another in management\.port/)
+  })
+
   it('serves no calls', async () => {
     const response = await fetch(management, {
       method: 'POST',

@@ -70,6 +70,8 @@ export function openAuditFile(
   let failure: string | undefined
   let reopenFailure: string | undefined
   const closing = new AbortController()
+  /** The number of a closed descriptor may be that of another file. */
+  let closed = false
 
   const push = (line: string): void => {
     lines.push(line)
@@ -137,6 +139,7 @@ export function openAuditFile(
 
   return {
     append: (line) => {
+      if (closed) return
       if (size + line.length >= queueBytes) {
         gap += 1
         droppedInAll += 1
@@ -155,9 +158,11 @@ export function openAuditFile(
     },
     queue: () => ({ resource: 'audit-queue-bytes', used: size, limit: queueBytes }),
     reopen: async () => {
+      if (closed) return
       try {
         const next = await open(path, 'a', MODE)
         while (inFlight) await inFlight.ended.catch(() => {})
+        if (closed) return await close(next)
         const before = descriptor
         descriptor = next
         // The rest of a line would be unreadable in the new file.
@@ -170,12 +175,14 @@ export function openAuditFile(
       }
     },
     close: async () => {
+      if (closed) return
       closing.abort()
       if (lines.length > 0) wake()
+      closed = true
       const deadline = new AbortController()
       await Promise.race([writing, clock.wait(CLOSE_MILLISECONDS, deadline.signal).catch(() => {})])
       deadline.abort()
-      await close(descriptor).catch(() => {})
+      if (!inFlight) await close(descriptor).catch(() => {})
     },
   }
 }

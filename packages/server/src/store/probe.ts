@@ -2,8 +2,7 @@ import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
-import type { Engine } from './database.ts'
-import { StoreFullError } from './database.ts'
+import { type Engine, StoreFullError } from './database.ts'
 
 /** Checks that a store can be read and written. */
 export interface Probe {
@@ -36,21 +35,23 @@ export function createProbe(
   const attempt = async (): Promise<void> => {
     await sql`select version from schema_version`.execute(engine.reader)
     const now = clock.now()
-    if (!full && Math.abs(now - writtenAt) < FRESH_MILLISECONDS) return
+    const wasFull = full
+    if (!wasFull && Math.abs(now - writtenAt) < FRESH_MILLISECONDS) return
     try {
       await engine.transaction(async (tx) => {
         await sql`
-          insert into facts (name, value) values ('probe', ${full ? ballast() : String(now)})
+          insert into facts (name, value) values ('probe', ${wasFull ? ballast() : String(now)})
           on conflict (name) do update set value = excluded.value`.execute(tx)
-        if (full) await sql`update facts set value = ${String(now)} where name = 'probe'`.execute(tx)
+        if (wasFull) await sql`update facts set value = ${String(now)} where name = 'probe'`.execute(tx)
       })
     } catch (error) {
       failed(error)
       throw error
     }
     writtenAt = now
-    if (full) events?.noted('store-writable', {})
+    if (!wasFull) return
     full = false
+    events?.noted('store-writable', {})
   }
 
   return {
