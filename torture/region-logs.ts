@@ -13,7 +13,15 @@ interface Line {
 }
 
 /** Effects of the disturbances; their reasons are judged below. */
-const EXPECTED = ['peer-lost', 'replication-refused', 'behind', 'follower-behind', 'copy-halted', 'overloaded']
+const EXPECTED = [
+  'peer-lost',
+  'replication-refused',
+  'behind',
+  'follower-behind',
+  'copy-halted',
+  'replica-rows-swept',
+  'overloaded',
+]
 /** Warnings of Node about its experimental features. */
 const HARMLESS = /^\(node:\d+\) (?:ExperimentalWarning|Warning: SQLite)|^\(Use `node --trace-warnings/
 /** A follower may notice long after a fault that the log was trimmed during it. */
