@@ -1,5 +1,6 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError, notAuthorized } from '../errors.ts'
+import { noteSubject } from '../events/request-scope.ts'
 import { INDEXED_ATTRIBUTES, type IndexedAttribute } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
@@ -79,6 +80,7 @@ const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolea
 export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
   const user = await findUser(db, openPool, name)
   if (!user) throw userNotFound()
+  noteSubject(user.sub)
   return user
 }
 

@@ -13,20 +13,16 @@ import type { PeerClocks } from './peer-clocks.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
-import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
+import { createStatusBoard, type StatusBoard } from './status.ts'
 import { openSupplier, type Retention } from './supplier.ts'
 
 /** Replication of one region with its peers. */
-export interface Replication {
+export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
   /** The routes that peers call. */
   readonly routes: Hono
   /** Starts to follow the peers. */
   start(): void
   stop(): Promise<void>
-  status(): Promise<Status>
-  poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** The lag behind a peer; undefined before the first contact. */
-  lagSeconds(peer: string): number | undefined
 }
 
 export interface ReplicationConfig {
@@ -239,6 +235,8 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     status: board.status,
     poolStatus: board.poolStatus,
     lagSeconds: board.lagSeconds,
+    links: board.links,
+    backlogs: board.backlogs,
   }
 }
 
