@@ -196,7 +196,9 @@ export function createCopier(context: FollowerContext): Copier {
       await clearTouched(apply.connection, copy.pool)
       const own = replicaIn(roles, region)
       if (own?.status === 'CREATING' && !copy.kinds)
-        await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
+        await shareStatus(apply.tx, copy.pool, { replica: own, status: 'INACTIVE' })
+      // The local copy decides whether calls are served (directory/pool.ts).
+      apply.touched.push({ kind: 'topology', pool: copy.pool, key: ONLY })
       return 'ended'
     })
 
@@ -234,7 +236,7 @@ export function createCopier(context: FollowerContext): Copier {
         if (!needsFirstCopy(roles, region)) return
         const own = replicaIn(roles, region) as Replica
         // The replica existed before: this region has lost its store.
-        if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { ...own, status: 'CREATING' })
+        if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { replica: own, status: 'CREATING' })
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
       })

@@ -1,0 +1,110 @@
+/** Pools whose sides disagree: one region was put back to an earlier state, or changed something that the other had not received. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  AdminGetUserCommand,
+  CreateUserPoolReplicaCommand,
+  DeleteUserPoolReplicaCommand,
+  UpdateUserPoolReplicaCommand,
+} from '@aws-sdk/client-cognito-identity-provider'
+import { holdCalls } from '@twinpool/testing/held-calls'
+import { people } from '@twinpool/testing/people'
+import { createClient, createUser } from '@twinpool/testing/pools'
+import { engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
+import { activateReplica, createReplicablePool, createReplicatedPool, replicaIs } from '@twinpool/testing/replicas'
+
+for (const engine of engines) {
+  describe(`pools whose sides disagree: ${engine}`, () => {
+    let plane: Plane
+    before(async () => {
+      plane = await startRegions({ engine })
+    })
+    after(() => plane.stop())
+
+    const setStatus = (at: 'primary' | 'secondary', pool: string, Status: 'ACTIVE' | 'INACTIVE') =>
+      plane[at].cognito.send(
+        new UpdateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: plane.secondary.name, Status }),
+      )
+
+    it('a replica that was put back to before the key of a pool gets the key, and opens the pool', async () => {
+      const { primary, secondary } = plane
+      await createReplicatedPool(plane)
+      await secondary.backUp()
+      const pool = await createReplicablePool(plane)
+      const client = await createClient(primary, pool)
+      await createUser(primary, pool, { username: 'one' })
+      await secondary.restart('backup')
+      await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
+      await replicaIs({ region: primary, pool, name: secondary.name, status: 'INACTIVE' })
+      await activateReplica(plane, pool)
+      assert.ok((await people(secondary).signIn(client, { username: 'one' })).AccessToken)
+    })
+
+    it('a replica without its store refuses calls during its first copy, whatever status it is given', async () => {
+      const { primary, secondary } = plane
+      const pool = await createReplicatedPool(plane)
+      const client = await createClient(primary, pool)
+      await createUser(primary, pool, { username: 'one' })
+      const held = holdCalls((url) => url.searchParams.get('stage') === 'credential')
+      try {
+        await secondary.restart('nothing')
+        await until(() => held.waiting.length > 0, { what: 'the copy' })
+        await replicaIs({ region: primary, pool, name: secondary.name, status: 'CREATING' })
+        // A region that has not received CREATING yet may set any status.
+        const { store } = primary.region.context
+        await store.write(async (tx) => {
+          const row = await tx.lock('replica', { pool, key: secondary.name })
+          const replica = JSON.parse(row?.body as string)
+          const body = JSON.stringify({ ...replica, status: 'ACTIVE', version: replica.version + 1 })
+          await tx.share('replica', { pool, key: secondary.name, body })
+        })
+        await until(
+          async () => {
+            const row = await secondary.region.context.store.find('replica', { pool, key: secondary.name })
+            return JSON.parse(row?.body ?? '{}').status === 'ACTIVE'
+          },
+          { what: 'the status in the replica' },
+        )
+        await assert.rejects(people(secondary).signIn(client, { username: 'one' }), {
+          name: 'OperationNotEnabledException',
+        })
+        await assert.rejects(secondary.cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username: 'one' })), {
+          name: 'OperationNotEnabledException',
+        })
+      } finally {
+        held.release()
+      }
+      await until(
+        () =>
+          people(secondary)
+            .signIn(client, { username: 'one' })
+            .catch((error: Error) => {
+              assert.equal(error.name, 'OperationNotEnabledException')
+              return undefined
+            }),
+        { what: 'the end of the copy' },
+      )
+    })
+
+    it('an acknowledged deletion wins over any number of status changes elsewhere', async () => {
+      const { primary, secondary } = plane
+      const pool = await createReplicatedPool(plane)
+      const held = holdCalls((url) => url.pathname.endsWith('/feed'))
+      try {
+        for (const region of plane.regions) {
+          await region.restart()
+          await replicaIs({ region, pool, name: secondary.name, status: 'ACTIVE' })
+        }
+        await setStatus('secondary', pool, 'INACTIVE')
+        await secondary.cognito.send(new DeleteUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
+        for (const status of ['INACTIVE', 'ACTIVE', 'INACTIVE', 'ACTIVE'] as const)
+          await setStatus('primary', pool, status)
+      } finally {
+        held.release()
+      }
+      await replicaIs({ region: primary, pool, name: secondary.name, status: undefined })
+      await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
+      await replicaIs({ region: secondary, pool, name: secondary.name, status: 'INACTIVE' })
+    })
+  })
+}
