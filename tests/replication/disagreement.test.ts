@@ -5,8 +5,11 @@ import {
   AdminGetUserCommand,
   CreateUserPoolReplicaCommand,
   DeleteUserPoolReplicaCommand,
+  DescribeUserPoolCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms'
+import type { Health } from '@twinpool/server/internal/console/health'
 import { holdCalls } from '@twinpool/testing/held-calls'
 import { people } from '@twinpool/testing/people'
 import { createClient, createUser } from '@twinpool/testing/pools'
@@ -38,6 +41,31 @@ for (const engine of engines) {
       await replicaIs({ region: primary, pool, name: secondary.name, status: 'INACTIVE' })
       await activateReplica(plane, pool)
       assert.ok((await people(secondary).signIn(client, { username: 'one' })).AccessToken)
+    })
+
+    it('a first copy is not complete before the key of its pool opens, and the health of the region says why', async () => {
+      const { primary, secondary } = plane
+      const pool = await createReplicablePool(plane)
+      const { UserPool } = await primary.cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool }))
+      const KeyId = UserPool?.KeyConfiguration?.KmsKeyArn?.replace(primary.name, secondary.name)
+      await secondary.kms.send(new DisableKeyCommand({ KeyId }))
+      await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
+      const readHealth = async () => {
+        const response = await fetch(`${secondary.endpoint}/health`)
+        return { status: response.status, health: (await response.json()) as Health }
+      }
+      const { status } = await until(
+        async () => {
+          const { status, health } = await readHealth()
+          return health.checks.replicas?.detail?.startsWith('1 of the replicas here cannot be opened') && { status }
+        },
+        { what: 'the health of the secondary' },
+      )
+      assert.equal(status, 200)
+      await replicaIs({ region: primary, pool, name: secondary.name, status: 'CREATING' })
+      await secondary.kms.send(new EnableKeyCommand({ KeyId }))
+      await replicaIs({ region: primary, pool, name: secondary.name, status: 'INACTIVE' })
+      await until(async () => (await readHealth()).health.checks.replicas?.detail === undefined, { what: 'health' })
     })
 
     it('a replica without its store refuses calls during its first copy, whatever status it is given', async () => {

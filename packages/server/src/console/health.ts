@@ -13,10 +13,12 @@ const CHECK_TIMEOUT_MILLISECONDS = 2_000
  *
  * @param load the reason of the last overload, if recent. An overloaded region still counts as healthy: taking it out of service
  * would only move its load to the other regions.
+ * @param closedReplicas how many replicas cannot be opened. The region stays healthy: its other pools work.
  */
 export async function checkHealth(
   { region, store, keyProvider, serviceKeyArn }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>,
   load: string | undefined,
+  closedReplicas: number,
 ): Promise<Health> {
   const [storeCheck, keysCheck] = await Promise.all([
     attempt(() => store.check().then(() => undefined)),
@@ -33,6 +35,12 @@ export async function checkHealth(
     store: storeCheck,
     keys: keysCheck,
     load: { ok: true, ...(load !== undefined && { detail: load }) },
+    replicas: {
+      ok: true,
+      ...(closedReplicas > 0 && {
+        detail: `${closedReplicas} of the replicas here cannot be opened: their key is missing, disabled or deleted in this region`,
+      }),
+    },
   }
   const ok = Object.values(checks).every((check) => check.ok)
   return { status: ok ? 'ok' : 'failing', region, checks }

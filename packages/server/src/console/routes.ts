@@ -18,23 +18,23 @@ const STATE_MILLISECONDS = 1_000
 export function createConsoleRoutes(
   context: ConsoleContext,
   overload: Pick<Overload, 'recent'>,
-  replication: Pick<Replication, 'status'>,
+  replication: Pick<Replication, 'status' | 'closedReplicas'>,
 ): Hono {
   const app = new Hono()
   app.get('/health', async (c) => {
-    const health = await checkHealth(context, overload.recent())
+    const health = await checkHealth(context, overload.recent(), replication.closedReplicas())
     return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
   })
   app.get('/metrics', async (c) => {
     const { events } = context
-    const { checks } = await checkHealth(context, undefined)
+    const { checks } = await checkHealth(context, undefined, 0)
     for (const [check, { ok }] of Object.entries(checks)) events.healthy({ check, ok })
     return c.body(await events.registry.metrics(), 200, { 'content-type': events.registry.contentType })
   })
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
-      checkHealth(context, overload.recent()).catch(() => undefined),
+      checkHealth(context, overload.recent(), replication.closedReplicas()).catch(() => undefined),
       inTime(() => replication.status()).catch(() => undefined),
     ])
     return { health, replication: status, now: context.clock.now() } satisfies PageState

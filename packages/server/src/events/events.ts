@@ -20,6 +20,8 @@ export interface Events {
   healthy(result: { check: string; ok: boolean }): void
   /** Maximum replication lag behind a peer, in seconds on the peer's clock. */
   lag(lag: { peer: string; seconds: number }): void
+  /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
+  closedReplicas(count: number): void
   /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
   keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
   /** The key service responds again, after an outage of `seconds`. */
@@ -79,6 +81,11 @@ export function createEvents({
     labelNames: ['check'],
     registers,
   })
+  const closedReplicas = new Gauge({
+    name: 'twinpool_replicas_without_key',
+    help: 'Replicas of this region that cannot be opened: their key is missing, disabled or deleted here',
+    registers,
+  })
   const keyServiceOutage = new Gauge({
     name: 'twinpool_key_service_outage_seconds',
     help: 'Duration of the current outage of the key service; 0 if there is none',
@@ -118,6 +125,7 @@ export function createEvents({
     },
     healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
+    closedReplicas: (count) => closedReplicas.set(count),
     keyServiceLost: (outage) => {
       notes.inc({ event: 'key-service-lost' })
       log.error({ event: 'key-service-lost', ...outage }, 'the key service does not respond')

@@ -1,5 +1,14 @@
 import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts'
-import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
+import {
+  type Copy,
+  clearTouched,
+  findCopy,
+  isFirstCopy,
+  listCopies,
+  listTouched,
+  putCopy,
+  removeCopy,
+} from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, tableOf } from '../store/kinds.ts'
 import { isFact, type Replica } from '../store/merge.ts'
@@ -38,12 +47,13 @@ export interface Copier {
   listCopies(): Promise<Copy[]>
   /**
    * Runs the next step of a copy. Returns `waits` if the step cannot be done yet (for example until the cursor passes the
-   * target), `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
+   * target), `locked` if a first copy only lacks the key of the pool, `ended` if the copy is complete, `dropped` if another copy
+   * replaced it or the peer no longer shares the pool.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
 
-export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
+export type Step = 'moved' | 'waits' | 'locked' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
 export function createCopier(context: FollowerContext): Copier {
@@ -202,6 +212,10 @@ export function createCopier(context: FollowerContext): Copier {
       return 'ended'
     })
 
+  /** A replica that cannot open the pool must not be offered to operators as complete. A later copy changes nothing about its key. */
+  const isLocked = async (copy: Copy): Promise<boolean> =>
+    isFirstCopy(copy) && (await context.opensPool?.(copy.pool)) === false
+
   /** The peer does not serve the pool. If the peer is the primary, the stream will contain the reason. */
   const abandon = (copy: Copy): Promise<Step> =>
     inApplyTransaction(context, async (apply) => {
@@ -246,7 +260,7 @@ export function createCopier(context: FollowerContext): Copier {
     step: async ({ pool, peer }, source) => {
       const copy = await findCopy(store.db, { pool, peer })
       if (!copy) return 'dropped'
-      if (copy.stage === COMPLETE) return complete(copy)
+      if (copy.stage === COMPLETE) return (await isLocked(copy)) ? 'locked' : complete(copy)
       if (copy.stage === OUTLINE) {
         const witness = await findCopyWitness(peer)
         const outline = witness && (await source.outline(pool, witness))

@@ -53,6 +53,8 @@ export interface FollowerContext {
   region: string
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds | undefined
+  /** Whether the data key of a pool can be unwrapped here; undefined if there is none yet. Default: always. */
+  opensPool?: ((pool: string) => Promise<boolean | undefined>) | undefined
 }
 
 /** A transaction that applies changes of another region. */

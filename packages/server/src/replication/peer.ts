@@ -42,6 +42,8 @@ export interface Peer extends Source {
   hasOlderProcesses(): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
+  /** One page of the ids of this region's keys that the peer holds; undefined if it does not report them. */
+  heldKeys(after: string | undefined): Promise<{ ids: string[]; next: string | null } | undefined>
 }
 
 const REQUEST_TIMEOUT_MILLISECONDS = 10_000
@@ -153,6 +155,7 @@ export function createPeer({
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
+    heldKeys: (after) => get(`/replication/keys${query({ after })}`),
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
         kinds: formatKinds(kindsOfThisBuild()),

@@ -6,6 +6,7 @@ import type { Throttling } from '../store/throttling.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
+import { createKeyWatch } from './key-watch.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
@@ -26,6 +27,8 @@ export interface Replication {
   poolStatus(pool: string): Promise<PoolReplication | undefined>
   /** The lag behind a peer; undefined before the first contact. */
   lagSeconds(peer: string): number | undefined
+  /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
+  closedReplicas(): number
 }
 
 export interface ReplicationConfig {
@@ -37,8 +40,12 @@ export interface ReplicationConfig {
   /** The other regions. */
   peers: Peers
   acceptKey(message: unknown): Promise<string | undefined>
-  /** Sends keys again to a region that may have lost them. */
-  offerKeys(peer: string): Promise<void>
+  /** Offers a region that has connected the keys that it no longer holds; never throws. */
+  offerKeys(peer: string, greeting: { behind: boolean }): Promise<void>
+  /** One page of the ids of a peer's keys that this region holds. */
+  heldKeys(peer: string, after: string | undefined): Promise<object | undefined>
+  /** Whether the data key of a pool can be unwrapped here; undefined if there is none yet. */
+  opensPool(pool: string): Promise<boolean | undefined>
   retention?: Partial<Retention> | undefined
   /** How often the log is trimmed. */
   trimMilliseconds?: number | undefined
@@ -49,6 +56,7 @@ const TRIM_MILLISECONDS = 30_000
 /** Changes that are not announced are found by polling. */
 const POLL_MILLISECONDS = 1_000
 const REFRESH_MILLISECONDS = 250
+const KEY_WATCH_MILLISECONDS = 10_000
 
 /** The clients of the other regions, and the prover that both ends of the wire use. */
 export interface Peers {
@@ -83,16 +91,17 @@ export function createPeers({
 export async function openReplication(config: ReplicationConfig): Promise<Replication> {
   const { store, clock, throttling, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
-  const onFirstContact = (peer: string): void => {
-    config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
+  const onGreeted = (peer: string, greeting: { behind: boolean }): void => {
+    void config.offerKeys(peer, greeting)
   }
-  const supplier = await openSupplier({ store, clock, region, events, retention, onFirstContact })
+  const supplier = await openSupplier({ store, clock, region, events, retention, onGreeted })
   const follower = createFollower({ store, clock, region })
-  const copier = createCopier({ store, clock, region })
+  const copier = createCopier({ store, clock, region, opensPool: config.opensPool })
   const eraser = createEraser({ store, clock, region })
   const purger = createPurger({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, throttling, region, peers: names })
+  const keyWatch = createKeyWatch({ store, region, events, opensPool: config.opensPool })
   const stopping = new AbortController()
   const running: Promise<void>[] = []
 
@@ -147,16 +156,23 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
         continue
       }
       halted.delete(copy.generation)
+      if (step === 'locked' && !locked.has(copy.generation)) {
+        locked.add(copy.generation)
+        await keyWatch.check()
+      }
       if (step === 'ended') {
+        if (locked.delete(copy.generation)) await keyWatch.check()
         events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
         if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
       }
       if (step === 'dropped') events.noted('copy-dropped', { pool: copy.pool, peer: copy.peer })
-      if (step !== 'waits') busy = true
+      if (step !== 'waits' && step !== 'locked') busy = true
     }
     return busy
   }
   const halted = new Set<string>()
+  /** Copies that wait for the key of their pool. */
+  const locked = new Set<string>()
 
   const copyAndEraseUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
@@ -175,6 +191,15 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
       await purger.purge().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
+    }
+  }
+
+  const watchKeysUntil = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await keyWatch.check().catch((error: unknown) => {
+        if (!signal.aborted) events.failed({ operation: 'key watch', error, requestId: '' })
+      })
+      await pause(clock, KEY_WATCH_MILLISECONDS, { signal })
     }
   }
 
@@ -223,11 +248,13 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       events,
       peers: new Set(names),
       acceptKey: config.acceptKey,
+      heldKeys: config.heldKeys,
       status: board.status,
       signal: stopping.signal,
     }),
     start: () => {
-      running.push(lead(stopping.signal), refreshUntil(stopping.signal))
+      const { signal } = stopping
+      running.push(lead(signal), refreshUntil(signal), watchKeysUntil(signal))
     },
     stop: async () => {
       stopping.abort()
@@ -237,6 +264,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     status: board.status,
     poolStatus: board.poolStatus,
     lagSeconds: board.lagSeconds,
+    closedReplicas: () => keyWatch.closed,
   }
 }
 

@@ -19,6 +19,8 @@ export interface RoutesContext {
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
+  /** One page of the ids of the peer's keys that this region holds; undefined if it has no key ring. */
+  heldKeys(peer: string, after: string | undefined): Promise<object | undefined>
   status(): Promise<Status>
   /** Fires when the streams must end. */
   signal: AbortSignal
@@ -171,6 +173,14 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
     authenticated(async (c, request, body) => {
       const refusal = await context.acceptKey(JSON.parse(body))
       return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
+    }),
+  )
+
+  app.get(
+    '/replication/keys',
+    authenticated(async (c, request) => {
+      const page = await context.heldKeys(request.from, c.req.query('after'))
+      return page ? respond(c, request, 200, page) : respond(c, request, 404, { reason: 'no-key-ring' })
     }),
   )
 

@@ -93,7 +93,7 @@ export async function openSupplier({
   region,
   events,
   retention,
-  onFirstContact = () => {},
+  onGreeted = () => {},
   known = kindsOfThisBuild(),
 }: {
   store: Store
@@ -101,8 +101,8 @@ export async function openSupplier({
   region: string
   events: Pick<Events, 'noted'>
   retention: Retention
-  /** Called when a peer connects for the first time, or after it has lost its store. */
-  onFirstContact?: (peer: string) => void
+  /** Called when a peer connects; `behind`: it starts over, for example because it has lost its store. */
+  onGreeted?: (peer: string, greeting: { behind: boolean }) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
 }): Promise<Supplier> {
@@ -167,8 +167,8 @@ export async function openSupplier({
       const restartReason = await restartReasonFor(from)
       if (restartReason === 'went-back') await renew(restartReason, { from: id, above: from?.epoch ?? 0 })
       const state = await readLogState(engine)
-      if (!from) onFirstContact(peer)
-      else if (restartReason) events.noted('follower-behind', { peer, reason: restartReason })
+      onGreeted(peer, { behind: restartReason !== undefined })
+      if (from && restartReason) events.noted('follower-behind', { peer, reason: restartReason })
       return {
         type: 'hello',
         format: FORMAT,
