@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
+  AdminDeleteUserCommand,
   AdminGetUserCommand,
+  AdminUpdateUserAttributesCommand,
   CreateUserPoolReplicaCommand,
   DeleteUserPoolReplicaCommand,
   DescribeUserPoolCommand,
+  ListUsersCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms'
 import type { Health } from '@twinpool/server/internal/console/health'
+import { trimChanges } from '@twinpool/server/internal/store/changes'
 import { holdCalls } from '@twinpool/testing/held-calls'
 import { people } from '@twinpool/testing/people'
 import { createClient, createUser } from '@twinpool/testing/pools'
@@ -110,6 +114,70 @@ for (const engine of engines) {
               assert.equal(error.name, 'OperationNotEnabledException')
               return undefined
             }),
+        { what: 'the end of the copy' },
+      )
+    })
+
+    it('an address has one holder while a pool is copied again, and a sign-in by it does not reach the old holder', async () => {
+      const { primary, secondary } = plane
+      const settings = { UsernameAttributes: ['email' as const], AutoVerifiedAttributes: ['email' as const] }
+      const pool = await createReplicatedPool(plane, { settings })
+      const client = await createClient(primary, pool)
+      const [address, other] = ['one@example.com', 'other@example.com']
+      const old = await createUser(primary, pool, { username: address, password: 'Of-The-Old-1' })
+      await createUser(primary, pool, { username: other })
+      await until(
+        () =>
+          people(secondary)
+            .signIn(client, { username: address, password: 'Of-The-Old-1' })
+            .catch(() => undefined),
+        { what: 'the user in the replica' },
+      )
+      await secondary.stop()
+      await primary.cognito.send(new AdminDeleteUserCommand({ UserPoolId: pool, Username: address }))
+      const sub = await createUser(primary, pool, { username: address, password: 'Of-The-New-1' })
+      await trimChanges(primary.region.context.store.engine, Number.MAX_SAFE_INTEGER)
+      const held = holdCalls((url) => url.searchParams.get('pool') === pool && url.searchParams.get('stage') === 'user')
+      const list = async (Filter?: string) => {
+        const { Users = [] } = await secondary.cognito.send(
+          new ListUsersCommand({ UserPoolId: pool, ...(Filter && { Filter }) }),
+        )
+        return Users.map(({ Username, Attributes }) => ({
+          sub: Username,
+          email: Attributes?.find(({ Name }) => Name === 'email')?.Value,
+        }))
+      }
+      try {
+        await secondary.restart()
+        await until(() => held.waiting.length > 0, { what: 'the copy' })
+        // The stream brings the new row of the user; the old user and the alias row are still those of before.
+        await primary.cognito.send(
+          new AdminUpdateUserAttributesCommand({
+            UserPoolId: pool,
+            Username: address,
+            UserAttributes: [{ Name: 'given_name', Value: 'One' }],
+          }),
+        )
+        await until(() => secondary.region.context.store.find('user', { pool, key: sub }), { what: 'the new user' })
+        assert.deepEqual(await list(`email = "${address}"`), [{ sub, email: address }])
+        const all = await list()
+        assert.deepEqual(all.map(({ email }) => email).toSorted(), [address, other, undefined])
+        assert.equal(all.find((user) => user.sub === old)?.email, undefined)
+        const { Username } = await secondary.cognito.send(
+          new AdminGetUserCommand({ UserPoolId: pool, Username: address }),
+        )
+        assert.equal(Username, sub)
+        await assert.rejects(people(secondary).signIn(client, { username: address, password: 'Of-The-Old-1' }), {
+          name: 'NotAuthorizedException',
+        })
+      } finally {
+        held.release()
+      }
+      await until(
+        () =>
+          people(secondary)
+            .signIn(client, { username: address, password: 'Of-The-New-1' })
+            .catch(() => undefined),
         { what: 'the end of the copy' },
       )
     })

@@ -126,6 +126,15 @@ export async function listTouched(
   return new Set(rows.map(({ key }) => key))
 }
 
+export async function isTouched(
+  db: Connection,
+  { kind, pool, key }: { kind: Kind; pool: string; key: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 as one from copy_touched where pool = ${pool} and kind = ${kind} and key = ${key}`.execute(db)
+  return rows.length > 0
+}
+
 export async function clearTouched(connection: Connection, pool: string): Promise<void> {
   await sql`delete from copy_touched where pool = ${pool}`.execute(connection)
 }

@@ -2,7 +2,7 @@ import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
 import { type AliasType, indexOf, normalize } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { openUser, type User } from '../../directory/user.ts'
+import { openUser, type User, withoutLostNames } from '../../directory/user.ts'
 import { invalidParameter } from '../../errors.ts'
 import { INDEXED_ATTRIBUTES, type IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
@@ -68,7 +68,9 @@ export async function listUsers(
       limit: batch,
     })
     for (const row of rows) {
-      const user = openUser(openPool, row)
+      const opened = openUser(openPool, row)
+      const user =
+        opened && openPool.pool.isCopiedAgain ? await withoutLostNames(context.store, openPool, opened) : opened
       if (user && query.matches(user)) {
         if (users.length === size) return { users, token: next() }
         users.push(user)
