@@ -1,5 +1,10 @@
 /** Pools whose sides disagree: one region was put back to an earlier state, or changed something that the other had not received. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import {
   AdminDeleteUserCommand,
@@ -8,6 +13,7 @@ import {
   CreateUserPoolReplicaCommand,
   DeleteUserPoolReplicaCommand,
   DescribeUserPoolCommand,
+  ListUserPoolReplicasCommand,
   ListUsersCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
@@ -16,9 +22,20 @@ import type { Health } from '@twinpool/server/internal/console/health'
 import { trimChanges } from '@twinpool/server/internal/store/changes'
 import { holdCalls } from '@twinpool/testing/held-calls'
 import { people } from '@twinpool/testing/people'
-import { createClient, createUser } from '@twinpool/testing/pools'
-import { engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
+import { createClient, createUser, type TestClient } from '@twinpool/testing/pools'
+import { programArguments } from '@twinpool/testing/program'
+import { credentials, engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import { activateReplica, createReplicablePool, createReplicatedPool, replicaIs } from '@twinpool/testing/replicas'
+import { createServiceCaller } from '@twinpool/toolkit/internal/service-call'
+
+/** Runs the `twinpool` command. */
+function twinpool(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
+  execFile(process.execPath, [...programArguments(), ...args], (error, stdout, stderr) =>
+    resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+  )
+  return promise
+}
 
 for (const engine of engines) {
   describe(`pools whose sides disagree: ${engine}`, () => {
@@ -201,6 +218,112 @@ for (const engine of engines) {
       await replicaIs({ region: primary, pool, name: secondary.name, status: undefined })
       await primary.cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool, RegionName: secondary.name }))
       await replicaIs({ region: secondary, pool, name: secondary.name, status: 'INACTIVE' })
+    })
+  })
+
+  describe(`pools that their primary does not know: ${engine}`, () => {
+    let plane: Plane
+    let known: string
+    let kept: string
+    let deleted: string
+    let client: TestClient
+    before(async () => {
+      plane = await startRegions({ engine })
+      known = await createReplicatedPool(plane)
+      await plane.primary.backUp()
+      kept = await createReplicatedPool(plane)
+      deleted = await createReplicatedPool(plane)
+      client = await createClient(plane.primary, kept)
+      await createUser(plane.primary, kept, { username: 'one' })
+      await until(
+        () =>
+          people(plane.secondary)
+            .signIn(client, { username: 'one' })
+            .catch(() => undefined),
+        { what: 'the user in the replica' },
+      )
+      await plane.primary.restart('backup')
+      await until(async () => (await listOrphans()).length === 2, { what: 'the orphans' })
+    })
+    after(() => plane.stop())
+
+    const call = <T>(operation: string, input: object): Promise<T> =>
+      createServiceCaller({ endpoint: plane.secondary.endpoint, region: plane.secondary.name, credentials })(
+        operation,
+        input,
+      )
+    const listOrphans = async () => (await call<{ UserPools: { Id: string }[] }>('ListOrphanedUserPools', {})).UserPools
+
+    it('are listed with their users, serve on, and leave the lag of other pools as it is', async () => {
+      const { primary, secondary } = plane
+      const orphans = await listOrphans()
+      assert.deepEqual(orphans.map(({ Id }) => Id).toSorted(), [kept, deleted].toSorted())
+      const { OrphanedSince: _, ...orphan } = orphans.find(({ Id }) => Id === kept) as Record<string, unknown>
+      assert.deepEqual(orphan, { Id: kept, PrimaryRegion: primary.name, Complete: true, Users: 1 })
+      assert.ok((await people(secondary).signIn(client, { username: 'one' })).AccessToken)
+      type Status = { Peers: { LagSeconds?: number }[]; Copies: unknown[] }
+      const since = performance.now()
+      await until(
+        async () => {
+          const { Peers, Copies } = await call<Status>('GetReplicationStatus', { UserPoolId: known })
+          const lag = Peers[0]?.LagSeconds ?? Number.POSITIVE_INFINITY
+          return Copies.length === 0 && performance.now() - since > 2_000 && lag < 1.5
+        },
+        { what: 'a small lag' },
+      )
+    })
+
+    it('can be listed by the command, which refuses pools that are not orphaned', async () => {
+      const { name, endpoint } = plane.secondary
+      const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
+      const file = join(directory, 'region.json')
+      const config = {
+        region: name,
+        endpoint,
+        store: { engine: 'sqlite', file: join(directory, 'unused.db') },
+        credentials: [credentials],
+        keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') },
+        cluster: { secret: randomBytes(32).toString('base64') },
+      }
+      writeFileSync(file, JSON.stringify(config))
+      try {
+        const listed = await twinpool('pool', 'orphans', '--config', file, '--json')
+        assert.equal(listed.code, 1)
+        assert.equal(JSON.parse(listed.stdout).UserPools.length, 2)
+        const refused = await twinpool('pool', 'delete', '--config', file, '--pool', known)
+        assert.equal(refused.code, 2)
+        assert.match(refused.stderr, /InvalidParameterException The user pool is not orphaned/)
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
+    })
+
+    it('becomes a pool of this region when it is kept', async () => {
+      const { secondary } = plane
+      await call('KeepOrphanedUserPool', { UserPoolId: kept })
+      const { UserPoolReplicas } = await secondary.cognito.send(new ListUserPoolReplicasCommand({ UserPoolId: kept }))
+      assert.deepEqual(
+        UserPoolReplicas?.map(({ RegionName, Role }) => [RegionName, Role]),
+        [[secondary.name, 'PRIMARY']],
+      )
+      await createUser(secondary, kept, { username: 'two' })
+      for (const username of ['one', 'two']) {
+        assert.ok((await people(secondary).signIn(client, { username })).AccessToken)
+      }
+    })
+
+    it('is removed when it is deleted', async () => {
+      const { secondary } = plane
+      await call('DeleteOrphanedUserPool', { UserPoolId: deleted })
+      await until(
+        () =>
+          secondary.cognito.send(new DescribeUserPoolCommand({ UserPoolId: deleted })).then(
+            () => false,
+            ({ name }: Error) => name === 'ResourceNotFoundException',
+          ),
+        { what: 'the removal' },
+      )
+      assert.deepEqual(await listOrphans(), [])
     })
   })
 }

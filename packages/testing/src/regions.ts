@@ -137,6 +137,8 @@ export async function startRegions({
       kms: new KMSClient(settings),
       restart: async (from = 'store') => {
         await entry.stop()
+        // Closes the connections to the stopped server; the clients open new ones.
+        for (const sdk of [entry.cognito, entry.kms]) sdk.destroy()
         if (from === 'backup' && !backup) throw new Error(`there is no backup of ${name}`)
         if (from !== 'store') parsed = { ...parsed, store: await createStore(from === 'backup' ? backup : undefined) }
         entry.region = await createRegion(parsed, { clock, generateKeyPair })
@@ -145,8 +147,7 @@ export async function startRegions({
       backUp: async () => {
         await entry.stop()
         backup = await createStore(parsed.store)
-        entry.region = await createRegion(parsed, { clock, generateKeyPair })
-        await entry.region.start()
+        await entry.restart()
       },
       stop: () => entry.region.stop(),
     }

@@ -22,6 +22,8 @@ export interface Events {
   lag(lag: { peer: string; seconds: number }): void
   /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
   closedReplicas(count: number): void
+  /** How many pools have a replica here and a primary that does not know them. */
+  orphanedPools(count: number): void
   /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
   keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
   /** The key service responds again, after an outage of `seconds`. */
@@ -86,6 +88,11 @@ export function createEvents({
     help: 'Replicas of this region that cannot be opened: their key is missing, disabled or deleted here',
     registers,
   })
+  const orphanedPools = new Gauge({
+    name: 'twinpool_orphaned_pools',
+    help: 'Pools with a replica in this region whose primary does not know them',
+    registers,
+  })
   const keyServiceOutage = new Gauge({
     name: 'twinpool_key_service_outage_seconds',
     help: 'Duration of the current outage of the key service; 0 if there is none',
@@ -125,6 +132,7 @@ export function createEvents({
     },
     healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
     lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
+    orphanedPools: (count) => orphanedPools.set(count),
     closedReplicas: (count) => closedReplicas.set(count),
     keyServiceLost: (outage) => {
       notes.inc({ event: 'key-service-lost' })

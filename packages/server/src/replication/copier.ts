@@ -6,6 +6,7 @@ import {
   isFirstCopy,
   listCopies,
   listTouched,
+  ORPHANED,
   putCopy,
   removeCopy,
 } from '../store/copies.ts'
@@ -35,6 +36,7 @@ import {
   rowFromWire,
   type Source,
   TOMBSTONES,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import { listReplicas, needsFirstCopy, replicaIn, sharesPool } from './roles.ts'
 import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
@@ -47,13 +49,13 @@ export interface Copier {
   listCopies(): Promise<Copy[]>
   /**
    * Runs the next step of a copy. Returns `waits` if the step cannot be done yet (for example until the cursor passes the
-   * target), `locked` if a first copy only lacks the key of the pool, `ended` if the copy is complete, `dropped` if another copy
-   * replaced it or the peer no longer shares the pool.
+   * target), `locked` if a first copy only lacks the key of the pool, `orphaned` if the primary turns out not to know the pool,
+   * `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
 
-export type Step = 'moved' | 'waits' | 'locked' | 'ended' | 'dropped'
+export type Step = 'moved' | 'waits' | 'locked' | 'orphaned' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
 export function createCopier(context: FollowerContext): Copier {
@@ -228,6 +230,20 @@ export function createCopier(context: FollowerContext): Copier {
       return 'dropped'
     })
 
+  /** The rows here may be the last copy of the pool, so they are kept as they are. */
+  const orphan = (copy: Copy): Promise<Step> =>
+    inApplyTransaction(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return 'dropped'
+      const { topology } = await readPoolRoles(apply.connection, copy.pool)
+      if (topology?.primary !== copy.peer) {
+        await removeCopy(apply.connection, copy)
+        return 'dropped'
+      }
+      await putCopy(apply.connection, { ...copy, stage: ORPHANED })
+      apply.touched.push({ kind: 'topology', pool: copy.pool, key: ONLY })
+      return 'orphaned'
+    })
+
   return {
     listCopies: () => listCopies(store.db),
 
@@ -244,7 +260,7 @@ export function createCopier(context: FollowerContext): Copier {
     begin: async (pool, peer, source) => {
       const witness = await findCopyWitness(peer)
       const outline = witness && (await source.outline(pool, witness))
-      if (!outline?.topology || primaryOf(outline) !== peer) return false
+      if (outline === UNKNOWN_POOL || !outline?.topology || primaryOf(outline) !== peer) return false
       await inApplyTransaction(context, async (apply) => {
         const roles = await readPoolRoles(apply.connection, pool)
         if (!needsFirstCopy(roles, region)) return
@@ -264,8 +280,11 @@ export function createCopier(context: FollowerContext): Copier {
       if (copy.stage === OUTLINE) {
         const witness = await findCopyWitness(peer)
         const outline = witness && (await source.outline(pool, witness))
+        if (outline === UNKNOWN_POOL) return orphan(copy)
         return outline ? applyOutline(copy, outline, await findFollowedKinds(peer)) : abandon(copy)
       }
+      // Waits for another greeting of the primary, or for the word of an operator.
+      if (copy.stage === ORPHANED) return abandon(copy)
       const known = await findFollowedKinds(peer)
       // A newer build of this region began to copy kinds that this build does not know. They are dropped at the next greeting,
       // not here.

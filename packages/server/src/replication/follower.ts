@@ -193,7 +193,7 @@ export function createFollower(context: FollowerContext): Follower {
             if (expected) await store.engine.expect(connection, rolesMatch(pools, expected, present))
             await moveCursor(connection, to)
             const rolesByPool = gatherRoles(pools, rows)
-            const { changes, copying } = await accept({ peer, region, rolesByPool }, apply, batches)
+            const { changes, copying } = await accept({ peer, region, clock, rolesByPool }, apply, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await pipelineChanges(connection, changes)
               if (plain && !expected) recentRoles.set(peer, byPool(rows))
@@ -349,7 +349,12 @@ interface Accepted {
  * later changes.
  */
 async function accept(
-  { peer, region, rolesByPool }: { peer: string; region: string; rolesByPool: Map<string, PoolRoles> },
+  {
+    peer,
+    region,
+    clock,
+    rolesByPool,
+  }: Pick<FollowerContext, 'region' | 'clock'> & { peer: string; rolesByPool: Map<string, PoolRoles> },
   apply: ApplyTransaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
@@ -389,12 +394,30 @@ async function accept(
           ? topology.epoch >= epoch
           : topology.primary === peer && topology.epoch > epoch
         if (!isAuthoritative) continue
+        if (!fromPrimary && isReplica(roles, region)) {
+          // The new primary may have other rows than the old one.
+          const { position, mark } = batch
+          await copyFromNewPrimary({ clock }, connection, { pool, peer, roles, witness: { position, mark } })
+          accepted.copying.add(pool)
+        }
         roles.topology = topology
       } else if (!fromPrimary) continue
       accepted.changes.push(change)
     }
   }
   return accepted
+}
+
+async function copyFromNewPrimary(
+  context: Pick<FollowerContext, 'clock'>,
+  connection: Connection,
+  { pool, peer, roles, witness }: { pool: string; peer: string; roles: PoolRoles; witness: MarkedPosition },
+): Promise<void> {
+  const previous = await findCopy(connection, { pool, peer: roles.topology?.primary ?? '' })
+  const first = previous !== undefined && isFirstCopy(previous)
+  const asOf = first ? undefined : (previous?.asOf ?? (await findCursor(connection, peer))?.asOf ?? 0)
+  await removeCopies(connection, pool)
+  await beginCopy(context, connection, { pool, peer, fromPrimary: true, asOf, witness })
 }
 
 /** Changes the status of a replica. The version rises, so the new status wins in every region. */

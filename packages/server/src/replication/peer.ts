@@ -9,6 +9,7 @@ import {
   type Page,
   type ResumePoint,
   type Source,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
@@ -137,7 +138,12 @@ export function createPeer({
         rows: [],
         next: null,
       },
-    outline: (pool, witness) => get<Outline>(`/replication/outline${query({ pool, ...positionParameters(witness) })}`),
+    outline: async (pool, witness) => {
+      const path = `/replication/outline${query({ pool, ...positionParameters(witness) })}`
+      const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
+      if (response.status !== 404) return JSON.parse(text) as Outline
+      return (JSON.parse(text) as { reason?: string }).reason === UNKNOWN_POOL ? UNKNOWN_POOL : undefined
+    },
     page: ({ pool, stage, after, limit, witness }) =>
       get<Page>(
         `/replication/page${query({ pool, stage, after, limit: String(limit), ...positionParameters(witness) })}`,

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
+import { ORPHANED } from '../store/copies.ts'
 import type { Store } from '../store/store.ts'
 import type { Throttling } from '../store/throttling.ts'
 import { createCopier } from './copier.ts'
@@ -8,6 +9,7 @@ import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
 import { createKeyWatch } from './key-watch.ts'
 import { runLink } from './link.ts'
+import { createOrphans, type Orphans } from './orphans.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
 import { createProver } from './proof.ts'
@@ -29,6 +31,7 @@ export interface Replication {
   lagSeconds(peer: string): number | undefined
   /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
   closedReplicas(): number
+  readonly orphans: Orphans
 }
 
 export interface ReplicationConfig {
@@ -56,7 +59,7 @@ const TRIM_MILLISECONDS = 30_000
 /** Changes that are not announced are found by polling. */
 const POLL_MILLISECONDS = 1_000
 const REFRESH_MILLISECONDS = 250
-const KEY_WATCH_MILLISECONDS = 10_000
+const WATCH_MILLISECONDS = 10_000
 
 /** The clients of the other regions, and the prover that both ends of the wire use. */
 export interface Peers {
@@ -101,6 +104,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
   const purger = createPurger({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, throttling, region, peers: names })
+  const orphans = createOrphans({ store, clock, region })
   const keyWatch = createKeyWatch({ store, region, events, opensPool: config.opensPool })
   const stopping = new AbortController()
   const running: Promise<void>[] = []
@@ -144,7 +148,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     }
     // One page of each copy in turn, so that a large pool does not delay small ones.
     const copies = await copier.listCopies()
-    copying = copies.length > 0
+    copying = copies.some(({ stage }) => stage !== ORPHANED)
     for (const copy of copies) {
       const peer = peers.all.get(copy.peer)
       if (!peer || signal.aborted) continue
@@ -165,6 +169,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
         events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
         if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
       }
+      if (step === 'orphaned') events.noted('pool-orphaned', { pool: copy.pool, primary: copy.peer })
       if (step === 'dropped') events.noted('copy-dropped', { pool: copy.pool, peer: copy.peer })
       if (step !== 'waits' && step !== 'locked') busy = true
     }
@@ -194,12 +199,15 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     }
   }
 
-  const watchKeysUntil = async (signal: AbortSignal): Promise<void> => {
+  const watchReplicasUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
-      await keyWatch.check().catch((error: unknown) => {
-        if (!signal.aborted) events.failed({ operation: 'key watch', error, requestId: '' })
-      })
-      await pause(clock, KEY_WATCH_MILLISECONDS, { signal })
+      try {
+        await keyWatch.check()
+        events.orphanedPools((await orphans.list()).length)
+      } catch (error) {
+        if (!signal.aborted) events.failed({ operation: 'watch of replicas', error, requestId: '' })
+      }
+      await pause(clock, WATCH_MILLISECONDS, { signal })
     }
   }
 
@@ -254,7 +262,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     }),
     start: () => {
       const { signal } = stopping
-      running.push(lead(signal), refreshUntil(signal), watchKeysUntil(signal))
+      running.push(lead(signal), refreshUntil(signal), watchReplicasUntil(signal))
     },
     stop: async () => {
       stopping.abort()
@@ -265,6 +273,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     poolStatus: board.poolStatus,
     lagSeconds: board.lagSeconds,
     closedReplicas: () => keyWatch.closed,
+    orphans,
   }
 }
 

@@ -4,7 +4,7 @@ import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
 import { parseKinds, savePeerKinds } from './known-kinds.ts'
-import { FORMAT, type LogPosition, type ResumePoint } from './messages.ts'
+import { FORMAT, type LogPosition, type ResumePoint, UNKNOWN_POOL } from './messages.ts'
 import { PROOF_HEADER, ProofRefusedError, type ProvenRequest, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 import type { Status } from './status.ts'
 import type { Supplier } from './supplier.ts'
@@ -150,7 +150,9 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
     '/replication/outline',
     authenticated(async (c, request) => {
       const outline = await supplier.outline(request.from, c.req.query('pool') ?? '', positionOf(c))
-      return outline ? respond(c, request, 200, outline) : respond(c, request, 404, { reason: 'not-shared' })
+      // Older followers expect status 404 for both.
+      if (!outline || outline === UNKNOWN_POOL) return respond(c, request, 404, { reason: outline ?? 'not-shared' })
+      return respond(c, request, 200, outline)
     }),
   )
 

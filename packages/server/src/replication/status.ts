@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { listCopies } from '../store/copies.ts'
+import { findCopyInProgress, listCopies, ORPHANED } from '../store/copies.ts'
 import { findCursor, listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
@@ -117,7 +117,10 @@ export function createStatusBoard({
     const cursor = await findCursor(store.db, peer)
     if (!cursor) return undefined
     const report = await readReport(peer)
-    const behind = (await listCopies(store.db)).filter((copy) => copy.peer === peer && copy.asOf !== undefined)
+    const behind = (await listCopies(store.db)).filter(
+      // An orphaned pool receives nothing, so it says nothing about the lag of the other pools.
+      (copy) => copy.peer === peer && copy.asOf !== undefined && copy.stage !== ORPHANED,
+    )
     const asOf = Math.min(Math.max(cursor.asOf, report?.asOf ?? 0), ...behind.map((copy) => copy.asOf as number))
     return asOf === 0 ? undefined : { asOf, ahead: report?.ahead ?? 0 }
   }
@@ -163,25 +166,31 @@ export function createStatusBoard({
             }
           }),
         ),
-        copies: (await listCopies(store.db)).map(({ pool, peer, kinds, asOf, done, total, started }) => {
-          const seconds = (now - started) / 1_000
-          return {
-            pool,
-            from: peer,
-            purpose: kinds ? 'kinds' : asOf === undefined ? 'first' : 'again',
-            rows: done,
-            estimatedRows: Math.max(total, done),
-            startedAt: started,
-            estimatedSecondsLeft: done === 0 || total === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
-          }
-        }),
+        copies: (await listCopies(store.db))
+          .filter(({ stage }) => stage !== ORPHANED)
+          .map(({ pool, peer, kinds, asOf, done, total, started }) => {
+            const seconds = (now - started) / 1_000
+            return {
+              pool,
+              from: peer,
+              purpose: kinds ? 'kinds' : asOf === undefined ? 'first' : 'again',
+              rows: done,
+              estimatedRows: Math.max(total, done),
+              startedAt: started,
+              estimatedSecondsLeft:
+                done === 0 || total === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
+            }
+          }),
       }
     },
     poolStatus: async (pool) => {
       const roles = await readPoolRoles(store.db, pool)
       const { topology, replicas } = roles
       if (!topology) return undefined
-      const first = replicaIn(roles, region)?.status === 'CREATING'
+      const { primary } = topology
+      const first =
+        replicaIn(roles, region)?.status === 'CREATING' ||
+        (await findCopyInProgress(store.db, { pool, primary })) === 'first'
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),
         lagSeconds: topology.primary === region ? 0 : first ? undefined : await findLag(topology.primary),
