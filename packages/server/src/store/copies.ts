@@ -75,8 +75,9 @@ export async function findCopyInProgress(
   { pool, primary }: { pool: string; primary: string },
 ): Promise<'first' | 'again' | undefined> {
   const copy = await findCopy(db, { pool, peer: primary })
-  if (!copy || copy.kinds || copy.stage === ORPHANED) return undefined
-  return isFirstCopy(copy) ? 'first' : 'again'
+  if (!copy || copy.kinds) return undefined
+  if (isFirstCopy(copy)) return 'first'
+  return copy.stage === ORPHANED ? undefined : 'again'
 }
 
 export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
