@@ -155,6 +155,8 @@ async function composeRegion(
     trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: regionKeys.accept,
     offerKeys: regionKeys.offerAgain,
+    heldKeys: regionKeys.held,
+    opensPool: keys.opens,
   })
 
   const overload = createOverload({ clock, events })

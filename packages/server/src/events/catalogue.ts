@@ -114,6 +114,31 @@ export const catalogue = {
     meaning: 'This region began a new log, because its database was restored or moved. Peers copy its pools again.',
     action: 'Nothing, if you restored the database. Otherwise find out why it went back.',
   },
+  'replica-key-unavailable': {
+    level: 'error',
+    meaning: 'A replica of this region cannot be opened: its key is missing, disabled or deleted here.',
+    action: 'Enable or restore the key. Keys of the built-in key ring are offered again by the primary within 30 s.',
+  },
+  'replica-key-available': {
+    level: 'info',
+    meaning: 'The key of a replica can be used again after `replica-key-unavailable`.',
+    action: NOTHING,
+  },
+  'pool-orphaned': {
+    level: 'error',
+    meaning: 'The primary of a pool does not know the pool, although this region has a replica of it.',
+    action: 'Decide whether to keep or delete it: `twinpool pool orphans`, see operations.md.',
+  },
+  'orphan-kept': {
+    level: 'warn',
+    meaning: 'An operator made this region the primary of an orphaned pool.',
+    action: NOTHING,
+  },
+  'orphan-deleted': {
+    level: 'warn',
+    meaning: 'An operator deleted the replica of an orphaned pool.',
+    action: NOTHING,
+  },
   'copy-begun': {
     level: 'info',
     meaning: 'The first copy of a pool began.',
