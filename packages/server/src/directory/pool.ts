@@ -148,7 +148,7 @@ async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
     settings: settings ? parseDocument('settings', settings) : own?.tags ? { UserPoolTags: own.tags } : {},
     topology,
     replicas: all
-      .map((replica) => (replica === own ? { ...replica, status } : replica))
+      .map((replica) => (replica === own && role === 'SECONDARY' ? { ...replica, status } : replica))
       .filter((replica) => replica.status !== 'DELETED'),
     role,
     status,

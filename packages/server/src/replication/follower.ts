@@ -446,7 +446,8 @@ async function mergeReplica(
   const before = replicaIn(await readPoolRoles(connection, pool), region)?.status
   await tx.share('replica', row)
   const roles = await readPoolRoles(connection, pool)
-  const isLeft = before === 'DELETING' && roles.topology !== undefined && roles.topology.primary !== region
+  const wasDeleted = before === 'DELETING' || before === 'DELETED'
+  const isLeft = wasDeleted && roles.topology !== undefined && roles.topology.primary !== region
   if (!isLeft || !isReplica(roles, region)) return roles
   await eraseRows(connection, 'topology', { pool, limit: 1 })
   await removeCopies(connection, pool)
