@@ -1,11 +1,14 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError, notAuthorized } from '../errors.ts'
+import { noteSubject } from '../events/request-scope.ts'
+import { newestOf } from '../replication/freshness.ts'
 import { INDEXED_ATTRIBUTES, type IndexedAttribute } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
 import {
+  type Alias,
   type AliasType,
   activeAliases,
   aliasTypesOf,
@@ -38,7 +41,7 @@ export interface User extends UserDocument {
   pool: string
 }
 
-type Reader = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
+type Reader = Pick<Store, 'find' | 'list' | 'db'> | Pick<Transaction, 'find' | 'list' | 'connection'>
 
 export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string): Promise<User | undefined> {
   const row = await db.find('user', { pool: openPool.pool.id, key: sub })
@@ -51,6 +54,7 @@ export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string)
  */
 export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
   const { pool } = openPool
+  if (pool.isCopiedAgain) return findUserDuringCopy(db, openPool, name)
   const [row] = await db.list('user', {
     pool: pool.id,
     where: { username: columnOf(openPool, 'username', name) },
@@ -58,7 +62,7 @@ export async function findUser(db: Reader, openPool: OpenPool, name: string): Pr
   })
   const namesake = row && openUser(openPool, row)
   // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
-  if (namesake && isSame(pool, 'username', namesake.username, name)) return namesake
+  if (namesake && hasName(pool, namesake, { type: 'username', value: name })) return namesake
   if (UUID.test(name)) {
     const bySub = await findUserBySub(db, openPool, name)
     if (bySub) return bySub
@@ -66,10 +70,76 @@ export async function findUser(db: Reader, openPool: OpenPool, name: string): Pr
   for (const type of aliasTypesOf(pool)) {
     const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
     const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-    const value = user && activeAliases(pool, user)[type]
-    if (value !== undefined && isSame(pool, type, value, name)) return user
+    if (user && hasName(pool, user, { type, value: name })) return user
   }
   return undefined
+}
+
+async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
+  const namesake = await findHolder(db, openPool, { type: 'username', value: name })
+  if (namesake) return namesake
+  if (UUID.test(name)) {
+    const bySub = await findUserBySub(db, openPool, name)
+    if (bySub) return bySub
+  }
+  for (const type of aliasTypesOf(openPool.pool)) {
+    const user = looksLike(type, name) ? await findHolder(db, openPool, { type, value: name }) : undefined
+    if (user) return user
+  }
+  return undefined
+}
+
+/** More users than this have one unconfirmed address only by intent; then the rows that an index finds first decide. */
+const MAX_CLAIMS = 100
+
+/**
+ * The one user who has a name while the pool is copied again. A name may have moved from one user to another since: the old user's
+ * row is still there when the new user's row arrives, and the alias row follows later. So the rows of all users with the name decide,
+ * not the alias row.
+ */
+async function findHolder(db: Reader, openPool: OpenPool, name: Alias): Promise<User | undefined> {
+  const { pool } = openPool
+  const { type, value } = name
+  const rows = await db.list('user', {
+    pool: pool.id,
+    where: { [type]: indexOf(openPool, type, value) },
+    limit: MAX_CLAIMS,
+  })
+  const claims = new Map(
+    rows.flatMap((row) => {
+      const user = openUser(openPool, row)
+      return user && hasName(pool, user, name) ? [[row, user]] : []
+    }),
+  )
+  const [first, ...others] = claims.keys()
+  if (!first || others.length === 0) return first && claims.get(first)
+  const { primary } = pool.topology
+  const connection = 'db' in db ? db.db : db.connection
+  return claims.get(await newestOf(connection, { kind: 'user', pool: pool.id, primary }, [first, ...others]))
+}
+
+/**
+ * The user without the addresses that another user has, while the pool is copied again; undefined if another user has the username:
+ * then this user was deleted at the primary.
+ */
+export async function withoutLostNames(db: Reader, openPool: OpenPool, user: User): Promise<User | undefined> {
+  const { pool } = openPool
+  const isLost = async (name: Alias): Promise<boolean> =>
+    ((await findHolder(db, openPool, name)) ?? user).sub !== user.sub
+  if (await isLost({ type: 'username', value: user.username })) return undefined
+  const attributes = { ...user.attributes }
+  for (const [type, value] of Object.entries(activeAliases(pool, user)) as [AliasType, string][]) {
+    if (!(await isLost({ type, value }))) continue
+    delete attributes[type]
+    delete attributes[`${type}_verified`]
+  }
+  return { ...user, attributes }
+}
+
+/** Whether the username or an active alias of the user is this name. */
+function hasName(pool: Pool, user: User, { type, value }: Alias): boolean {
+  const present = type === 'username' ? user.username : activeAliases(pool, user)[type]
+  return present !== undefined && isSame(pool, type, present, value)
 }
 
 const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolean =>
@@ -79,6 +149,7 @@ const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolea
 export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
   const user = await findUser(db, openPool, name)
   if (!user) throw userNotFound()
+  noteSubject(user.sub)
   return user
 }
 

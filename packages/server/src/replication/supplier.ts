@@ -35,6 +35,7 @@ import {
   type RowAddress,
   rowToWire,
   TOMBSTONES,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import { isSentTo, listReplicas, listTopologies, sharesPool } from './roles.ts'
 
@@ -68,8 +69,8 @@ export interface Supplier {
   read(peer: string, from: LogPosition, peerKinds?: KnownKinds): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the pool is not shared with the peer, or the log does not contain the witness. */
-  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | undefined>
-  /** Undefined as above, or if the stage is unknown. */
+  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | typeof UNKNOWN_POOL | undefined>
+  /** Undefined if the pool is not shared or unknown, the stage is unknown, or the log does not contain the witness. */
   page(peer: string, query: PageQuery): Promise<Page | undefined>
   acknowledge(peer: string, position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Trims the changes that no peer needs. Returns how many were removed. */
@@ -92,7 +93,7 @@ export async function openSupplier({
   region,
   events,
   retention,
-  onFirstContact = () => {},
+  onGreeted = () => {},
   known = kindsOfThisBuild(),
 }: {
   store: Store
@@ -100,8 +101,8 @@ export async function openSupplier({
   region: string
   events: Pick<Events, 'noted'>
   retention: Retention
-  /** Called when a peer connects for the first time, or after it has lost its store. */
-  onFirstContact?: (peer: string) => void
+  /** Called when a peer connects; `behind`: it starts over, for example because it has lost its store. */
+  onGreeted?: (peer: string, greeting: { behind: boolean }) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
 }): Promise<Supplier> {
@@ -213,8 +214,8 @@ export async function openSupplier({
       }
       if (restartReason === 'trimmed' && from) await raiseAbove(peer, from)
       const state = await readLogState(engine)
-      if (!from) onFirstContact(peer)
-      else if (restartReason) events.noted('follower-behind', { peer, reason: restartReason })
+      onGreeted(peer, { behind: restartReason !== undefined })
+      if (from && restartReason) events.noted('follower-behind', { peer, reason: restartReason })
       return {
         type: 'hello',
         format: FORMAT,
@@ -278,7 +279,9 @@ export async function openSupplier({
 
     outline: async (peer, pool, witness) => {
       const roles = await readPoolRoles(store.db, pool)
-      if (!sharesPool(roles, peer) || !(await isCurrentLog(witness))) return undefined
+      if (!(await isCurrentLog(witness))) return undefined
+      if (!roles.topology) return UNKNOWN_POOL
+      if (!sharesPool(roles, peer)) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {

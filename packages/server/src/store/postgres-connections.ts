@@ -29,6 +29,8 @@ export interface Connections extends ConnectionPool {
   open(applicationName: string): Promise<pg.Client>
   /** Which servers the connections lead to. */
   readonly servers: Servers
+  /** The use of the pool of calls; an abandoned connection is in use until the server has ended it. */
+  usage(): PoolUsage
   /** Whether the error is a pipelined statement's refusal by the server, so that the commit sent after it had no effect. */
   isRefusal(error: unknown): boolean
 }
@@ -39,6 +41,12 @@ export interface ConnectionPool {
   end(): Promise<void>
   /** Kysely requires this member; ours is empty, because the connections have their options. */
   readonly options: object
+}
+
+export interface PoolUsage {
+  used: number
+  limit: number
+  waiting: number
 }
 
 export interface ConnectionSettings {
@@ -160,7 +168,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       counts = true,
     }: { max: number; name?: string; turns?: boolean; counts?: boolean },
     session: Session,
-  ): ConnectionPool => {
+  ): ConnectionPool & { usage(): PoolUsage } => {
     const options: pg.PoolConfig & { turns: boolean } = {
       ...config,
       max,
@@ -201,7 +209,16 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         client.release(true)
       }
     }
-    return { connect, end: () => pool.end(), options: {} }
+    return {
+      connect,
+      end: () => pool.end(),
+      usage: () => ({
+        used: pool.totalCount - pool.idleCount + max - (pool.options.max as number),
+        limit: max,
+        waiting: pool.waitingCount,
+      }),
+      options: {},
+    }
   }
 
   const calls = openPool({ max: connections, turns: true }, bounded)

@@ -7,6 +7,7 @@ import {
   type Engine,
   FLUSH,
   gatherSchema,
+  StoreFullError,
   type Tables,
   type TransactionOptions,
   UnexpectedError,
@@ -58,10 +59,15 @@ export function openSqlite(file: string): Engine {
       const wanted = isRelaxed ? 'normal' : 'full'
       if (current !== wanted) setWait(writer.raw, wanted)
       current = wanted
-      const result = await connection.transaction().execute(async (tx) => {
-        if (!checking && !isUntouched()) throw new TouchedError()
-        return work(tx)
-      })
+      const result = await connection
+        .transaction()
+        .execute(async (tx) => {
+          if (!checking && !isUntouched()) throw new TouchedError()
+          return work(tx)
+        })
+        .catch((error: unknown) => {
+          throw (error as { errcode?: number }).errcode === FULL ? new StoreFullError(error as Error) : error
+        })
       // The caller must not take a write for durable that went to a removed file.
       if (!watched.isSame()) throw new Error('the file of the store was replaced during the transaction')
       if (isRelaxed) relaxed.ended += 1
@@ -175,6 +181,7 @@ export function openSqlite(file: string): Engine {
       await check({ identity: undefined, replaced: false, transact: transaction })
     },
     lead: async () => ({ lost: lost.signal, release: async () => {} }),
+    connectionUsage: () => undefined,
     hasOlderProcesses: async () => false,
     close: async () => {
       closed = true
@@ -196,6 +203,9 @@ class TouchedError extends Error {}
  * that do not fit are written twice), and less than the upper levels of the indexes for lookups by calls.
  */
 const CACHE_KIBIBYTES = 16_384
+
+/** SQLITE_FULL. https://www.sqlite.org/rescode.html */
+const FULL = 13
 
 /** https://www.sqlite.org/pragma.html#pragma_synchronous */
 type Wait = 'full' | 'normal'

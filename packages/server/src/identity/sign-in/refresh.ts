@@ -2,6 +2,7 @@ import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { type User, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
 import { getMembership, type Membership } from '../../tokens/membership.ts'
@@ -74,6 +75,7 @@ async function checkRefreshToken(context: Context, openClient: OpenClient, text:
   const token = openRefreshToken(openClient, text)
   if (token === 'expired') throw notAuthorized('Refresh Token has expired')
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
+  noteSubject(token.sub)
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
   const [{ user, revoked }, membership] = await Promise.all([
     findTokenHolder(context, openClient, token),

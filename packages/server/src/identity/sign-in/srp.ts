@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts'
 import { findPassword, findUserAndPassword, type Verifier } from '../../directory/credential.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { invalidParameter, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { decodeVerifier, srpIdentityOf, wrongPassword } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
@@ -74,6 +75,7 @@ export async function respondToPasswordVerifier(
   const { srp, ...session } = openSecretBlock(openClient, block)
   const paired = text === undefined ? session : openSession(openClient, text)
   if (session.client !== openClient.client.id || paired.id !== session.id) throw invalidSession()
+  noteSubject(session.sub)
   checkTimestamp(context, timestamp)
 
   const [{ user, password }] = await Promise.all([

@@ -2,6 +2,7 @@ import type { Context } from '../../context.ts'
 import { normalize } from '../../directory/alias.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { findUser, type User, userNotFound } from '../../directory/user.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { hidesExistence } from '../users/existence.ts'
 import { checkStatus } from './next-step.ts'
 
@@ -30,13 +31,12 @@ export async function getSubject(
 ): Promise<Subject> {
   const found = await findUser(store, openClient, name)
   const user = found && isSubOnly(openClient, found, name) ? undefined : found
-  if (hidesExistence(openClient.client)) {
-    const { sub, username } = user ?? decoyUser(openClient, name)
-    return { user, sub, username }
-  }
+  const { sub, username } = user ?? decoyUser(openClient, name)
+  noteSubject(sub)
+  if (hidesExistence(openClient.client)) return { user, sub, username }
   if (!user) throw userNotFound()
   checkStatus(user)
-  return { user, sub: user.sub, username: user.username }
+  return { user, sub, username }
 }
 
 /**
