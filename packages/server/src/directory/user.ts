@@ -100,17 +100,15 @@ const MAX_CLAIMS = 100
 async function findHolder(db: Reader, openPool: OpenPool, name: Alias): Promise<User | undefined> {
   const { pool } = openPool
   const { type, value } = name
-  const rows = await db.list('user', {
-    pool: pool.id,
-    where: { [type]: indexOf(openPool, type, value) },
-    limit: MAX_CLAIMS,
-  })
-  const claims = new Map(
-    rows.flatMap((row) => {
+  // An older build has written the second form.
+  const columns = new Set([columnOf(openPool, type, value), indexOf(openPool, type, value)])
+  const claims = new Map<Row<'user'>, User>()
+  for (const column of columns) {
+    for (const row of await db.list('user', { pool: pool.id, where: { [type]: column }, limit: MAX_CLAIMS })) {
       const user = openUser(openPool, row)
-      return user && hasName(pool, user, name) ? [[row, user]] : []
-    }),
-  )
+      if (user && hasName(pool, user, name)) claims.set(row, user)
+    }
+  }
   const [first, ...others] = claims.keys()
   if (!first || others.length === 0) return first && claims.get(first)
   const { primary } = pool.topology
