@@ -21,6 +21,7 @@ import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
+import { createDeferredWork } from './identity/users/deferred-work.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -117,6 +118,7 @@ async function composeRegion(
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
     lockout: createLockout({ throttling, clock }),
+    deferredWork: createDeferredWork({ clock, events }),
     keyProvider,
     serviceKeyArn,
     throttling,
@@ -201,7 +203,7 @@ async function composeRegion(
         const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
         await Promise.all([close(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
-        await Promise.race([admission.idle(), deadline])
+        await Promise.race([admission.idle().then(context.deferredWork.finish), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
         await store.close()

@@ -34,10 +34,12 @@ export function activeAliases(
   return active
 }
 
+/** Whether names that differ only in case are one name. */
+export const ignoresCase = ({ document }: Pool): boolean => document.UsernameConfiguration?.CaseSensitive === false
+
 /** The form in which usernames and aliases are compared: case-insensitive if the pool is configured so. */
 export function normalize(pool: Pool, type: AliasType, value: string): string {
-  if (type === 'phone_number' || pool.document.UsernameConfiguration?.CaseSensitive !== false) return value
-  return value.toLowerCase()
+  return type === 'phone_number' || !ignoresCase(pool) ? value : value.toLowerCase()
 }
 
 /** The keyed hash that an index column holds for a value. */

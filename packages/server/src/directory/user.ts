@@ -63,13 +63,59 @@ export async function findUser(db: Reader, openPool: OpenPool, name: string): Pr
     const bySub = await findUserBySub(db, openPool, name)
     if (bySub) return bySub
   }
-  for (const type of aliasTypesOf(pool)) {
-    const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
+  for (const type of aliasTypesFor(pool, name)) {
+    const sub = await findAlias(db, openPool, { type, value: name })
     const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-    const value = user && activeAliases(pool, user)[type]
-    if (value !== undefined && isSame(pool, type, value, name)) return user
+    if (user && hasAlias(pool, user, { type, value: name })) return user
   }
   return undefined
+}
+
+/**
+ * Like findUser, with the same work whether or not a user has the name: all lookups are made, and each that misses reads another
+ * user's row. `other`: such a user, whose other rows the caller reads in place of the missing user's; undefined in an empty pool.
+ */
+export async function findUserOrOther(
+  store: Pick<Store, 'find' | 'findOrOther'>,
+  openPool: OpenPool,
+  name: string,
+): Promise<{ user: User | undefined; other: User | undefined }> {
+  const { pool, cipher } = openPool
+  const near = (step: string): string =>
+    cipher.derive(`other\n${step}\n${normalize(pool, 'username', name)}`, 16).toString('hex')
+  const open = (row: Row<'user'> | undefined): User | undefined => row && openUser(openPool, row)
+  let user: User | undefined
+  let other: User | undefined
+  const consider = (read: User | undefined, isWanted: (user: User) => boolean): void => {
+    if (read && isWanted(read)) user ??= read
+    else other = read
+  }
+  const where = { column: 'username', value: indexOf(openPool, 'username', name) } as const
+  const named = await store.findOrOther('user', { pool: pool.id, ...where, near: near('username') })
+  consider(open(named), ({ username }) => isSame(pool, 'username', username, name))
+  if (UUID.test(name)) {
+    const sub = name.toLowerCase()
+    consider(open(await store.findOrOther('user', { pool: pool.id, near: sub })), (read) => read.sub === sub)
+  }
+  for (const type of aliasTypesFor(pool, name)) {
+    const sub = await findAlias(store, openPool, { type, value: name })
+    const row = await store.findOrOther('user', { pool: pool.id, near: sub ?? near(type) })
+    consider(open(row), (read) => read.sub === sub && hasAlias(pool, read, { type, value: name }))
+  }
+  return { user, other }
+}
+
+/** The types of alias that the name may be. */
+export const aliasTypesFor = (pool: Pool, name: string): readonly Exclude<AliasType, 'username'>[] =>
+  aliasTypesOf(pool).filter((type) => looksLike(type, name))
+
+function hasAlias(
+  pool: Pool,
+  user: User,
+  { type, value }: { type: Exclude<AliasType, 'username'>; value: string },
+): boolean {
+  const active = activeAliases(pool, user)[type]
+  return active !== undefined && isSame(pool, type, active, value)
 }
 
 const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolean =>

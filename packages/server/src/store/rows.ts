@@ -99,6 +99,15 @@ export interface RowReader {
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
   /** Reads the bodies of rows of several kinds in one query, in the order of `wanted`; undefined where a row is missing. */
   bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
+  findOrOther<K extends Kind>(kind: K, query: OtherQuery<K>): Promise<Row<K> | undefined>
+}
+
+/** `column` and `value`: the wanted row; left out: the row with the key `near`. */
+export interface OtherQuery<K extends Kind> {
+  pool: string
+  column?: IndexOf<K>
+  value?: string
+  near: string
 }
 
 /**
@@ -109,6 +118,7 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
   const finds = new Map<Kind, string>()
   const lists = new Map<string, string>()
   const several = new Map<string, string>()
+  const others = new Map<string, string>()
   return {
     find: async (kind, address) => {
       let text = finds.get(kind)
@@ -146,6 +156,18 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
       for (const { at, body } of await query<{ at: number; body: string }>(text, parameters)) found[at] = body
       return found
     },
+    findOrOther: async (kind, wanted) => {
+      const { pool, column, value, near } = wanted
+      const form = `${kind},${column ?? ''}`
+      let text = others.get(form)
+      if (text === undefined) {
+        text = otherQuery(kind, wanted).compile(reader).sql
+        others.set(form, text)
+      }
+      const parameters = column === undefined ? [pool, near, pool] : [pool, value as string, pool, near, pool]
+      const [raw] = await query<Raw>(text, [pool, ...parameters])
+      return raw && toRow(kind, raw)
+    },
   }
 }
 
@@ -157,6 +179,22 @@ const bodiesQuery = (pool: string, wanted: readonly { kind: Kind; key: string }[
     ),
     sql` union all `,
   )
+
+/**
+ * The wanted row; if it is missing, the first row of the pool whose key is not below `near`, or the first of all. The statement does
+ * the same work for both.
+ */
+function otherQuery<K extends Kind>(kind: K, { pool, column, value, near }: OtherQuery<K>): RawBuilder<Raw> {
+  const table = sql.table(tableOf(kind))
+  const wanted =
+    column === undefined
+      ? sql``
+      : sql`(select key from ${table} where pool = ${pool} and ${sql.ref(`i_${column}`)} = ${value} order by key limit 1), `
+  return sql`
+    select ${columnsOf(kind)} from ${table} where pool = ${pool} and key = coalesce(${wanted}
+      (select min(key) from ${table} where pool = ${pool} and key >= ${near}),
+      (select min(key) from ${table} where pool = ${pool}))`
+}
 
 const formOf = (kind: Kind, { where = {}, prefix, after, until }: PageQuery<Kind>): string =>
   [

@@ -8,14 +8,13 @@ import type { Pool } from '../../directory/pool.ts'
 import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
-import { deliveryDetails, sendCode } from '../users/delivery.ts'
-import { decoyTarget, hidesExistence, usernameNotFound } from '../users/existence.ts'
+import { sendCode } from '../users/delivery.ts'
+import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from '../users/existence.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
   clearWrongCodes,
   codeMismatch,
-  expiredCode,
   issueCode,
   limitWrongCodes,
   redeemCode,
@@ -30,27 +29,39 @@ type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messeng
  * CodeDeliveryFailedError.
  */
 export async function startRecovery(
-  context: RecoveryContext,
+  context: RecoveryContext & Pick<Context, 'deferredWork'>,
   openPool: OpenPool,
   client: Client,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
-  const found = await findUser(context.store, openPool, name)
-  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
+  const [first, ...more] = channelsOf(openPool.pool)
+  if (!first) throw administratorOnly()
   // The trigger UserMigration_ForgotPassword belongs here.
-  const channels = channelsOf(openPool.pool)
-  // Clients that hide whether a user exists also hide that the user is disabled or has no usable address.
-  if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
-    const [first, ...more] = channels
-    if (!first) throw administratorOnly()
-    return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
+  if (hidesExistence(client)) {
+    const send = async () => {
+      const found = await findUser(context.store, openPool, name)
+      if (found) await sendRecoveryCode(context, openPool, found)
+    }
+    return sendHidden(context, openPool, { operation: 'ForgotPassword', name, channels: [first, ...more], send })
   }
-  if (!found) throw usernameNotFound()
-  const { sub } = found
+  const found = await findUser(context.store, openPool, name)
+  if (!found) {
+    await checkHourlyLimit(context, openPool, 'reset', name)
+    throw usernameNotFound()
+  }
+  return sendRecoveryCode(context, openPool, found)
+}
+
+async function sendRecoveryCode(
+  context: RecoveryContext,
+  openPool: OpenPool,
+  { sub }: User,
+): Promise<CodeDeliveryDetailsType> {
+  await checkHourlyLimit(context, openPool, 'reset', sub)
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
-    const target = targetOf(user, channels)
+    const target = targetOf(user, channelsOf(openPool.pool))
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
@@ -69,25 +80,32 @@ export async function finishRecovery(
   { name, code, password }: { name: string; code: string; password: string },
 ): Promise<void> {
   checkPasswordPolicy(openPool.pool, password)
-  const found = await findUser(context.store, openPool, name)
-  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
-  if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
-  if (!found) throw usernameNotFound()
-  const { sub } = found
+  const { sub } = await findRecovering(context, openPool, client, { name, code })
   await limitWrongCodes(context, openPool, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
       const user = await lockUser(tx, openPool, sub)
-      if (!user.enabled) throw userIsDisabled()
+      if (!user.enabled) throw hidesExistence(client) ? codeMismatch() : userIsDisabled()
       if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-      const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'reset', code })
-      // A code sent to an address that the user no longer has proves nothing.
-      if (user.attributes[attribute] !== value) throw expiredCode()
+      await redeemCode(tx, openPool, user, { purpose: 'reset', code })
       await setPassword(tx, context, openPool, user, password)
       const { temporarySince: _, ...rest } = user
       await putUser(tx, openPool, { ...rest, status: 'CONFIRMED', modified: tx.now })
     }),
   )
   // The trigger PostConfirmation_ConfirmForgotPassword belongs here.
+}
+
+async function findRecovering(
+  context: RecoveryContext,
+  openPool: OpenPool,
+  client: Client,
+  { name, code }: { name: string; code: string },
+): Promise<User> {
+  if (hidesExistence(client)) return getUserByCode(context, openPool, { name, code, purpose: 'reset', limit: 'reset' })
+  const found = await findUser(context.store, openPool, name)
+  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
+  if (!found) throw usernameNotFound()
+  return found
 }
 
 /**
@@ -119,7 +137,7 @@ export async function changePassword(
 ): Promise<void> {
   await checkHourlyLimit(context, openPool, 'ChangePassword', user.sub)
   const hasPassword = (await findPassword(context.store, openPool, user.sub)) !== undefined
-  if (hasPassword && !(await checkPassword(context, openPool, user, previous ?? ''))) {
+  if (hasPassword && !(await checkPassword(context, openPool, { user }, previous ?? ''))) {
     throw wrongPassword()
   }
   checkPasswordPolicy(openPool.pool, proposed)
