@@ -6,7 +6,9 @@ import { findPassword } from '../../directory/credential.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
-import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
+import { type CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
+import { checkMayUseTokens } from '../sessions/token-holder.ts'
+import { userNotConfirmed } from '../sign-in/next-step.ts'
 import type { Verifiable } from '../users/attributes.ts'
 import { sendCode } from '../users/delivery.ts'
 import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from '../users/existence.ts'
@@ -85,7 +87,7 @@ export async function finishRecovery(
     context.store.write(async (tx) => {
       const user = await lockUser(tx, openPool, sub)
       if (!user.enabled) throw hidesExistence(client) ? codeMismatch() : userIsDisabled()
-      if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+      if (user.status === 'UNCONFIRMED') throw userNotConfirmed()
       await redeemCode(tx, openPool, user, { purpose: 'reset', code })
       await setPassword(tx, context, openPool, user, password)
       const { temporarySince: _, ...rest } = user
@@ -127,7 +129,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
 
 /**
  * Changes the password of a signed-in user. A user without a password may omit the previous one. Throws
- * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
+ * NotAuthorizedException, PasswordResetRequiredException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
  */
 export async function changePassword(
   context: Pick<Context, 'store' | 'clock' | 'throttling'>,
@@ -143,6 +145,7 @@ export async function changePassword(
   checkPasswordPolicy(openPool.pool, proposed)
   await context.store.write(async (tx) => {
     const present = await lockUser(tx, openPool, user.sub)
+    checkMayUseTokens(present)
     await setPassword(tx, context, openPool, present, proposed)
     await removeCode(tx, openPool, { sub: user.sub, purpose: 'reset' })
     await putUser(tx, openPool, { ...present, modified: tx.now })

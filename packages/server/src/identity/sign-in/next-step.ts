@@ -55,7 +55,7 @@ export function checkMaySignIn(user: User): void {
   if (!user.enabled) throw userIsDisabled()
   switch (user.status) {
     case 'UNCONFIRMED':
-      throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+      throw userNotConfirmed()
     case 'RESET_REQUIRED':
       throw passwordResetRequired()
     case 'CONFIRMED':
@@ -69,6 +69,9 @@ export function checkMaySignIn(user: User): void {
 
 export const passwordResetRequired = (): CognitoError =>
   new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
+
+export const userNotConfirmed = (): CognitoError =>
+  new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
 
 const DAY_MILLISECONDS = 86_400_000
 

@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { type User, userIsDisabled } from '../../directory/user.ts'
+import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
@@ -9,7 +9,7 @@ import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.
 import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
-import { findTokenHolder } from '../sessions/token-holder.ts'
+import { checkMayUseTokens, findTokenHolder } from '../sessions/token-holder.ts'
 import { issueTokensFor } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, TokensStep } from './step.ts'
@@ -69,7 +69,10 @@ interface Refreshing {
   membership: Membership
 }
 
-/** Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException. */
+/**
+ * Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException,
+ * PasswordResetRequiredException, UserNotConfirmedException.
+ */
 async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
   if (token === 'expired') throw notAuthorized('Refresh Token has expired')
@@ -80,7 +83,7 @@ async function checkRefreshToken(context: Context, openClient: OpenClient, text:
     getMembership(context.store, openClient, token.sub),
   ])
   if (revoked || !user) throw notAuthorized('Refresh Token has been revoked')
-  if (!user.enabled) throw userIsDisabled()
+  checkMayUseTokens(user)
   return { token, user, membership }
 }
 

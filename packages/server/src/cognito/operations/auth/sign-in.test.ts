@@ -192,6 +192,20 @@ for (const engine of engines) {
         }
       })
 
+      it('with the password of the user are refused in calls of administrators, who have their own', async () => {
+        await assert.rejects(
+          region.cognito.send(
+            new AdminInitiateAuthCommand({
+              UserPoolId: pool,
+              ClientId: open.id,
+              AuthFlow: 'USER_PASSWORD_AUTH',
+              AuthParameters: { USERNAME: await newUser(), PASSWORD },
+            }),
+          ),
+          invalid('Initiate Auth method not supported'),
+        )
+      })
+
       it('are SRP, custom and refresh by default', async () => {
         const client = await withFlows(undefined)
         await assert.rejects(byPassword(client, 'x'), invalid('USER_PASSWORD_AUTH flow not enabled for this client'))
