@@ -19,6 +19,7 @@ import { createRouter } from './http/router.ts'
 import { createNodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
+import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
 import { createDeferredWork } from './identity/users/deferred-work.ts'
@@ -191,7 +192,7 @@ async function composeRegion(
       const { signal } = stopping
       const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, runNameIndex(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

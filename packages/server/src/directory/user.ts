@@ -14,6 +14,7 @@ import {
   insertAlias,
   lockAlias,
   normalize,
+  waysOf,
 } from './alias.ts'
 import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
@@ -38,71 +39,66 @@ export interface User extends UserDocument {
   pool: string
 }
 
-type Reader = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
+type Reader = Pick<Store | Transaction, 'find' | 'findFirst'>
 
-export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string): Promise<User | undefined> {
+export async function findUserBySub(
+  db: Pick<Reader, 'find'>,
+  openPool: OpenPool,
+  sub: string,
+): Promise<User | undefined> {
   const row = await db.find('user', { pool: openPool.pool.id, key: sub })
   return row && openUser(openPool, row)
 }
 
 /**
  * Finds a user by a name as typed: the username, the sub, or an active alias (an e-mail address or a phone number becomes
- * active when it is verified; with UsernameAttributes, at once).
+ * active when it is verified; with UsernameAttributes, at once). Spellings that `normalize` makes equal are one name.
  */
-export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
-  const { pool } = openPool
-  const [row] = await db.list('user', {
-    pool: pool.id,
-    where: { username: indexOf(openPool, 'username', name) },
-    limit: 1,
-  })
-  const namesake = row && openUser(openPool, row)
-  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
-  if (namesake && isSame(pool, 'username', namesake.username, name)) return namesake
-  if (UUID.test(name)) {
-    const bySub = await findUserBySub(db, openPool, name)
-    if (bySub) return bySub
-  }
-  for (const type of aliasTypesFor(pool, name)) {
-    const sub = await findAlias(db, openPool, { type, value: name })
-    const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-    if (user && hasAlias(pool, user, { type, value: name })) return user
-  }
-  return undefined
-}
+export const findUser = async (db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> =>
+  (await search(db, openPool, name, { evenly: false })).user
 
 /**
  * Like findUser, with the same work whether or not a user has the name: all lookups are made, and each that misses reads another
  * user's row. `other`: such a user, whose other rows the caller reads in place of the missing user's; undefined in an empty pool.
  */
-export async function findUserOrOther(
-  store: Pick<Store, 'find' | 'findOrOther'>,
-  openPool: OpenPool,
-  name: string,
-): Promise<{ user: User | undefined; other: User | undefined }> {
+export const findUserOrOther = (db: Reader, openPool: OpenPool, name: string): Promise<Found> =>
+  search(db, openPool, name, { evenly: true })
+
+interface Found {
+  user: User | undefined
+  other: User | undefined
+}
+
+async function search(db: Reader, openPool: OpenPool, name: string, { evenly }: { evenly: boolean }): Promise<Found> {
   const { pool, cipher } = openPool
+  const found: Found = { user: undefined, other: undefined }
   const near = (step: string): string =>
     cipher.derive(`other\n${step}\n${normalize(pool, 'username', name)}`, 16).toString('hex')
-  const open = (row: Row<'user'> | undefined): User | undefined => row && openUser(openPool, row)
-  let user: User | undefined
-  let other: User | undefined
-  const consider = (read: User | undefined, isWanted: (user: User) => boolean): void => {
-    if (read && isWanted(read)) user ??= read
-    else other = read
+  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
+  const consider = (row: Row<'user'> | undefined, isWanted: (user: User) => boolean): void => {
+    const user = row && openUser(openPool, row)
+    if (user && isWanted(user)) found.user ??= user
+    else found.other = user
   }
-  const where = { column: 'username', value: indexOf(openPool, 'username', name) } as const
-  const named = await store.findOrOther('user', { pool: pool.id, ...where, near: near('username') })
-  consider(open(named), ({ username }) => isSame(pool, 'username', username, name))
-  if (UUID.test(name)) {
-    const sub = name.toLowerCase()
-    consider(open(await store.findOrOther('user', { pool: pool.id, near: sub })), (read) => read.sub === sub)
-  }
+  const isDone = (): boolean => found.user !== undefined && !evenly
+  const readBySub = (sub: string): Promise<Row<'user'> | undefined> =>
+    evenly
+      ? db.findFirst('user', { pool: pool.id, ways: [{ near: sub }] })
+      : db.find('user', { pool: pool.id, key: sub })
+
+  const byName = [...waysOf(openPool, name), ...(evenly ? [{ near: near('username') }] : [])]
+  consider(await db.findFirst('user', { pool: pool.id, ways: byName }), ({ username }) =>
+    isSame(pool, 'username', username, name),
+  )
+  if (UUID.test(name) && !isDone()) consider(await readBySub(name), ({ sub }) => sub === name)
   for (const type of aliasTypesFor(pool, name)) {
-    const sub = await findAlias(store, openPool, { type, value: name })
-    const row = await store.findOrOther('user', { pool: pool.id, near: sub ?? near(type) })
-    consider(open(row), (read) => read.sub === sub && hasAlias(pool, read, { type, value: name }))
+    if (isDone()) break
+    const sub = await findAlias(db, openPool, { type, value: name })
+    const read = sub ?? (evenly ? near(type) : undefined)
+    if (read === undefined) continue
+    consider(await readBySub(read), (user) => user.sub === sub && hasAlias(pool, user, { type, value: name }))
   }
-  return { user, other }
+  return found
 }
 
 /** The types of alias that the name may be. */

@@ -2,6 +2,7 @@ import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } fro
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import { type Engine, FLUSH, gatherSchema, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
+import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
 
 /**
  * The embedded engine: one file per region and one process per file, write-ahead log, and `synchronous=FULL`, so that a
@@ -20,6 +21,7 @@ export function openSqlite(file: string): Engine {
   const reader = connect(file, 'begin')
   const single = open(file)
   const prepared = keepPrepared(single)
+  const throttlingFiles: ThrottlingFile[] = []
   let current: Wait = 'full'
   /** Numbers of relaxed transactions: ended, and known to be on the disk. */
   const relaxed = { ended: 0, durable: 0 }
@@ -80,7 +82,13 @@ export function openSqlite(file: string): Engine {
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
     hasOlderProcesses: async () => false,
+    openThrottlingFile: () => {
+      const opened = openThrottlingFile(`${file}.throttling`)
+      throttlingFiles.push(opened)
+      return opened
+    },
     close: async () => {
+      for (const opened of throttlingFiles) opened.close()
       if (single.isOpen) single.close()
       await reader.db.destroy()
       await writer.db.destroy()

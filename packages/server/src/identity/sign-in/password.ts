@@ -4,7 +4,7 @@ import { checkPassword, wrongPassword } from '../credentials/passwords.ts'
 import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject, lockoutName } from './subject.ts'
+import { getSubject, lockoutOf } from './subject.ts'
 
 /** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, in one step. */
 export async function signInByPassword(
@@ -15,7 +15,7 @@ export async function signInByPassword(
   const name = requireUsername(openClient, parameters)
   const password = requireParameter(parameters, 'PASSWORD')
   const subject = await getSubject(context, openClient, name)
-  const correct = await context.lockout.check(openClient, lockoutName(subject), () =>
+  const correct = await context.lockout.check(openClient, lockoutOf(subject), () =>
     checkPassword(context, openClient, subject, password),
   )
   const { user } = subject

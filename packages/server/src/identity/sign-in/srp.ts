@@ -18,7 +18,7 @@ import {
   sealSession,
 } from './session.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject, isNameOf, lockoutName, type Subject } from './subject.ts'
+import { getSubject, isNameOf, lockoutOf, type Subject } from './subject.ts'
 
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000
@@ -83,7 +83,7 @@ export async function respondToPasswordVerifier(
   }
   if (!(await isNameOf(context, openClient, { name, subject }))) throw invalidSession()
   const { srpName, verifier } = verifierFor(openClient, subject, password)
-  const correct = await context.lockout.check(openClient, lockoutName(subject), () => {
+  const correct = await context.lockout.check(openClient, lockoutOf(subject), () => {
     const expected = claimSignature(sessionKeyOf(verifier, srp), srpIdentityOf(openClient.pool, srpName), {
       secretBlock: block,
       timestamp,

@@ -30,8 +30,11 @@ export async function getSubject(
   return { user, sub: user.sub, srpName: user.username, other: undefined }
 }
 
-/** Names the counter of wrong passwords: each name that was typed has its own where names must not show that they belong together. */
-export const lockoutName = ({ sub, typed }: Pick<Subject, 'sub' | 'typed'>): string => typed ?? sub
+/** The counter of wrong passwords: each name that was typed has its own where names must not show that they belong together. */
+export const lockoutOf = ({ user, sub, typed }: Pick<Subject, 'user' | 'sub' | 'typed'>) => ({
+  name: typed ?? sub,
+  isDecoy: user === undefined,
+})
 
 /**
  * Whether the USERNAME of a response names the session's subject: USER_ID_FOR_SRP, the sub, or another name of the user. Where the client
