@@ -57,8 +57,8 @@ const codeCall =
     send(callOf(operation, { ClientId: client, Username, ...more }))
 
 const forgot = codeCall('ForgotPassword')
-const reset = codeCall('ConfirmForgotPassword', { ConfirmationCode: 'no code', Password: PASSWORD })
-const confirm = codeCall('ConfirmSignUp', { ConfirmationCode: 'no code' })
+const reset = codeCall('ConfirmForgotPassword', { ConfirmationCode: 'no-code', Password: PASSWORD })
+const confirm = codeCall('ConfirmSignUp', { ConfirmationCode: 'no-code' })
 const unconfirmed = (at: number): string => nameOf(at < ABSENT ? UNCONFIRMED + at : at)
 
 const operationsFor = (pairs: number): Operation[] => [

@@ -160,10 +160,10 @@ const operations: Record<string, Operation> = {
     return delivery(CodeDeliveryDetails, Username)
   },
   ConfirmSignUp: (region, { id }, Username) =>
-    region.cognito.send(new ConfirmSignUpCommand({ ClientId: id, Username, ConfirmationCode: 'no code' })),
+    region.cognito.send(new ConfirmSignUpCommand({ ClientId: id, Username, ConfirmationCode: 'no-code' })),
   ConfirmForgotPassword: (region, { id }, Username) =>
     region.cognito.send(
-      new ConfirmForgotPasswordCommand({ ClientId: id, Username, ConfirmationCode: 'no code', Password: PASSWORD }),
+      new ConfirmForgotPasswordCommand({ ClientId: id, Username, ConfirmationCode: 'no-code', Password: PASSWORD }),
     ),
 }
 
