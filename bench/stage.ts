@@ -47,6 +47,8 @@ export interface Stage extends StageOptions {
     users: number
     passwords: number
     built?: boolean
+    /** See fillPool. */
+    oneVerifier?: boolean
     /** Settings of the pool and the client, besides the usual ones. */
     settings?: PoolSettings
   }): Promise<Service>
@@ -104,7 +106,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
     homeOf,
     profiling,
     atEnd: (close) => closing.push(async () => void (await close())),
-    twinpool: async ({ users, passwords, built = false, settings = {} }) => {
+    twinpool: async ({ users, passwords, built = false, oneVerifier = false, settings = {} }) => {
       const home = homeOf('twinpool')
       const port = await freePort()
       const endpoint = `http://127.0.0.1:${port}`
@@ -120,7 +122,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
       const place = await whileRunning(quiet, () =>
         createPool({ endpoint, settings: { ...settings, pool: { AliasAttributes: ['email'], ...settings.pool } } }),
       )
-      await fillPool(quiet, { pool: place.pool, users, passwords })
+      await fillPool(quiet, { pool: place.pool, users, passwords, oneVerifier })
       const file = join(home, 'config.json')
       writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
       const { pid } = await run(mainOf({ built }), {

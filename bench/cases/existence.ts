@@ -85,6 +85,7 @@ export const existence: Case = {
     const service = await stage.twinpool({
       users,
       passwords: users,
+      oneVerifier: true,
       settings: {
         pool: { AutoVerifiedAttributes: ['email'] },
         client: { PreventUserExistenceErrors: 'ENABLED' },

@@ -39,9 +39,9 @@ export function openThrottlingFile(file: string): ThrottlingFile {
   let statements = prepare(db)
   return {
     load: (now) => {
+      attempt(() => db.prepare('delete from throttling where expires <= ?').run(now))
       const read = (): StoredEntry[] => {
-        db.prepare('delete from throttling where expires <= ?').run(now)
-        const rows = db.prepare('select name, kind, value, expires from throttling').all()
+        const rows = db.prepare('select name, kind, value, expires from throttling where expires > ?').all(now)
         return rows.map(({ value, ...row }) => ({ ...row, value: JSON.parse(String(value)) }) as StoredEntry)
       }
       try {
