@@ -29,11 +29,14 @@ export function activeAliases(
     if (value === undefined) continue
     const isActive =
       activeAtOnce ||
-      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
+      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : isTrue(user.attributes[`${type}_verified`]))
     if (isActive) active[type] = value
   }
   return active
 }
+
+/** The value of a Boolean attribute, which is stored as the caller wrote it: `true`, `True`, `TRUE`. */
+export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true'
 
 /** Whether names that differ only in case are one name. */
 export const ignoresCase = ({ document }: Pool): boolean => document.UsernameConfiguration?.CaseSensitive === false

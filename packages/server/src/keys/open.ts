@@ -83,9 +83,7 @@ async function openKeyRing(
 
   const sweepUntilStopped = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await keyRing
-        .sweep()
-        .catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() }))
+      await keyRing.sweep().catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: '' }))
       await clock.wait(SWEEP_MILLISECONDS, stopping.signal).catch(() => {})
     }
   }

@@ -177,7 +177,7 @@ export function createFollower(context: FollowerContext): Follower {
       const relaxed = kindsInBatch.every(isRelaxed)
       const plain = relaxed && !kindsInBatch.some(isCached)
       const present = { peer, ...from }
-      const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
+      const to = { peer, to: batches.at(-1), asOf: asOf ?? batches.at(-1)?.at }
 
       const attempt = (expected?: RoleRow[]): Promise<void> =>
         inApplyTransaction(

@@ -9,23 +9,20 @@ import { createFollower } from './follower.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
+import type { PeerClocks } from './peer-clocks.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
-import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
+import { createStatusBoard, type StatusBoard } from './status.ts'
 import { openSupplier, type Retention } from './supplier.ts'
 
 /** Replication of one region with its peers. */
-export interface Replication {
+export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
   /** The routes that peers call. */
   readonly routes: Hono
   /** Starts to follow the peers. */
   start(): void
   stop(): Promise<void>
-  status(): Promise<Status>
-  poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** The lag behind a peer; undefined before the first contact. */
-  lagSeconds(peer: string): number | undefined
 }
 
 export interface ReplicationConfig {
@@ -36,6 +33,7 @@ export interface ReplicationConfig {
   region: string
   /** The other regions. */
   peers: Peers
+  peerClocks: PeerClocks
   acceptKey(message: unknown): Promise<string | undefined>
   /** Sends keys again to a region that may have lost them. */
   offerKeys(peer: string): Promise<void>
@@ -68,7 +66,7 @@ export function createPeers({
   region: string
   /** Region -> base URL of its replication paths. */
   bases: Readonly<Record<string, string>>
-  clock: Pick<Clock, 'now' | 'randomBytes'>
+  clock: Pick<Clock, 'now' | 'monotonic' | 'randomBytes'>
   throttling: Pick<Throttling, 'once'>
   /** Fires when this region stops. */
   signal?: AbortSignal
@@ -227,7 +225,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       signal: stopping.signal,
     }),
     start: () => {
-      running.push(lead(stopping.signal), refreshUntil(stopping.signal))
+      running.push(lead(stopping.signal), refreshUntil(stopping.signal), config.peerClocks.run(stopping.signal))
     },
     stop: async () => {
       stopping.abort()
@@ -237,6 +235,8 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     status: board.status,
     poolStatus: board.poolStatus,
     lagSeconds: board.lagSeconds,
+    links: board.links,
+    backlogs: board.backlogs,
   }
 }
 

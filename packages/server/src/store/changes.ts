@@ -233,6 +233,23 @@ export async function findExcess(
   return Math.min(head, Math.max(young.rows[0] ? young.rows[0].tx - 1 : head, surplus.rows[0]?.tx ?? 0))
 }
 
+/**
+ * The entries of the log after a position: how many, estimated from their numbers, and when the oldest was written (ms since the
+ * epoch). Reads only the ends, because the log may have millions of entries.
+ */
+export async function measureBacklog(
+  engine: Engine,
+  position: number,
+): Promise<{ changes: number; oldestAt: number | undefined }> {
+  const { rows } = await sql<{ seq: number; at: number; newest: number }>`
+    select seq, at, (select max(seq) from changes) as newest from changes
+    where tx > ${position} order by tx, seq limit 1`.execute(engine.reader)
+  const [oldest] = rows
+  return oldest
+    ? { changes: Math.max(1, oldest.newest - oldest.seq + 1), oldestAt: oldest.at }
+    : { changes: 0, oldestAt: undefined }
+}
+
 const TRIM_CHANGES = 500
 
 /**

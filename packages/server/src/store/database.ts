@@ -62,6 +62,8 @@ export interface Engine {
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
   /** Subscribes to changes by other processes; `undefined`: notifications may be lost. */
   listen(listener: (touched: readonly Touched[] | undefined) => void): Promise<void>
+  /** The connections of calls to the database; undefined where there is no pool of them. */
+  connectionUsage(): { used: number; limit: number; waiting: number } | undefined
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
   /** Whether a process of the first release, which cannot read sealed groups, is connected to this database. */
@@ -121,6 +123,14 @@ export class UnexpectedError extends Error {
   constructor() {
     super('a condition of this transaction did not hold')
     this.name = 'UnexpectedError'
+  }
+}
+
+/** The disk of the database is full: nothing was written. */
+export class StoreFullError extends Error {
+  constructor(cause: Error) {
+    super(`the disk is full: ${cause.message}`, { cause })
+    this.name = 'StoreFullError'
   }
 }
 

@@ -26,6 +26,8 @@ export interface Connections extends ConnectionPool {
   openRelaxed(): ConnectionPool
   /** A dedicated connection outside the pools, open until it is lost; close it with `disconnect`. */
   open(applicationName: string): Promise<pg.Client>
+  /** The use of the pool of calls; an abandoned connection is in use until the server has ended it. */
+  usage(): PoolUsage
   /** Whether the error is a pipelined statement's refusal by the server, so that the commit sent after it had no effect. */
   isRefusal(error: unknown): boolean
 }
@@ -36,6 +38,12 @@ export interface ConnectionPool {
   end(): Promise<void>
   /** Kysely requires this member; ours is empty, because the connections have their options. */
   readonly options: object
+}
+
+export interface PoolUsage {
+  used: number
+  limit: number
+  waiting: number
 }
 
 export interface ConnectionSettings {
@@ -156,7 +164,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       counts = true,
     }: { max: number; name?: string; turns?: boolean; counts?: boolean },
     session: Session,
-  ): ConnectionPool => {
+  ): ConnectionPool & { usage(): PoolUsage } => {
     const options: pg.PoolConfig & { turns: boolean } = {
       ...config,
       max,
@@ -185,7 +193,16 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
     }
     // The pool replaces a connection that breaks while idle; the next statement reports an error if there is one.
     pool.on('error', () => {})
-    return { connect: () => tryAddresses(() => pool.connect()), end: () => pool.end(), options: {} }
+    return {
+      connect: () => tryAddresses(() => pool.connect()),
+      end: () => pool.end(),
+      usage: () => ({
+        used: pool.totalCount - pool.idleCount + max - (pool.options.max as number),
+        limit: max,
+        waiting: pool.waitingCount,
+      }),
+      options: {},
+    }
   }
 
   const calls = openPool({ max: connections, turns: true }, bounded)

@@ -1,7 +1,15 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
-import { type Engine, FLUSH, gatherSchema, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
+import {
+  type Engine,
+  FLUSH,
+  gatherSchema,
+  StoreFullError,
+  type Tables,
+  type TransactionOptions,
+  UnexpectedError,
+} from './database.ts'
 import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
 
 /**
@@ -33,7 +41,12 @@ export function openSqlite(file: string): Engine {
       const wanted = options?.relaxed ? 'normal' : 'full'
       if (current !== wanted) setWait(writer.raw, wanted)
       current = wanted
-      const result = await connection.transaction().execute(work)
+      const result = await connection
+        .transaction()
+        .execute(work)
+        .catch((error: unknown) => {
+          throw (error as { errcode?: number }).errcode === FULL ? new StoreFullError(error as Error) : error
+        })
       if (options?.relaxed) relaxed.ended += 1
       return result
     })
@@ -81,6 +94,7 @@ export function openSqlite(file: string): Engine {
     announce: async () => {},
     listen: async () => {},
     lead: async () => ({ lost: new AbortController().signal, release: async () => {} }),
+    connectionUsage: () => undefined,
     hasOlderProcesses: async () => false,
     openThrottlingFile: () => {
       const opened = openThrottlingFile(`${file}.throttling`)
@@ -101,6 +115,9 @@ export function openSqlite(file: string): Engine {
  * that do not fit are written twice), and less than the upper levels of the indexes for lookups by calls.
  */
 const CACHE_KIBIBYTES = 16_384
+
+/** SQLITE_FULL. https://www.sqlite.org/rescode.html */
+const FULL = 13
 
 /** https://www.sqlite.org/pragma.html#pragma_synchronous */
 type Wait = 'full' | 'normal'

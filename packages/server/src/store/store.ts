@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
 import type { Connection, Engine, Touched, TransactionOptions } from './database.ts'
 import { type IndexOf, type Kind, kinds } from './kinds.ts'
 import { migrate } from './migrations.ts'
@@ -43,10 +44,21 @@ export type StoreConfig =
 /** Opens the store of a region and migrates its schema. */
 export async function openStore(
   config: StoreConfig,
-  { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
+  { clock, region, events }: { clock: Pick<Clock, 'now'>; region: string; events?: Pick<Events, 'noted'> | undefined },
 ): Promise<Store> {
-  const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
-  const probe = createProbe(engine, clock)
+  const opened = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
+  const probe = createProbe(opened, { clock, events })
+  const engine: Engine = {
+    ...opened,
+    transaction: async (work, options) => {
+      try {
+        return await opened.transaction(work, options)
+      } catch (error) {
+        probe.failed(error)
+        throw error
+      }
+    },
+  }
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
   const notify = (touched: readonly Touched[] | undefined): void => {
     for (const listener of listeners) listener(touched)

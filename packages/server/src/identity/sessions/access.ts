@@ -3,7 +3,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { type User, userNotFound } from '../../directory/user.ts'
 import { notAuthorized } from '../../errors.ts'
 import type { AccessTokenClaims } from '../../tokens/claims.ts'
-import { checkMayUseTokens, findTokenHolder } from './token-holder.ts'
+import { checkStatus } from '../sign-in/next-step.ts'
+import { findTokenHolder } from './token-holder.ts'
 
 /**
  * Checks an access token against the store: no revocation, no sign-out, and an existing user whose state allows the use of tokens. Throws
@@ -20,6 +21,6 @@ export async function checkAccessToken(
   const { user, revoked } = await findTokenHolder(context, openPool, { sub, origin })
   if (!user) throw userNotFound()
   if (revoked) throw notAuthorized('Access Token has been revoked')
-  checkMayUseTokens(user)
+  checkStatus(user)
   return user
 }

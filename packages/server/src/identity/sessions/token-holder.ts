@@ -1,10 +1,9 @@
 import { BoundedCache } from '../../bounded-cache.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { openUser, type User, userIsDisabled } from '../../directory/user.ts'
+import { openUser, type User } from '../../directory/user.ts'
 import type { PoolCipher } from '../../keys/pool-keys.ts'
 import { type Family, isRevoked, revocationsOf, signOutHash } from '../../tokens/revocation.ts'
-import { passwordResetRequired, userNotConfirmed } from '../sign-in/next-step.ts'
 
 /**
  * Finds the user of a token family, and whether the family has been revoked. It is one query, because every call with a token makes it.
@@ -27,16 +26,6 @@ export async function findTokenHolder(
     if (user) openUsers.set(sub, { cipher: openPool.cipher, body, user, signOutKey })
   }
   return { user, revoked: isRevoked(family, revocations) }
-}
-
-/**
- * Checks that the state of the user allows the use of tokens, new and old. Throws NotAuthorizedException, PasswordResetRequiredException,
- * UserNotConfirmedException.
- */
-export function checkMayUseTokens({ enabled, status }: User): void {
-  if (!enabled) throw userIsDisabled()
-  if (status === 'RESET_REQUIRED') throw passwordResetRequired()
-  if (status === 'UNCONFIRMED') throw userNotConfirmed()
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
 import { getMembership, type Membership } from '../../tokens/membership.ts'
@@ -9,8 +10,8 @@ import { openRefreshToken, type RefreshToken } from '../../tokens/refresh-token.
 import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
-import { checkMayUseTokens, findTokenHolder } from '../sessions/token-holder.ts'
-import { issueTokensFor } from './next-step.ts'
+import { findTokenHolder } from '../sessions/token-holder.ts'
+import { checkStatus, issueTokensFor } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, TokensStep } from './step.ts'
 
@@ -77,13 +78,14 @@ async function checkRefreshToken(context: Context, openClient: OpenClient, text:
   const token = openRefreshToken(openClient, text)
   if (token === 'expired') throw notAuthorized('Refresh Token has expired')
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
+  noteSubject(token.sub)
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
   const [{ user, revoked }, membership] = await Promise.all([
     findTokenHolder(context, openClient, token),
     getMembership(context.store, openClient, token.sub),
   ])
   if (revoked || !user) throw notAuthorized('Refresh Token has been revoked')
-  checkMayUseTokens(user)
+  checkStatus(user)
   return { token, user, membership }
 }
 

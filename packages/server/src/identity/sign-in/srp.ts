@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts'
 import { findPassword, findUserAndPassword, type PasswordDocument } from '../../directory/credential.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { invalidParameter, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { decodeVerifier, srpIdentityOf, wrongPassword } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
@@ -23,11 +24,19 @@ import { getSubject, isNameOf, lockoutOf, type Subject } from './subject.ts'
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000
 
+const WEEKDAY = /^(Sun|Mon|Tue|Wed|Thu|Fri|Sat) /
+
+/** A time as clients write it: `Sat Jun 6 04:05:09 UTC 2026`; the day has no leading zero. */
+function formatTimestamp(at: number): string {
+  const [weekday = '', day, month, year, time] = new Date(at).toUTCString().split(' ')
+  return `${weekday.slice(0, 3)} ${month} ${Number(day)} ${time} UTC ${year}`
+}
+
 /** USER_SRP_AUTH: the first half of SRP-6a. The response for a decoy, or a user without a password, looks the same. */
 export async function beginSrpSignIn(
   context: Context,
   openClient: OpenClient,
-  { flow, parameters }: { flow: string; parameters: Parameters },
+  { flow, parameters, wantsSession }: { flow: string; parameters: Parameters; wantsSession: boolean },
 ): Promise<Step> {
   const name = requireUsername(openClient, parameters)
   const A = parsePublicValue(requireParameter(parameters, 'SRP_A'))
@@ -49,7 +58,7 @@ export async function beginSrpSignIn(
     salt,
     B,
     secretBlock: sealSecretBlock(openClient, { ...session, srpName, ...hidden, srp: state }),
-    session: sealSession(openClient, session),
+    session: wantsSession ? sealSession(openClient, session) : undefined,
   }
 }
 
@@ -67,6 +76,7 @@ export async function respondToPasswordVerifier(
   const { srp, ...session } = openSecretBlock(openClient, block)
   const paired = text === undefined ? session : openSession(openClient, text)
   if (session.client !== openClient.client.id || paired.id !== session.id) throw invalidSession()
+  noteSubject(session.sub)
   checkTimestamp(context, timestamp)
 
   const { sub, typed, rowsOf = sub } = session
@@ -115,14 +125,15 @@ function verifierFor(
   return { srpName: byName || password.bySub ? srpName : user.username, ...stored }
 }
 
-const TIMESTAMP = /^[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{2}:\d{2}:\d{2} UTC \d{4}$/
-
 /** The signature covers the time, so an old response cannot be replayed later. */
 function checkTimestamp({ clock }: Pick<Context, 'clock'>, timestamp: string): void {
-  const at = TIMESTAMP.test(timestamp) ? Date.parse(timestamp) : Number.NaN
-  if (Number.isNaN(at)) {
+  const at = Date.parse(timestamp)
+  // Date.parse reads many forms, and ignores the weekday.
+  const [weekday, ...rest] = Number.isNaN(at) ? [] : formatTimestamp(at).split(' ')
+  if (weekday === undefined || timestamp.slice(4) !== rest.join(' ') || !WEEKDAY.test(timestamp)) {
     throw invalidParameter('TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english')
   }
+  if (!timestamp.startsWith(weekday)) throw notAuthorized('The weekday of TIMESTAMP is not the weekday of its date.')
   if (Math.abs(clock.now() - at) > SKEW_MILLISECONDS) {
     throw notAuthorized('The TIMESTAMP of the response is too far from the current time.')
   }

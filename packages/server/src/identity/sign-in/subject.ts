@@ -1,8 +1,9 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { findUser, userIsDisabled, userNotFound } from '../../directory/user.ts'
-import { findHiddenUser, type HiddenUser, hidesExistence, typedHash } from '../users/existence.ts'
-import { passwordResetRequired } from './next-step.ts'
+import { findUser, userNotFound } from '../../directory/user.ts'
+import { noteSubject } from '../../events/request-scope.ts'
+import { findHiddenUser, type HiddenUser, hidesExistence, isSubOnly, typedHash } from '../users/existence.ts'
+import { checkStatus } from './next-step.ts'
 
 /** The subject of a sign-in. A sign-in with a decoy proceeds until it fails as a wrong password does. */
 export type Subject = Omit<HiddenUser, 'typed'> & {
@@ -11,22 +12,27 @@ export type Subject = Omit<HiddenUser, 'typed'> & {
 }
 
 /**
- * Returns the subject for a name. Clients that may reveal whether a user exists also report here that the user is disabled or
- * must reset the password; other clients report it only after a correct password.
+ * Returns the subject for a name: a username or an active alias, not a sub. Clients that may reveal whether a user exists also
+ * report here that the user is disabled, is not confirmed, or must reset the password; other clients report it only after a
+ * correct password.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
  *
- * @throws UserNotFoundException, NotAuthorizedException, PasswordResetRequiredException
+ * @throws UserNotFoundException, NotAuthorizedException, UserNotConfirmedException, PasswordResetRequiredException
  */
 export async function getSubject(
   context: Pick<Context, 'store'>,
   openClient: OpenClient,
   name: string,
 ): Promise<Subject> {
-  if (hidesExistence(openClient.client)) return findHiddenUser(context, openClient, name)
+  if (hidesExistence(openClient.client)) {
+    const hidden = await findHiddenUser(context, openClient, { name, bySub: false })
+    noteSubject(hidden.sub)
+    return hidden
+  }
   const user = await findUser(context.store, openClient, name)
-  if (!user) throw userNotFound()
-  if (!user.enabled) throw userIsDisabled()
-  if (user.status === 'RESET_REQUIRED') throw passwordResetRequired()
+  if (!user || isSubOnly(openClient.pool, user, name)) throw userNotFound()
+  noteSubject(user.sub)
+  checkStatus(user)
   return { user, sub: user.sub, srpName: user.username, other: undefined }
 }
 

@@ -48,12 +48,15 @@ export interface HiddenUser {
   typed: string
 }
 
+/** `bySub`: whether the sub is a name. It is none to sign in with. */
 export async function findHiddenUser(
   { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
-  name: string,
+  { name, bySub }: { name: string; bySub: boolean },
 ): Promise<HiddenUser> {
-  const { user, other } = await findUserOrOther(store, openPool, name)
+  const found = await findUserOrOther(store, openPool, name)
+  const isHidden = found.user && !bySub && isSubOnly(openPool.pool, found.user, name)
+  const { user, other } = isHidden ? { user: undefined, other: found.user } : found
   const decoy = decoySub(openPool, name)
   const sub = user?.sub ?? decoy
   const srpName = mayBeOtherName(openPool.pool, name)
@@ -61,6 +64,10 @@ export async function findHiddenUser(
     : (user?.username ?? normalize(openPool.pool, 'username', name))
   return { user, sub, srpName, other, typed: typedHash(openPool, name) }
 }
+
+/** Administrative calls accept a sub as a name. It is a name to sign in with only where it is the username. */
+export const isSubOnly = (pool: Pool, { sub, username }: User, name: string): boolean =>
+  name.toLowerCase() === sub && normalize(pool, 'username', name) !== normalize(pool, 'username', username)
 
 /** Whether the name may find a user with another username: it may be an alias, or differ in case. The username would reveal the user. */
 const mayBeOtherName = (pool: Pool, name: string): boolean =>
@@ -71,10 +78,13 @@ export const typedHash = ({ pool, cipher }: OpenPool, name: string): string =>
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
-/** In the format of a UUID of version 4, like the sub of a user. The decoy of such a name has that name, like a user found by the sub. */
+/**
+ * In the format of a UUID of version 4, like the sub of a user. Where the username is the sub, the decoy of such a name has that name, as
+ * a user has.
+ */
 function decoySub({ pool, cipher }: OpenPool, name: string): string {
   const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
-  if (UUID.test(name)) return name.toLowerCase()
+  if (pool.document.UsernameAttributes?.length && UUID.test(name)) return name.toLowerCase()
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
@@ -93,7 +103,7 @@ export async function getUserByCode(
     limit,
   }: { name: string; code: string; purpose: CodePurpose; limit: 'reset' | 'ConfirmSignUp' },
 ): Promise<User> {
-  const { user, sub, other } = await findHiddenUser(context, openPool, name)
+  const { user, sub, other } = await findHiddenUser(context, openPool, { name, bySub: true })
   await checkHourlyLimit(context, openPool, limit, name)
   const isRight = await isUsersCode(context, openPool, { sub, rowsOf: user?.sub ?? other?.sub ?? sub, purpose, code })
   if (!isRight || !user) throw codeMismatch()
