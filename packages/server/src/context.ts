@@ -3,6 +3,7 @@ import type { Pools } from './directory/pool.ts'
 import type { Events } from './events/events.ts'
 import type { Lockout } from './identity/credentials/lockout.ts'
 import type { OpenUsers } from './identity/sessions/token-holder.ts'
+import type { DeferredWork } from './identity/users/deferred-work.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
 import type { Messenger } from './messages/messenger.ts'
@@ -10,6 +11,7 @@ import type { Store } from './store/store.ts'
 import type { Throttling } from './store/throttling.ts'
 import type { VerifiedTokens } from './tokens/access.ts'
 import type { JwtSigner } from './tokens/jwt.ts'
+import type { PoolClock } from './tokens/pool-clock.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
 
 /**
@@ -29,12 +31,14 @@ export interface Context {
   clock: Clock
   store: Store
   pools: Pools
+  poolClock: PoolClock
   keys: PoolKeys
   signingKeys: SigningKeys
   signer: JwtSigner
   verifiedTokens: VerifiedTokens
   openUsers: OpenUsers
   lockout: Lockout
+  deferredWork: DeferredWork
   keyProvider: KeyProvider
   /** ARN of the key that wraps the data keys of pools without a customer managed key. */
   serviceKeyArn: string

@@ -21,7 +21,7 @@ it('a held stream is read less and less often, and its holder is reported once',
   const holder = { database: 'another', pid: 7, transactionSeconds: 90 }
   const context = {
     clock,
-    store: { onChange: () => () => {}, engine: { findHolder: async () => holder } },
+    store: { onChange: () => () => {}, onInterrupted: () => () => {}, engine: { findHolder: async () => holder } },
     events: {
       noted: (event: string, details: object) => noted.push([event, details]),
       feedHeld: ({ seconds }: { seconds: number }) => gauge.push(seconds),

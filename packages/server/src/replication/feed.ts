@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
+import type { Engine } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import type { KnownKinds } from './known-kinds.ts'
 import type { FeedMessage, Place, ResumePoint } from './messages.ts'
@@ -19,15 +20,17 @@ const HELD_EVENT_MILLISECONDS = 5_000
 
 export interface FeedContext {
   supplier: Supplier
-  store: Pick<Store, 'onChange' | 'engine'>
+  store: Pick<Store, 'onChange' | 'onInterrupted'> & { engine: Pick<Engine, 'findHolder'> }
   clock: Clock
   events: Pick<Events, 'noted' | 'feedHeld'>
 }
 
 /**
  * The stream for a peer: a greeting, then transactions as they are committed, and heartbeats while there are none. It ends when
- * the log can no longer be read from the peer's place; the peer reconnects, and the next greeting gives the reason. Backpressure
- * applies: the log is read only as fast as the stream is consumed. `parts`: whether the peer accepts transactions in parts.
+ * the log can no longer be read from the peer's place, or the connection to the database was lost: the database may be
+ * another one now, and only a greeting compares everything that the peer knows of the log. The peer reconnects, and the next
+ * greeting gives the reason. Backpressure applies: the log is read only as fast as the stream is consumed. `parts`: whether the peer
+ * accepts transactions in parts.
  */
 export async function* readFeed(
   context: FeedContext,
@@ -35,21 +38,28 @@ export async function* readFeed(
   signal: AbortSignal,
 ): AsyncGenerator<FeedMessage> {
   const { supplier, store, clock } = context
-  const hello = await supplier.hello(peer, from)
-  yield hello
   let changed = Promise.withResolvers<void>()
-  const unsubscribe = store.onChange(() => changed.resolve())
+  let interrupted = false
+  const unsubscribe = [
+    store.onChange(() => changed.resolve()),
+    store.onInterrupted(() => {
+      interrupted = true
+      changed.resolve()
+    }),
+  ]
   const hold = watchHold(context, peer)
   try {
+    const hello = await supplier.hello(peer, from)
+    yield hello
     const { log } = hello
-    let place: Place = { position: hello.position, part: hello.part }
+    let { position, mark, part }: Place = hello
     let lastSent = Number.NEGATIVE_INFINITY
     let asOfPending = false
-    while (!signal.aborted) {
+    while (!signal.aborted && !interrupted) {
       changed = Promise.withResolvers<void>()
-      const reading = await supplier.read(peer, { log, ...place }, known, { parts })
-      if (!reading) return
-      const { batches, position, part, drained, held, now } = reading
+      const reading = await supplier.read(peer, { log, position, mark, part }, known, { parts })
+      if (!reading || interrupted) return
+      const { batches, drained, held, now } = reading
       const heldMilliseconds = hold.report(drained && held)
       const asOf = drained ? reading.asOf : null
       const heartbeatDue = clock.monotonic() - lastSent >= HEARTBEAT_MILLISECONDS
@@ -58,7 +68,7 @@ export async function* readFeed(
         lastSent = clock.monotonic()
         asOfPending = !drained
       }
-      place = { position, part }
+      ;({ position, mark, part } = reading)
       if (!drained) continue
       const milliseconds = held
         ? Math.min(POLL_MILLISECONDS, Math.max(HELD_MILLISECONDS, heldMilliseconds * HELD_FRACTION))
@@ -67,7 +77,7 @@ export async function* readFeed(
       await pause(clock, milliseconds, { signal, ...(announced && { until: changed.promise }) })
     }
   } finally {
-    unsubscribe()
+    for (const stop of unsubscribe) stop()
     hold.report(false)
   }
 }

@@ -134,7 +134,7 @@ async function follow(
     onGreeted()
     onConnected()
 
-    let place: Place = { position: hello.position, part: hello.part }
+    let place: Place = { position: hello.position, mark: hello.mark, part: hello.part }
     let acknowledged = Number.NaN
     // The first message is acknowledged at once: until then the peer does not know this follower and may trim its log.
     let settledAt = Number.NEGATIVE_INFINITY
@@ -160,7 +160,7 @@ async function follow(
           pending = []
           onCursorMoved()
         } else pending = batches.slice(-1)
-        if (asOf !== null) state.asOf = Math.max(state.asOf, asOf)
+        state.asOf = asOf ?? batches.at(-1)?.at ?? state.asOf
         if (due) settledAt = clock.monotonic()
         const { position } = place
         if (due && position !== acknowledged && !acknowledging) {

@@ -18,8 +18,7 @@ export interface LogPosition {
 }
 
 /** A place in the log of a supplier: after a position, or after a part of the transaction that follows it. */
-export interface Place {
-  position: number
+export interface Place extends MarkedPosition {
   part?: Part | undefined
 }
 
@@ -67,12 +66,15 @@ export interface FeedBatch {
 }
 
 /** The place after batches that begin at a place. */
-export function placeAfter({ position, part }: Place, batches: readonly FeedBatch[]): Place {
+export function placeAfter<Mark extends string | undefined>(
+  { position, mark, part }: Omit<Place, 'mark'> & { mark: Mark },
+  batches: readonly FeedBatch[],
+): Omit<Place, 'mark'> & { mark: Mark | string } {
   const last = batches.at(-1)
-  if (!last) return { position, part }
+  if (!last) return { position, mark, part }
   const complete = batches.findLast(({ partial }) => !partial)
   return {
-    position: complete?.position ?? position,
+    ...(complete ? { position: complete.position, mark: complete.mark } : { position, mark }),
     part: last.partial ? { position: last.position, mark: last.mark } : undefined,
   }
 }
@@ -135,13 +137,15 @@ export interface Page {
 }
 
 export const TOMBSTONES = 'tombstones'
+/** The supplier has no such pool at all: it was put back to before the pool, or the pool was deleted while this region was away. */
+export const UNKNOWN_POOL = 'unknown-pool'
 
 /** The calls of a follower to a supplier, over the wire or within one process. */
 export interface Source {
   inventory(after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the supplier does not share the pool with this region, or its log does not contain the witness. */
-  outline(pool: string, witness: LogPosition): Promise<Outline | undefined>
-  /** Undefined as above. */
+  outline(pool: string, witness: LogPosition): Promise<Outline | typeof UNKNOWN_POOL | undefined>
+  /** Undefined if the pool is not shared or unknown, or the log does not contain the witness. */
   page(query: PageQuery): Promise<Page | undefined>
 }
 

@@ -42,7 +42,7 @@ for (const engine of engines) {
         const reading = (await read()) ?? assert.fail('the log cannot be read')
         if (reading.batches.length === 0) return
         await follower.apply(PRIMARY, { log: hello.log, ...place }, reading.batches, null)
-        place = { position: reading.position, part: reading.part }
+        place = { position: reading.position, mark: reading.mark, part: reading.part }
       }
     }
     const users = (store = to()): Promise<number> => store.count('user', { pool })
@@ -89,7 +89,7 @@ for (const engine of engines) {
       })
       await follower.restart(PRIMARY, hello, rows)
       await to().transaction((connection) => removeCopy(connection, { pool, peer: PRIMARY }))
-      place = { position: hello.position }
+      place = { position: hello.position, mark: hello.mark }
       await write(Array.from({ length: SIZE }, (_, at) => `user ${at}`))
       await write(['after'])
     })
@@ -102,7 +102,7 @@ for (const engine of engines) {
       for (let reading = await read(); reading && reading.batches.length > 0; reading = await read()) {
         sizes.push(reading.batches.reduce((sum, { changes }) => sum + changes.length, 0))
         await follower.apply(PRIMARY, { log: hello.log, ...place }, reading.batches, null)
-        place = { position: reading.position, part: reading.part }
+        place = { position: reading.position, mark: reading.mark, part: reading.part }
       }
       assert.deepEqual(sizes, [3, 3, 1, 1])
       assert.equal(await users(), SIZE + 1)
@@ -128,7 +128,7 @@ for (const engine of engines) {
       assert.equal(hello.standing, 'continues')
       assert.deepEqual(hello.part, reading.part)
       assert.deepEqual((await follower.resume(PRIMARY, hello)).gained, [])
-      place = { position: hello.position, part: hello.part }
+      place = { position: hello.position, mark: hello.mark, part: hello.part }
       assert.equal((await read())?.batches[0]?.changes[0]?.[2], 'user 3')
       await follow()
       assert.equal(await users(), SIZE + 1)
@@ -143,7 +143,7 @@ for (const engine of engines) {
       assert.equal(await users(), 0)
       await follower.apply(PRIMARY, start, first.batches, null)
       await assert.rejects(follower.apply(PRIMARY, start, first.batches, null), CursorMovedError)
-      place = { position: first.position, part: first.part }
+      place = { position: first.position, mark: first.mark, part: first.part }
       const second = (await read()) ?? assert.fail()
       await follower.apply(PRIMARY, { log: hello.log, ...place }, second.batches, null)
       await assert.rejects(
@@ -159,7 +159,7 @@ for (const engine of engines) {
       const { part: _, ...older } = await greet()
       await follower.resume(PRIMARY, older)
       assert.equal((await follower.findCursor(PRIMARY))?.part, undefined)
-      place = { position: older.position }
+      place = { position: older.position, mark: older.mark }
       await follow()
       assert.equal(await users(), SIZE + 1)
     })

@@ -9,7 +9,9 @@ import {
   type Page,
   type ResumePoint,
   type Source,
+  UNKNOWN_POOL,
 } from './messages.ts'
+import type { ClockSample } from './peer-clocks.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
@@ -41,10 +43,14 @@ export interface Peer extends Source {
    */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Asks for the time of the peer's clock. Peers of older versions do not know the path. */
+  clock(): Promise<ClockSample>
   /** Whether a process of the first release serves the peer's region; the first release does not report it. */
   hasOlderProcesses(): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
+  /** One page of the ids of this region's keys that the peer holds; undefined if it does not report them. */
+  heldKeys(after: string | undefined): Promise<{ ids: string[]; next: string | null } | undefined>
 }
 
 /** After this long without a byte of the response a call is given up. */
@@ -52,6 +58,7 @@ const SILENCE_MILLISECONDS = 10_000
 /** Bounds the memory of a process. The first release sends transactions and pages of any size. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 const MAX_BUFFERED_BYTES = 512 * 1024
+const NEVER = new AbortController().signal
 const LINE_BREAK = 10
 const TAB = 9
 
@@ -67,7 +74,7 @@ export function createPeer({
   /** Base URL, without a slash at the end. */
   base: string
   prover: Prover
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
   silenceMilliseconds?: number
@@ -77,16 +84,14 @@ export function createPeer({
 
   const send = async (
     request: { method: 'GET' | 'POST'; path: string; body?: string },
-    /** For a stream; a call ends with the region, or when the peer is silent. */
-    streamSignal?: AbortSignal,
-  ): Promise<{ response: Response; proof: string; text: string }> => {
+    { ends = signal, stream = false }: { ends?: AbortSignal | undefined; stream?: boolean } = {},
+  ): Promise<{ response: Response; proof: string; text: string; now: number }> => {
     const { method, path, body = '' } = request
     for (let attempt = 1; ; attempt += 1) {
       const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
       let response: Response
       let text = ''
-      const silence = watchSilence(streamSignal ? undefined : silenceMilliseconds)
-      const ends = streamSignal ?? signal
+      const silence = watchSilence(stream ? undefined : silenceMilliseconds)
       try {
         response = await fetch(`${base}${path}`, {
           method,
@@ -99,13 +104,13 @@ export function createPeer({
           ...(method === 'POST' && { body }),
           signal: ends ? AbortSignal.any([ends, silence.signal]) : silence.signal,
         })
-        if (!streamSignal || !response.ok) text = await readText(response, silence.broken)
+        if (!stream || !response.ok) text = await readText(response, silence.broken)
       } catch (cause) {
         throw new PeerError('unreachable', `${region} cannot be reached`, { cause })
       } finally {
         silence.end()
       }
-      const streaming = streamSignal !== undefined && response.ok
+      const streaming = stream && response.ok
       const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
         status: response.status,
         body: streaming ? undefined : text,
@@ -118,7 +123,7 @@ export function createPeer({
         if (streaming) await response.body?.cancel().catch(() => {})
         if (!proven || response.status !== 404) throw refusalOf(response.status, proven !== undefined)
       }
-      return { response, proof, text }
+      return { response, proof, text, now: proven.now }
     }
   }
 
@@ -144,7 +149,12 @@ export function createPeer({
         rows: [],
         next: null,
       },
-    outline: (pool, witness) => get<Outline>(`/replication/outline${query({ pool, ...positionParameters(witness) })}`),
+    outline: async (pool, witness) => {
+      const path = `/replication/outline${query({ pool, ...positionParameters(witness) })}`
+      const { response, text } = await send({ method: 'GET', path })
+      if (response.status !== 404) return JSON.parse(text) as Outline
+      return (JSON.parse(text) as { reason?: string }).reason === UNKNOWN_POOL ? UNKNOWN_POOL : undefined
+    },
     page: ({ pool, stage, after, limit, witness }) =>
       get<Page>(
         `/replication/page${query({ pool, stage, after, limit: String(limit), ...positionParameters(witness) })}`,
@@ -153,14 +163,22 @@ export function createPeer({
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body })
     },
+    clock: async () => {
+      const began = clock.monotonic()
+      const { now } = await send({ method: 'GET', path: '/replication/clock' })
+      const error = (clock.monotonic() - began) / 2
+      return { ahead: now - (clock.now() - error), error }
+    },
     hasOlderProcesses: async () =>
       (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
     offerKey: async (message) => {
       const body = JSON.stringify(message)
-      const { text } = await send({ method: 'POST', path: '/replication/key', body })
+      // The call of a client that the region still serves while it stops.
+      const { text } = await send({ method: 'POST', path: '/replication/key', body }, { ends: NEVER })
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
+    heldKeys: (after) => get(`/replication/keys${query({ after })}`),
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
         kinds: formatKinds(kindsOfThisBuild()),
@@ -175,7 +193,7 @@ export function createPeer({
       })}`
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
-      const { response, proof } = await send({ method: 'GET', path }, both)
+      const { response, proof } = await send({ method: 'GET', path }, { ends: both, stream: true })
       if (!response.body) throw new PeerError('unreachable', `${region} returned no body`)
       try {
         yield* readLines(response.body, prover.lineProver(proof), region)

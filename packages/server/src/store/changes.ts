@@ -28,6 +28,8 @@ export interface ReadLimits {
 /** The result of reading a range of the log. */
 export interface Reading {
   log: string
+  /** The mark of the transaction at the requested position; undefined if the log does not have the transaction. */
+  place: string | undefined
   /** Everything up to this position has been removed: if it is past the requested position, changes may be missing. */
   trimmed: number
   batches: Batch[]
@@ -72,6 +74,12 @@ interface State {
   following: number | null
   log: string | null
   trimmed: string | null
+  trimmedMark: string | null
+  /** Of the transaction at the requested position. */
+  placeSeq: number | null
+  placeAt: number | null
+  /** Of the last change of the requested part. */
+  partAt: number | null
 }
 
 /** A RoleRow in the columns of the log query. */
@@ -85,7 +93,8 @@ interface RoleInLog {
 /**
  * Reads the log after a position, or after a part of the transaction that follows the position: complete transactions, in the order
  * of their numbers, and only below the oldest running one, so that no transaction can appear later with a lower number. A
- * transaction larger than `whole` is read in parts, each as the only batch. Also reads the roles in `pools` (64 at most): a caller
+ * transaction larger than `whole` is read in parts, each as the only batch. The same statement reads the mark at the place: without
+ * it, a log that went back and then grew past the place would look continued. Also reads the roles in `pools` (64 at most): a caller
  * that guesses which pools the changes belong to needs no second query.
  */
 export async function readLog(engine: Engine, query: LogQuery): Promise<Reading> {
@@ -132,7 +141,8 @@ async function readStretch(
     pools.length === 0
       ? sql``
       : sql`union all
-        select ${none}, null, null, null, ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
+        select ${none}, null, null, null, null, ${none}, ${none}, ${none},
+          ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
         from (${selectRoles(pools)}) as roles`
   // For `tx > …` alone, PostgreSQL estimates a third of the log and scans all of it.
   const rest = sql`tx >= ${fromTx} and (tx, seq) > (${fromTx}, ${fromSeq}) and tx < (select horizon from bound)
@@ -155,33 +165,40 @@ async function readStretch(
           order by tx, seq limit 1) as hidden,
         (select tx from running where number = (select number + 1 from fitting)) as following,
         (select value from facts where name = ${LOG}) as log,
-        (select value from facts where name = ${TRIMMED}) as trimmed),
+        (select value from facts where name = ${TRIMMED}) as trimmed,
+        (select value from facts where name = ${TRIMMED_MARK}) as "trimmedMark",
+        place.seq as "placeSeq", place.at as "placeAt",
+        (select at from changes where tx = ${fromTx} and seq = ${fromSeq}) as "partAt"
+        from (select 1) as one left join
+          (select seq, at from changes where tx = ${after} order by seq desc limit 1) as place on true),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where ${rest} order by tx, seq limit (select number from fitting))
     select state.*, stretch.* from state left join stretch on true
     ${roleRows} order by tx, seq`.execute(db)
   const batches: Batch[] = []
   const roles: RoleRow[] = []
-  let { hidden, following, log, trimmed }: State = { hidden: null, following: null, log: null, trimmed: null }
+  let state: Partial<State> = {}
   for (const row of found.rows) {
     if (row.tx === null && row.kind !== null) {
       roles.push({ type: row.kind, pool: row.pool, value: row.body })
       continue
     }
-    ;({ hidden, following, log, trimmed } = row as State)
+    state = row as State
     if (row.tx === null) continue
     let batch = batches.at(-1)
     if (batch?.position !== row.tx) {
-      batch = { position: row.tx, mark: '', at: row.at, changes: [], partial: row.tx === following }
+      batch = { position: row.tx, mark: '', at: row.at, changes: [], partial: row.tx === state.following }
       batches.push(batch)
     }
     batch.mark = markOf(row)
     const change = toChange(row)
     if (change) batch.changes.push(change)
   }
+  const { hidden = null, following = null } = state
   return {
-    log: log ?? '',
-    trimmed: Number(trimmed ?? 0),
+    log: state.log ?? '',
+    place: placeOf(state, { after, part }),
+    trimmed: Number(state.trimmed ?? 0),
     batches,
     drained: following === null && only === undefined,
     held: hidden !== null,
@@ -189,6 +206,16 @@ async function readStretch(
     asOf: Math.min(now, hidden ?? now),
     roles: gatherRoles(pools, roles),
   }
+}
+
+/** The mark at a position; undefined if the log does not have the position, or not the part after it. */
+function placeOf(
+  { trimmed, trimmedMark, placeSeq, placeAt, partAt }: Partial<State>,
+  { after, part }: Pick<LogQuery, 'after' | 'part'>,
+): string | undefined {
+  if (part && (partAt == null || markOf({ seq: seqOf(part.mark), at: partAt }) !== part.mark)) return undefined
+  if (Number(trimmed ?? 0) === after) return trimmedMark ?? ''
+  return placeSeq != null && placeAt != null ? markOf({ seq: placeSeq, at: placeAt }) : undefined
 }
 
 /** Whether the log contains the last change of a part. */
@@ -246,16 +273,22 @@ export async function readLogState(
 }
 
 /**
- * Assigns an id to the log if it has none. `transplanted`: this database cannot have written the log, because the log has
- * transaction numbers that the database has not reached yet, as after a dump was loaded into another server.
+ * Assigns an id to the log if it has none, and records the identity of the database (database.ts). Returns the identity that was
+ * recorded before. `impossible`: this database cannot have written the log, because the log has transaction numbers that the
+ * database has not reached yet, as after a dump was loaded into another server.
  */
-export async function openLog(engine: Engine, id: string): Promise<{ transplanted: boolean }> {
-  return engine.transaction(async (tx) => {
-    await sql`insert into facts (name, value) values (${LOG}, ${id}) on conflict (name) do nothing`.execute(tx)
-    const { rows } = await sql<{ tx: number | null }>`select max(tx) as tx from changes`.execute(tx)
-    const newest = Math.max(rows[0]?.tx ?? 0, await readTrimmed(tx))
-    return { transplanted: newest >= (await engine.transactionNumber(tx)) }
-  })
+export async function openLog(
+  engine: Engine,
+  tx: Connection,
+  { id, identity }: { id: string; identity: string | undefined },
+): Promise<{ id: string; previous: string | undefined; impossible: boolean }> {
+  await sql`insert into facts (name, value) values (${LOG}, ${id}) on conflict (name) do nothing`.execute(tx)
+  const previous = await readFact(tx, WRITER)
+  if (identity !== undefined && identity !== previous) await writeFact(tx, WRITER, identity)
+  const { rows } = await sql<{ tx: number | null }>`select max(tx) as tx from changes`.execute(tx)
+  const newest = Math.max(rows[0]?.tx ?? 0, await readTrimmed(tx))
+  const impossible = newest >= (await engine.transactionNumber(tx))
+  return { id: (await readFact(tx, LOG)) ?? id, previous, impossible }
 }
 
 /**
@@ -286,6 +319,23 @@ export async function findExcess(
     select tx from changes order by tx desc limit 1 offset ${changes}`.execute(engine.reader)
   const { head } = await readLogState(engine)
   return Math.min(head, Math.max(young.rows[0] ? young.rows[0].tx - 1 : head, surplus.rows[0]?.tx ?? 0))
+}
+
+/**
+ * The entries of the log after a position: how many, estimated from their numbers, and when the oldest was written (ms since the
+ * epoch). Reads only the ends, because the log may have millions of entries.
+ */
+export async function measureBacklog(
+  engine: Engine,
+  position: number,
+): Promise<{ changes: number; oldestAt: number | undefined }> {
+  const { rows } = await sql<{ seq: number; at: number; newest: number }>`
+    select seq, at, (select max(seq) from changes) as newest from changes
+    where tx > ${position} order by tx, seq limit 1`.execute(engine.reader)
+  const [oldest] = rows
+  return oldest
+    ? { changes: Math.max(1, oldest.newest - oldest.seq + 1), oldestAt: oldest.at }
+    : { changes: 0, oldestAt: undefined }
 }
 
 const TRIM_CHANGES = 500
@@ -324,6 +374,8 @@ export async function purgeTombstones(engine: Engine, before: number): Promise<v
 }
 
 const LOG = 'log'
+/** The identity of the database that wrote the log most recently. */
+const WRITER = 'log-writer'
 const TRIMMED = 'trimmed'
 const TRIMMED_MARK = 'trimmed-mark'
 

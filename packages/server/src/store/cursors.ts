@@ -80,7 +80,7 @@ export const partPrefix = ({ log, position }: Pick<Cursor, 'log' | 'position'>):
 export const partOf = (cursor: Pick<Cursor, 'log' | 'position' | 'part'>): string | null =>
   cursor.part ? `${partPrefix(cursor)}${cursor.part.position}\n${cursor.part.mark}` : null
 
-/** Advances a cursor (without `mark`, only its `asOf` and `part`). `asOf` never decreases. */
+/** Advances a cursor (without `mark`, only its `asOf` and `part`). `asOf` goes back when the peer's clock does. */
 export async function moveCursor(
   connection: Connection,
   {
@@ -88,12 +88,12 @@ export async function moveCursor(
     mark,
     asOf,
     ...to
-  }: Pick<Cursor, 'peer' | 'log' | 'position' | 'part' | 'asOf'> & { mark: string | undefined },
+  }: Pick<Cursor, 'peer' | 'log' | 'position' | 'part'> & { mark: string | undefined; asOf: number | undefined },
 ): Promise<void> {
   await sql`${PIPELINED}
     update cursors set position = ${to.position}, mark = coalesce(${mark ?? null}, mark), kinds_at = ${to.position},
       part = ${partOf(to)},
-      as_of = case when as_of < ${asOf} then ${asOf} else as_of end
+      as_of = coalesce(${asOf ?? null}, as_of)
     where peer = ${peer}`.execute(connection)
 }
 
@@ -130,15 +130,32 @@ export function parsePart(cursor: Pick<Cursor, 'log' | 'position'>, text: string
 /**
  * The kinds that a peer reported with its last request for the log (replication/known-kinds.ts); undefined before its first one.
  */
-export async function findPeerKinds(db: Connection, peer: string): Promise<string | undefined> {
-  const { rows } = await sql<{ value: string }>`select value from facts where name = ${peerKinds(peer)}`.execute(db)
+export const findPeerKinds = (db: Connection, peer: string): Promise<string | undefined> =>
+  findFact(db, peerKinds(peer))
+
+export const putPeerKinds = (connection: Connection, peer: string, kinds: string): Promise<void> =>
+  putFact(connection, peerKinds(peer), kinds)
+
+const peerKinds = (peer: string): string => `kinds-of/${peer}`
+
+/** How far a peer's clock was ahead when it was measured last, in milliseconds (replication/peer-clocks.ts). */
+export async function findClockAhead(db: Connection, peer: string): Promise<number | undefined> {
+  const value = await findFact(db, clockOf(peer))
+  return value === undefined ? undefined : Number(value)
+}
+
+export const putClockAhead = (connection: Connection, peer: string, milliseconds: number): Promise<void> =>
+  putFact(connection, clockOf(peer), String(milliseconds))
+
+const clockOf = (peer: string): string => `clock-of/${peer}`
+
+async function findFact(db: Connection, name: string): Promise<string | undefined> {
+  const { rows } = await sql<{ value: string }>`select value from facts where name = ${name}`.execute(db)
   return rows[0]?.value
 }
 
-export async function putPeerKinds(connection: Connection, peer: string, kinds: string): Promise<void> {
+async function putFact(connection: Connection, name: string, value: string): Promise<void> {
   await sql`
-    insert into facts (name, value) values (${peerKinds(peer)}, ${kinds})
+    insert into facts (name, value) values (${name}, ${value})
     on conflict (name) do update set value = excluded.value`.execute(connection)
 }
-
-const peerKinds = (peer: string): string => `kinds-of/${peer}`

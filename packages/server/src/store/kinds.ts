@@ -39,6 +39,8 @@ export const INDEXED_ATTRIBUTES = [
   'preferred_username',
 ] as const
 
+export type IndexedAttribute = (typeof INDEXED_ATTRIBUTES)[number]
+
 const USER_INDEX = [...INDEXED_ATTRIBUTES, 'user_status', 'enabled'] as const
 
 // biome-ignore format: a table
@@ -64,6 +66,7 @@ export const kinds = {
   settings:         { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: false },
   'group-removal':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'prefix-domain':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: true },
+  'name-index':     { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'kms-key':        { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },
   'kms-alias':      { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },
 } as const satisfies Record<string, KindRow>

@@ -3,6 +3,7 @@ import { randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import { type PoolDocument, putPool, putSettings } from '../../directory/pool.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
+import { notePool } from '../../events/request-scope.ts'
 import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
 import { writeSigningKeys } from '../../tokens/signing-keys.ts'
@@ -10,7 +11,7 @@ import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
 import { canSealNewPool } from './sealing.ts'
-import { checkTierFeatures, parseGlobalSettings } from './settings.ts'
+import { checkFirstFactors, checkTierFeatures, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 9
@@ -49,6 +50,7 @@ export async function createPool(
     )
   }
   checkTierFeatures(global)
+  checkFirstFactors(global, regional)
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 
@@ -81,5 +83,6 @@ export async function createPool(
     }
     await putPool(tx, { pool: { id: pool }, cipher: dataKey.cipher }, document)
   })
+  notePool(pool)
   return pool
 }

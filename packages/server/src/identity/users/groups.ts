@@ -6,11 +6,13 @@ import type { Page } from '../../directory/group-rows.ts'
 import type { Member } from '../../directory/member.ts'
 import * as memberRows from '../../directory/member.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { findUserBySub, lockUser, type User } from '../../directory/user.ts'
+import { findUserBySub, lockUser, type User, withoutLostNames } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
+import { withKept } from '../omitted.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
 import { removeSomeMembers } from './group-removal.ts'
+import { GROUP_ROWS } from './omitted.ts'
 
 export type GroupSettings = Pick<GroupDocument, 'Description' | 'RoleArn' | 'Precedence'>
 
@@ -68,11 +70,10 @@ export async function updateGroup(
   name: string,
   settings: GroupSettings,
 ): Promise<GroupType> {
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
   return store.write(async (tx) => {
     const present = await groupRows.lockGroup(tx, openPool, name)
     if (!present) throw groupRows.groupNotFound()
-    const group: Group = { ...present, ...given, modified: tx.now }
+    const group: Group = { ...present, ...withKept(GROUP_ROWS, settings, present), modified: tx.now }
     await groupRows.putGroup(tx, openPool, group)
     return describeGroup(openPool, group)
   })
@@ -148,7 +149,12 @@ export async function listMembers(
   const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
     memberRows.listMembers(store, openPool, group, wanted),
   )
-  const users = await Promise.all(entries.map((sub) => findUserBySub(store, openPool, sub)))
+  const users = await Promise.all(
+    entries.map(async (sub) => {
+      const user = await findUserBySub(store, openPool, sub)
+      return user && openPool.pool.isCopiedAgain ? withoutLostNames(store, openPool, user) : user
+    }),
+  )
   return { users: users.filter((user) => user !== undefined), token }
 }
 
