@@ -21,6 +21,8 @@ import { createProver, PROOF_HEADER } from './proof.ts'
 
 const SECRET = 'a cluster secret of more than 32 characters'
 const pool = 'us-west-2_link'
+/** More than the time window of a proof. */
+const SKEW_MILLISECONDS = 3_600_000
 
 interface Told {
   Peers: { Region: string; Connected: boolean; Problem?: PeerProblem }[]
@@ -79,7 +81,7 @@ describe('a link', () => {
     const [west, east] = ports as [number, number]
     proxy = await startLinkProxy({ targetPort: west })
     // An hour apart: more than the time window of a proof.
-    primary = await start('us-west-2', { port: west, peer: ['us-east-1', east, east], skew: 3_600_000 })
+    primary = await start('us-west-2', { port: west, peer: ['us-east-1', east, east], skew: SKEW_MILLISECONDS })
     secondary = await start('us-east-1', { port: east, peer: ['us-west-2', west, proxy.port] })
     await primary.context.store.write(async (tx) => {
       await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
@@ -159,7 +161,7 @@ describe('a link', () => {
     })
     for (const path of ['/replication/ack', '/replication/key']) {
       for (const body of ['', 'no JSON', '{', 'null', '7', '"text"']) {
-        const { header } = prover.prove('us-west-2', { method: 'POST', path, body }, systemClock.now())
+        const { header } = prover.prove('us-west-2', { method: 'POST', path, body }, systemClock.now() + SKEW_MILLISECONDS)
         const headers = { 'x-twinpool-format': FORMAT, [PROOF_HEADER]: header }
         const response = await fetch(`http://127.0.0.1:${ports[0]}${path}`, { method: 'POST', headers, body })
         assert.equal(response.status, 400, `${path} ${body}`)
