@@ -12,7 +12,7 @@ import {
   type AliasType,
   activeAliases,
   aliasTypesOf,
-  findAlias,
+  findHolders,
   indexOf,
   insertAlias,
   lockAlias,
@@ -99,10 +99,10 @@ async function search(db: Reader, openPool: OpenPool, name: string, { evenly }: 
   if (UUID.test(name) && !isDone()) consider(await readBySub(name), ({ sub }) => sub === name)
   for (const type of aliasTypesFor(pool, name)) {
     if (isDone()) break
-    const sub = await findAlias(db, openPool, { type, value: name })
-    const read = sub ?? (evenly ? near(type) : undefined)
-    if (read === undefined) continue
-    consider(await readBySub(read), (user) => user.sub === sub && hasName(pool, user, { type, value: name }))
+    const holders = await findHolders(db, openPool, { type, value: name })
+    for (const sub of holders.length === 0 && evenly ? [near(type)] : holders) {
+      consider(await readBySub(sub), (user) => user.sub === sub && hasName(pool, user, { type, value: name }))
+    }
   }
   return found
 }
@@ -123,9 +123,11 @@ async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string):
     if (user) return user
   }
   // A username in another form than the one that was typed.
-  const sub = await findAlias(db, openPool, { type: 'username', value: name })
-  const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-  return user && hasName(openPool.pool, user, { type: 'username', value: name }) ? user : undefined
+  for (const sub of await findHolders(db, openPool, { type: 'username', value: name })) {
+    const user = await findUserBySub(db, openPool, sub)
+    if (user && hasName(openPool.pool, user, { type: 'username', value: name })) return user
+  }
+  return undefined
 }
 
 /** More users than this have one unconfirmed address only by intent; then the rows that an index finds first decide. */
