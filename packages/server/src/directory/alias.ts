@@ -78,6 +78,10 @@ export function waysOf(openPool: OpenPool, username: string): Way<'user'>[] {
   ]
 }
 
+/** Through the aliases of a name: each way finds the user, or if nobody has the alias, the user of the next alias in the index. */
+export const waysOrNext = (openPool: OpenPool, alias: Alias): Way<'user'>[] =>
+  addressesOf(openPool, alias).map(({ key }) => ({ through: 'alias', key, column: 'sub', orNext: true }))
+
 /** Finds the subs of the users who may have this alias: candidates, which their documents confirm. */
 export async function findHolders(
   db: Pick<Transaction, 'find'>,
