@@ -14,15 +14,16 @@ const CHECK_TIMEOUT_MILLISECONDS = 2_000
 
 export interface HealthSources {
   overload: Pick<Overload, 'recent'>
-  replication: Pick<Replication, 'links'>
+  replication: Pick<Replication, 'links' | 'closedReplicas'>
 }
 
 /** Checks that a sign-in does not need: the region stays in service when they fail. */
 const SIDE_CHECKS = new Set(['replication', 'audit'])
 
 /**
- * Checks every dependency of a sign-in, the links to peers and the audit file. A recent overload is reported, but an overloaded region
- * counts as healthy: taking it out of service would only move its load to the other regions.
+ * Checks every dependency of a sign-in, the links to peers and the audit file. A recent overload and replicas that cannot be opened are
+ * reported, but the region counts as healthy: taking it out of service would move the load to the other regions, and stop its other
+ * pools.
  */
 export async function checkHealth(
   {
@@ -51,6 +52,7 @@ export async function checkHealth(
     keys: keysCheck,
     load: { ok: true, ...(load !== undefined && { detail: load }) },
     replication: checkReplication(replication.links()),
+    replicas: checkReplicas(replication.closedReplicas()),
     audit: checkAudit(events.auditProblem()),
   }
   const failed = Object.keys(checks).filter((name) => !checks[name]?.ok)
@@ -67,6 +69,13 @@ function checkReplication(links: readonly LinkState[]): Health['checks'][string]
   )
   return { ok: false, detail: detail.join('; ') }
 }
+
+const checkReplicas = (closed: number): Health['checks'][string] => ({
+  ok: true,
+  ...(closed > 0 && {
+    detail: `${closed} of the replicas here cannot be opened: their key is missing, disabled or deleted in this region`,
+  }),
+})
 
 const checkAudit = (problem: string | undefined): Health['checks'][string] =>
   problem === undefined ? { ok: true } : { ok: false, detail: problem }

@@ -70,6 +70,17 @@ export const catalogue = {
     meaning: 'The store accepts writes again after `store-full`.',
     action: NOTHING,
   },
+  'names-collide': {
+    level: 'warn',
+    meaning: 'Two users have names that are one name in another spelling. Each is found by the exact spelling.',
+    action: 'Rename one of them if they are confused with each other.',
+  },
+  'deferred-work-failed': {
+    level: 'error',
+    meaning:
+      'A code that was requested by a client that hides which users exist could not be written or sent. The caller does not see it.',
+    action: 'Check the messenger and the store. The user can ask again.',
+  },
   'row-unreadable': {
     level: 'error',
     meaning: 'A row does not open with the key of its pool, and counts as absent.',
@@ -113,6 +124,31 @@ export const catalogue = {
     level: 'warn',
     meaning: 'This region began a new log, because its database was restored or moved. Peers copy its pools again.',
     action: 'Nothing, if you restored the database. Otherwise find out why it went back.',
+  },
+  'replica-key-unavailable': {
+    level: 'error',
+    meaning: 'A replica of this region cannot be opened: its key is missing, disabled or deleted here.',
+    action: 'Enable or restore the key. Keys of the built-in key ring are offered again by the primary within 30 s.',
+  },
+  'replica-key-available': {
+    level: 'info',
+    meaning: 'The key of a replica can be used again after `replica-key-unavailable`.',
+    action: NOTHING,
+  },
+  'pool-orphaned': {
+    level: 'error',
+    meaning: 'The primary of a pool does not know the pool, although this region has a replica of it.',
+    action: 'Decide whether to keep or delete it: `twinpool pool orphans`, see operations.md.',
+  },
+  'orphan-kept': {
+    level: 'warn',
+    meaning: 'An operator made this region the primary of an orphaned pool.',
+    action: NOTHING,
+  },
+  'orphan-deleted': {
+    level: 'warn',
+    meaning: 'An operator deleted the replica of an orphaned pool.',
+    action: NOTHING,
   },
   'copy-begun': {
     level: 'info',

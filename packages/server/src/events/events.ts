@@ -41,6 +41,10 @@ export interface Events {
   resource(use: ResourceUse): void
   /** The certificate that the region presents, when it is loaded. `expiresAt`: ms since the epoch. */
   certificateLoaded(certificate: { expiresAt: number }): void
+  /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
+  closedReplicas(count: number): void
+  /** How many pools have a replica here and a primary that does not know them. */
+  orphanedPools(count: number): void
   /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
   keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
   /** The key service responds again, after an outage of `seconds`. */
@@ -147,6 +151,8 @@ export function createEvents({
       else count('request-failed', { operation, requestId, err: error }, 'a request failed')
     },
     noted: count,
+    closedReplicas: (count) => metrics.closedReplicas.set(count),
+    orphanedPools: (count) => metrics.orphanedPools.set(count),
     healthy: ({ check, ok }) => metrics.health.set({ check }, ok ? 1 : 0),
     link: ({ peer, connected, lagSeconds }) => {
       metrics.connected.set({ peer }, connected ? 1 : 0)

@@ -67,6 +67,11 @@ export function createMetrics(region: string) {
     resourceLimit: gauge('resource_limit', 'Limit of a resource of this process', ['resource']),
     resourceWaiting: gauge('resource_waiting', 'Calls that wait for a resource of this process', ['resource']),
     health: gauge('healthy', 'Result of a health check of the region: 1 if it passes, else 0', ['check']),
+    closedReplicas: gauge(
+      'replicas_without_key',
+      'Replicas of this region that cannot be opened: their key is missing, disabled or deleted here',
+    ),
+    orphanedPools: gauge('orphaned_pools', 'Pools with a replica in this region whose primary does not know them'),
     certificateExpiry: gauge(
       'certificate_expiry_timestamp_seconds',
       'End of validity of the TLS certificate, Unix time',

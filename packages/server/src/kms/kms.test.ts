@@ -74,6 +74,7 @@ for (const engine of engines) {
             if (!faces.has(to)) throw new KeyExchangeError('unknown-region', to)
             await face(to).ring.accept(message)
           },
+          held: async () => undefined,
         },
       })
       await ring.ensureServiceKey()

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { measureBacklog } from '../store/changes.ts'
-import { listCopies } from '../store/copies.ts'
+import { findCopyInProgress, listCopies, ORPHANED } from '../store/copies.ts'
 import { listCursors, listFollowers } from '../store/cursors.ts'
 import type { ReplicaStatus } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
@@ -214,7 +214,8 @@ export function createStatusBoard({
   // One statement at a time: calls need the other connections.
   const refresh = async (): Promise<void> => {
     const cursors = await listCursors(store.db)
-    const copies = await listCopies(store.db)
+    // An orphaned pool receives nothing, so it says nothing about the lag of the other pools.
+    const copies = (await listCopies(store.db)).filter(({ stage }) => stage !== ORPHANED)
     for (const [peer, knowledge] of known) {
       knowledge.cursorAsOf = cursors.find((cursor) => cursor.peer === peer)?.asOf
       knowledge.copiesAsOf = copies.flatMap((copy) => (copy.peer === peer ? (copy.asOf ?? []) : []))
@@ -271,25 +272,31 @@ export function createStatusBoard({
             lagSeconds: lagSecondsOf(peer),
           }
         }),
-        copies: (await listCopies(store.db)).map(({ pool, peer, kinds, asOf, done, total, started }) => {
-          const seconds = (now - started) / 1_000
-          return {
-            pool,
-            from: peer,
-            purpose: kinds ? 'kinds' : asOf === undefined ? 'first' : 'again',
-            rows: done,
-            estimatedRows: Math.max(total, done),
-            startedAt: started,
-            estimatedSecondsLeft: done === 0 || total === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
-          }
-        }),
+        copies: (await listCopies(store.db))
+          .filter(({ stage }) => stage !== ORPHANED)
+          .map(({ pool, peer, kinds, asOf, done, total, started }) => {
+            const seconds = (now - started) / 1_000
+            return {
+              pool,
+              from: peer,
+              purpose: kinds ? 'kinds' : asOf === undefined ? 'first' : 'again',
+              rows: done,
+              estimatedRows: Math.max(total, done),
+              startedAt: started,
+              estimatedSecondsLeft:
+                done === 0 || total === 0 ? undefined : (seconds / done) * Math.max(0, total - done),
+            }
+          }),
       }
     },
     poolStatus: async (pool) => {
       const roles = await readPoolRoles(store.db, pool)
       const { topology, replicas } = roles
       if (!topology) return undefined
-      const first = replicaIn(roles, region)?.status === 'CREATING'
+      const { primary } = topology
+      const first =
+        replicaIn(roles, region)?.status === 'CREATING' ||
+        (await findCopyInProgress(store.db, { pool, primary })) === 'first'
       await refresh()
       return {
         replicas: replicas.map((replica) => ({ region: replica.region, status: replica.status })),

@@ -50,7 +50,7 @@ const LEASE_SILENCE_MILLISECONDS = 5_000
  */
 export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
   const connections = openConnections(url, settings)
-  const { connect, isRefusal } = connections
+  const { connect, isRefusal, servers } = connections
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
@@ -200,7 +200,16 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         tx,
       )
     },
-    listen: async (notify) => {
+    guard: async (check) => {
+      const client = await connect()
+      try {
+        await servers.guard(client, check)
+      } finally {
+        client.release()
+      }
+    },
+    listen: async (notify, interrupted) => {
+      servers.onMoved(interrupted)
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
@@ -216,6 +225,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
               // The store may have been closed while this connection was opened.
               if (!closed) await ended
             } finally {
+              servers.doubt()
               await disconnect(client)
             }
           } catch (error) {
