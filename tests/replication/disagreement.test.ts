@@ -140,7 +140,7 @@ for (const engine of engines) {
       const settings = { UsernameAttributes: ['email' as const], AutoVerifiedAttributes: ['email' as const] }
       const pool = await createReplicatedPool(plane, { settings })
       const client = await createClient(primary, pool)
-      const [address, other] = ['one@example.com', 'other@example.com']
+      const [address, other] = ['One@Example.com', 'other@example.com']
       const old = await createUser(primary, pool, { username: address, password: 'Of-The-Old-1' })
       await createUser(primary, pool, { username: other })
       await until(

@@ -19,8 +19,10 @@ import { createRouter } from './http/router.ts'
 import { createNodeServer, expiryOf, type NodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
+import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
+import { createDeferredWork } from './identity/users/deferred-work.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -133,6 +135,7 @@ async function composeRegion(
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
     lockout: createLockout({ throttling, clock }),
+    deferredWork: createDeferredWork({ clock, events }),
     keyProvider,
     serviceKeyArn,
     throttling,
@@ -228,7 +231,7 @@ async function composeRegion(
       const { signal } = stopping
       const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, runNameIndex(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
@@ -241,7 +244,7 @@ async function composeRegion(
         const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
         await Promise.all([close(deadline), closeManagement?.(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
-        await Promise.race([admission.idle(), deadline])
+        await Promise.race([admission.idle().then(context.deferredWork.finish), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
         await store.close()

@@ -304,10 +304,11 @@ describe('a development plane', () => {
   })
 
   it('refuses invalid control requests, and changes nothing', async () => {
-    // The replication status changes by itself, not by a control request.
+    // The replication status changes by itself, not by a control request, and health reports it.
     const atRest = async () =>
       Object.values(await statusOf(ready)).map(
-        ({ replication: _, ...settled }: RegionStatus & { replication?: unknown }) => settled,
+        ({ replication: _, health: __, ...settled }: RegionStatus & { replication?: unknown; health?: unknown }) =>
+          settled,
       )
     const before = await atRest()
     for (const settings of [undefined, {}, { ms: -1 }, { ms: 'x' }, { ms: 1e9 }, { ms: 1.5 }, [], null]) {

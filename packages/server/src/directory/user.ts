@@ -17,6 +17,7 @@ import {
   insertAlias,
   lockAlias,
   normalize,
+  waysOf,
 } from './alias.ts'
 import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
@@ -41,39 +42,74 @@ export interface User extends UserDocument {
   pool: string
 }
 
-type Reader = Pick<Store, 'find' | 'list' | 'db'> | Pick<Transaction, 'find' | 'list' | 'connection'>
+type Reader =
+  | Pick<Store, 'find' | 'findFirst' | 'list' | 'db'>
+  | Pick<Transaction, 'find' | 'findFirst' | 'list' | 'connection'>
 
-export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string): Promise<User | undefined> {
+export async function findUserBySub(
+  db: Pick<Reader, 'find'>,
+  openPool: OpenPool,
+  sub: string,
+): Promise<User | undefined> {
   const row = await db.find('user', { pool: openPool.pool.id, key: sub })
   return row && openUser(openPool, row)
 }
 
 /**
  * Finds a user by a name as typed: the username, the sub, or an active alias (an e-mail address or a phone number becomes
- * active when it is verified; with UsernameAttributes, at once).
+ * active when it is verified; with UsernameAttributes, at once). Spellings that `normalize` makes equal are one name.
  */
-export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
-  const { pool } = openPool
-  if (pool.isCopiedAgain) return findUserDuringCopy(db, openPool, name)
-  const [row] = await db.list('user', {
-    pool: pool.id,
-    where: { username: columnOf(openPool, 'username', name) },
-    limit: 1,
-  })
-  const namesake = row && openUser(openPool, row)
-  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
-  if (namesake && hasName(pool, namesake, { type: 'username', value: name })) return namesake
-  if (UUID.test(name)) {
-    const bySub = await findUserBySub(db, openPool, name)
-    if (bySub) return bySub
-  }
-  for (const type of aliasTypesOf(pool)) {
-    const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
-    const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-    if (user && hasName(pool, user, { type, value: name })) return user
-  }
-  return undefined
+export const findUser = async (db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> =>
+  (await search(db, openPool, name, { evenly: false })).user
+
+/**
+ * Like findUser, with the same work whether or not a user has the name: all lookups are made, and each that misses reads another
+ * user's row. `other`: such a user, whose other rows the caller reads in place of the missing user's; undefined in an empty pool.
+ */
+export const findUserOrOther = (db: Reader, openPool: OpenPool, name: string): Promise<Found> =>
+  search(db, openPool, name, { evenly: true })
+
+interface Found {
+  user: User | undefined
+  other: User | undefined
 }
+
+async function search(db: Reader, openPool: OpenPool, name: string, { evenly }: { evenly: boolean }): Promise<Found> {
+  const { pool, cipher } = openPool
+  const found: Found = { user: undefined, other: undefined }
+  if (pool.isCopiedAgain) return { ...found, user: await findUserDuringCopy(db, openPool, name) }
+  const near = (step: string): string =>
+    cipher.derive(`other\n${step}\n${normalize(pool, 'username', name)}`, 16).toString('hex')
+  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
+  const consider = (row: Row<'user'> | undefined, isWanted: (user: User) => boolean): void => {
+    const user = row && openUser(openPool, row)
+    if (user && isWanted(user)) found.user ??= user
+    else found.other = user
+  }
+  const isDone = (): boolean => found.user !== undefined && !evenly
+  const readBySub = (sub: string): Promise<Row<'user'> | undefined> =>
+    evenly
+      ? db.findFirst('user', { pool: pool.id, ways: [{ near: sub }] })
+      : db.find('user', { pool: pool.id, key: sub })
+
+  const byName = [...waysOf(openPool, name), ...(evenly ? [{ near: near('username') }] : [])]
+  consider(await db.findFirst('user', { pool: pool.id, ways: byName }), ({ username }) =>
+    isSame(pool, 'username', username, name),
+  )
+  if (UUID.test(name) && !isDone()) consider(await readBySub(name), ({ sub }) => sub === name)
+  for (const type of aliasTypesFor(pool, name)) {
+    if (isDone()) break
+    const sub = await findAlias(db, openPool, { type, value: name })
+    const read = sub ?? (evenly ? near(type) : undefined)
+    if (read === undefined) continue
+    consider(await readBySub(read), (user) => user.sub === sub && hasName(pool, user, { type, value: name }))
+  }
+  return found
+}
+
+/** The types of alias that the name may be. */
+export const aliasTypesFor = (pool: Pool, name: string): readonly Exclude<AliasType, 'username'>[] =>
+  aliasTypesOf(pool).filter((type) => looksLike(type, name))
 
 async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
   const namesake = await findHolder(db, openPool, { type: 'username', value: name })
@@ -82,11 +118,14 @@ async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string):
     const bySub = await findUserBySub(db, openPool, name)
     if (bySub) return bySub
   }
-  for (const type of aliasTypesOf(openPool.pool)) {
-    const user = looksLike(type, name) ? await findHolder(db, openPool, { type, value: name }) : undefined
+  for (const type of aliasTypesFor(openPool.pool, name)) {
+    const user = await findHolder(db, openPool, { type, value: name })
     if (user) return user
   }
-  return undefined
+  // A username in another form than the one that was typed.
+  const sub = await findAlias(db, openPool, { type: 'username', value: name })
+  const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
+  return user && hasName(openPool.pool, user, { type: 'username', value: name }) ? user : undefined
 }
 
 /** More users than this have one unconfirmed address only by intent; then the rows that an index finds first decide. */
@@ -100,17 +139,15 @@ const MAX_CLAIMS = 100
 async function findHolder(db: Reader, openPool: OpenPool, name: Alias): Promise<User | undefined> {
   const { pool } = openPool
   const { type, value } = name
-  const rows = await db.list('user', {
-    pool: pool.id,
-    where: { [type]: indexOf(openPool, type, value) },
-    limit: MAX_CLAIMS,
-  })
-  const claims = new Map(
-    rows.flatMap((row) => {
+  // An older build has written the second form.
+  const columns = new Set([columnOf(openPool, type, value), indexOf(openPool, type, value)])
+  const claims = new Map<Row<'user'>, User>()
+  for (const column of columns) {
+    for (const row of await db.list('user', { pool: pool.id, where: { [type]: column }, limit: MAX_CLAIMS })) {
       const user = openUser(openPool, row)
-      return user && hasName(pool, user, name) ? [[row, user]] : []
-    }),
-  )
+      if (user && hasName(pool, user, name)) claims.set(row, user)
+    }
+  }
   const [first, ...others] = claims.keys()
   if (!first || others.length === 0) return first && claims.get(first)
   const { primary } = pool.topology

@@ -70,6 +70,17 @@ export const catalogue = {
     meaning: 'The store accepts writes again after `store-full`.',
     action: NOTHING,
   },
+  'names-collide': {
+    level: 'warn',
+    meaning: 'Two users have names that are one name in another spelling. Each is found by the exact spelling.',
+    action: 'Rename one of them if they are confused with each other.',
+  },
+  'deferred-work-failed': {
+    level: 'error',
+    meaning:
+      'A code that was requested by a client that hides which users exist could not be written or sent. The caller does not see it.',
+    action: 'Check the messenger and the store. The user can ask again.',
+  },
   'row-unreadable': {
     level: 'error',
     meaning: 'A row does not open with the key of its pool, and counts as absent.',

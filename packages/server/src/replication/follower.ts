@@ -151,7 +151,8 @@ export function createFollower(context: FollowerContext): Follower {
           if (!holdsPool(roles, region)) continue
           const fromPrimary = roles.topology?.primary === peer
           const first = replicaIn(roles, region)?.status === 'CREATING' || (previous && isFirstCopy(previous))
-          const asOf = (previous && !previous.kinds ? previous.asOf : present?.asOf) ?? (fromPrimary ? 0 : undefined)
+          const asOf =
+            (previous && !previous.kinds ? previous.asOf : present?.asOf) ?? (fromPrimary ? clock.now() : undefined)
           const witness = { position, mark }
           await beginCopy({ clock }, connection, { pool, peer, fromPrimary, asOf: first ? undefined : asOf, witness })
           touched.push({ kind: 'topology', pool, key: ONLY })
@@ -415,7 +416,7 @@ async function copyFromNewPrimary(
 ): Promise<void> {
   const previous = await findCopy(connection, { pool, peer: roles.topology?.primary ?? '' })
   const first = previous !== undefined && isFirstCopy(previous)
-  const asOf = first ? undefined : (previous?.asOf ?? (await findCursor(connection, peer))?.asOf ?? 0)
+  const asOf = first ? undefined : (previous?.asOf ?? (await findCursor(connection, peer))?.asOf ?? context.clock.now())
   await removeCopies(connection, pool)
   await beginCopy(context, connection, { pool, peer, fromPrimary: true, asOf, witness })
 }

@@ -129,7 +129,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.post(
     '/replication/ack',
     authenticated(async (c, request, body) => {
-      const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
+      const { log, position } = parseObject(body) ?? {}
       if (typeof log !== 'string' || !Number.isSafeInteger(position))
         return respond(c, request, 400, { reason: 'body' })
       await supplier.acknowledge(request.from, { log, position: position as number })
@@ -173,7 +173,9 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.post(
     '/replication/key',
     authenticated(async (c, request, body) => {
-      const refusal = await context.acceptKey(JSON.parse(body))
+      const message = parseObject(body)
+      if (!message) return respond(c, request, 400, { reason: 'body' })
+      const refusal = await context.acceptKey(message)
       return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
     }),
   )
@@ -214,6 +216,16 @@ const positionOf = (c: Context): LogPosition => ({
 const numberOf = (text: string | undefined): number => {
   const number = Number(text)
   return Number.isSafeInteger(number) ? number : 0
+}
+
+/** Undefined if the body is not a JSON object. */
+function parseObject(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Undefined if the body is larger than any that a region sends. */

@@ -1,4 +1,5 @@
 import { type Kysely, type Transaction as KyselyTransaction, type RawBuilder, sql } from 'kysely'
+import type { ThrottlingFile } from './throttling-file.ts'
 
 /** Tables are generic over kinds (see kinds.ts), so their columns have no types. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -75,6 +76,8 @@ export interface Engine {
   lead(signal: AbortSignal): Promise<Lease>
   /** Whether a process of the first release, which cannot read sealed groups, is connected to this database. */
   hasOlderProcesses(): Promise<boolean>
+  /** SQLite: opens the file of the throttling state beside the store; `close` closes it. */
+  openThrottlingFile?(): ThrottlingFile
   close(): Promise<void>
 }
 

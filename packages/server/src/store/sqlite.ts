@@ -13,6 +13,7 @@ import {
   UnexpectedError,
 } from './database.ts'
 import { watchFile } from './sqlite-file.ts'
+import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
 
 /**
  * The embedded engine: one file per region and one process per file, write-ahead log, and `synchronous=FULL`, so that a
@@ -34,6 +35,7 @@ export function openSqlite(file: string): Engine {
   const reader = connect(file, 'begin')
   const single = connect(file, 'begin')
   const watched = watchFile(file)
+  const throttlingFiles: ThrottlingFile[] = []
   let current: Wait = 'full'
   let closed = false
   let check: DatabaseCheck = async () => {}
@@ -183,8 +185,14 @@ export function openSqlite(file: string): Engine {
     lead: async () => ({ lost: lost.signal, release: async () => {} }),
     connectionUsage: () => undefined,
     hasOlderProcesses: async () => false,
+    openThrottlingFile: () => {
+      const opened = openThrottlingFile(`${file}.throttling`)
+      throttlingFiles.push(opened)
+      return opened
+    },
     close: async () => {
       closed = true
+      for (const opened of throttlingFiles) opened.close()
       if (single.raw.isOpen) single.raw.close()
       await reader.db.destroy()
       await writer.db.destroy()

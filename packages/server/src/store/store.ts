@@ -6,7 +6,7 @@ import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
 import type { ConnectionSettings } from './postgres-connections.ts'
 import { createProbe } from './probe.ts'
-import { countRows, createRowReader, type PageQuery, type Row } from './rows.ts'
+import { countRows, createRowReader, type FirstQuery, type PageQuery, type Row } from './rows.ts'
 import { openSqlite } from './sqlite.ts'
 import { type Address, openTransaction, type Transaction } from './write.ts'
 
@@ -20,6 +20,8 @@ export interface Store {
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
   /** Reads the bodies of rows of several kinds in one query, in the order of `wanted`; undefined where a row is missing. */
   bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
+  /** Finds a row by the first way that succeeds, in one query. */
+  findFirst<K extends Kind>(kind: K, query: FirstQuery<K>): Promise<Row<K> | undefined>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
   /** One transaction, durable when the promise resolves. `work` may run more than once, so it must have no other side effects. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
@@ -105,6 +107,7 @@ export async function openStore(
     find: rows.find,
     list: rows.list,
     bodies: rows.bodies,
+    findFirst: rows.findFirst,
     count: (kind, query) => countRows(engine.reader, kind, query),
     transaction,
     write: (work) =>

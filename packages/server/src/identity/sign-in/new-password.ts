@@ -47,8 +47,9 @@ export async function respondToNewPassword(
     findUserBySub(context.store, openClient, session.sub),
     checkUsable(context, openClient, session),
   ])
-  if (!known || !(await isNameOf(context, openClient, { name, subject: { ...known, user: known } })))
-    throw invalidSession()
+  if (!known) throw invalidSession()
+  const { sub, username: srpName } = known
+  if (!(await isNameOf(context, openClient, { name, subject: { sub, srpName } }))) throw invalidSession()
   checkPasswordPolicy(openClient.pool, password)
 
   const user = await withAliasError(aliasExists, () =>

@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { type User, userIsDisabled } from '../../directory/user.ts'
+import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
 import { noteSubject } from '../../events/request-scope.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
@@ -11,7 +11,7 @@ import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
 import { findTokenHolder } from '../sessions/token-holder.ts'
-import { issueTokensFor } from './next-step.ts'
+import { checkStatus, issueTokensFor } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, TokensStep } from './step.ts'
 
@@ -70,7 +70,10 @@ interface Refreshing {
   membership: Membership
 }
 
-/** Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException. */
+/**
+ * Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException,
+ * PasswordResetRequiredException, UserNotConfirmedException.
+ */
 async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
   if (token === 'expired') throw notAuthorized('Refresh Token has expired')
@@ -82,7 +85,7 @@ async function checkRefreshToken(context: Context, openClient: OpenClient, text:
     getMembership(context.store, openClient, token.sub),
   ])
   if (revoked || !user) throw notAuthorized('Refresh Token has been revoked')
-  if (!user.enabled) throw userIsDisabled()
+  checkStatus(user)
   return { token, user, membership }
 }
 
