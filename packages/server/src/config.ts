@@ -88,10 +88,18 @@ const schema = z
         passwords: z.number().int().min(1).default(500),
         /** Maximum open connections; the connection that has been idle for longest is closed first. Default: from the open-file limit. */
         connections: z.number().int().min(1).optional(),
+        /** Maximum memory of request bodies in flight, in bytes. */
+        bodyBytes: z
+          .number()
+          .int()
+          .min(4 * 1024 * 1024)
+          .default(32 * 1024 * 1024),
         /** Time for the headers of a request to arrive. */
         headersSeconds: z.number().min(0.1).max(300).default(15),
         /** Time for a complete request to arrive. */
         requestSeconds: z.number().min(0.1).max(3_600).default(30),
+        /** Maximum time without progress while a request is sent or a response is read. */
+        progressSeconds: z.number().min(0.1).max(300).default(10),
         /** Keep-alive timeout; must be longer than that of a load balancer in front (usually 60 seconds). */
         idleSeconds: z.number().min(0.1).max(3_600).default(65),
       })

@@ -12,6 +12,8 @@ import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
+import { addressOf } from './http/address.ts'
+import { createBodyBudget } from './http/body-budget.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
@@ -158,16 +160,17 @@ async function composeRegion(
     clock,
     events,
   })
+  const budget = createBodyBudget({ bytes: limits.bodyBytes, overload })
   const router = createRouter({
     mounted: [
       createConsoleRoutes(context, overload, replication),
-      createApiRoutes(calls),
+      createApiRoutes(calls, budget),
       createDiscovery(context),
       replication.routes,
     ],
     fallback: apiFallback(calls),
   })
-  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
+  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, { calls, budget, addressOf }))
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const maximum = limits.connections ?? maximumConnections({ storeConnections })

@@ -4,6 +4,7 @@ import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import type { CallHandler, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
+import { SMALL_INPUT } from './input-limits.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
 import { createSignatureCheck, type SignatureSettings } from './sigv4.ts'
 
@@ -38,6 +39,12 @@ export function createCalls({
     face,
     checkSignature: createSignatureCheck({ ...signatures, clock, services: [face.signingName] }),
   }))
+  const findFace = (target: string) => byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+  const bodyLimit: CallHandler['bodyLimit'] = (headers) => {
+    const target = headers.get('x-amz-target') ?? ''
+    const face = findFace(target)?.face
+    return (face?.find(target.slice(face.targetPrefix.length))?.limits ?? SMALL_INPUT).bytes
+  }
   const refuse: CallHandler['refuse'] = (error) => outgoingOf(clock.uuid(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
     const requestId = clock.uuid()
@@ -47,7 +54,23 @@ export function createCalls({
   }
 
   return {
+    bodyLimit,
     refuse,
+    refuseBody: (reason, headers) => {
+      switch (reason) {
+        case 'too-large':
+          return refuse(
+            new CognitoError(
+              'RequestEntityTooLargeException',
+              `The request body exceeds the limit of ${bodyLimit(headers)} bytes.`,
+            ),
+          )
+        case 'busy':
+          return refuse(new CognitoError('TooManyRequestsException', 'Rate exceeded'))
+        case 'ended-early':
+          return refuse(new CognitoError('SerializationException', 'The request body ended early.'))
+      }
+    },
     fail,
     handle: async (incoming) => {
       const requestId = clock.uuid()
@@ -61,7 +84,7 @@ export function createCalls({
       try {
         checkType(headers)
         const target = headers.get('x-amz-target') ?? ''
-        const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+        const found = findFace(target)
         if (!found) {
           throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
         }

@@ -29,7 +29,8 @@ export interface SignedRequest {
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 const TERMINATOR = 'aws4_request'
 const SKEW_MINUTES = 5
-const CACHED_KEYS = 100
+/** For about a hundred keys. */
+const CACHED_KEY_BYTES = 50_000
 /** If one of these headers were unsigned, a signed call could be turned into another call. */
 const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
@@ -42,7 +43,7 @@ const REGION_NAME = /^[a-z0-9-]{1,32}$/
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function createSignatureCheck(rules: SignatureSettings): SignatureCheck {
-  const withKeys = { ...rules, keys: new BoundedCache(CACHED_KEYS) as SigningKeys }
+  const withKeys = { ...rules, keys: new BoundedCache({ bytes: CACHED_KEY_BYTES, bytesOf: () => 300 }) as SigningKeys }
   return (request) => checkSignature(withKeys, request)
 }
 

@@ -8,7 +8,7 @@ import { resolvers } from './callers.ts'
 import { operations } from './operations.ts'
 import type { OperationRow } from './rows.ts'
 import { type OperationName, operationNames } from './shapes.generated.ts'
-import { validateInput } from './validate.ts'
+import { limitsOf, validateInput } from './validate.ts'
 
 /**
  * The user pools API as a face. After the signature and the input check of aws/serve.ts, each call goes through
@@ -35,8 +35,10 @@ function operationOf(
   { caller, replica, handler, usesPassword }: OperationRow,
 ): Operation {
   const resolve = resolvers[caller]
+  const signed = caller === 'account' || caller === 'pool' || caller === 'user'
   return {
-    signed: caller === 'account' || caller === 'pool' || caller === 'user',
+    signed,
+    limits: limitsOf(name, { signed }),
     run: async (call, input: Record<string, unknown>, scope) => {
       const { pool, complete } = await resolve(context, input)
       if (pool) {

@@ -1,7 +1,4 @@
-import type { Context } from 'hono'
+import type { IncomingMessage } from 'node:http'
 
-/** The address of the caller, as far as the region knows it; '' without a connection. */
-export function addressOf(c: Context): string {
-  const incoming = (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming
-  return incoming?.socket?.remoteAddress ?? ''
-}
+/** The address of the caller; '' for a closed connection. */
+export const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
