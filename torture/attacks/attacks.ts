@@ -1,6 +1,6 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { COGNITO, headersOf, JSON_1_1, type Reply, send } from '@twinpool/testing/calls'
+import { headOf, openConnections } from '@twinpool/testing/raw-connections'
 import type { Target } from './target.ts'
 
 /** An attack by a caller without credentials. Returns what became of it, in a few words. */
@@ -36,20 +36,6 @@ async function flood(
   await Promise.all(Array.from({ length: atOnce }, work))
   return replies
 }
-
-async function open(target: Target, text: string | Buffer): Promise<Socket> {
-  const { hostname, port } = new URL(target.region.endpoint)
-  const socket = connect({ host: hostname, port: Number(port) })
-  socket.on('error', () => {})
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
-  socket.write(text)
-  return socket
-}
-
-const head = (headers: Record<string, string>): string =>
-  `POST / HTTP/1.1\r\nhost: localhost\r\n${Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')}\r\n`
 
 /** Keeps the connections for the seconds, then closes them. */
 async function hold(sockets: readonly Socket[], seconds: number): Promise<string> {
@@ -135,23 +121,18 @@ export const attacks: readonly Attack[] = [
     run: async (target: Target) => {
       const size = 4 * MEGABYTE
       const text = Buffer.concat([
-        Buffer.from(head({ ...headersOf(operation), 'content-length': String(size) })),
+        Buffer.from(headOf({ ...headersOf(operation), 'content-length': String(size) })),
         Buffer.alloc(size - 1, '['),
       ])
-      const sockets: Socket[] = []
-      for (let at = 0; at < 150; at += 1) sockets.push(await open(target, text))
-      return hold(sockets, HELD_SECONDS)
+      return hold(await openConnections(target.region.endpoint, 150, text), HELD_SECONDS)
     },
   })),
   {
     name: '150 bodies of 250 KB in pieces of a byte',
     run: async (target) => {
-      const sockets: Socket[] = []
-      for (let at = 0; at < 150; at += 1) {
-        const socket = await open(target, head({ ...headersOf('SignUp'), 'content-length': '250000' }))
-        socket.setNoDelay(true)
-        sockets.push(socket)
-      }
+      const text = Buffer.from(headOf({ ...headersOf('SignUp'), 'content-length': '250000' }))
+      const sockets = await openConnections(target.region.endpoint, 150, text)
+      for (const socket of sockets) socket.setNoDelay(true)
       const until = performance.now() + HELD_SECONDS * 1_000
       while (performance.now() < until) {
         for (const socket of sockets) if (!socket.destroyed) socket.write('[')
@@ -164,22 +145,16 @@ export const attacks: readonly Attack[] = [
     name: 'unread responses on 2,000 connections',
     run: async (target) => {
       // Each connection asks for more than the buffers of the kernel hold, and reads nothing.
-      const asks = 'GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(200)
-      const sockets: Socket[] = []
-      for (let at = 0; at < 2_000; at += 1) {
-        const socket = await open(target, asks)
-        socket.pause()
-        sockets.push(socket)
-      }
-      return hold(sockets, HELD_SECONDS)
+      const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(200))
+      return hold(await openConnections(target.region.endpoint, 2_000, asks), HELD_SECONDS)
     },
   },
   {
     name: '20,000 pipelined calls on one connection',
     run: async (target) => {
       const body = JSON.stringify(signIn(target, 'nobody').input)
-      const call = `${head({ ...headersOf('InitiateAuth'), 'content-length': String(body.length) })}${body}`
-      return hold([await open(target, call.repeat(20_000))], HELD_SECONDS)
+      const call = `${headOf({ ...headersOf('InitiateAuth'), 'content-length': String(body.length) })}${body}`
+      return hold(await openConnections(target.region.endpoint, 1, Buffer.from(call.repeat(20_000))), HELD_SECONDS)
     },
   },
   {

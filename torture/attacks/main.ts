@@ -94,8 +94,7 @@ async function measure(
       kept,
       stall,
       newConnection,
-      ok:
-        alive && kept < KEPT_MEGABYTES && stall < STALL_MILLISECONDS && newConnection < NEW_CONNECTION_MILLISECONDS,
+      ok: alive && kept < KEPT_MEGABYTES && stall < STALL_MILLISECONDS && newConnection < NEW_CONNECTION_MILLISECONDS,
     }
   } finally {
     await target.stop()

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { isNetwork } from './http/address.ts'
 
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region name such as us-west-2')
 const baseUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
@@ -18,6 +19,8 @@ const schema = z
       .prefault({}),
     /** PEM files for TLS in this process. Leave it out if a proxy terminates TLS. */
     tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
+    /** Addresses and networks of the proxies that may say where a call comes from: X-Forwarded-For, Forwarded, PROXY protocol. */
+    trustedProxies: z.array(z.string().refine(isNetwork, 'an IP address, or a network such as 10.0.0.0/8')).default([]),
     /** URL under which clients reach this region. Default: the address it listens on. */
     endpoint: baseUrl.optional(),
     /** Base URL of UPDATED issuers; it must reach any region that is up. Default, without peers: the endpoint. */
@@ -88,6 +91,12 @@ const schema = z
         passwords: z.number().int().min(1).default(500),
         /** Maximum open connections; the connection that has been idle for longest is closed first. Default: from the open-file limit. */
         connections: z.number().int().min(1).optional(),
+        /** Unsigned calls per minute and caller's address that fail because of a wrong name, password or code. */
+        failedAttemptsPerMinute: z.number().int().min(1).default(100),
+        /** Unsigned calls per minute and caller's address that may send a message. */
+        messagesPerMinute: z.number().int().min(1).default(100),
+        /** Messages per hour to one address that unsigned calls may cause. */
+        messagesPerDestinationPerHour: z.number().int().min(1).default(20),
         /** Maximum memory of request bodies in flight, in bytes. */
         bodyBytes: z
           .number()

@@ -5,6 +5,7 @@ import type { Lockout } from './identity/credentials/lockout.ts'
 import type { OpenUsers } from './identity/sessions/token-holder.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
+import type { Destinations } from './messages/destinations.ts'
 import type { Messenger } from './messages/messenger.ts'
 import type { Store } from './store/store.ts'
 import type { Throttling } from './store/throttling.ts'
@@ -40,5 +41,6 @@ export interface Context {
   serviceKeyArn: string
   throttling: Throttling
   messenger: Messenger
+  destinations: Destinations
   events: Events
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { createAdmission } from './admission/admission.ts'
+import { createCallerLimits } from './admission/caller-limits.ts'
 import { createOverload } from './admission/overload.ts'
 import { createCalls } from './aws/calls.ts'
 import { apiFallback, createApiRoutes } from './aws/routes.ts'
@@ -12,11 +13,13 @@ import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
-import { addressOf } from './http/address.ts'
+import { createAddressReader, trustedProxies } from './http/address.ts'
+import { readBody } from './http/body.ts'
 import { createBodyBudget } from './http/body-budget.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
+import { acceptProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
 import { createNodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
@@ -27,6 +30,7 @@ import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import { createKmsFace } from './kms/face.ts'
+import { createDestinations } from './messages/destinations.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
@@ -85,6 +89,8 @@ async function composeRegion(
 ): Promise<Region> {
   const { region, accountId, limits } = config
   const throttling = createThrottling({ engine: store.engine, clock })
+  const overload = createOverload({ clock, events })
+  const budget = createBodyBudget({ bytes: limits.bodyBytes, overload })
 
   const stopping = new AbortController()
   const peers = createPeers({
@@ -122,6 +128,12 @@ async function composeRegion(
     keyProvider,
     serviceKeyArn,
     throttling,
+    destinations: createDestinations({
+      throttling,
+      secret: clusterSecret,
+      perHour: limits.messagesPerDestinationPerHour,
+      noted: overload.noted,
+    }),
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
   }
@@ -139,14 +151,19 @@ async function composeRegion(
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: regionKeys.accept,
+    readBody: (request, limit) => readBody(request, { limit, budget }),
     offerKeys: regionKeys.offerAgain,
   })
 
-  const overload = createOverload({ clock, events })
   const admission = createAdmission({ limits, overload })
+  const callers = createCallerLimits({
+    clock,
+    overload,
+    limits: { failedAttempts: limits.failedAttemptsPerMinute, messages: limits.messagesPerMinute },
+  })
   const calls = createCalls({
     faces: [
-      createCognitoFace(context, admission),
+      createCognitoFace(context, { turn: admission.turn, callers }),
       createKmsFace({ keyRing, clock, region, accountId }),
       createOperatorFace({ context, replication }),
     ],
@@ -160,7 +177,6 @@ async function composeRegion(
     clock,
     events,
   })
-  const budget = createBodyBudget({ bytes: limits.bodyBytes, overload })
   const router = createRouter({
     mounted: [
       createConsoleRoutes(context, overload, replication),
@@ -170,11 +186,17 @@ async function composeRegion(
     ],
     fallback: apiFallback(calls),
   })
-  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, { calls, budget, addressOf }))
+  const server = createNodeServer(
+    { tls: config.tls, limits },
+    createListener(router, { calls, budget, addressOf: (incoming) => addressOf(incoming) }),
+  )
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const maximum = limits.connections ?? maximumConnections({ storeConnections })
   limitConnections(server, { maximum, overload })
+  const isTrusted = trustedProxies(config.trustedProxies)
+  const peerOf = acceptProxyProtocol(server, { isTrusted, seconds: limits.headersSeconds })
+  const addressOf = createAddressReader(isTrusted, peerOf)
   const close = drainable(server)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined

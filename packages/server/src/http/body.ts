@@ -60,7 +60,10 @@ export function receiveBody(
   done: (body: ReadBody | Exclude<BodyRefusal, 'ended-early'>) => void,
 ): void {
   const length = incoming.headers['content-length']
-  if (announced(length) > limit) return done('too-large')
+  if (announced(length) > limit) {
+    done('too-large')
+    return
+  }
   const share = budget.open(() => incoming.destroy())
   const collector = new Collector(length === undefined ? limit : announced(length), share)
   const collect = (chunk: Buffer): void => {

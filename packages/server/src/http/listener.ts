@@ -12,7 +12,11 @@ import type { createRouter } from './router.ts'
  */
 export function createListener(
   router: Pick<ReturnType<typeof createRouter>, 'fetch'>,
-  { calls, budget, addressOf }: { calls: CallHandler; budget: BodyBudget; addressOf(incoming: IncomingMessage): string },
+  {
+    calls,
+    budget,
+    addressOf,
+  }: { calls: CallHandler; budget: BodyBudget; addressOf(incoming: IncomingMessage): string },
 ): RequestListener {
   const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {

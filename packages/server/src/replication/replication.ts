@@ -11,7 +11,7 @@ import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
-import { createReplicationRoutes } from './routes.ts'
+import { createReplicationRoutes, type RoutesContext } from './routes.ts'
 import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
 import { openSupplier, type Retention } from './supplier.ts'
 
@@ -37,6 +37,7 @@ export interface ReplicationConfig {
   /** The other regions. */
   peers: Peers
   acceptKey(message: unknown): Promise<string | undefined>
+  readBody: RoutesContext['readBody']
   /** Sends keys again to a region that may have lost them. */
   offerKeys(peer: string): Promise<void>
   retention?: Partial<Retention> | undefined
@@ -223,6 +224,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       events,
       peers: new Set(names),
       acceptKey: config.acceptKey,
+      readBody: config.readBody,
       status: board.status,
       signal: stopping.signal,
     }),

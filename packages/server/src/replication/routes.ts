@@ -19,12 +19,22 @@ export interface RoutesContext {
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
+  /** Reads the body of a request, at most `limit` bytes. Returns the reason if it is refused. */
+  readBody(request: Request, limit: number): Promise<ReadBody | string>
   status(): Promise<Status>
   /** Fires when the streams must end. */
   signal: AbortSignal
 }
 
-const BODY_BYTES = 1024 * 1024
+/** A request body; `release` frees its share of the memory for bodies. */
+interface ReadBody {
+  bytes: Buffer
+  release(): void
+}
+
+/** Bodies are read before their proof is checked, because it covers them. A key message has a key with its policy and its tags. */
+const ACK_BYTES = 4_096
+const KEY_BYTES = 1024 * 1024
 
 /** The routes that regions call on each other. Every request must carry a proof. */
 export function createReplicationRoutes(context: RoutesContext): Hono {
@@ -45,10 +55,22 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   type Handle = (c: Context, proven: ProvenRequest, body: string) => Promise<Response> | Response
 
-  const authenticated = (handle: Handle) => async (c: Context) => {
+  const authenticated = (handle: Handle, { bodyBytes }: { bodyBytes: number } = { bodyBytes: 0 }) => {
+    const authenticate = check(handle)
+    return async (c: Context) => {
+      if (c.req.method !== 'POST') return authenticate(c, '')
+      const body = await context.readBody(c.req.raw, bodyBytes)
+      if (typeof body === 'string') return c.json({ reason: 'size' }, 413)
+      try {
+        return await authenticate(c, body.bytes.toString('utf8'))
+      } finally {
+        body.release()
+      }
+    }
+  }
+
+  const check = (handle: Handle) => async (c: Context, body: string) => {
     const url = new URL(c.req.url)
-    const body = c.req.method === 'POST' ? await readBody(c.req.raw) : ''
-    if (body === undefined) return c.json({ reason: 'size' }, 413)
     const claimed = c.req.header(PROOF_HEADER)?.split(' ')[1] ?? ''
     const name = context.peers.has(claimed) ? claimed : 'unknown'
     const note = (reason: string): void => {
@@ -126,13 +148,16 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.post(
     '/replication/ack',
-    authenticated(async (c, request, body) => {
-      const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
-      if (typeof log !== 'string' || !Number.isSafeInteger(position))
-        return respond(c, request, 400, { reason: 'body' })
-      await supplier.acknowledge(request.from, { log, position: position as number })
-      return respond(c, request, 200, {})
-    }),
+    authenticated(
+      async (c, request, body) => {
+        const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
+        if (typeof log !== 'string' || !Number.isSafeInteger(position))
+          return respond(c, request, 400, { reason: 'body' })
+        await supplier.acknowledge(request.from, { log, position: position as number })
+        return respond(c, request, 200, {})
+      },
+      { bodyBytes: ACK_BYTES },
+    ),
   )
 
   app.get(
@@ -168,10 +193,13 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.post(
     '/replication/key',
-    authenticated(async (c, request, body) => {
-      const refusal = await context.acceptKey(JSON.parse(body))
-      return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
-    }),
+    authenticated(
+      async (c, request, body) => {
+        const refusal = await context.acceptKey(JSON.parse(body))
+        return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
+      },
+      { bodyBytes: KEY_BYTES },
+    ),
   )
 
   app.get(
@@ -196,17 +224,4 @@ const positionOf = (c: Context): LogPosition => ({
 const numberOf = (text: string | undefined): number => {
   const number = Number(text)
   return Number.isSafeInteger(number) ? number : 0
-}
-
-/** Undefined if the body is larger than any that a region sends. */
-async function readBody(request: Request): Promise<string | undefined> {
-  if (!request.body) return ''
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.length
-    if (size > BODY_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -68,7 +68,11 @@ describe('a cache', () => {
 
   it('caches neither a failure nor a missing value', async () => {
     const results = [Promise.reject(new Error('down')), Promise.resolve(undefined), Promise.resolve('there')]
-    const cache = createCache({ store, bytesOf: () => 100 }, () => results.shift() as Promise<string | undefined>, staleName)
+    const cache = createCache(
+      { store, bytesOf: () => 100 },
+      () => results.shift() as Promise<string | undefined>,
+      staleName,
+    )
     await assert.rejects(cache.get('a'), /down/)
     assert.equal(await cache.get('a'), undefined)
     assert.equal(await cache.get('a'), 'there')

@@ -60,11 +60,13 @@ export function createCache<T>(
       total += entry.bytes
       const settle = (value: T | undefined): void => {
         if (known.get(name) !== entry) return
-        if (value === undefined || value === null) return remove(name)
-        const bytes = bytesOf(value)
-        entry.bytes += bytes
-        total += bytes
-        dropOldest()
+        const bytes = value === undefined || value === null ? undefined : bytesOf(value)
+        if (bytes === undefined) remove(name)
+        else {
+          entry.bytes += bytes
+          total += bytes
+          dropOldest()
+        }
       }
       entry.loading.then(settle, () => settle(undefined))
       return entry.loading

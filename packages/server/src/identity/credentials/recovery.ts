@@ -8,7 +8,7 @@ import type { Pool } from '../../directory/pool.ts'
 import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import type { Verifiable } from '../users/attributes.ts'
-import { deliveryDetails, sendCode } from '../users/delivery.ts'
+import { deliveryDetails, sendCode, sendCodeToOwn } from '../users/delivery.ts'
 import { decoyTarget, hidesExistence, usernameNotFound } from '../users/existence.ts'
 import {
   type CodeTarget,
@@ -22,7 +22,7 @@ import {
 } from './codes.ts'
 import { checkPassword, checkPasswordPolicy, setPassword, wrongPassword } from './passwords.ts'
 
-type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
+type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'destinations' | 'region'>
 
 /**
  * Sends a code for a password reset. For an unknown name, throws UserNotFoundException, or returns a decoy address for
@@ -54,7 +54,7 @@ export async function startRecovery(
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
-  return sendCode(context, openPool, user, { ...target, code })
+  return sendCodeToOwn(context, openPool, user, { ...target, code })
 }
 
 /**

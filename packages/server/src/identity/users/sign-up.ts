@@ -26,14 +26,17 @@ import {
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
 import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
-import { deliveryDetails, sendCode } from './delivery.ts'
+import { checkDestination, deliveryDetails, sendCode, sendCodeToOwn } from './delivery.ts'
 import { decoyTarget, hidesExistence, usernameNotFound } from './existence.ts'
 
-type SignUpContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region' | 'events'>
+type SignUpContext = Pick<
+  Context,
+  'store' | 'clock' | 'throttling' | 'messenger' | 'destinations' | 'region' | 'events'
+>
 
 /**
  * Creates an UNCONFIRMED user, and sends a code if the pool verifies an address automatically. Throws
- * UsernameExistsException, InvalidPasswordException, InvalidParameterException, NotAuthorizedException; and
+ * UsernameExistsException, InvalidPasswordException, InvalidParameterException, NotAuthorizedException, LimitExceededException; and
  * CodeDeliveryFailedError when the user was created and the code could not be sent.
  */
 export async function signUp(
@@ -56,6 +59,7 @@ export async function signUp(
   // The trigger PreSignUp_SignUp belongs here: it may confirm the user, or verify an address.
   const attributes = withChanges({}, given)
   const target = targetOf(pool, { attributes })
+  if (target) await checkDestination(context, target)
   const { user, code } = await withAliasError(accountExists, () =>
     context.store.write(async (tx) => {
       const user: UserDocument = {
@@ -168,7 +172,7 @@ export async function resendCode(
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'sign-up' })
-  return sendCode(context, openPool, user, { ...target, code })
+  return sendCodeToOwn(context, openPool, user, { ...target, code })
 }
 
 /**
