@@ -32,7 +32,9 @@ describe('the bounds of a region', () => {
     send(region.endpoint, { headers: headersOf(operation), body })
   const getUser = (AccessToken: string): Promise<Reply> => call('GetUser', JSON.stringify({ AccessToken }))
   const checkServing = async (): Promise<void> => {
-    assert.equal((await getUser(token)).status, 200)
+    // A kept connection may have been closed for new ones: a client makes the call again.
+    const { status } = await getUser(token).catch(() => getUser(token))
+    assert.equal(status, 200)
     assert.equal((await region.health()).code, 200)
   }
 
@@ -56,7 +58,7 @@ describe('the bounds of a region', () => {
       ['DescribeUserPool', 10_000],
       ['NoSuchOperation', 20_000],
     ] as const) {
-      const head = headOf({ ...headersOf(operation), 'content-length': String(bytes) })
+      const head = Buffer.from(headOf({ ...headersOf(operation), 'content-length': String(bytes) }))
       const [socket] = (await openConnections(region.endpoint, 1, head)) as [Socket]
       let text = ''
       socket.on('data', (chunk) => {

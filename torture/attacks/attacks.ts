@@ -38,7 +38,9 @@ async function flood(
 }
 
 /** Keeps the connections for the seconds, then closes them. */
-async function hold(sockets: readonly Socket[], seconds: number): Promise<string> {
+async function hold(sockets: readonly Socket[], seconds: number, { read = true } = {}): Promise<string> {
+  // A socket that does not read does not notice that it was closed.
+  if (read) for (const socket of sockets) socket.resume()
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000))
   const closed = sockets.filter((socket) => socket.closed || socket.destroyed || socket.readyState === 'closed').length
   for (const socket of sockets) socket.destroy()
@@ -64,6 +66,10 @@ const signIn = ({ client }: Target, USERNAME: string) => ({
 const HELD_SECONDS = 10
 
 export const attacks: readonly Attack[] = [
+  {
+    name: 'none (the figures of the machine)',
+    run: () => hold([], HELD_SECONDS),
+  },
   {
     name: 'tokens with a tail of 1 MB, 400 spellings',
     run: async (target) =>
@@ -146,7 +152,7 @@ export const attacks: readonly Attack[] = [
     run: async (target) => {
       // Each connection asks for more than the buffers of the kernel hold, and reads nothing.
       const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(200))
-      return hold(await openConnections(target.region.endpoint, 2_000, asks), HELD_SECONDS)
+      return hold(await openConnections(target.region.endpoint, 2_000, asks), HELD_SECONDS, { read: false })
     },
   },
   {

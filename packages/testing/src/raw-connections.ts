@@ -16,7 +16,7 @@ export async function openConnections(endpoint: string, count: number, words: st
     })
     // Wait for the response to a complete request: otherwise a slow machine would treat these clients as slow ones.
     const sign = typeof words === 'string' && words.endsWith('\r\n\r\n') ? 'data' : 'connect'
-    await Promise.all(some.map((socket) => Promise.race([once(socket, sign), once(socket, 'close')])))
+    await Promise.all(some.map((socket) => Promise.race([once(socket, sign), once(socket, 'close')]).catch(() => {})))
     sockets.push(...some)
   }
   return sockets

@@ -2,11 +2,11 @@ import type { Admission } from '../admission/admission.ts'
 import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
-import type { CallHandler, OutgoingResponse } from '../http/call.ts'
+import type { CallHandler, IncomingCall, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
 import { SMALL_INPUT } from './input-limits.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
-import { createSignatureCheck, type SignatureSettings } from './sigv4.ts'
+import { checkSignatureHead, createSignatureCheck, type SignatureSettings } from './sigv4.ts'
 
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
 /** Accepted content types; a missing one is accepted too. */
@@ -35,15 +35,25 @@ export function createCalls({
   clock: Pick<Clock, 'now' | 'monotonic' | 'uuid'>
   events: Pick<Events, 'requested' | 'failed'>
 }): CallHandler {
-  const byTarget = faces.map((face) => ({
-    face,
-    checkSignature: createSignatureCheck({ ...signatures, clock, services: [face.signingName] }),
-  }))
+  const byTarget = faces.map((face) => {
+    const settings = { ...signatures, clock, services: [face.signingName] }
+    return { face, settings, checkSignature: createSignatureCheck(settings) }
+  })
   const findFace = (target: string) => byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
-  const bodyLimit: CallHandler['bodyLimit'] = (headers) => {
+  /** The limit of a body, and the reason if the call can be refused without its body. */
+  const limitOf = (headers: IncomingCall['headers']): { bytes: number; refusal?: CognitoError } => {
     const target = headers.get('x-amz-target') ?? ''
-    const face = findFace(target)?.face
-    return (face?.find(target.slice(face.targetPrefix.length))?.limits ?? SMALL_INPUT).bytes
+    const found = findFace(target)
+    const operation = found?.face.find(target.slice(found.face.targetPrefix.length))
+    if (!found || !operation) return SMALL_INPUT
+    if (!operation.signed || operation.limits.bytes <= SMALL_INPUT.bytes) return operation.limits
+    try {
+      checkSignatureHead(found.settings, headers)
+      return operation.limits
+    } catch (error) {
+      if (!(error instanceof CognitoError)) throw error
+      return { bytes: SMALL_INPUT.bytes, refusal: error }
+    }
   }
   const refuse: CallHandler['refuse'] = (error) => outgoingOf(clock.uuid(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
@@ -54,17 +64,15 @@ export function createCalls({
   }
 
   return {
-    bodyLimit,
+    bodyLimit: (headers) => limitOf(headers).bytes,
     refuse,
     refuseBody: (reason, headers) => {
       switch (reason) {
-        case 'too-large':
-          return refuse(
-            new CognitoError(
-              'RequestEntityTooLargeException',
-              `The request body exceeds the limit of ${bodyLimit(headers)} bytes.`,
-            ),
-          )
+        case 'too-large': {
+          const { bytes, refusal } = limitOf(headers)
+          const message = `The request body exceeds the limit of ${bytes} bytes.`
+          return refuse(refusal ?? new CognitoError('RequestEntityTooLargeException', message))
+        }
         case 'busy':
           return refuse(new CognitoError('TooManyRequestsException', 'Rate exceeded'))
         case 'ended-early':

@@ -47,29 +47,43 @@ export function createSignatureCheck(rules: SignatureSettings): SignatureCheck {
   return (request) => checkSignature(withKeys, request)
 }
 
-function checkSignature(
-  rules: SignatureSettings & { keys: SigningKeys },
-  request: SignedRequest,
-): { accessKeyId: string } {
-  const authorization = request.headers.get('authorization')
+/** What the headers of a signed call say; nothing but the signature itself is left to check. */
+interface SignatureHead {
+  time: string
+  scope: Scope
+  signedHeaders: string[]
+  signature: string
+  secret: string
+}
+
+/** The part of the check that needs no body. Throws CognitoError. */
+export function checkSignatureHead(rules: SignatureSettings, headers: SignedRequest['headers']): SignatureHead {
+  const authorization = headers.get('authorization')
   if (!authorization) throw new CognitoError('MissingAuthenticationTokenException', 'Missing Authentication Token')
-  const date = request.headers.get('x-amz-date') ?? request.headers.get('date')
+  const date = headers.get('x-amz-date') ?? headers.get('date')
   const { scope, signedHeaders, signature } = parseAuthorization(authorization, date !== null)
   const time = parseTime(date as string)
 
   const secret = rules.credentials.get(scope.accessKeyId)
   // All configured credentials are long-lived: none of them has a session token.
-  if (secret === undefined || request.headers.get('x-amz-security-token')) {
+  if (secret === undefined || headers.get('x-amz-security-token')) {
     throw new CognitoError('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
   checkScope(rules, scope, time)
   checkTime(rules.clock.now(), time)
   for (const name of MUST_BE_SIGNED) {
-    if (request.headers.get(name) !== null && !signedHeaders.includes(name)) {
+    if (headers.get(name) !== null && !signedHeaders.includes(name)) {
       invalid(`'${name === 'host' ? "Host' or ':authority" : name}' must be a 'SignedHeader' in the AWS Authorization.`)
     }
   }
+  return { time, scope, signedHeaders, signature, secret }
+}
 
+function checkSignature(
+  rules: SignatureSettings & { keys: SigningKeys },
+  request: SignedRequest,
+): { accessKeyId: string } {
+  const { time, scope, signedHeaders, signature, secret } = checkSignatureHead(rules, request.headers)
   const text = stringToSign(request, signedHeaders, { time, scope })
   const expected = hmac(signingKey(rules.keys, secret, scope), text)
   const given = /^[0-9a-f]{64}$/.test(signature) ? Buffer.from(signature, 'hex') : Buffer.alloc(expected.length)

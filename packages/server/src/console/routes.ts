@@ -21,16 +21,20 @@ export function createConsoleRoutes(
   replication: Pick<Replication, 'status'>,
 ): Hono {
   const app = new Hono()
-  app.get('/health', async (c) => {
-    const health = await checkHealth(context, overload.recent())
-    return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
-  })
-  app.get('/metrics', async (c) => {
+  const readHealth = shared(() => checkHealth(context, overload.recent()))
+  const readMetrics = shared(async () => {
     const { events } = context
     const { checks } = await checkHealth(context, undefined)
     for (const [check, { ok }] of Object.entries(checks)) events.healthy({ check, ok })
-    return c.body(await events.registry.metrics(), 200, { 'content-type': events.registry.contentType })
+    return events.registry.metrics()
   })
+  app.get('/health', async (c) => {
+    const health = await readHealth()
+    return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
+  })
+  app.get('/metrics', async (c) =>
+    c.body(await readMetrics(), 200, { 'content-type': context.events.registry.contentType }),
+  )
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
@@ -45,6 +49,21 @@ export function createConsoleRoutes(
     return c.body(await renderPage(context, await readState()), 200, { ...documentHeaders })
   })
   return app
+}
+
+/** One run of `read` at a time: callers during a run share the next one, which begins after their call. */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | undefined
+  return () => {
+    next ??= running.then(() => {
+      const run = read()
+      next = undefined
+      running = run.catch(() => {})
+      return run
+    })
+    return next
+  }
 }
 
 /** Caches the result of `read` for STATE_MILLISECONDS; concurrent callers share one call. */

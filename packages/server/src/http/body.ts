@@ -70,8 +70,7 @@ export function receiveBody(
     const refusal = collector.add(chunk)
     if (refusal === undefined || refusal === 'ended-early') return
     share.release()
-    // The rest is discarded as it arrives.
-    incoming.off('data', collect).off('end', end).resume()
+    incoming.off('data', collect).off('end', end)
     done(refusal)
   }
   const end = (): void => {

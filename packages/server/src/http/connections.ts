@@ -82,7 +82,8 @@ export function limitConnections(server: Server, { maximum, overload }: { maximu
     if (open.size > maximum) closeOne()
   })
 
-  server.on('request', (incoming: IncomingMessage, response: ServerResponse) => {
+  // Before the listener that handles the request, which checks whether the connection was closed.
+  server.prependListener('request', (incoming: IncomingMessage, response: ServerResponse) => {
     const { socket } = incoming
     const connection = open.get(nameOf(socket))
     if (!connection) return

@@ -20,11 +20,17 @@ export function createListener(
 ): RequestListener {
   const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
+    // A closed connection may still have parsed requests.
+    if (incoming.socket.destroyed) return
     const query = queryOfCall(incoming)
     if (query === undefined) return void others(incoming, outgoing)
     const headers = headersOf(incoming)
     receiveBody(incoming, { limit: calls.bodyLimit(headers), budget }, (body) => {
-      if (typeof body === 'string') return send(outgoing, calls.refuseBody(body, headers))
+      if (typeof body === 'string') {
+        send(outgoing, calls.refuseBody(body, headers))
+        discardRest(incoming)
+        return
+      }
       const response = calls.handle({ headers, body: body.bytes, query, address: addressOf(incoming) })
       void response.then((ready) => {
         body.release()
@@ -43,6 +49,23 @@ function queryOfCall({ method, url = '' }: IncomingMessage): string | undefined 
   if (url === '/') return ''
   const match = ROOT.exec(url)
   return match ? (match[1] ?? '') : undefined
+}
+
+/** The rest of a refused body that is read, so that the connection can be used again. */
+const DISCARDED_BYTES = 256 * 1024
+/** Closing a connection that has unread bytes may also drop the response: the client has this time to read it. */
+const LINGER_MILLISECONDS = 500
+
+/** A small body is read to its end. A large one is not: the connection is closed. */
+function discardRest(incoming: IncomingMessage): void {
+  if (Number(incoming.headers['content-length']) <= DISCARDED_BYTES) {
+    incoming.resume()
+    return
+  }
+  // Node would read the rest of a body that nobody has begun to read.
+  incoming.read(0)
+  incoming.pause()
+  setTimeout(() => incoming.destroy(), LINGER_MILLISECONDS)
 }
 
 function send(outgoing: ServerResponse, { status, headers, body }: OutgoingResponse): void {

@@ -21,7 +21,8 @@ export interface Throttling {
 type Revise<T> = (present: T | undefined) => { value: T | undefined; milliseconds: number }
 type Storage = Pick<Throttling, 'update' | 'read'>
 
-const CAPACITY = 1_000_000
+/** About 50 MB: a name and its value take 250 bytes. */
+const CAPACITY = 200_000
 const SWEEP_EVERY = 10_000
 /**
  * For the table: each sweep is small enough to run within a call, and removes more rows than the calls since the last one added.
