@@ -1,6 +1,7 @@
 import type { ReplicaRight } from '../admission/gate.ts'
 import type { Context } from '../context.ts'
 import type { Pool } from '../directory/pool.ts'
+import type { CognitoError } from '../errors.ts'
 import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall, UserCall } from './callers.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
@@ -22,12 +23,15 @@ export interface OperationRow {
   sendsMessage: (input: Record<string, unknown>, pool: Pool) => boolean
   /** Whether this call tries a code. Failures of calls that use a password or a code are limited by the caller's address. */
   usesCode: boolean
+  /** The error for an unknown client, where the model of the operation lacks ResourceNotFoundException. */
+  unknownClient?: () => CognitoError
 }
 
 interface RowOptions<Name extends OperationName> {
   usesPassword?: boolean | ((input: Input<Name>) => boolean)
   sendsMessage?: boolean | ((input: Input<Name>, pool: Pool) => boolean)
   usesCode?: boolean
+  unknownClient?: () => CognitoError
 }
 
 type RowConstructor<C> = <Name extends OperationName>(
@@ -38,7 +42,7 @@ type RowConstructor<C> = <Name extends OperationName>(
 
 const rowsOf =
   <C>(caller: Caller): RowConstructor<C> =>
-  (replica, handler, { usesPassword = false, sendsMessage = false, usesCode = false } = {}) => ({
+  (replica, handler, { usesPassword = false, sendsMessage = false, usesCode = false, unknownClient } = {}) => ({
     caller,
     replica,
     handler: handler as OperationRow['handler'],
@@ -47,6 +51,7 @@ const rowsOf =
     sendsMessage:
       typeof sendsMessage === 'function' ? (sendsMessage as OperationRow['sendsMessage']) : () => sendsMessage,
     usesCode,
+    ...(unknownClient && { unknownClient }),
   })
 
 // One constructor per kind of caller, so that the compiler checks the call type of each handler.

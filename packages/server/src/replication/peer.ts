@@ -10,6 +10,7 @@ import {
   type ResumePoint,
   type Source,
 } from './messages.ts'
+import type { ClockSample } from './peer-clocks.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
@@ -38,6 +39,8 @@ export interface Peer extends Source {
   /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Asks for the time of the peer's clock. Peers of older versions do not know the path. */
+  clock(): Promise<ClockSample>
   /** Whether a process of the first release serves the peer's region; the first release does not report it. */
   hasOlderProcesses(): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
@@ -60,7 +63,7 @@ export function createPeer({
   /** Base URL, without a slash at the end. */
   base: string
   prover: Prover
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
 }): Peer {
@@ -71,7 +74,7 @@ export function createPeer({
     request: { method: 'GET' | 'POST'; path: string; body?: string },
     signal: AbortSignal,
     stream: boolean,
-  ): Promise<{ response: Response; proof: string; text: string }> => {
+  ): Promise<{ response: Response; proof: string; text: string; now: number }> => {
     const { method, path, body = '' } = request
     for (let attempt = 1; ; attempt += 1) {
       const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
@@ -106,7 +109,7 @@ export function createPeer({
         if (streaming) await response.body?.cancel().catch(() => {})
         if (!proven || response.status !== 404) throw refusalOf(response.status, proven !== undefined)
       }
-      return { response, proof, text }
+      return { response, proof, text, now: proven.now }
     }
   }
 
@@ -143,6 +146,12 @@ export function createPeer({
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
+    },
+    clock: async () => {
+      const began = clock.monotonic()
+      const { now } = await send({ method: 'GET', path: '/replication/clock' }, requestTimeout(), false)
+      const error = (clock.monotonic() - began) / 2
+      return { ahead: now - (clock.now() - error), error }
     },
     hasOlderProcesses: async () =>
       (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
