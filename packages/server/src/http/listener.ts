@@ -27,8 +27,9 @@ export function createListener(
     const headers = headersOf(incoming)
     receiveBody(incoming, { limit: calls.bodyLimit(headers), budget }, (body) => {
       if (typeof body === 'string') {
-        send(outgoing, calls.refuseBody(body, headers))
-        discardRest(incoming)
+        const response = calls.refuseBody(body, headers)
+        if (!discardRest(incoming)) response.headers.connection = 'close'
+        send(outgoing, response)
         return
       }
       const response = calls.handle({ headers, body: body.bytes, query, address: addressOf(incoming) })
@@ -56,16 +57,19 @@ const DISCARDED_BYTES = 256 * 1024
 /** Closing a connection that has unread bytes may also drop the response: the client has this time to read it. */
 const LINGER_MILLISECONDS = 500
 
-/** A small body is read to its end. A large one is not: the connection is closed. */
-function discardRest(incoming: IncomingMessage): void {
+/** A small body is read to its end. A large one is not: returns false, and the connection is closed. */
+function discardRest(incoming: IncomingMessage): boolean {
   if (Number(incoming.headers['content-length']) <= DISCARDED_BYTES) {
     incoming.resume()
-    return
+    return true
   }
-  // Node would read the rest of a body that nobody has begun to read.
+  const { socket } = incoming
+  // Node would read the rest of a body that nobody has begun to read, and would close the connection with the response.
   incoming.read(0)
   incoming.pause()
-  setTimeout(() => incoming.destroy(), LINGER_MILLISECONDS)
+  socket.destroySoon = () => void socket.end()
+  setTimeout(() => socket.destroy(), LINGER_MILLISECONDS)
+  return false
 }
 
 function send(outgoing: ServerResponse, { status, headers, body }: OutgoingResponse): void {
