@@ -150,8 +150,8 @@ export const attacks: readonly Attack[] = [
   {
     name: 'unread responses on 2,000 connections',
     run: async (target) => {
-      // Each connection asks for more than the buffers of the kernel hold, and reads nothing.
-      const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(200))
+      // As many requests as a connection may have at once; none of the responses is read.
+      const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(8))
       return hold(await openConnections(target.region.endpoint, 2_000, asks), HELD_SECONDS, { read: false })
     },
   },

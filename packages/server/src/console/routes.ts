@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Hono } from 'hono'
 import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
@@ -51,18 +52,33 @@ export function createConsoleRoutes(
   return app
 }
 
-/** One run of `read` at a time: callers during a run share the next one, which begins after their call. */
+/** Callers that share one run of `shared`. Writing a response of some kilobytes takes the time of a call. */
+const SHARING = 16
+
+/**
+ * One run of `read` at a time. The callers that arrive during a run share the next ones, which begin after their call; other work of
+ * the process runs in between.
+ */
 function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let running: Promise<unknown> = Promise.resolve()
-  let next: Promise<T> | undefined
+  const waiting: PromiseWithResolvers<T>[] = []
+  let running = false
+  const run = async (): Promise<void> => {
+    running = true
+    while (waiting.length > 0) {
+      const callers = waiting.splice(0, SHARING)
+      await read().then(
+        (value) => callers.forEach(({ resolve }) => resolve(value)),
+        (error: unknown) => callers.forEach(({ reject }) => reject(error)),
+      )
+      await setImmediate()
+    }
+    running = false
+  }
   return () => {
-    next ??= running.then(() => {
-      const run = read()
-      next = undefined
-      running = run.catch(() => {})
-      return run
-    })
-    return next
+    const caller = Promise.withResolvers<T>()
+    waiting.push(caller)
+    if (!running) void run()
+    return caller.promise
   }
 }
 
