@@ -32,9 +32,12 @@ export async function serveRegion({
   try {
     const region = await open(file, clock)
     const endpoint = await listen(region)
-    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+    const urls = { endpoint, health: `${region.management}/health`, metrics: `${region.management}/metrics` }
+    const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }
     process.stdout.write(
-      json ? `${JSON.stringify(ready)}\n` : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+      json
+        ? `${JSON.stringify(ready)}\n`
+        : `${ready.region} listens on ${endpoint}; health: ${urls.health}, metrics: ${urls.metrics}\n`,
     )
     if (process.connected) process.send?.(ready)
     await stopping
@@ -52,8 +55,10 @@ async function listen(region: Region): Promise<string> {
     return (await region.start()).endpoint
   } catch (error) {
     await region.stop()
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
+    const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+    const ofManagement = region.management !== region.context.endpoint && region.management.endsWith(`:${port}`)
+    if (code === 'EADDRINUSE')
+      throw new CommandError(`the port is taken: choose another in ${ofManagement ? 'management.port' : 'listen.port'}`)
     if (code === 'EACCES') throw new CommandError('this user may not listen on that port')
     throw error
   }

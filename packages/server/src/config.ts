@@ -119,6 +119,12 @@ const schema = z
         z.strictObject({ kind: z.literal('inbox'), url: z.url() }),
       ])
       .default({ kind: 'none' }),
+    /** A port of its own for metrics, details of health and the page of the region. Without it, they are on the port of the API. */
+    management: z
+      .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(1).max(65_535) })
+      .optional(),
+    /** The audit records of this process are appended to this file, as JSON lines. */
+    audit: z.strictObject({ file: z.string().min(1) }).optional(),
     log: z.strictObject({ level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info') }).prefault({}),
   })
   .superRefine((config, refinement) => {

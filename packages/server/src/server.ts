@@ -9,23 +9,25 @@ import { apiFallback, createApiRoutes } from './aws/routes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCognitoFace } from './cognito/face.ts'
 import type { RegionConfig } from './config.ts'
-import { createConsoleRoutes } from './console/routes.ts'
+import { createBriefHealthRoute, createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
-import { createEvents, type Events } from './events/events.ts'
+import { createEvents, type Events, type ResourceUse } from './events/events.ts'
 import { createAddressReader, trustedProxies } from './http/address.ts'
 import { readBody } from './http/body.ts'
 import { createBodyBudget } from './http/body-budget.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
-import { createListener } from './http/listener.ts'
-import { acceptProxyProtocol } from './http/proxy-protocol.ts'
+import { createListener, createRouteListener } from './http/listener.ts'
+import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer } from './http/server.ts'
+import { createNodeServer, expiryOf, type NodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
+import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
+import { createDeferredWork } from './identity/users/deferred-work.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -48,8 +50,12 @@ export interface Region {
   readonly context: Context
   /** Handles one request without a port. */
   fetch(request: Request): Response | Promise<Response>
+  /** Base URL of health, metrics and the page of the region. */
+  readonly management: string
   /** Listens and starts background work. */
   start(): Promise<{ endpoint: string; port: number }>
+  /** Opens the audit file again after logrotate has renamed it. Never rejects. */
+  reopen(): Promise<void>
   /** Drains connections and calls, ends background work, closes the store. */
   stop(): Promise<void>
 }
@@ -69,13 +75,20 @@ export async function createRegion(
   config: RegionConfig,
   { clock = systemClock, generateKeyPair = generateSigningKeyPair }: RegionSources = {},
 ): Promise<Region> {
-  const events = createEvents({ region: config.region, level: config.log.level })
-  if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
-  const store = await openStore(config.store, { clock, region: config.region })
+  const { region } = config
+  const audit = config.audit && { ...config.audit, secret: config.cluster.secret, clock }
+  const events = createEvents({ region, level: config.log.level, audit })
   try {
-    return await composeRegion(config, { clock, generateKeyPair, events, store })
+    if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
+    const store = await openStore(config.store, { clock, region, events })
+    try {
+      return await composeRegion(config, { clock, generateKeyPair, events, store })
+    } catch (error) {
+      await store.close()
+      throw error
+    }
   } catch (error) {
-    await store.close()
+    await events.close()
     throw error
   }
 }
@@ -130,6 +143,7 @@ async function composeRegion(
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
     lockout: createLockout({ throttling, clock }),
+    deferredWork: createDeferredWork({ clock, events }),
     keyProvider,
     serviceKeyArn,
     throttling,
@@ -159,6 +173,8 @@ async function composeRegion(
     acceptKey: regionKeys.accept,
     readBody: (request, limit) => readBody(request, { limit, budget }),
     offerKeys: regionKeys.offerAgain,
+    heldKeys: regionKeys.held,
+    opensPool: keys.opens,
   })
 
   const admission = createAdmission({ limits, overload })
@@ -183,63 +199,94 @@ async function composeRegion(
     clock,
     events,
   })
+  const resources = (): ResourceUse[] => [
+    ...admission.usage(),
+    connections.usage(),
+    ...[store.engine.connectionUsage()].flatMap((use) => (use ? [{ resource: 'store-connections', ...use }] : [])),
+  ]
+  const sources = { overload, replication, resources }
+  const consoleRoutes = createConsoleRoutes(context, sources)
+  const { management } = config
+  const isTrusted = trustedProxies(config.trustedProxies)
+  const proxyProtocol = createProxyProtocol({ isTrusted, seconds: limits.headersSeconds })
+  const addressOf = createAddressReader(isTrusted, proxyProtocol.peerOf)
   const router = createRouter({
     mounted: [
-      createConsoleRoutes(context, overload, replication),
+      management ? createBriefHealthRoute(context, sources) : consoleRoutes,
       createApiRoutes(calls, budget),
       createDiscovery(context),
       replication.routes,
     ],
     fallback: apiFallback(calls),
+    clock,
+    addressOf,
   })
-  const server = createNodeServer(
-    { tls: config.tls, limits },
-    createListener(router, { calls, budget, addressOf: (incoming) => addressOf(incoming) }),
-  )
+  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, { calls, budget, addressOf }))
+  if (config.tls) events.certificateLoaded({ expiresAt: expiryOf(config.tls.certificateFile) })
+  events.retention({
+    changes: config.replication.retentionChanges,
+    seconds: config.replication.retentionHours * 3_600,
+  })
+  const managementServer =
+    management &&
+    createNodeServer(
+      { tls: undefined, limits },
+      createRouteListener(createRouter({ mounted: [consoleRoutes], fallback: apiFallback(calls), clock, addressOf })),
+    )
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const maximum = limits.connections ?? maximumConnections({ storeConnections })
-  limitConnections(server, { maximum, overload })
-  const isTrusted = trustedProxies(config.trustedProxies)
-  const peerOf = acceptProxyProtocol(server, { isTrusted, seconds: limits.headersSeconds })
-  const addressOf = createAddressReader(isTrusted, peerOf)
+  const connections = limitConnections(server, { maximum, overload })
+  proxyProtocol.accept(server)
   const close = drainable(server)
+  const closeManagement = managementServer && drainable(managementServer)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
 
   return {
     context,
+    management: management ? urlOf(management) : endpoint,
     fetch: (request) => router.fetch(request),
     start: async () => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      server.once('error', reject)
-      server.listen(config.listen.port, config.listen.host, resolve)
-      await promise
+      if (managementServer && management) await listen(managementServer, management)
+      await listen(server, config.listen)
       regionKeys.start()
       replication.start()
       const { signal } = stopping
       const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, runNameIndex(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
+    reopen: events.reopen,
     stop: async () => {
       stopped ??= (async () => {
         stopping.abort()
         // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
         const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
-        await Promise.all([close(deadline), replication.stop(), sweeping])
+        await Promise.all([close(deadline), closeManagement?.(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
-        await Promise.race([admission.idle(), deadline])
+        await Promise.race([admission.idle().then(context.deferredWork.finish), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
         await store.close()
+        await events.close()
       })()
       await stopped
     },
   }
+}
+
+const urlOf = ({ host, port }: { host: string; port: number }): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+async function listen(server: NodeServer, { host, port }: { host: string; port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(port, host, resolve)
+  await promise
 }
 
 const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>

@@ -2,6 +2,7 @@ import type { Admission } from '../admission/admission.ts'
 import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
+import { currentRequest, inRequest } from '../events/request-scope.ts'
 import type { CallHandler, IncomingCall, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
 import { SMALL_INPUT } from './input-limits.ts'
@@ -55,15 +56,16 @@ export function createCalls({
       return { bytes: SMALL_INPUT.bytes, refusal: error }
     }
   }
-  const refuse: CallHandler['refuse'] = (error) => outgoingOf(clock.uuid(), errorResponse(error))
+  const presentId = (): string => currentRequest()?.requestId ?? clock.uuid()
+  const refuse: CallHandler['refuse'] = (error) => outgoingOf(presentId(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
-    const requestId = clock.uuid()
+    const requestId = presentId()
     events.failed({ operation, error, requestId })
     const internalError = new CognitoError('InternalErrorException', 'An internal error occurred.')
     return outgoingOf(requestId, errorResponse(internalError))
   }
 
-  return {
+  const handler: CallHandler = {
     bodyLimit: (headers) => limitOf(headers).bytes,
     refuse,
     refuseBody: (reason, headers) => {
@@ -81,7 +83,7 @@ export function createCalls({
     },
     fail,
     handle: async (incoming) => {
-      const requestId = clock.uuid()
+      const requestId = presentId()
       const { headers, body, query, address } = incoming
       try {
         admission.enter()
@@ -117,6 +119,11 @@ export function createCalls({
         admission.leave()
       }
     },
+  }
+  return {
+    ...handler,
+    handle: (incoming) =>
+      inRequest({ requestId: clock.uuid(), address: incoming.address }, () => handler.handle(incoming)),
   }
 }
 

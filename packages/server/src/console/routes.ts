@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { Hono } from 'hono'
-import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
 import type { Replication } from '../replication/replication.ts'
 import { acceptsDocument, documentHeaders } from './document.ts'
-import { checkHealth, inTime } from './health.ts'
+import { checkHealth, type Health, type HealthSources, inTime } from './health.ts'
+import { type MetricsSources, readMetrics } from './metrics.ts'
 import { type PageState, renderPage } from './page.ts'
 
 type ConsoleContext = Pick<
@@ -12,35 +12,23 @@ type ConsoleContext = Pick<
   'region' | 'endpoint' | 'issuerBase' | 'parity' | 'clock' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'
 >
 
+export interface ConsoleSources extends MetricsSources {
+  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'status'>
+}
+
 /** The page is public: its state is read at most once in this time, however often it is requested. */
 const STATE_MILLISECONDS = 1_000
 
 /** `GET /health`, `GET /metrics`, and `GET /` for browsers. */
-export function createConsoleRoutes(
-  context: ConsoleContext,
-  overload: Pick<Overload, 'recent'>,
-  replication: Pick<Replication, 'status'>,
-): Hono {
-  const app = new Hono()
-  const readHealth = shared(() => checkHealth(context, overload.recent()))
-  const readMetrics = shared(async () => {
-    const { events } = context
-    const { checks } = await checkHealth(context, undefined)
-    for (const [check, { ok }] of Object.entries(checks)) events.healthy({ check, ok })
-    return events.registry.metrics()
-  })
-  app.get('/health', async (c) => {
-    const health = await readHealth()
-    return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
-  })
-  app.get('/metrics', async (c) =>
-    c.body(await readMetrics(), 200, { 'content-type': context.events.registry.contentType }),
-  )
+export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSources): Hono {
+  const app = createHealthRoute(context, sources, (health) => health)
+  const read = shared(() => readMetrics(context, sources))
+  app.get('/metrics', async (c) => c.body(await read(), 200, { 'content-type': context.events.registry.contentType }))
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
-      checkHealth(context, overload.recent()).catch(() => undefined),
-      inTime(() => replication.status()).catch(() => undefined),
+      checkHealth(context, sources).catch(() => undefined),
+      inTime(() => sources.replication.status()).catch(() => undefined),
     ])
     return { health, replication: status, now: context.clock.now() } satisfies PageState
   })
@@ -67,8 +55,12 @@ function shared<T>(read: () => Promise<T>): () => Promise<T> {
     while (waiting.length > 0) {
       const callers = waiting.splice(0, SHARING)
       await read().then(
-        (value) => callers.forEach(({ resolve }) => resolve(value)),
-        (error: unknown) => callers.forEach(({ reject }) => reject(error)),
+        (value) => {
+          for (const { resolve } of callers) resolve(value)
+        },
+        (error: unknown) => {
+          for (const { reject } of callers) reject(error)
+        },
       )
       await setImmediate()
     }
@@ -80,6 +72,24 @@ function shared<T>(read: () => Promise<T>): () => Promise<T> {
     if (!running) void run()
     return caller.promise
   }
+}
+
+/** `GET /health` without details: on the port of the API, when there is a management port. */
+export const createBriefHealthRoute = (context: ConsoleContext, sources: HealthSources): Hono =>
+  createHealthRoute(context, sources, ({ status, region }) => ({ status, region }))
+
+function createHealthRoute(
+  context: ConsoleContext,
+  sources: HealthSources,
+  describe: (health: Health) => Partial<Health>,
+): Hono {
+  const app = new Hono()
+  const read = shared(() => checkHealth(context, sources))
+  app.get('/health', async (c) => {
+    const health = await read()
+    return c.json(describe(health), health.status === 'failing' ? 503 : 200, { 'cache-control': 'no-store' })
+  })
+  return app
 }
 
 /** Caches the result of `read` for STATE_MILLISECONDS; concurrent callers share one call. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Overload } from '../admission/overload.ts'
+import type { ResourceUse } from '../events/events.ts'
 
 /** File descriptors reserved for other uses: files, and connections to peers and to the key service. */
 const RESERVED_FILES = 64
@@ -44,9 +45,12 @@ interface Connection {
  * - Each new connection above `maximum` closes the one that has waited without progress for longest.
  * - A connection that waits without progress for the time of `server.timeout`, or for the keep-alive timeout while idle, is closed.
  *
- * While the region works on a request, its connection is never closed: the time of that work has other limits.
+ * While the region works on a request, its connection is never closed: the time of that work has other limits. Returns their number.
  */
-export function limitConnections(server: Server, { maximum, overload }: { maximum: number; overload: Overload }): void {
+export function limitConnections(
+  server: Server,
+  { maximum, overload }: { maximum: number; overload: Overload },
+): { usage(): ResourceUse } {
   /** By the caller's address and port, which the TLS socket and the TCP socket below it share. */
   const open = new Map<string, Connection>()
   /** Longest without progress first. */
@@ -121,6 +125,7 @@ export function limitConnections(server: Server, { maximum, overload }: { maximu
     if (connection && connection.working > 0) socket.setTimeout(socket.timeout ?? 0)
     else socket.destroy()
   })
+  return { usage: () => ({ resource: 'connections', used: open.size, limit: maximum }) }
 }
 
 /** Grows with every byte that the client sends or reads. */

@@ -5,6 +5,9 @@ import type { BodyBudget } from './body-budget.ts'
 import type { CallHandler, IncomingCall, OutgoingResponse } from './call.ts'
 import type { createRouter } from './router.ts'
 
+/** The host of a request without the header: HTTP/1.0 does not require it, and some load balancers check health that way. */
+const NO_HOST = 'localhost'
+
 /**
  * The request listener of Node's server. API calls, nearly all of a region's requests, go to their handler directly: wrapping
  * them in Request and Response objects costs more than most calls (docs/decisions/speed.md). All other requests go through the
@@ -18,7 +21,7 @@ export function createListener(
     addressOf,
   }: { calls: CallHandler; budget: BodyBudget; addressOf(incoming: IncomingMessage): string },
 ): RequestListener {
-  const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
+  const others = createRouteListener(router)
   return (incoming, outgoing) => {
     // A closed connection may still have parsed requests.
     if (incoming.socket.destroyed) return
@@ -40,6 +43,10 @@ export function createListener(
     })
   }
 }
+
+/** Passes each request to the routes. */
+export const createRouteListener = (router: Pick<ReturnType<typeof createRouter>, 'fetch'>): RequestListener =>
+  getRequestListener(router.fetch, { overrideGlobalObjects: false, hostname: NO_HOST })
 
 /** The path `/`, also with a scheme and a host before it (RFC 9112 §3.2.2), and the query. */
 const ROOT = /^(?:https?:\/\/[^/?]*)?\/?(?:\?(.*))?$/is

@@ -60,22 +60,24 @@ function readV2(bytes: Buffer): Header | 'more' | 'invalid' {
   return { address, size }
 }
 
-/**
- * Reads the header of each connection from a trusted proxy before the server sees the connection. Returns the other end of a
- * request: the address in the header, or the one of the connection.
- */
-export function acceptProxyProtocol(
-  server: NodeServer,
-  { isTrusted, seconds }: { isTrusted: TrustedProxies; seconds: number },
-): (incoming: IncomingMessage) => string {
+/** Reads the headers of trusted proxies. */
+export interface ProxyProtocol {
+  /** Reads the header of each connection before the server sees the connection. Call it after all other listeners are added. */
+  accept(server: NodeServer): void
+  /** The other end of a request: the address in the header, or the one of the connection; '' for a closed connection. */
+  peerOf(incoming: IncomingMessage): string
+}
+
+/** @param limits `seconds`: the time for a header to arrive */
+export function createProxyProtocol({
+  isTrusted,
+  seconds,
+}: {
+  isTrusted: TrustedProxies
+  seconds: number
+}): ProxyProtocol {
   const named = new Map<string, string>()
-  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
-    const serve = (): void => {
-      for (const listener of listeners) listener.call(server, socket)
-    }
-    if (!isTrusted(socket.remoteAddress ?? '')) return serve()
+  const receive = (socket: Socket, serve: () => void): void => {
     const name = nameOf(socket)
     const deadline = setTimeout(() => socket.destroy(), seconds * 1_000)
     const ignoreError = (): void => {}
@@ -88,7 +90,10 @@ export function acceptProxyProtocol(
       if (header === 'more') return
       clearTimeout(deadline)
       socket.off('readable', read)
-      if (header === 'invalid') return void socket.destroy()
+      if (header === 'invalid') {
+        socket.destroy()
+        return
+      }
       if (header !== 'none' && header.address !== undefined) named.set(name, header.address)
       const rest = header === 'none' ? bytes : bytes.subarray(header.size)
       if (rest.length > 0) socket.unshift(rest)
@@ -101,8 +106,21 @@ export function acceptProxyProtocol(
       named.delete(name)
     })
     socket.on('readable', read)
-  })
-  return ({ socket }) => named.get(nameOf(socket)) ?? socket.remoteAddress ?? ''
+  }
+  return {
+    accept: (server) => {
+      const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
+      server.removeAllListeners('connection')
+      server.on('connection', (socket: Socket) => {
+        const serve = (): void => {
+          for (const listener of listeners) listener.call(server, socket)
+        }
+        if (isTrusted(socket.remoteAddress ?? '')) receive(socket, serve)
+        else serve()
+      })
+    },
+    peerOf: ({ socket }) => named.get(nameOf(socket)) ?? socket.remoteAddress ?? '',
+  }
 }
 
 /** Shared by the TLS socket and the TCP socket below it. */

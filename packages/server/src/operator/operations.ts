@@ -1,12 +1,15 @@
 import type { Context } from '../context.ts'
 import { invalidParameter } from '../errors.ts'
 import { checksumOf } from '../replication/checksum.ts'
+import type { Orphan, Orphans } from '../replication/orphans.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
 export interface OperatorContext {
-  context: Pick<Context, 'store' | 'pools' | 'clock'>
-  replication: Pick<StatusBoard, 'status' | 'poolStatus'>
+  context: Pick<Context, 'store' | 'pools' | 'clock' | 'events'>
+  replication: Pick<StatusBoard, 'status' | 'poolStatus'> & { orphans: Orphans }
 }
+
+const MAX_ORPHANS = 100
 
 export type OperatorHandler = (operator: OperatorContext, input: Record<string, unknown>) => Promise<object>
 
@@ -35,6 +38,33 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     }
   },
 
+  /**
+   * {} -> {UserPools[]}: the pools that have a replica here and that their primary does not know, for example because it was put
+   * back to an earlier state. At most MAX_ORPHANS.
+   */
+  ListOrphanedUserPools: async ({ context, replication }) => {
+    const orphans = (await replication.orphans.list()).slice(0, MAX_ORPHANS)
+    return { UserPools: await Promise.all(orphans.map((orphan) => describeOrphan(context, orphan))) }
+  },
+
+  /** {UserPoolId} -> {}: makes this region the primary of an orphaned pool. */
+  KeepOrphanedUserPool: async ({ context, replication }, input) => {
+    const { id } = await context.pools.get(poolId(input))
+    if (!(await replication.orphans.keep(id))) {
+      throw invalidParameter('The user pool is not orphaned, or its rows are not complete in this Region.')
+    }
+    context.events.noted('orphan-kept', { pool: id })
+    return {}
+  },
+
+  /** {UserPoolId} -> {}: deletes the replica of an orphaned pool, which may be its last copy. */
+  DeleteOrphanedUserPool: async ({ context, replication }, input) => {
+    const { id } = await context.pools.get(poolId(input))
+    if (!(await replication.orphans.remove(id))) throw invalidParameter('The user pool is not orphaned.')
+    context.events.noted('orphan-deleted', { pool: id })
+    return {}
+  },
+
   /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions once all changes of the pool have been applied in both. */
   GetDirectoryChecksum: async ({ context }, input) => {
     const pool = await context.pools.get(poolId(input))
@@ -42,6 +72,14 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
   },
 }
+
+const describeOrphan = async ({ store }: Pick<Context, 'store'>, { pool, primary, since, isComplete }: Orphan) => ({
+  Id: pool,
+  PrimaryRegion: primary,
+  OrphanedSince: since / 1_000,
+  Complete: isComplete,
+  Users: await store.count('user', { pool }),
+})
 
 const describePeer = (peer: PeerStatus) => ({
   Region: peer.region,
