@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { COGNITO, errorOf, headersOf, JSON_1_1, type Reply, send } from '@twinpool/testing/calls'
+import { COGNITO, errorOf, headersOf, JSON_1_1, type Reply, send, sign } from '@twinpool/testing/calls'
 import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { headOf, openConnections } from '@twinpool/testing/raw-connections'
@@ -70,6 +70,17 @@ describe('the bounds of a region', () => {
     }
   })
 
+  it('a signed call with invalid credentials is refused by its headers, before a large body is sent', async () => {
+    const headers = { ...headersOf('CreateUserPool'), 'content-length': String(MEGABYTE) }
+    const [socket] = (await openConnections(region.endpoint, 1, Buffer.from(headOf(headers)))) as [Socket]
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    await once(socket, 'close')
+    assert.match(text, /^HTTP\/1\.1 4.*MissingAuthenticationTokenException/s)
+  })
+
   it('the depth and the number of values are bounded before a body is parsed', async () => {
     const depth = 30
     const deep = `{"ClientMetadata":${'['.repeat(depth)}${']'.repeat(depth)}}`
@@ -93,10 +104,11 @@ describe('the bounds of a region', () => {
   })
 
   it('incomplete bodies share a budget: the slowest is ended for others, and a small call is served', async () => {
-    // Signed operations have the largest bodies; the signature is checked after the body has arrived.
-    const size = 1.5 * MEGABYTE
-    const head = headOf({ ...headersOf('CreateManagedLoginBranding'), 'content-length': String(size) })
-    const parts = Buffer.concat([Buffer.from(head), Buffer.alloc(size - 1, ' ')])
+    // Signed operations have the largest bodies. The headers are those of a caller who knows an access key id.
+    const body = Buffer.alloc(1.5 * MEGABYTE, ' ')
+    const headers = await sign(region.endpoint, { headers: headersOf('CreateManagedLoginBranding'), body })
+    const head = headOf({ ...headers, 'content-length': String(body.length) })
+    const parts = Buffer.concat([Buffer.from(head), body.subarray(1)])
     const sockets = await openConnections(region.endpoint, 6, parts)
     for (const socket of sockets) socket.resume()
     await until(() => sockets.some(({ closed }) => closed), { what: 'the end of the slowest' })

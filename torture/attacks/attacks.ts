@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { COGNITO, headersOf, JSON_1_1, type Reply, send } from '@twinpool/testing/calls'
+import { COGNITO, headersOf, JSON_1_1, type Reply, send, sign } from '@twinpool/testing/calls'
 import { headOf, openConnections } from '@twinpool/testing/raw-connections'
 import type { Target } from './target.ts'
 
@@ -122,14 +122,20 @@ export const attacks: readonly Attack[] = [
       )
     },
   },
-  ...(['SignUp', 'CreateManagedLoginBranding'] as const).map((operation) => ({
-    name: `150 bodies of ${operation} without their last byte`,
+  ...(
+    [
+      ['SignUp', 4 * MEGABYTE],
+      ['SignUp', MEGABYTE / 4],
+      ['CreateManagedLoginBranding', 4 * MEGABYTE],
+    ] as const
+  ).map(([operation, size]) => ({
+    name: `150 bodies of ${operation}, ${size / 1024} KB, without their last byte`,
     run: async (target: Target) => {
-      const size = 4 * MEGABYTE
-      const text = Buffer.concat([
-        Buffer.from(headOf({ ...headersOf(operation), 'content-length': String(size) })),
-        Buffer.alloc(size - 1, '['),
-      ])
+      const body = Buffer.alloc(size, '[')
+      // A caller who knows an access key id, but not its secret, can write such headers.
+      const headers = await sign(target.region.endpoint, { headers: headersOf(operation), body })
+      const head = Buffer.from(headOf({ ...headers, 'content-length': String(size) }))
+      const text = Buffer.concat([head, body.subarray(1)])
       return hold(await openConnections(target.region.endpoint, 150, text), HELD_SECONDS)
     },
   })),
