@@ -6,6 +6,8 @@ import type { Target } from './target.ts'
 /** An attack by a caller without credentials. Returns what became of it, in a few words. */
 export interface Attack {
   name: string
+  /** The open-file limit of the region's process. */
+  openFiles?: number
   run(target: Target): Promise<string>
 }
 
@@ -154,10 +156,10 @@ export const attacks: readonly Attack[] = [
     },
   },
   {
-    name: 'unread responses on 2,000 connections',
+    name: 'unread responses on 2,000 connections, 1,024 open files',
+    openFiles: 1_024,
     run: async (target) => {
-      // As many requests as a connection may have at once; none of the responses is read.
-      const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(8))
+      const asks = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n')
       return hold(await openConnections(target.region.endpoint, 2_000, asks), HELD_SECONDS, { read: false })
     },
   },

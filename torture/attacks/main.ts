@@ -61,10 +61,10 @@ function watch(target: Target): { end(): Promise<Observed> } {
 }
 
 async function measure(
-  { name, run }: Attack,
+  { name, openFiles, run }: Attack,
   { repeats, program }: { repeats: number; program: string | undefined },
 ): Promise<Result> {
-  const target = await openTarget(program)
+  const target = await openTarget({ program, ...(openFiles && { openFiles }) })
   try {
     // The first calls of a process compile its code and grow its heap.
     const warmUp = watch(target)

@@ -18,8 +18,8 @@ export interface Target {
   stop(): Promise<void>
 }
 
-/** @param program `main.ts` of another build */
-export async function openTarget(program?: string): Promise<Target> {
+/** `program`: `main.ts` of another build. */
+export async function openTarget(options: { program?: string | undefined; openFiles?: number }): Promise<Target> {
   const messages = new Map<string, number>()
   const inbox = createServer(async (request, response) => {
     let text = ''
@@ -30,7 +30,7 @@ export async function openTarget(program?: string): Promise<Target> {
   })
   await new Promise<void>((resolve) => inbox.listen(0, '127.0.0.1', resolve))
   const region = await serveRegion({
-    program,
+    ...options,
     config: { messages: { kind: 'inbox', url: `http://127.0.0.1:${(inbox.address() as AddressInfo).port}/` } },
   })
   const pool = await createPool(region, { AutoVerifiedAttributes: ['email'] })

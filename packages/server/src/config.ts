@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { isNetwork } from './http/address.ts'
+import { MIN_BUDGET_BYTES } from './http/body-budget.ts'
 
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region name such as us-west-2')
 const baseUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
@@ -101,7 +102,7 @@ const schema = z
         bodyBytes: z
           .number()
           .int()
-          .min(4 * 1024 * 1024)
+          .min(MIN_BUDGET_BYTES)
           .default(32 * 1024 * 1024),
         /** Time for the headers of a request to arrive. */
         headersSeconds: z.number().min(0.1).max(300).default(15),

@@ -1,3 +1,4 @@
+import { LARGEST_BODY_BYTES } from '../http/body-budget.ts'
 import type { Model } from './shapes.ts'
 
 /** Bounds of a request body. They are known from the operation, before the body is read. */
@@ -11,7 +12,7 @@ export interface InputLimits {
 
 /** Maximum body of a call without a signature, and of one with it. */
 const UNSIGNED_BYTES = 256 * 1024
-const SIGNED_BYTES = 4 * 1024 * 1024
+const SIGNED_BYTES = LARGEST_BODY_BYTES
 /** Room for white space and for members that the model does not know, which are ignored. */
 const MARGIN: InputLimits = { bytes: 4_096, depth: 8, values: 200 }
 const MAX_VALUES = 20_000

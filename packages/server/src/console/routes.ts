@@ -23,7 +23,15 @@ const STATE_MILLISECONDS = 1_000
 export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSources): Hono {
   const app = createHealthRoute(context, sources, (health) => health)
   const read = shared(() => readMetrics(context, sources))
-  app.get('/metrics', async (c) => c.body(await read(), 200, { 'content-type': context.events.registry.contentType }))
+  let callers = 0
+  app.get('/metrics', async (c) => {
+    if (callers >= METRICS_CALLERS) return c.text('too many requests for the metrics', 503, { 'retry-after': '1' })
+    callers += 1
+    const text = await read().finally(() => {
+      callers -= 1
+    })
+    return c.body(text, 200, { 'content-type': context.events.registry.contentType })
+  })
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
@@ -42,6 +50,8 @@ export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSou
 
 /** Callers that share one run of `shared`. Writing a response of some kilobytes takes the time of a call. */
 const SHARING = 16
+/** Requests for the metrics in progress: their connections cannot be closed for new ones. */
+const METRICS_CALLERS = 64
 
 /**
  * One run of `read` at a time. The callers that arrive during a run share the next ones, which begin after their call; other work of

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { BodyBudget, BodyShare } from './body-budget.ts'
+import { type BodyBudget, type BodyShare, LARGE_BYTES, LARGEST_BODY_BYTES } from './body-budget.ts'
 
 /** `busy`: the bodies in flight have no room for this one. `ended-early`: the connection was closed before its end. */
 export type BodyRefusal = 'too-large' | 'busy' | 'ended-early'
@@ -14,11 +14,12 @@ export interface ReadBody {
 class Collector {
   #buffer: Buffer = Buffer.alloc(0)
   #size = 0
+  #isLarge = false
   readonly #limit: number
   readonly #share: BodyShare
 
   constructor(limit: number, share: BodyShare) {
-    this.#limit = limit
+    this.#limit = Math.min(limit, LARGEST_BODY_BYTES)
     this.#share = share
   }
 
@@ -26,28 +27,38 @@ class Collector {
     return this.#buffer.subarray(0, this.#size)
   }
 
-  add(chunk: Uint8Array): BodyRefusal | undefined {
+  /** Returns undefined, the reason of a refusal, or what to wait for before more is read. */
+  add(chunk: Uint8Array): 'too-large' | 'busy' | Promise<void> | undefined {
     const size = this.#size + chunk.length
     if (size > this.#limit) return 'too-large'
-    if (this.#size === 0) {
-      if (!this.#share.grow(chunk.length)) return 'busy'
-      this.#buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-    } else {
-      if (!this.#share.grow(this.#reserve(size))) return 'busy'
-      this.#buffer.set(chunk, this.#size)
-    }
+    if (this.#isLarge) this.#share.moved()
+    else if (!this.#share.grow(this.#reserve(chunk, size))) return 'busy'
+    if (this.#size > 0) this.#buffer.set(chunk, this.#size)
     this.#size = size
+    if (this.#isLarge || size <= LARGE_BYTES) return undefined
+    this.#isLarge = true
+    const large = this.#share.largeBuffer()
+    if (large instanceof Promise) return large.then((buffer) => this.#moveTo(buffer))
+    this.#moveTo(large)
     return undefined
   }
 
-  /** Makes room for `size` bytes. Returns the growth of the buffer. */
-  #reserve(size: number): number {
+  /** Makes room for `size` bytes. Returns the growth. The first chunk is used as it is. */
+  #reserve(chunk: Uint8Array, size: number): number {
     const before = this.#buffer.length
     if (size <= before) return 0
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#limit, Math.max(2 * before, size)))
-    this.#buffer.copy(larger, 0, 0, this.#size)
+    const larger =
+      this.#size === 0
+        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+        : Buffer.allocUnsafeSlow(Math.max(2 * before, size))
+    if (this.#size > 0) this.#buffer.copy(larger, 0, 0, this.#size)
     this.#buffer = larger
     return larger.length - before
+  }
+
+  #moveTo(large: Buffer): void {
+    this.#buffer.copy(large, 0, 0, this.#size)
+    this.#buffer = large
   }
 }
 
@@ -59,19 +70,23 @@ export function receiveBody(
   { limit, budget }: { limit: number; budget: BodyBudget },
   done: (body: ReadBody | Exclude<BodyRefusal, 'ended-early'>) => void,
 ): void {
-  const length = incoming.headers['content-length']
-  if (announced(length) > limit) {
+  if (announced(incoming.headers['content-length']) > limit) {
     done('too-large')
     return
   }
   const share = budget.open(() => incoming.destroy())
-  const collector = new Collector(length === undefined ? limit : announced(length), share)
+  const collector = new Collector(limit, share)
   const collect = (chunk: Buffer): void => {
-    const refusal = collector.add(chunk)
-    if (refusal === undefined || refusal === 'ended-early') return
+    const result = collector.add(chunk)
+    if (result === undefined) return
+    if (typeof result !== 'string') {
+      incoming.pause()
+      void result.then(() => incoming.resume())
+      return
+    }
     share.release()
     incoming.off('data', collect).off('end', end)
-    done(refusal)
+    done(result)
   }
   const end = (): void => {
     share.complete()
@@ -99,7 +114,9 @@ export async function readBody(
   const collector = new Collector(limit, share)
   try {
     for (let next = await reader.read(); !next.done && !refusal; next = await reader.read()) {
-      refusal = collector.add(next.value)
+      const result = collector.add(next.value)
+      if (typeof result === 'string') refusal = result
+      else if (result) await Promise.race([result, reader.closed])
     }
   } catch {
     refusal ??= 'ended-early'

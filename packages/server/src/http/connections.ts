@@ -9,7 +9,7 @@ const RESERVED_FILES = 64
 /** Used where the system does not report its limit. */
 const DEFAULT_OPEN_FILES = 1_024
 /** Maximum requests of one connection without a complete response; no SDK and no proxy sends a second one. */
-const PIPELINED_REQUESTS = 8
+const PIPELINED_REQUESTS = 4
 /** Maximum connections that are examined for progress before one is closed. */
 const SECOND_CHANCES = 16
 

@@ -34,7 +34,10 @@ interface ReadBody {
   release(): void
 }
 
-/** Bodies are read before their proof is checked, because it covers them. A key message has a key with its policy and its tags. */
+/**
+ * Bodies are read before their proof is checked, because it covers them; more than ACK_BYTES only if it names a peer. A key message has
+ * a key with its policy and its tags.
+ */
 const ACK_BYTES = 4_096
 const KEY_BYTES = 1024 * 1024
 
@@ -61,7 +64,8 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
     const authenticate = check(handle)
     return async (c: Context) => {
       if (c.req.method !== 'POST') return authenticate(c, '')
-      const body = await context.readBody(c.req.raw, bodyBytes)
+      const isPeer = context.peers.has(c.req.header(PROOF_HEADER)?.split(' ')[1] ?? '')
+      const body = await context.readBody(c.req.raw, isPeer ? bodyBytes : Math.min(bodyBytes, ACK_BYTES))
       if (typeof body === 'string') return c.json({ reason: 'size' }, 413)
       try {
         return await authenticate(c, body.bytes.toString('utf8'))
