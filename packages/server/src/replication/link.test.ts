@@ -161,7 +161,11 @@ describe('a link', () => {
     })
     for (const path of ['/replication/ack', '/replication/key']) {
       for (const body of ['', 'no JSON', '{', 'null', '7', '"text"']) {
-        const { header } = prover.prove('us-west-2', { method: 'POST', path, body }, systemClock.now() + SKEW_MILLISECONDS)
+        const { header } = prover.prove(
+          'us-west-2',
+          { method: 'POST', path, body },
+          systemClock.now() + SKEW_MILLISECONDS,
+        )
         const headers = { 'x-twinpool-format': FORMAT, [PROOF_HEADER]: header }
         const response = await fetch(`http://127.0.0.1:${ports[0]}${path}`, { method: 'POST', headers, body })
         assert.equal(response.status, 400, `${path} ${body}`)
