@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { ConfigError, parseConfig, type RegionConfigInput, readConfig } from './config.ts'
+import { ConfigError, parseConfig, readConfig } from './read.ts'
+import type { RegionConfigInput } from './schema.ts'
 
 const masterKey = Buffer.alloc(32, 7).toString('base64')
 
