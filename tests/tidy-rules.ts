@@ -50,6 +50,7 @@ const clientPeer = '@aws-sdk/client-cognito-identity-provider'
 const serverMap = [
   ['index.ts'],
   ['server.ts'],
+  ['reload.ts', 'maintenance'],
   ['config'],
   ['context.ts'],
   ['cognito'],
@@ -72,7 +73,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'clock.ts', 'bounded-cache.ts'],
+  ['errors.ts', 'clock.ts', 'bounded-cache.ts', 'configured-file.ts'],
 ]
 
 /** A face imports no other face: code that several faces need belongs to aws/, http/ or admission/. */

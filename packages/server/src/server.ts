@@ -12,11 +12,13 @@ import { createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events } from './events/events.ts'
+import { requireClientCertificate } from './http/client-certificates.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener } from './http/listener.ts'
+import { createPeerTls } from './http/peer-tls.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer } from './http/server.ts'
+import { createNodeServer, prepareTls } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runSealing } from './identity/pools/sealing.ts'
@@ -28,7 +30,9 @@ import { createKmsFace } from './kms/face.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
+import { createReload, type Reload } from './reload.ts'
 import { createPeers, openReplication } from './replication/replication.ts'
+import { checkRegionName, recordRegionName } from './store/region-name.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createThrottling } from './store/throttling.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
@@ -42,8 +46,13 @@ export interface Region {
   fetch(request: Request): Response | Promise<Response>
   /** Listens and starts background work. */
   start(): Promise<{ endpoint: string; port: number }>
-  /** Drains connections and calls, ends background work, closes the store. */
-  stop(): Promise<void>
+  /** Reads the configuration again: certificates, credentials, secrets and the log level. */
+  reload: Reload
+  /**
+   * Drains connections and calls, ends background work, closes the store. `/health` returns 503 from the beginning, all other calls
+   * are served for `noticeSeconds` (0).
+   */
+  stop(options?: { noticeSeconds?: number }): Promise<void>
 }
 
 /** Drain deadline; keep it below the supervisor's kill timeout. */
@@ -63,7 +72,7 @@ export async function createRegion(
 ): Promise<Region> {
   const events = createEvents({ region: config.region, level: config.log.level })
   if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
-  const store = await openStore(config.store, { clock, region: config.region })
+  const store = await openStore(config.store, { clock, region: config.region, port: config.listen.port })
   try {
     return await composeRegion(config, { clock, generateKeyPair, events, store })
   } catch (error) {
@@ -85,17 +94,21 @@ async function composeRegion(
   const throttling = createThrottling({ engine: store.engine, clock })
 
   const stopping = new AbortController()
+  const clusterSecrets = [config.cluster.secret].flat()
+  const peerTls = createPeerTls(config.peerTls)
   const peers = createPeers({
-    secret: config.cluster.secret,
+    secrets: clusterSecrets,
     region,
     bases: mapValues(config.peers, (peer) => peer.replication ?? peer.endpoint),
     clock,
     throttling,
     signal: stopping.signal,
+    connect: peerTls.connect,
   })
-  const clusterSecret = config.cluster.secret
   const exchange = exchangeOver((name) => peers.all.get(name))
-  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
+  await checkRegionName(store)
+  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecrets, store, clock, events, exchange })
+  await recordRegionName(store)
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
@@ -142,14 +155,15 @@ async function composeRegion(
 
   const overload = createOverload({ clock, events })
   const admission = createAdmission({ limits, overload })
+  const credentials = new Map(credentialsOf(config))
   const calls = createCalls({
     faces: [
       createCognitoFace(context, admission),
       createKmsFace({ keyRing, clock, region, accountId }),
-      createOperatorFace({ context, replication }),
+      createOperatorFace({ context, replication, keyRing }),
     ],
     signatures: {
-      credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
+      credentials,
       region,
       anyRegion: config.anyRegionInSignature,
     },
@@ -160,9 +174,10 @@ async function composeRegion(
   })
   const router = createRouter({
     mounted: [
-      createConsoleRoutes(context, overload, replication),
+      createConsoleRoutes(context, overload, replication, () => isStopping),
       createApiRoutes(calls),
       createDiscovery(context),
+      ...(config.tls?.clientCaFile === undefined ? [] : [requireClientCertificate('/replication/*')]),
       replication.routes,
     ],
     fallback: apiFallback(calls),
@@ -173,6 +188,30 @@ async function composeRegion(
   const maximum = limits.connections ?? maximumConnections({ storeConnections })
   limitConnections(server, { maximum, overload })
   const close = drainable(server)
+  const reload = createReload(config, {
+    events,
+    parts: [
+      { prepare: ({ tls }) => prepareTls(server, tls) },
+      { prepare: (next) => peerTls.prepare(next.peerTls) },
+      {
+        prepare: async (next) => {
+          const secrets = [next.cluster.secret].flat()
+          const replaceSecrets = await regionKeys.prepareSecrets(next.keys, secrets)
+          return () => {
+            replaceSecrets()
+            peers.prover.setSecrets(secrets)
+          }
+        },
+      },
+      {
+        prepare: (next) => () => {
+          credentials.clear()
+          for (const [id, secret] of credentialsOf(next)) credentials.set(id, secret)
+        },
+      },
+    ],
+  })
+  let isStopping = false
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
 
@@ -193,8 +232,11 @@ async function composeRegion(
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
-    stop: async () => {
+    reload,
+    stop: async ({ noticeSeconds = 0 } = {}) => {
+      isStopping = true
       stopped ??= (async () => {
+        if (noticeSeconds > 0) await clock.wait(noticeSeconds * 1_000)
         stopping.abort()
         // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
@@ -210,6 +252,9 @@ async function composeRegion(
     },
   }
 }
+
+const credentialsOf = ({ credentials }: RegionConfig): [string, string][] =>
+  credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey])
 
 const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))

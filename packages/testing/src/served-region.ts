@@ -73,13 +73,14 @@ export async function loneConfig(
     store: { engine: 'sqlite', file: '' },
     credentials: [credentials],
     keys: { provider: 'local', masterKey: MASTER_KEY },
-    cluster: { secret: 'a-cluster-secret-for-tests-0123456789' },
+    cluster: { secret: CLUSTER_SECRET },
     ...config,
     listen: { ...config.listen, port },
   }
 }
 
 export const MASTER_KEY = randomBytes(32).toString('base64')
+const CLUSTER_SECRET = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
 export async function serveRegion({

@@ -38,6 +38,13 @@ export async function checkHealth(
   return { status: ok ? 'ok' : 'failing', region, checks }
 }
 
+/** A region that stops fails its check at once, so that load balancers send new calls elsewhere while the present ones complete. */
+export const stoppingHealth = ({ region }: Pick<Context, 'region'>): Health => ({
+  status: 'failing',
+  region,
+  checks: { process: { ok: false, detail: 'the region is stopping' } },
+})
+
 async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: boolean; detail?: string }> {
   try {
     const detail = await inTime(work)

@@ -3,7 +3,7 @@ import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
 import type { Replication } from '../replication/replication.ts'
 import { acceptsDocument, documentHeaders } from './document.ts'
-import { checkHealth, inTime } from './health.ts'
+import { checkHealth, inTime, stoppingHealth } from './health.ts'
 import { type PageState, renderPage } from './page.ts'
 
 type ConsoleContext = Pick<
@@ -19,10 +19,11 @@ export function createConsoleRoutes(
   context: ConsoleContext,
   overload: Pick<Overload, 'recent'>,
   replication: Pick<Replication, 'status'>,
+  isStopping: () => boolean,
 ): Hono {
   const app = new Hono()
   app.get('/health', async (c) => {
-    const health = await checkHealth(context, overload.recent())
+    const health = isStopping() ? stoppingHealth(context) : await checkHealth(context, overload.recent())
     return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
   })
   app.get('/metrics', async (c) => {

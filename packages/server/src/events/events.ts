@@ -28,6 +28,10 @@ export interface Events {
   keyServiceOutage(outage: { seconds: number }): void
   /** The key service refuses the use of a key, so the pools under that key cannot be used. */
   keyRefused(refusal: { arn: string; reason: string }): void
+  /** The configuration was not read again, because it has mistakes; the present one stays in effect. */
+  reloadFailed(failure: { why: string }): void
+  /** Changes the lowest level that is logged. */
+  setLevel(level: string): void
   readonly registry: Registry
 }
 
@@ -130,6 +134,13 @@ export function createEvents({
     keyRefused: (refusal) => {
       notes.inc({ event: 'key-refused' })
       log.error({ event: 'key-refused', ...refusal }, 'the key service refuses the use of a key')
+    },
+    reloadFailed: (failure) => {
+      notes.inc({ event: 'reload-failed' })
+      log.error({ event: 'reload-failed', ...failure }, 'the configuration was not reloaded')
+    },
+    setLevel: (next) => {
+      log.level = next
     },
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -618,7 +618,7 @@ describe('keys of AWS KMS', () => {
         region: 'us-west-2',
         store: { engine: 'sqlite', file: ${JSON.stringify(join(directory, 'region.db'))} },
         credentials: [{ accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'x'.repeat(32) }],
-        cluster: { secret: 'x'.repeat(32) },
+        cluster: { secret: ${JSON.stringify(randomBytes(32).toString('base64'))} },
         log: { level: 'silent' },
       }
       const local = { provider: 'local', masterKey: Buffer.alloc(32).toString('base64') }

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
+import { readConfiguredFile } from '../configured-file.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { openAwsKms } from './aws-kms.ts'
 import { type KeyExchange, KeyExchangeError } from './local/key-exchange.ts'
+import type { RingSecrets } from './local/material.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './local/ring.ts'
 import type { KeyProvider } from './provider.ts'
 
@@ -18,6 +19,8 @@ export interface RegionKeys {
   accept(message: unknown): Promise<string | undefined>
   /** Offers a region that has lost its store the keys that it held. */
   offerAgain(region: string): Promise<void>
+  /** Checks new secrets; the returned function replaces the old ones. Throws if they do not open the keys. */
+  prepareSecrets(settings: KeySettings, clusterSecrets: readonly string[]): Promise<() => void>
   /** Starts the periodic work: removal of keys whose deletion is due, or the checks of keys at AWS KMS. */
   start(): void
   stop(): Promise<void>
@@ -26,9 +29,9 @@ export interface RegionKeys {
 export type KeySettings =
   | {
       provider: 'local'
-      /** 32 bytes, base64; either this or the file that holds them. */
-      masterKey?: string | undefined
-      masterKeyFile?: string | undefined
+      /** 32 bytes, base64, newest first; either this or the files that hold them. */
+      masterKey?: string | [string, string] | undefined
+      masterKeyFile?: string | [string, string] | undefined
     }
   | {
       provider: 'aws-kms'
@@ -42,7 +45,7 @@ export type KeySettings =
 export interface KeysContext {
   region: string
   accountId: string
-  clusterSecret: string
+  clusterSecrets: readonly string[]
   store: Store
   clock: Clock
   events: Events
@@ -67,17 +70,18 @@ async function openKeysAtAws(
     serviceKeyArn: settings.serviceKeyArn,
     accept: async () => 'this region has no key ring of its own',
     offerAgain: async () => {},
+    prepareSecrets: async () => () => {},
     start: () => provider.start(),
     stop: () => provider.stop(),
   }
 }
 
 async function openKeyRing(
-  { masterKey, masterKeyFile }: Extract<KeySettings, { provider: 'local' }>,
-  { clock, events, ...context }: KeysContext,
+  settings: Extract<KeySettings, { provider: 'local' }>,
+  { clock, events, clusterSecrets, ...context }: KeysContext,
 ): Promise<RegionKeys> {
-  const encoded = masterKey ?? readFileSync(masterKeyFile as string, 'utf8').trim()
-  const keyRing = createLocalKeyRing({ ...context, clock, masterKey: Buffer.from(encoded, 'base64') })
+  const secrets: RingSecrets = { masterKeys: readMasterKeys(settings), clusterSecrets }
+  const keyRing = createLocalKeyRing({ ...context, clock, secrets })
   const stopping = new AbortController()
   let sweeping: Promise<void> | undefined
 
@@ -104,6 +108,12 @@ async function openKeyRing(
       }
     },
     offerAgain: (region) => keyRing.offerAgain(region),
+    prepareSecrets: async (next, clusterSecrets) => {
+      // Another provider needs a restart.
+      const masterKeys = next.provider === 'local' ? readMasterKeys(next) : secrets.masterKeys
+      await keyRing.checkMasterKeys(masterKeys)
+      return () => Object.assign(secrets, { masterKeys, clusterSecrets } satisfies RingSecrets)
+    },
     start: () => {
       sweeping ??= sweepUntilStopped()
     },
@@ -112,4 +122,17 @@ async function openKeyRing(
       await sweeping
     },
   }
+}
+
+const MASTER_KEY_BYTES = 32
+
+/** The master keys, newest first. Throws an error that names the member of the configuration. */
+export function readMasterKeys({ masterKey, masterKeyFile }: Extract<KeySettings, { provider: 'local' }>): Buffer[] {
+  if (masterKey !== undefined) return [masterKey].flat().map((text) => Buffer.from(text, 'base64'))
+  return [masterKeyFile as string | string[]].flat().map((file) => {
+    const text = readConfiguredFile('keys.masterKeyFile', file).toString('utf8').trim()
+    const key = Buffer.from(text, 'base64')
+    if (key.length !== MASTER_KEY_BYTES) throw new Error(`keys.masterKeyFile: ${file} must hold 32 bytes in base64`)
+    return key
+  })
 }

@@ -1,11 +1,14 @@
 import type { Context } from '../context.ts'
 import { invalidParameter } from '../errors.ts'
+import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
 export interface OperatorContext {
   context: Pick<Context, 'store' | 'pools' | 'clock'>
   replication: Pick<StatusBoard, 'status' | 'poolStatus'>
+  /** Undefined when AWS KMS holds the keys. */
+  keyRing?: Pick<LocalKeyRing, 'rekey' | 'masterKeyId'> | undefined
 }
 
 export type OperatorHandler = (operator: OperatorContext, input: Record<string, unknown>) => Promise<object>
@@ -40,6 +43,19 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     const pool = await context.pools.get(poolId(input))
     const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
     return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
+  },
+
+  /**
+   * {MasterKeyId} -> {Keys, Resealed, UnreadableKeyArns}: seals all keys of the key ring under the new master key. The id is that of
+   * the new master key; a process that has not read it yet refuses.
+   */
+  RekeyKeyRing: async ({ keyRing }, input) => {
+    if (!keyRing) throw invalidParameter('The keys of this region are in AWS KMS.')
+    if (input.MasterKeyId !== keyRing.masterKeyId()) {
+      throw invalidParameter('This process does not use the new master key yet: send it SIGHUP, or restart it.')
+    }
+    const { keys, resealed, unreadable } = await keyRing.rekey()
+    return { Keys: keys, Resealed: resealed, UnreadableKeyArns: unreadable }
   },
 }
 

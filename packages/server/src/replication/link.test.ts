@@ -19,7 +19,7 @@ import { FORMAT } from './messages.ts'
 import { createPeer, type PeerProblem } from './peer.ts'
 import { createProver } from './proof.ts'
 
-const SECRET = 'a cluster secret of more than 32 characters'
+const SECRET = randomBytes(32).toString('base64')
 const pool = 'us-west-2_link'
 
 interface Told {
@@ -140,7 +140,7 @@ describe('a link', () => {
     await start('us-east-1', {
       port: third,
       peer: ['us-west-2', west, west],
-      secret: 'another secret of more than 32 characters',
+      secret: randomBytes(32).toString('base64'),
     })
     const status = await until(async () => {
       const peer = await peerOf('us-east-1', third)
@@ -155,14 +155,14 @@ describe('a link', () => {
       base: `http://127.0.0.1:${ports[3]}`,
       clock: systemClock,
       prover: createProver({
-        secret: SECRET,
+        secrets: [SECRET],
         region: 'us-east-1',
         clock: systemClock,
         throttling: { once: async () => true },
       }),
     })
     const receiver = createProver({
-      secret: SECRET,
+      secrets: [SECRET],
       region: 'us-west-2',
       clock: systemClock,
       throttling: { once: async () => true },

@@ -18,6 +18,7 @@ export type PeerProblem =
   | 'silent' // the connection is open, but no message arrives
   | 'secret' // the peer refuses our proof: its cluster secret is different
   | 'impostor' // the response has no valid proof of the cluster secret
+  | 'certificate' // the peer requires a client certificate of its CA
   | 'clock' // the peer refuses our time although we use the time that it reported
   | 'format' // the peer runs a version with another wire format
   | 'failing' // the peer returns an error
@@ -55,6 +56,7 @@ export function createPeer({
   prover,
   clock,
   signal,
+  connect = fetch,
 }: {
   region: string
   /** Base URL, without a slash at the end. */
@@ -63,7 +65,11 @@ export function createPeer({
   clock: Pick<Clock, 'now'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
+  /** Sends a request; for a private CA or a client certificate. */
+  connect?: typeof fetch | undefined
 }): Peer {
+  /** The secret that the peer accepted last. */
+  let secret: string | undefined
   /** How far the peer's clock is ahead of ours, in milliseconds; 0 until the peer has refused our time. */
   let ahead = 0
 
@@ -71,14 +77,22 @@ export function createPeer({
     request: { method: 'GET' | 'POST'; path: string; body?: string },
     signal: AbortSignal,
     stream: boolean,
-  ): Promise<{ response: Response; proof: string; text: string }> => {
+  ): Promise<{ response: Response; proven: { proof: string; secret: string }; text: string }> => {
     const { method, path, body = '' } = request
-    for (let attempt = 1; ; attempt += 1) {
-      const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
+    // The peer may know only the old secret, or only the new one.
+    const untried = [...prover.secrets].sort((a, b) => Number(b === secret) - Number(a === secret))
+    let using = untried.shift() as string
+    let timeCorrected = false
+    for (;;) {
+      const { header, proof } = prover.prove(
+        region,
+        { method, path, body },
+        { secret: using, now: clock.now() + ahead },
+      )
       let response: Response
       let text = ''
       try {
-        response = await fetch(`${base}${path}`, {
+        response = await connect(`${base}${path}`, {
           method,
           redirect: 'error',
           headers: {
@@ -94,19 +108,26 @@ export function createPeer({
         throw new PeerError('unreachable', `${region} cannot be reached`, { cause })
       }
       const streaming = stream && response.ok
-      const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
+      const proven = prover.checkResponse({ proof, secret: using }, response.headers.get(RESPONSE_PROOF_HEADER), {
         status: response.status,
         body: streaming ? undefined : text,
       })
-      if (proven && response.status === 401 && attempt === 1) {
+      if (proven) secret = using
+      if (proven && response.status === 401 && !timeCorrected) {
         ahead = proven.now - clock.now()
+        timeCorrected = true
+        continue
+      }
+      const next = !proven && response.status === 401 ? untried.shift() : undefined
+      if (next !== undefined) {
+        using = next
         continue
       }
       if (!proven || !response.ok) {
         if (streaming) await response.body?.cancel().catch(() => {})
         if (!proven || response.status !== 404) throw refusalOf(response.status, proven !== undefined)
       }
-      return { response, proof, text }
+      return { response, proven: { proof, secret: using }, text }
     }
   }
 
@@ -115,6 +136,7 @@ export function createPeer({
     if (status === 401) return new PeerError('secret', `${region} refuses our proof: is its cluster secret the same?`)
     if (proven && status === 409) return new PeerError('format', `${region} runs a version with another wire format`)
     if (proven) return new PeerError('failing', `${region} returned status ${status}`)
+    if (status === 403) return new PeerError('certificate', `${region} requires a client certificate`)
     if (status === 404 || status >= 500)
       return new PeerError('unreachable', `${region} returned status ${status} without a proof`)
     return new PeerError('impostor', `the response for ${region} has no valid proof`)
@@ -165,10 +187,10 @@ export function createPeer({
       })}`
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
-      const { response, proof } = await send({ method: 'GET', path }, both, true)
+      const { response, proven } = await send({ method: 'GET', path }, both, true)
       if (!response.body) throw new PeerError('unreachable', `${region} returned no body`)
       try {
-        yield* readLines(response.body, prover.lineProver(proof), region)
+        yield* readLines(response.body, prover.lineProver(proven), region)
       } finally {
         ended.abort()
       }

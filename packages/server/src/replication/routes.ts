@@ -97,7 +97,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       await savePeerKinds(store, request.from, known)
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
-      const proveLine = prover.lineProver(request.proof)
+      const proveLine = prover.lineProver(request)
       const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: resumePoint, known }, both)
       const encoder = new TextEncoder()
       const stream = new ReadableStream<Uint8Array>(

@@ -2,20 +2,31 @@ import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } fro
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, type Transaction as KyselyTransaction, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import { type Engine, FLUSH, gatherSchema, type Tables, type TransactionOptions, UnexpectedError } from './database.ts'
+import { type FileLock, lockFile } from './file-lock.ts'
 
 /**
- * The embedded engine: one file per region and one process per file, write-ahead log, and `synchronous=FULL`, so that a
+ * The embedded engine: one file per region and one process per file (file-lock.ts), write-ahead log, and `synchronous=FULL`, so that a
  * transaction is on the disk when its promise resolves (a relaxed one: when the next durable one is). One connection for writes,
  * one write at a time; one for reads, so that they see only committed rows; one for single statements, which do not wait for a
  * reading transaction.
  */
-export function openSqlite(file: string): Engine {
+export function openSqlite(file: string, { port }: { port?: number | undefined } = {}): Engine {
   if (!existsSync(file)) {
     closeSync(openSync(file, 'a', 0o600))
     chmodSync(file, 0o600)
   }
   // SQLite's own error, "unable to open", does not mention missing permissions.
   accessSync(file, constants.R_OK | constants.W_OK)
+  const lock = lockFile(file, { port })
+  try {
+    return openLocked(file, lock)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function openLocked(file: string, lock: FileLock): Engine {
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
   const single = open(file)
@@ -84,6 +95,7 @@ export function openSqlite(file: string): Engine {
       if (single.isOpen) single.close()
       await reader.db.destroy()
       await writer.db.destroy()
+      lock.release()
     },
   }
 }

@@ -38,12 +38,12 @@ export type StoreConfig =
   | { engine: 'sqlite'; file: string }
   | ({ engine: 'postgres'; url: string } & ConnectionSettings)
 
-/** Opens the store of a region and migrates its schema. */
+/** Opens the store of a region and migrates its schema. `port`: shown to a second process on the same file. */
 export async function openStore(
   config: StoreConfig,
-  { clock, region }: { clock: Pick<Clock, 'now'>; region: string },
+  { clock, region, port }: { clock: Pick<Clock, 'now'>; region: string; port?: number },
 ): Promise<Store> {
-  const engine = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
+  const engine = config.engine === 'sqlite' ? openSqlite(config.file, { port }) : openPostgres(config.url, config)
   const probe = createProbe(engine, clock)
   const listeners = new Set<(touched: readonly Touched[] | undefined) => void>()
   const notify = (touched: readonly Touched[] | undefined): void => {
