@@ -20,6 +20,7 @@ import { createPeerTls } from './http/peer-tls.ts'
 import { createRouter } from './http/router.ts'
 import { createNodeServer, prepareTls } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
+import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
@@ -32,6 +33,7 @@ import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
 import { createReload, type Reload } from './reload.ts'
 import { createPeers, openReplication } from './replication/replication.ts'
+import type { Ability } from './store/database.ts'
 import { checkRegionName, recordRegionName } from './store/region-name.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createThrottling } from './store/throttling.ts'
@@ -137,6 +139,8 @@ async function composeRegion(
     events,
   }
 
+  const hasOlderProcesses = async (name: string, ability: Ability) =>
+    (await peers.all.get(name)?.hasOlderProcesses(ability)) ?? true
   const replication = await openReplication({
     store,
     clock,
@@ -160,7 +164,7 @@ async function composeRegion(
     faces: [
       createCognitoFace(context, admission),
       createKmsFace({ keyRing, clock, region, accountId }),
-      createOperatorFace({ context, replication, keyRing }),
+      createOperatorFace({ context: { ...context, hasOlderProcesses }, replication, keyRing }),
     ],
     signatures: {
       credentials,
@@ -226,9 +230,9 @@ async function composeRegion(
       regionKeys.start()
       replication.start()
       const { signal } = stopping
-      const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing])
+      const rotation = runDataKeyRotation({ ...context, hasOlderProcesses }, config.dataKeyRotation, signal)
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, rotation])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

@@ -624,7 +624,8 @@ describe('keys of AWS KMS', () => {
       const local = { provider: 'local', masterKey: Buffer.alloc(32).toString('base64') }
       await (await createRegion(parseConfig({ ...common, keys: local }))).fetch(new Request('http://localhost/health'))
       const kms = { provider: 'aws-kms', serviceKeyArn: ${JSON.stringify(arn)} }
-      await createRegion(parseConfig({ ...common, keys: kms })).then(
+      const store = { engine: 'sqlite', file: ${JSON.stringify(join(directory, 'other.db'))} }
+      await createRegion(parseConfig({ ...common, store, keys: kms })).then(
         () => console.log('started'),
         (error) => console.log(error.message),
       )

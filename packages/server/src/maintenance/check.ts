@@ -11,6 +11,7 @@ import { createKeyMaterial } from '../keys/local/material.ts'
 import { SERVICE_KEY } from '../keys/local/ring.ts'
 import { readMasterKeys } from '../keys/open.ts'
 import { createPeers } from '../replication/replication.ts'
+import { FileInUseError } from '../store/file-lock.ts'
 import { type FoundStore, inspectStore } from '../store/inspect.ts'
 import { OtherRegionError } from '../store/region-name.ts'
 
@@ -77,12 +78,15 @@ function findingOf(mistake: string): Finding {
   return { member, ok: false, detail: rest.join(': ') || mistake }
 }
 
-function describeStore({ region, store }: RegionConfig, found: FoundStore): string {
+function describeStore({ region, store, listen }: RegionConfig, found: FoundStore): string {
   if (found.region !== undefined && found.region !== region) {
     throw new OtherRegionError({ found: found.region, configured: region })
   }
-  const user = found.holder
-  const used = user === undefined ? '' : user === 'unknown' ? ', in use' : `, in use by process ${user.pid}`
+  const { holder } = found
+  if (store.engine === 'sqlite' && typeof holder === 'object' && holder.port !== listen.port) {
+    throw new FileInUseError(store.file, holder)
+  }
+  const used = holder === undefined ? '' : ', in use by this region'
   if (found.version === undefined) return `${store.engine}, empty${used}`
   return `${store.engine}, ${found.region === undefined ? 'region not recorded yet' : `of ${found.region}`}${used}`
 }

@@ -1,11 +1,11 @@
-import type { Context } from '../context.ts'
 import { invalidParameter } from '../errors.ts'
+import { type RotationContext, requestDataKey } from '../identity/pools/data-key-rotation.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
 export interface OperatorContext {
-  context: Pick<Context, 'store' | 'pools' | 'clock'>
+  context: RotationContext
   replication: Pick<StatusBoard, 'status' | 'poolStatus'>
   /** Undefined when AWS KMS holds the keys. */
   keyRing?: Pick<LocalKeyRing, 'rekey' | 'masterKeyId'> | undefined
@@ -43,6 +43,16 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     const pool = await context.pools.get(poolId(input))
     const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
     return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
+  },
+
+  /**
+   * {UserPoolId} -> {UserPoolId, DataKey, Status}: gives the pool a new data key; again: shows how far it is. PENDING: it seals as soon
+   * as every region of the pool has it. At the primary region.
+   */
+  RotateDataKey: async ({ context }, input) => {
+    const pool = await context.pools.get(poolId(input))
+    const { number, active } = await requestDataKey(context, pool)
+    return { UserPoolId: pool.id, DataKey: number, Status: active ? 'ACTIVE' : 'PENDING' }
   },
 
   /**

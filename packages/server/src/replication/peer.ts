@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Ability } from '../store/database.ts'
 import { formatKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   type FeedMessage,
@@ -39,8 +40,8 @@ export interface Peer extends Source {
   /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
-  /** Whether a process of the first release serves the peer's region; the first release does not report it. */
-  hasOlderProcesses(): Promise<boolean>
+  /** Whether a process without this ability serves the peer's region; builds without it do not report it. */
+  hasOlderProcesses(ability?: Ability): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
 }
@@ -166,8 +167,10 @@ export function createPeer({
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
     },
-    hasOlderProcesses: async () =>
-      (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
+    hasOlderProcesses: async (ability = 'sealing') => {
+      const status = await get<{ olderProcesses?: boolean; withoutRotation?: boolean }>('/replication/status')
+      return (ability === 'sealing' ? status?.olderProcesses : status?.withoutRotation) !== false
+    },
     offerKey: async (message) => {
       const body = JSON.stringify(message)
       const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS)

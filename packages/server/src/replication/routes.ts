@@ -180,6 +180,8 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       respond(c, request, 200, {
         ...(await context.status()),
         olderProcesses: await store.engine.hasOlderProcesses(),
+        // Absent from builds that cannot open values under a newer data key.
+        withoutRotation: await store.engine.hasOlderProcesses('rotation'),
       }),
     ),
   )
