@@ -37,6 +37,7 @@ const commands = {
   generate: (args) => [
     source('scripts/generate-shapes.ts', ...args),
     source('scripts/generate-operations-table.ts', ...args),
+    source('scripts/generate-configuration.ts', ...args),
   ],
   check: (args) => [...commands.lint([]), ...commands.types([]), ...commands.test(args)],
 }

@@ -57,11 +57,11 @@ export const schema = z
     store: z
       .discriminatedUnion('engine', [
         z.strictObject({
-          engine: z.literal('sqlite'),
+          engine: z.literal('sqlite').describe('A file, for one process.'),
           file: file.describe('The database file. One process per file.'),
         }),
         z.strictObject({
-          engine: z.literal('postgres'),
+          engine: z.literal('postgres').describe('A database, for any number of processes of the region.'),
           url: z
             .string()
             .regex(/^postgres(ql)?:\/\//, 'a postgres:// URL')
