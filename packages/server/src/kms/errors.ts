@@ -23,6 +23,7 @@ const STATUS = {
   NotFoundException: 400,
   NotImplementedException: 501,
   TagException: 400,
+  ThrottlingException: 400,
   UnsupportedOperationException: 400,
   ValidationException: 400,
 } as const

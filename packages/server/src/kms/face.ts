@@ -1,6 +1,7 @@
 import type { Face } from '../aws/face.ts'
 import { AwsError } from '../errors.ts'
 import { KeyRefusedError } from '../keys/local/key-record.ts'
+import { StoreBusyError } from '../store/database.ts'
 import { asKmsError, KmsError } from './errors.ts'
 import { notImplemented, operations } from './operations.ts'
 import type { OperationName } from './shapes.generated.ts'
@@ -33,6 +34,8 @@ export function createKmsFace({
     explain: (thrown) => {
       if (thrown instanceof AwsError) return thrown
       if (thrown instanceof KeyRefusedError) return asKmsError(thrown)
+      if (thrown instanceof StoreBusyError)
+        return new KmsError('ThrottlingException', 'Rate exceeded', { cause: thrown })
       return new KmsError('KMSInternalException', 'An internal error occurred.', { cause: thrown })
     },
   }

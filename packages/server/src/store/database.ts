@@ -78,6 +78,11 @@ export interface TransactionOptions {
    * can be repeated and does not write to the log: a change that a follower has read must not disappear.
    */
   relaxed?: boolean | undefined
+  /**
+   * Writes to unlogged tables only, so its commit never waits for a standby. It takes a connection like a read, and may take the
+   * last one.
+   */
+  unlogged?: boolean | undefined
 }
 
 export interface Lease {
@@ -121,8 +126,11 @@ export class UnexpectedError extends Error {
 
 /** No database connection became free within the time limit. */
 export class StoreBusyError extends Error {
-  constructor(options: ErrorOptions) {
-    super('every database connection is in use', options)
+  constructor({
+    reason = 'every database connection is in use',
+    ...options
+  }: { reason?: string | undefined } & ErrorOptions = {}) {
+    super(reason, options)
     this.name = 'StoreBusyError'
   }
 }

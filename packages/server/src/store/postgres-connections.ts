@@ -1,10 +1,23 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
+import {
+  type AbandonedConnections,
+  createAbandonedConnections,
+  FIND_PROCESSES,
+  type ServerProcess,
+} from './abandoned-connections.ts'
 import { PIPELINED_MARK, StoreBusyError } from './database.ts'
+import { createPermits } from './permits.ts'
+import { createSessionCheck, NotSessionModeError, type SessionCheck } from './session-mode.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** The connections of one process to its PostgreSQL. All waits are bounded. */
 export interface Connections extends ConnectionPool {
+  /**
+   * The same connections, for transactions. They use three quarters of them at most, including those whose commit will never
+   * return (abandoned-connections.ts), so reads always have the others.
+   */
+  writing: ConnectionPool
   /** A pool of one connection without a statement timeout. */
   openUnbounded(): ConnectionPool
   /** A separate pool for reading the log, which never waits behind calls. */
@@ -33,6 +46,8 @@ export interface ConnectionSettings {
 
 const CONNECTIONS = 16
 const LOG_CONNECTIONS = 2
+/** Of the connections of calls; the rest is for reads. */
+const WRITING_SHARE = 0.75
 const STATEMENT_SECONDS = 15
 const MAX_CONNECT_MILLISECONDS = 10_000
 /** Lets the server's statement timeout fire first if the server is alive. */
@@ -45,6 +60,8 @@ const KEEP_ALIVE_MILLISECONDS = 5_000
 const INT8 = 20
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction. */
 const READ_ONLY = '25006'
+/** too_many_connections */
+const TOO_MANY_CONNECTIONS = '53300'
 
 /** The server accepts no writes: a standby, or a demoted primary. The primary may be at another address. */
 export class StandbyError extends Error {
@@ -64,23 +81,37 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const socketTimeout = milliseconds + GRACE_MILLISECONDS
   const urls = addressesOf(url)
   const shared: SharedState = { nameOf: createNames(), turns: createTurns(), refusals: new WeakSet() }
+  const connectMilliseconds = Math.min(MAX_CONNECT_MILLISECONDS, milliseconds)
+  const abandoned: AbandonedConnections = createAbandonedConnections({
+    find: async (pids) => {
+      const client = await watch.connect()
+      try {
+        return (await client.query<ServerProcess>(FIND_PROCESSES, [pids])).rows
+      } finally {
+        client.release()
+      }
+    },
+  })
+  const reasonOfBusy = (): string | undefined =>
+    abandoned.waitForStandby()
+      ? 'all writes wait for a synchronous standby that does not respond'
+      : abandoned.count() > 0
+        ? `PostgreSQL has not responded: it has not ended ${abandoned.count()} connections that were closed here`
+        : undefined
+  const busy = (cause: unknown): StoreBusyError => new StoreBusyError({ reason: reasonOfBusy(), cause })
   let preferred = 0
   /** Address of the newest connection. */
   let current = 0
 
-  const unbounded: pg.ClientConfig = {
+  const config: pg.ClientConfig = {
     pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MILLISECONDS,
-    connectionTimeoutMillis: Math.min(MAX_CONNECT_MILLISECONDS, milliseconds),
+    connectionTimeoutMillis: connectMilliseconds,
     types: { getTypeParser: (id, format) => (id === INT8 ? Number : pg.types.getTypeParser(id, format)) },
-    options: optionsOf({ synchronousCommit: 'on' }),
   }
-  const bounded: pg.ClientConfig = {
-    ...unbounded,
-    statement_timeout: milliseconds,
-    idle_in_transaction_session_timeout: socketTimeout,
-  }
+  const bounded: Session = { socketTimeout, statementTimeout: milliseconds, synchronousCommit: 'on' }
+  const unbounded: Session = { ...bounded, socketTimeout: 0, statementTimeout: 0 }
   /** Connects to the address that is preferred at construction. */
   class Client extends pg.Client {
     readonly address = preferred
@@ -91,6 +122,12 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       pipelineStatements(this, shared, { turns: config?.turns ?? false })
     }
   }
+  const openRaw = async (): Promise<pg.Client> => {
+    const client = new Client({ ...config, application_name: 'twinpool-check' })
+    await client.connect()
+    return client
+  }
+  const sessionCheck = createSessionCheck(openRaw)
   /** Tries each address once. */
   const tryAddresses = async <T>(attempt: () => Promise<T>): Promise<T> => {
     const reasons: string[] = []
@@ -100,7 +137,10 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         return await attempt()
       } catch (error) {
         const { message } = error as Error
-        if (message === ALL_IN_USE) throw new StoreBusyError({ cause: error })
+        if (message === ALL_IN_USE) throw busy(error)
+        if ((error as pg.DatabaseError).code === TOO_MANY_CONNECTIONS)
+          throw new StoreBusyError({ reason: 'the PostgreSQL server accepts no more connections', cause: error })
+        if (error instanceof NotSessionModeError) throw error
         if (urls.length === 1) throw error
         if (preferred === tried) preferred = (tried + 1) % urls.length
         reasons.push(message)
@@ -108,47 +148,107 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       }
     }
   }
-  const openPool = (config: pg.PoolConfig & { turns?: boolean }, socketTimeout: number): ConnectionPool => {
-    const pool = new pg.Pool({
-      application_name: 'twinpool',
+  const openPool = (
+    {
+      max,
+      name = 'twinpool',
+      turns = false,
+      counts = true,
+    }: { max: number; name?: string; turns?: boolean; counts?: boolean },
+    session: Session,
+  ): ConnectionPool => {
+    const options: pg.PoolConfig & { turns: boolean } = {
       ...config,
+      max,
+      turns,
+      application_name: name,
       Client: Client as NonNullable<pg.PoolConfig['Client']>,
       onConnect: async (client) => {
-        await prepareConnection(client, socketTimeout)
+        const pid = await prepareConnection(client, { session, sessionCheck, abandon: () => abandon(client, pid) })
         current = (client as unknown as Client).address
       },
-    })
+    }
+    const pool = new pg.Pool(options)
+    /** An abandoned connection counts until the server has ended it. The pool reads `max` each time. */
+    const abandon = (client: pg.ClientBase, pid: number): void => {
+      if (!counts) return
+      pool.options.max = (pool.options.max as number) - 1
+      void abandoned.add(client, pid).then(() => {
+        pool.options.max = (pool.options.max as number) + 1
+        // The pool serves its queue when a connection is released.
+        if (pool.waitingCount > 0)
+          pool.connect().then(
+            (free) => free.release(),
+            () => {},
+          )
+      })
+    }
     // The pool replaces a connection that breaks while idle; the next statement reports an error if there is one.
     pool.on('error', () => {})
     return { connect: () => tryAddresses(() => pool.connect()), end: () => pool.end(), options: {} }
   }
 
+  const calls = openPool({ max: connections, turns: true }, bounded)
+  const writes = createPermits({
+    count: Math.max(1, Math.floor(connections * WRITING_SHARE)),
+    milliseconds: connectMilliseconds,
+    reason: reasonOfBusy,
+  })
+  /** Asks for the abandoned ones, so it cannot wait for their end. */
+  const watch = openPool({ max: 1, name: 'twinpool-check', counts: false }, bounded)
+
   return {
-    ...openPool({ ...bounded, max: connections, turns: true }, socketTimeout),
-    openUnbounded: () => openPool({ ...unbounded, max: 1 }, 0),
-    openLogPool: () => openPool({ ...bounded, max: LOG_CONNECTIONS, application_name: 'twinpool-log' }, socketTimeout),
-    openRelaxed: () => {
-      const options = optionsOf({ synchronousCommit: 'off' })
-      return openPool({ ...bounded, max: 1, application_name: 'twinpool-apply', options }, socketTimeout)
+    ...calls,
+    writing: {
+      options: {},
+      end: async () => {},
+      connect: async () => {
+        const permit = await writes.take()
+        try {
+          const client = await calls.connect()
+          const { release } = client
+          client.release = (...args) => {
+            const ending = abandoned.ending(client)
+            if (ending) permit.holdUntil(ending)
+            else permit.giveBack()
+            release.apply(client, args)
+          }
+          return client
+        } catch (error) {
+          permit.giveBack()
+          throw error
+        }
+      },
+    },
+    openUnbounded: () => openPool({ max: 1 }, unbounded),
+    openLogPool: () => openPool({ max: LOG_CONNECTIONS, name: 'twinpool-log' }, bounded),
+    openRelaxed: () => openPool({ max: 1, name: 'twinpool-apply' }, { ...bounded, synchronousCommit: 'off' }),
+    end: async () => {
+      abandoned.close()
+      await Promise.all([calls.end(), watch.end()])
     },
     open: (applicationName) =>
       tryAddresses(async () => {
-        const client = new Client({ ...bounded, application_name: applicationName })
+        const client = new Client({ ...config, application_name: applicationName })
+        let pid: number
         try {
           await client.connect()
-          await prepareConnection(client, socketTimeout)
+          pid = await prepareConnection(client, { session: bounded, sessionCheck })
           current = client.address
         } catch (error) {
           void disconnect(client)
           throw error
         }
         const heartbeat = setInterval(
-          () => {
+          async () => {
             // A replaced primary may still run, while no other client can reach it.
             if (client.address !== current)
               socketOf(client).destroy(new Error('PostgreSQL has moved to another address'))
             // The connection is otherwise idle, and the socket timeout needs traffic.
-            else void client.query('select 1').catch(() => {})
+            else {
+              const { rows } = await client.query(PID).catch(() => ({ rows: [{ pid }] }))
+              if (rows[0].pid !== pid) socketOf(client).destroy(new NotSessionModeError())
+            }
           },
           Math.min(HEARTBEAT_MILLISECONDS, milliseconds / 2),
         )
@@ -159,8 +259,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   }
 }
 
-const optionsOf = ({ synchronousCommit }: { synchronousCommit: 'on' | 'off' }): string =>
-  `-c synchronous_commit=${synchronousCommit} -c default_transaction_isolation=read\\ committed`
+const PID = 'select pg_backend_pid() as pid'
 
 /** Far above the number of distinct statements; statements beyond the limit are planned each time. */
 const MAX_NAMES = 1_000
@@ -280,19 +379,45 @@ export async function disconnect(client: pg.Client): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Sets the socket timeout of a new connection (0: none) and checks that the server accepts writes. */
-async function prepareConnection(client: pg.ClientBase, socketTimeout: number): Promise<void> {
+/** Settings of a connection. Times in milliseconds; 0: none. */
+interface Session {
+  /** The connection is closed when it receives nothing for this time. */
+  socketTimeout: number
+  statementTimeout: number
+  synchronousCommit: 'on' | 'off'
+}
+
+/**
+ * Applies the settings of a new connection, and checks that the server accepts writes. Returns the pid of its server process. The
+ * settings are not startup parameters, because PgBouncer refuses those. `abandon` is called before the connection is closed
+ * because the server has not responded.
+ */
+async function prepareConnection(
+  client: pg.ClientBase,
+  { session, sessionCheck, abandon }: { session: Session; sessionCheck: SessionCheck; abandon?: () => void },
+): Promise<number> {
+  const { socketTimeout, statementTimeout, synchronousCommit } = session
   const socket = socketOf(client)
-  socket.setTimeout(socketTimeout, () =>
-    socket.destroy(new Error(`PostgreSQL has not responded for ${socketTimeout / 1_000} s`)),
-  )
+  let pid: number | undefined
+  socket.setTimeout(socketTimeout, () => {
+    if (pid !== undefined) abandon?.()
+    socket.destroy(new Error(`PostgreSQL has not responded for ${socketTimeout / 1_000} s`))
+  })
   wireOf(client).on('errorMessage', ({ code }: { code?: string }) => {
     if (code === READ_ONLY) socket.destroy(new StandbyError())
   })
-  const { rows } = await client.query<{ readonly: string }>(
-    `select current_setting('transaction_read_only') as readonly`,
+  const { rows } = await client.query<{ readonly: string; pid: number }>(
+    `select set_config('synchronous_commit', $1, false), set_config('statement_timeout', $2, false),
+      set_config('idle_in_transaction_session_timeout', $3, false),
+      set_config('default_transaction_isolation', 'read committed', false),
+      current_setting('transaction_read_only') as readonly, pg_backend_pid() as pid`,
+    [synchronousCommit, String(statementTimeout), String(socketTimeout)],
   )
-  if (rows[0]?.readonly === 'on') throw new StandbyError()
+  const [{ readonly, pid: found }] = rows as [{ readonly: string; pid: number }]
+  if (readonly === 'on') throw new StandbyError()
+  await sessionCheck(client, found)
+  pid = found
+  return found
 }
 
 interface Wire {

@@ -54,6 +54,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
+  const writer = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.writing }) })
   const log = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openLogPool() }) })
   const relaxed = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openRelaxed() }) })
   let closed = false
@@ -81,7 +82,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       return rows as R[]
     },
     transaction: async (work, options) => {
-      const on = options?.relaxed ? relaxed : db
+      const on = options?.relaxed ? relaxed : options?.unlogged ? db : writer
       for (let attempt = 1; ; attempt += 1) {
         let worked = false
         let reason: unknown
@@ -110,7 +111,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     // A commit flushes all earlier writes, too.
     flush: async () => {
-      await FLUSH.execute(log)
+      await FLUSH.execute(writer)
     },
     longTransaction: async (work) => {
       const dedicated = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections.openUnbounded() }) })
@@ -135,7 +136,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     addColumn: async ({ table, name, type }) => {
       for (;;) {
         try {
-          await db.transaction().execute(async (tx) => {
+          await writer.transaction().execute(async (tx) => {
             await sql`set local lock_timeout = ${sql.lit(ALTER_LOCK_TIMEOUT_MILLISECONDS)}`.execute(tx)
             await sql`alter table ${sql.table(table)} add column if not exists ${sql.ref(name)} ${type}`.execute(tx)
           })
@@ -260,6 +261,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       if (listener) await disconnect(listener)
       await log.destroy()
       await relaxed.destroy()
+      await writer.destroy()
       await db.destroy()
     },
   }

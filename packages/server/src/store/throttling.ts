@@ -89,12 +89,17 @@ function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Storage {
   return { read, update }
 }
 
+/** A sign-in marks its session as used: it must not wait for a standby. */
+const UNLOGGED = { unlogged: true } as const
+
 function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Storage {
   let calls = 0
   const sweep = (now: number) =>
-    engine.transaction((tx) =>
-      sql`delete from brakes where name in
+    engine.transaction(
+      (tx) =>
+        sql`delete from brakes where name in
         (select name from brakes where expires <= ${now} limit ${SWEPT_ROWS} for update skip locked)`.execute(tx),
+      UNLOGGED,
     )
   const read: Storage['read'] = async <T>(name: string) => {
     const { rows } = await sql<{ value: string }>`
@@ -123,7 +128,7 @@ function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Storage {
           on conflict (name) do update set value = excluded.value, expires = excluded.expires`.execute(tx)
       }
       return value
-    })
+    }, UNLOGGED)
   }
   return { read, update }
 }
