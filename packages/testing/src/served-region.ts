@@ -27,6 +27,8 @@ export interface ServedRegion {
   readonly cognito: CognitoIdentityProviderClient
   readonly kms: KMSClient
   readonly process: ChildProcess
+  readonly configFile: string
+  readonly config: RegionConfigInput
   /** All output so far: log lines, and the message of an exit. */
   readonly log: string
   /** Waits for words in the log. The log comes through a pipe and may arrive later than a response. */
@@ -120,6 +122,8 @@ export async function serveRegion({
     cognito,
     kms,
     process: child,
+    configFile: file,
+    config: whole,
     get log() {
       return log
     },
@@ -142,7 +146,8 @@ export async function serveRegion({
     stop: async () => {
       cognito.destroy()
       kms.destroy()
-      child.kill('SIGTERM')
+      // SIGTERM would give load balancers time to notice.
+      child.kill('SIGINT')
       await exited
       rmSync(directory, { recursive: true, force: true })
     },

@@ -74,7 +74,7 @@ export const schema = z
             .min(2)
             .max(500)
             .optional()
-            .describe('Connections for calls. Default: 16. Each process opens five more.'),
+            .describe('Connections for calls. Default: 16. Each process opens six more.'),
           statementSeconds: z
             .number()
             .min(1)
