@@ -123,7 +123,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
 function lockDirectory(directory: string, port: number): FileLock {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   try {
-    return lockFile(join(directory, 'plane'), { port })
+    return lockFile(join(directory, 'plane.json'), { port })
   } catch (error) {
     throw error instanceof FileInUseError ? new CommandError(error.message) : error
   }

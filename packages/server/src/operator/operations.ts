@@ -1,6 +1,7 @@
 import { invalidParameter } from '../errors.ts'
 import { type RotationContext, requestDataKey } from '../identity/pools/data-key-rotation.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
+import type { NewestDataKey } from '../keys/pool-keys.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
@@ -46,13 +47,17 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
   },
 
   /**
-   * {UserPoolId} -> {UserPoolId, DataKey, Status}: gives the pool a new data key; again: shows how far it is. PENDING: it seals as soon
-   * as every region of the pool has it. At the primary region.
+   * {UserPoolId} -> {UserPoolId, DataKey, Status}: gives the pool a new data key, at its primary region; while one is PENDING, returns that.
    */
   RotateDataKey: async ({ context }, input) => {
     const pool = await context.pools.get(poolId(input))
-    const { number, active } = await requestDataKey(context, pool)
-    return { UserPoolId: pool.id, DataKey: number, Status: active ? 'ACTIVE' : 'PENDING' }
+    return describeDataKey(pool.id, await requestDataKey(context, pool))
+  },
+
+  /** {UserPoolId} -> {UserPoolId, DataKey, Status}: the newest data key. PENDING: it seals as soon as every region of the pool has it. */
+  DescribeDataKey: async ({ context }, input) => {
+    const pool = await context.pools.get(poolId(input))
+    return describeDataKey(pool.id, await context.keys.newest(pool.id))
   },
 
   /**
@@ -68,6 +73,12 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     return { Keys: keys, Resealed: resealed, UnreadableKeyArns: unreadable }
   },
 }
+
+const describeDataKey = (pool: string, { number, active }: NewestDataKey) => ({
+  UserPoolId: pool,
+  DataKey: number,
+  Status: active ? 'ACTIVE' : 'PENDING',
+})
 
 const describePeer = (peer: PeerStatus) => ({
   Region: peer.region,

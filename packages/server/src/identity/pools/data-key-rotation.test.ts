@@ -142,6 +142,8 @@ for (const engine of engines) {
       const pending = { UserPoolId: alone, DataKey: 1, Status: 'PENDING' }
       assert.deepEqual(await rotate(), pending)
       assert.deepEqual(await rotate(), pending)
+      const describe = caller(plane.primary)<object>('DescribeDataKey', { UserPoolId: alone })
+      assert.deepEqual(await describe, pending)
       await assert.rejects(caller(plane.secondary)('RotateDataKey', { UserPoolId: pool }), /primary region of the pool/)
     })
 
