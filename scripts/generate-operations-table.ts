@@ -3,8 +3,10 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { differences, omittedMembers } from '@twinpool/server/internal/cognito/differences'
 import { groups } from '@twinpool/server/internal/cognito/operations'
 import type { OperationRow } from '@twinpool/server/internal/cognito/rows'
+import type { OmittedRows } from '@twinpool/server/internal/identity/omitted'
 
 const root = join(import.meta.dirname, '..')
 const page = join(root, 'docs/operations-table.md')
@@ -30,8 +32,32 @@ function render(): string {
           .map(([name, row]) => `${works(row) ? '✓ ' : ''}${name}\u00a0(${row.replica})`)
           .join(', ')} |`,
     ),
+    '',
+    '## Differences from the API reference',
+    '',
+    '| operations | the reference | here | why |',
+    '| --- | --- | --- | --- |',
+    ...differences.map(({ operations, text, here, why }) => `| ${operations} | ${text} | ${here} | ${why} |`),
+    '',
+    '## Omitted members of updates',
+    '',
+    'An update keeps an omitted member, or resets it to the default of a new resource. A path names a member of a structure that is',
+    'given. Sources: measured on the service; the API reference (text) or an example of it; or the member is newer than the first SDK',
+    'of the v3 line (model), so that a caller may not know it.',
+    '',
+    '| operation | kept | reset |',
+    '| --- | --- | --- |',
+    ...Object.entries(omittedMembers).map(
+      ([operation, rows]) => `| ${operation} | ${describeRows(rows, 'kept')} | ${describeRows(rows, 'reset')} |`,
+    ),
   ].join('\n')}\n`
 }
+
+const describeRows = (rows: OmittedRows<never>, omitted: 'kept' | 'reset'): string =>
+  Object.entries(rows)
+    .filter(([, row]) => row.omitted === omitted)
+    .map(([path, { source, note }]) => `${path}\u00a0(${source}${note === undefined ? '' : `; ${note}`})`)
+    .join(', ')
 
 const fresh = render()
 if (!process.argv.includes('--check')) {

@@ -10,6 +10,7 @@ import type { Store } from './store/store.ts'
 import type { Throttling } from './store/throttling.ts'
 import type { VerifiedTokens } from './tokens/access.ts'
 import type { JwtSigner } from './tokens/jwt.ts'
+import type { PoolClock } from './tokens/pool-clock.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
 
 /**
@@ -29,6 +30,7 @@ export interface Context {
   clock: Clock
   store: Store
   pools: Pools
+  poolClock: PoolClock
   keys: PoolKeys
   signingKeys: SigningKeys
   signer: JwtSigner

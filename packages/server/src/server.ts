@@ -32,6 +32,7 @@ import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
 import { createReload, type Reload } from './reload.ts'
+import { openPeerClocks } from './replication/peer-clocks.ts'
 import { createPeers, openReplication } from './replication/replication.ts'
 import type { Ability } from './store/database.ts'
 import { checkRegionName, recordRegionName } from './store/region-name.ts'
@@ -39,6 +40,7 @@ import { openStore, type Store } from './store/store.ts'
 import { createThrottling } from './store/throttling.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
 import { createJwtSigner } from './tokens/jwt.ts'
+import { createPoolClock } from './tokens/pool-clock.ts'
 import { createSigningKeys, type GenerateKeyPair, generateSigningKeyPair } from './tokens/signing-keys.ts'
 
 /** One region, composed and ready to listen. */
@@ -114,6 +116,8 @@ async function composeRegion(
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
+  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all })
+
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
   const context: Context = {
@@ -126,6 +130,7 @@ async function composeRegion(
     clock,
     store,
     pools: createPools({ store }),
+    poolClock: createPoolClock({ clock, region, ahead: peerClocks.ahead }),
     keys,
     signingKeys: createSigningKeys({ store, keys, clock, generateKeyPair }),
     signer: createJwtSigner(),
@@ -148,6 +153,7 @@ async function composeRegion(
     events,
     region,
     peers,
+    peerClocks,
     retention: {
       milliseconds: config.replication.retentionHours * 3_600_000,
       changes: config.replication.retentionChanges,

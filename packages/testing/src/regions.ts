@@ -63,6 +63,8 @@ export interface PlaneOptions {
   config?: Partial<RegionConfigInput>
   /** The clock of the regions. Default: the system clock. */
   clock?: RegionOptions['clock']
+  /** Clocks of single regions, by name. */
+  clocks?: Readonly<Record<string, RegionOptions['clock']>>
 }
 
 /** Starts regions in this process, each with its own store, port and keys; `stop` removes everything. */
@@ -71,6 +73,7 @@ export async function startRegions({
   regions = ['us-west-2', 'us-east-1'],
   config = {},
   clock,
+  clocks = {},
 }: PlaneOptions = {}): Promise<Plane> {
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-test-'))
   const inbox: Message[] = []
@@ -121,13 +124,13 @@ export async function startRegions({
     const entry: RunningRegion = {
       name,
       endpoint,
-      region: await createRegion(parsed, { clock, generateKeyPair }),
+      region: await createRegion(parsed, { clock: clocks[name] ?? clock, generateKeyPair }),
       cognito: new CognitoIdentityProviderClient(settings),
       kms: new KMSClient(settings),
       restart: async (from = 'store') => {
         await entry.stop()
         if (from === 'nothing') parsed = { ...parsed, store: await createStore() }
-        entry.region = await createRegion(parsed, { clock, generateKeyPair })
+        entry.region = await createRegion(parsed, { clock: clocks[name] ?? clock, generateKeyPair })
         await entry.region.start()
       },
       stop: () => entry.region.stop(),

@@ -98,14 +98,19 @@ function outgoingOf(requestId: string, { status, body, error }: ServiceResponse)
     'access-control-expose-headers': EXPOSED_LIST,
   }
   if (error) {
-    headers['x-amzn-errortype'] = error.code
+    headers['x-amzn-errortype'] = `${error.code}:`
     headers['x-amzn-errormessage'] = headerText(error.message)
   }
   return { status, headers, body }
 }
 
-/** Messages repeat caller input, which may be malformed UTF-16 or have characters that are not allowed in a header. */
-const headerText = (message: string): string => encodeURI(message.slice(0, HEADER_CHARACTERS).toWellFormed())
+/** Plain text. Messages repeat caller input, which may have characters that are not allowed in a header. */
+const headerText = (message: string): string =>
+  message
+    .slice(0, HEADER_CHARACTERS)
+    .replace(/\s+/g, ' ')
+    .replace(/[^\x20-\x7e]/gu, '?')
+    .trim()
 
 function checkType(headers: Pick<Headers, 'get'>): void {
   const type = (headers.get('content-type') ?? '').split(';', 1)[0] as string

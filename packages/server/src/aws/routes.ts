@@ -21,6 +21,11 @@ const crossOrigin = cors({
     'x-amz-date',
     'x-amz-security-token',
     'x-amz-content-sha256',
+    // Added by tracing: https://www.w3.org/TR/trace-context/, https://www.w3.org/TR/baggage/, AWS X-Ray
+    'traceparent',
+    'tracestate',
+    'baggage',
+    'x-amzn-trace-id',
   ],
   exposeHeaders: EXPOSED,
   maxAge: 86_400,

@@ -46,7 +46,7 @@ for (const engine of engines) {
       }
       assert.notEqual(good.headers['x-amzn-requestid'], bad.headers['x-amzn-requestid'])
       assert.equal(good.headers['x-amzn-errortype'], undefined)
-      assert.equal(bad.headers['x-amzn-errortype'], 'GroupExistsException')
+      assert.equal(bad.headers['x-amzn-errortype'], 'GroupExistsException:')
     })
 
     it('no response may be cached', async () => {
@@ -55,14 +55,14 @@ for (const engine of engines) {
       }
     })
 
-    it('an error has exactly __type and message; the header repeats the message, encoded', async () => {
+    it('an error has exactly __type and message; the header repeats the message as plain text', async () => {
       const { status, text, headers } = await call(endpoint, 'DescribeUserPool', { UserPoolId: 'us-west-2_Nobody000' })
       assert.equal(status, 400)
       assert.deepEqual(JSON.parse(text), {
         __type: 'ResourceNotFoundException',
         message: 'User pool us-west-2_Nobody000 does not exist.',
       })
-      assert.equal(decodeURI(String(headers['x-amzn-errormessage'])), 'User pool us-west-2_Nobody000 does not exist.')
+      assert.equal(headers['x-amzn-errormessage'], 'User pool us-west-2_Nobody000 does not exist.')
     })
 
     it('a message with any text is returned, in body and header', async () => {
@@ -70,8 +70,7 @@ for (const engine of engines) {
         const reply = await call(endpoint, 'CreateUserPool', { PoolName: `{${name}}` })
         assert.equal(errorOf(reply), 'InvalidParameterException')
         assert.equal(reply.headers['set-cookie'], undefined)
-        assert.ok(String(reply.headers['x-amzn-errormessage']).length < 4_000)
-        decodeURI(String(reply.headers['x-amzn-errormessage']))
+        assert.match(String(reply.headers['x-amzn-errormessage']), /^[\x20-\x7e]{1,300}$/)
       }
     })
 
@@ -131,6 +130,7 @@ for (const engine of engines) {
       const wanted = [
         ...['content-type', 'x-amz-target', 'x-amz-user-agent', 'cache-control', 'amz-sdk-invocation-id'],
         ...['amz-sdk-request', 'authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'],
+        ...['traceparent', 'tracestate', 'baggage', 'x-amzn-trace-id'],
       ]
       const { status, headers, text } = await send(endpoint, {
         method: 'OPTIONS',

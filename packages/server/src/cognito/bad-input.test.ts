@@ -36,7 +36,7 @@ function assertInProtocol(reply: Reply, description: string): void {
   assert.equal(typeof __type, 'string', description)
   assert.equal(typeof message, 'string', description)
   assert.deepEqual(rest, {}, description)
-  assert.equal(reply.headers['x-amzn-errortype'], __type, description)
+  assert.equal(reply.headers['x-amzn-errortype'], `${__type}:`, description)
   assert.match(String(reply.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/, description)
   assert.equal(reply.headers['content-type'], JSON_1_1, description)
 }
@@ -152,6 +152,16 @@ for (const engine of engines) {
           assertRefused(reply, `${operation} without ${name}`)
           assert.equal(errorOf(reply), 'InvalidParameterException', `${operation} without ${name}: ${reply.text}`)
         }
+      })
+    })
+
+    itOnce('an operation refuses a resource that does not exist with an error of its model', async () => {
+      const cases = operationNames.filter((name) => table[name].handler !== undefined && name !== 'CreateUserPool')
+      await all(cases, async (operation) => {
+        const reply = await invoke(operation, wellFormed(operation))
+        if (reply.status === 200) return
+        const modelled: readonly string[] = operations[operation].errors
+        assert.ok(modelled.includes(String(errorOf(reply))), `${operation}: ${reply.text}`)
       })
     })
 

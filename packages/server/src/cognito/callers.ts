@@ -57,7 +57,7 @@ export interface ResolvedCaller {
   complete(): Promise<Partial<UserCall & TokenCall & SessionCall>>
 }
 
-type Resolver = (context: Context, input: Record<string, unknown>) => Promise<ResolvedCaller>
+export type Resolver = (context: Context, input: Record<string, unknown>) => Promise<ResolvedCaller>
 
 const resolvePool: Resolver = async (context, input) => {
   const pool = await context.pools.get(required(input, 'UserPoolId'))

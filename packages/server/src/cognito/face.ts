@@ -4,7 +4,7 @@ import { checkGate } from '../admission/gate.ts'
 import type { Face, Operation } from '../aws/face.ts'
 import type { Context } from '../context.ts'
 import { CognitoError } from '../errors.ts'
-import { resolvers } from './callers.ts'
+import { type Resolver, resolvers } from './callers.ts'
 import { operations } from './operations.ts'
 import type { OperationRow } from './rows.ts'
 import { type OperationName, operationNames } from './shapes.generated.ts'
@@ -32,9 +32,9 @@ function operationOf(
   context: Context,
   admission: Pick<Admission, 'turn'>,
   name: OperationName,
-  { caller, replica, handler, usesPassword }: OperationRow,
+  { caller, replica, handler, usesPassword, unknownClient }: OperationRow,
 ): Operation {
-  const resolve = resolvers[caller]
+  const resolve = unknownClient ? withError(resolvers[caller], unknownClient) : resolvers[caller]
   return {
     signed: caller === 'account' || caller === 'pool' || caller === 'user',
     run: async (call, input: Record<string, unknown>, scope) => {
@@ -50,6 +50,17 @@ function operationOf(
     },
   }
 }
+
+/** The resolver with another error in place of ResourceNotFoundException. */
+const withError =
+  (resolve: Resolver, unknownClient: () => CognitoError): Resolver =>
+  async (context, input) => {
+    try {
+      return await resolve(context, input)
+    } catch (error) {
+      throw error instanceof CognitoError && error.code === 'ResourceNotFoundException' ? unknownClient() : error
+    }
+  }
 
 /** If the pool was deleted while a call was running, the call fails with "pool does not exist" instead of its own error. */
 async function causeOf({ pools }: Pick<Context, 'pools'>, pool: string, thrown: unknown): Promise<unknown> {

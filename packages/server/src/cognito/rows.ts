@@ -1,5 +1,6 @@
 import type { ReplicaRight } from '../admission/gate.ts'
 import type { Context } from '../context.ts'
+import type { CognitoError } from '../errors.ts'
 import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall, UserCall } from './callers.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Input, Output } from './types.ts'
@@ -17,10 +18,13 @@ export interface OperationRow {
   handler: Handler<never, never> | undefined
   /** Whether this call verifies or sets a password, and so waits for a password turn (admission/admission.ts). */
   usesPassword: (input: Record<string, unknown>) => boolean
+  /** The error for an unknown client, where the model of the operation lacks ResourceNotFoundException. */
+  unknownClient?: () => CognitoError
 }
 
 interface RowOptions<Name extends OperationName> {
   usesPassword?: boolean | ((input: Input<Name>) => boolean)
+  unknownClient?: () => CognitoError
 }
 
 type RowConstructor<C> = <Name extends OperationName>(
@@ -31,12 +35,13 @@ type RowConstructor<C> = <Name extends OperationName>(
 
 const rowsOf =
   <C>(caller: Caller): RowConstructor<C> =>
-  (replica, handler, { usesPassword = false } = {}) => ({
+  (replica, handler, { usesPassword = false, unknownClient } = {}) => ({
     caller,
     replica,
     handler: handler as OperationRow['handler'],
     usesPassword:
       typeof usesPassword === 'function' ? (usesPassword as OperationRow['usesPassword']) : () => usesPassword,
+    ...(unknownClient && { unknownClient }),
   })
 
 // One constructor per kind of caller, so that the compiler checks the call type of each handler.

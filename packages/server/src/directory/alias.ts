@@ -28,11 +28,14 @@ export function activeAliases(
     if (value === undefined) continue
     const isActive =
       activeAtOnce ||
-      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : user.attributes[`${type}_verified`] === 'true')
+      (type === 'preferred_username' ? user.status !== 'UNCONFIRMED' : isTrue(user.attributes[`${type}_verified`]))
     if (isActive) active[type] = value
   }
   return active
 }
+
+/** The value of a Boolean attribute, which is stored as the caller wrote it: `true`, `True`, `TRUE`. */
+export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true'
 
 /** The form in which usernames and aliases are compared: case-insensitive if the pool is configured so. */
 export function normalize(pool: Pool, type: AliasType, value: string): string {

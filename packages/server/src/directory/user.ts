@@ -1,6 +1,6 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError, notAuthorized } from '../errors.ts'
-import { INDEXED_ATTRIBUTES } from '../store/kinds.ts'
+import { INDEXED_ATTRIBUTES, type IndexedAttribute } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -53,7 +53,7 @@ export async function findUser(db: Reader, openPool: OpenPool, name: string): Pr
   const { pool } = openPool
   const [row] = await db.list('user', {
     pool: pool.id,
-    where: { username: indexOf(openPool, 'username', name) },
+    where: { username: columnOf(openPool, 'username', name) },
     limit: 1,
   })
   const namesake = row && openUser(openPool, row)
@@ -139,6 +139,16 @@ export function openUser(openPool: OpenPool, row: Pick<Row<'user'>, 'key' | 'bod
 export const userNotFound = (): CognitoError => new CognitoError('UserNotFoundException', 'User does not exist.')
 export const userIsDisabled = (): CognitoError => notAuthorized('User is disabled.')
 
+/**
+ * The keyed hash in an index column of users. ListUsers compares attributes without regard to case, and the username as the pool
+ * does.
+ */
+export const columnOf = (openPool: OpenPool, name: IndexedAttribute, value: string): string =>
+  name === 'username' ? indexOf(openPool, name, value) : openPool.cipher.index(name, fold(value))
+
+/** The form in which ListUsers compares attributes. */
+export const fold = (value: string): string => value.toLowerCase()
+
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 const looksLike = (type: AliasType, name: string): boolean =>
@@ -153,7 +163,7 @@ function draftOf(openPool: OpenPool, user: UserDocument | User) {
   const values: Readonly<Record<string, string | undefined>> = { ...user.attributes, username: user.username }
   for (const name of INDEXED_ATTRIBUTES) {
     const value = values[name]
-    fields[name] = value === undefined ? null : indexOf(openPool, name, value)
+    fields[name] = value === undefined ? null : columnOf(openPool, name, value)
   }
   return { pool: openPool.pool.id, key: user.sub, body: sealDocument(openPool, 'user', user.sub, document), fields }
 }

@@ -11,6 +11,7 @@ import {
   type ResumePoint,
   type Source,
 } from './messages.ts'
+import type { ClockSample } from './peer-clocks.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
@@ -40,6 +41,8 @@ export interface Peer extends Source {
   /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
+  /** Asks for the time of the peer's clock. Peers of older versions do not know the path. */
+  clock(): Promise<ClockSample>
   /** Whether a process without this ability serves the peer's region; builds without it do not report it. */
   hasOlderProcesses(ability?: Ability): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
@@ -63,7 +66,7 @@ export function createPeer({
   /** Base URL, without a slash at the end. */
   base: string
   prover: Prover
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
   /** Sends a request; for a private CA or a client certificate. */
@@ -78,7 +81,7 @@ export function createPeer({
     request: { method: 'GET' | 'POST'; path: string; body?: string },
     signal: AbortSignal,
     stream: boolean,
-  ): Promise<{ response: Response; proven: { proof: string; secret: string }; text: string }> => {
+  ): Promise<{ response: Response; proven: { proof: string; secret: string }; text: string; now: number }> => {
     const { method, path, body = '' } = request
     // The peer may know only the old secret, or only the new one.
     const untried = [...prover.secrets].sort((a, b) => Number(b === secret) - Number(a === secret))
@@ -128,7 +131,7 @@ export function createPeer({
         if (streaming) await response.body?.cancel().catch(() => {})
         if (!proven || response.status !== 404) throw refusalOf(response.status, proven !== undefined)
       }
-      return { response, proven: { proof, secret: using }, text }
+      return { response, proven: { proof, secret: using }, text, now: proven.now }
     }
   }
 
@@ -166,6 +169,12 @@ export function createPeer({
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
+    },
+    clock: async () => {
+      const began = clock.monotonic()
+      const { now } = await send({ method: 'GET', path: '/replication/clock' }, requestTimeout(), false)
+      const error = (clock.monotonic() - began) / 2
+      return { ahead: now - (clock.now() - error), error }
     },
     hasOlderProcesses: async (ability = 'sealing') => {
       const status = await get<{ olderProcesses?: boolean; withoutRotation?: boolean }>('/replication/status')

@@ -9,6 +9,7 @@ import { createFollower } from './follower.ts'
 import { runLink } from './link.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
+import type { PeerClocks } from './peer-clocks.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
@@ -36,6 +37,7 @@ export interface ReplicationConfig {
   region: string
   /** The other regions. */
   peers: Peers
+  peerClocks: PeerClocks
   acceptKey(message: unknown): Promise<string | undefined>
   /** Sends keys again to a region that may have lost them. */
   offerKeys(peer: string): Promise<void>
@@ -70,7 +72,7 @@ export function createPeers({
   region: string
   /** Region -> base URL of its replication paths. */
   bases: Readonly<Record<string, string>>
-  clock: Pick<Clock, 'now' | 'randomBytes'>
+  clock: Pick<Clock, 'now' | 'monotonic' | 'randomBytes'>
   throttling: Pick<Throttling, 'once'>
   /** Fires when this region stops. */
   signal?: AbortSignal
@@ -233,7 +235,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       signal: stopping.signal,
     }),
     start: () => {
-      running.push(lead(stopping.signal), refreshUntil(stopping.signal))
+      running.push(lead(stopping.signal), refreshUntil(stopping.signal), config.peerClocks.run(stopping.signal))
     },
     stop: async () => {
       stopping.abort()

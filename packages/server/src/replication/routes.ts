@@ -174,6 +174,12 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
     }),
   )
 
+  // The proof of the response has the time.
+  app.get(
+    '/replication/clock',
+    authenticated((c, request) => respond(c, request, 200, {})),
+  )
+
   app.get(
     '/replication/status',
     authenticated(async (c, request) =>

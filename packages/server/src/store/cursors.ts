@@ -97,15 +97,32 @@ function toCursor({ as_of, kinds, kinds_at, ...cursor }: RawCursor): Cursor {
 /**
  * The kinds that a peer reported with its last request for the log (replication/known-kinds.ts); undefined before its first one.
  */
-export async function findPeerKinds(db: Connection, peer: string): Promise<string | undefined> {
-  const { rows } = await sql<{ value: string }>`select value from facts where name = ${peerKinds(peer)}`.execute(db)
+export const findPeerKinds = (db: Connection, peer: string): Promise<string | undefined> =>
+  findFact(db, peerKinds(peer))
+
+export const putPeerKinds = (connection: Connection, peer: string, kinds: string): Promise<void> =>
+  putFact(connection, peerKinds(peer), kinds)
+
+const peerKinds = (peer: string): string => `kinds-of/${peer}`
+
+/** How far a peer's clock was ahead when it was measured last, in milliseconds (replication/peer-clocks.ts). */
+export async function findClockAhead(db: Connection, peer: string): Promise<number | undefined> {
+  const value = await findFact(db, clockOf(peer))
+  return value === undefined ? undefined : Number(value)
+}
+
+export const putClockAhead = (connection: Connection, peer: string, milliseconds: number): Promise<void> =>
+  putFact(connection, clockOf(peer), String(milliseconds))
+
+const clockOf = (peer: string): string => `clock-of/${peer}`
+
+async function findFact(db: Connection, name: string): Promise<string | undefined> {
+  const { rows } = await sql<{ value: string }>`select value from facts where name = ${name}`.execute(db)
   return rows[0]?.value
 }
 
-export async function putPeerKinds(connection: Connection, peer: string, kinds: string): Promise<void> {
+async function putFact(connection: Connection, name: string, value: string): Promise<void> {
   await sql`
-    insert into facts (name, value) values (${peerKinds(peer)}, ${kinds})
+    insert into facts (name, value) values (${name}, ${value})
     on conflict (name) do update set value = excluded.value`.execute(connection)
 }
-
-const peerKinds = (peer: string): string => `kinds-of/${peer}`

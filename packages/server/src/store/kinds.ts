@@ -40,6 +40,8 @@ export const INDEXED_ATTRIBUTES = [
   'preferred_username',
 ] as const
 
+export type IndexedAttribute = (typeof INDEXED_ATTRIBUTES)[number]
+
 const USER_INDEX = [...INDEXED_ATTRIBUTES, 'user_status', 'enabled'] as const
 
 // biome-ignore format: a table

@@ -1,3 +1,4 @@
+import { isTrue } from '../directory/alias.ts'
 import type { Membership } from './membership.ts'
 
 /** Claims of a user's access token. https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
@@ -110,8 +111,8 @@ const groupsOf = ({ membership }: CommonClaims) =>
 
 // In a token, every other attribute is a string, whatever its type in the schema.
 const CONVERSIONS: ReadonlyMap<string, (value: string) => unknown> = new Map([
-  ['email_verified', (value: string): unknown => value === 'true'],
-  ['phone_number_verified', (value: string): unknown => value === 'true'],
+  ['email_verified', isTrue],
+  ['phone_number_verified', isTrue],
   ['updated_at', (value: string): unknown => Number(value)],
   ['address', (formatted: string): unknown => ({ formatted })],
   ['identities', (value: string): unknown => JSON.parse(value)],

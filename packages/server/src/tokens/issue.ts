@@ -5,11 +5,13 @@ import { type IssuerAddresses, issuerOf } from './issuer.ts'
 import type { JwtSigner } from './jwt.ts'
 import { canRevoke, lifetimesOf, rotates } from './lifetimes.ts'
 import type { Membership } from './membership.ts'
+import type { PoolClock } from './pool-clock.ts'
 import { type Grant, type RefreshToken, sealRefreshToken } from './refresh-token.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 export interface IssueContext extends IssuerAddresses {
   clock: Clock
+  poolClock: PoolClock
   signingKeys: SigningKeys
   signer: JwtSigner
 }
@@ -30,19 +32,20 @@ export interface IssuedTokens {
 }
 
 /**
- * The grant of a sign-in that has just completed. `signedOutAt`: time of the user's last sign-out (ms since the epoch). Another region's
- * clock may have been ahead when it wrote the sign-out; this grant must count as later in any case.
+ * The grant of a sign-in that has just completed. `signedOutAt`: time of the user's last sign-out (ms since the epoch, on the pool's
+ * clock). A sign-out also ends what began shortly after it; this grant must count as later in any case.
  */
 export function newGrant(
-  clock: Pick<Clock, 'now' | 'randomBytes'>,
-  { sub, client, signedOutAt }: Pick<Grant, 'sub' | 'client'> & { signedOutAt: number },
+  { clock, poolClock }: Pick<IssueContext, 'clock' | 'poolClock'>,
+  { pool, client }: OpenClient,
+  { sub, signedOutAt }: Pick<Grant, 'sub'> & { signedOutAt: number },
 ): Grant {
-  const complete = Math.max(clock.now(), signedOutAt + 1)
+  const complete = Math.max(poolClock.now(pool), signedOutAt + 1)
   // Both ids carry the time: tokens that cannot be revoked have no origin_jti, and event_id identifies their family.
   const newId = (): string => timedUuid({ now: () => complete, randomBytes: clock.randomBytes })
   return {
     sub,
-    client,
+    client: client.id,
     origin: newId(),
     eventId: newId(),
     authTime: Math.floor(clock.now() / 1000),

@@ -6,10 +6,11 @@ import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
 import { MAX_ACCESS_SECONDS } from './lifetimes.ts'
+import { type PoolClock, SIGN_OUT_MARGIN_MILLISECONDS } from './pool-clock.ts'
 
 /**
  * All tokens of one sign-in. `origin` is a UUID of version 7, created when the sign-in completed, so it contains that time in
- * milliseconds: a sign-out revokes the families that began before it, and none that began later.
+ * milliseconds, on the pool's clock: a sign-out revokes the families that began before it, and none that began later.
  */
 export interface Family {
   sub: string
@@ -56,12 +57,18 @@ export function revokeFamily(
   return tx.share('revocation', { pool, key: origin, body: JSON.stringify(fact) })
 }
 
-/** Revokes all tokens that a user received up to `before` (ms since the epoch). */
+/**
+ * Revokes all tokens that a user has received up to now. `origin`: a family that is revoked in any case, even if it seems to begin
+ * later, because a clock was set back.
+ */
 export function revokeAllTokens(
   tx: Transaction,
+  { poolClock }: { poolClock: PoolClock },
   openPool: OpenPool,
-  { sub, before }: { sub: string; before: number },
+  { sub, origin }: { sub: string; origin?: string | undefined },
 ): Promise<void> {
+  const now = poolClock.now(openPool.pool) + SIGN_OUT_MARGIN_MILLISECONDS
+  const before = Math.max(now, origin === undefined ? 0 : timeOfUuid(origin))
   const key = formOf(openPool) === 'sealed' ? signOutHash(openPool, sub) : sub
   return tx.share('sign-out', { pool: openPool.pool.id, key, body: JSON.stringify({ before } satisfies SignOut) })
 }

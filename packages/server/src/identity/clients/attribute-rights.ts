@@ -1,11 +1,12 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Pool } from '../../directory/pool.ts'
 import { type CognitoError, invalidParameter } from '../../errors.ts'
-import { isVerifiedFlag } from '../users/attributes.ts'
+import { completeSchema } from '../pools/schema.ts'
+import { isServiceAttribute, isVerifiedFlag } from '../users/attributes.ts'
 
 /** A client never writes the identifier, the `_verified` flags, and developer-only attributes. */
 const isReadOnly = ({ Name = '', DeveloperOnlyAttribute }: SchemaAttributeType): boolean =>
-  DeveloperOnlyAttribute === true || Name === 'sub' || isVerifiedFlag(Name)
+  DeveloperOnlyAttribute === true || isServiceAttribute(Name) || isVerifiedFlag(Name)
 
 /**
  * Checks the attributes that a client may read and write: each must be in the schema, and the writable ones must include every
@@ -18,7 +19,7 @@ export function checkAttributeRights(
 ): void {
   const refused = (kind: string): CognitoError =>
     invalidParameter(`Invalid ${kind} attributes specified while ${operation} a client`)
-  const schema = new Map((pool.document.SchemaAttributes ?? []).map((attribute) => [attribute.Name ?? '', attribute]))
+  const schema = new Map(completeSchema(pool.document).map((attribute) => [attribute.Name ?? '', attribute]))
   if (ReadAttributes?.some((name) => !schema.has(name))) throw refused('read')
   if (!WriteAttributes) return
   for (const name of WriteAttributes) {

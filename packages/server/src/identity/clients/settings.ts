@@ -30,8 +30,8 @@ export interface ClientSettingsContext {
 }
 
 /**
- * Parses and checks the settings of an app client. Absent members get their defaults, because an update replaces all
- * settings. Throws InvalidParameterException, InvalidOAuthFlowException, ScopeDoesNotExistException,
+ * Parses and checks the settings of an app client. Absent members get their defaults; an update has filled in the members that it
+ * keeps (omitted.ts). Throws InvalidParameterException, InvalidOAuthFlowException, ScopeDoesNotExistException,
  * FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
  */

@@ -1,5 +1,6 @@
 import type { CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import { isTrue } from '../../directory/alias.ts'
 import type { Client } from '../../directory/client.ts'
 import { removeCode } from '../../directory/code.ts'
 import { findPassword } from '../../directory/credential.ts'
@@ -7,7 +8,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
 import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
-import type { Verifiable } from '../users/attributes.ts'
+import { DEFAULT_RECOVERY } from '../pools/settings.ts'
+import { VERIFIABLE, type Verifiable } from '../users/attributes.ts'
 import { deliveryDetails, sendCode } from '../users/delivery.ts'
 import { decoyTarget, hidesExistence, usernameNotFound } from '../users/existence.ts'
 import {
@@ -99,7 +101,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
     const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
     const channels = channelsOf(openPool.pool)
-    const target = targetOf(user, channels.length > 0 ? channels : DEFAULT_CHANNELS)
+    const target = targetOf(user, channels.length > 0 ? channels : VERIFIABLE)
     await putUser(tx, openPool, { ...user, status: 'RESET_REQUIRED', modified: tx.now })
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
@@ -136,16 +138,11 @@ export async function changePassword(
  * https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
  */
 function channelsOf({ document }: Pool): readonly Verifiable[] {
-  const mechanisms = document.AccountRecoverySetting?.RecoveryMechanisms ?? []
-  if (mechanisms.length === 0) return DEFAULT_CHANNELS
-  return mechanisms
-    .toSorted((a, b) => (a.Priority ?? 0) - (b.Priority ?? 0))
-    .flatMap(({ Name }) =>
-      Name === 'verified_email' ? ['email'] : Name === 'verified_phone_number' ? ['phone_number'] : [],
-    )
+  const { RecoveryMechanisms = [] } = document.AccountRecoverySetting ?? DEFAULT_RECOVERY
+  return RecoveryMechanisms.toSorted((a, b) => (a.Priority ?? 0) - (b.Priority ?? 0)).flatMap(({ Name }) =>
+    Name === 'verified_email' ? ['email'] : Name === 'verified_phone_number' ? ['phone_number'] : [],
+  )
 }
-
-const DEFAULT_CHANNELS: readonly Verifiable[] = ['phone_number', 'email']
 
 /** An address that is the user's second factor cannot also replace the first factor. */
 const FACTOR_OF: Record<Verifiable, string> = { phone_number: 'SMS_MFA', email: 'EMAIL_OTP' }
@@ -153,7 +150,7 @@ const FACTOR_OF: Record<Verifiable, string> = { phone_number: 'SMS_MFA', email: 
 function findTarget({ attributes, mfa }: UserDocument, channels: readonly Verifiable[]): CodeTarget | undefined {
   for (const attribute of channels) {
     const value = attributes[attribute]
-    const usable = attributes[`${attribute}_verified`] === 'true' && !mfa?.enabled?.includes(FACTOR_OF[attribute])
+    const usable = isTrue(attributes[`${attribute}_verified`]) && !mfa?.enabled?.includes(FACTOR_OF[attribute])
     if (value !== undefined && usable) return { attribute, value }
   }
   return undefined

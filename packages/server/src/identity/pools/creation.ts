@@ -10,7 +10,7 @@ import { checkKey } from './kms-key.ts'
 import { parseRegionalSettings } from './regional-settings.ts'
 import { newSchema } from './schema.ts'
 import { canSealNewPool } from './sealing.ts'
-import { checkTierFeatures, parseGlobalSettings } from './settings.ts'
+import { checkFirstFactors, checkTierFeatures, parseGlobalSettings } from './settings.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 9
@@ -49,6 +49,7 @@ export async function createPool(
     )
   }
   checkTierFeatures(global)
+  checkFirstFactors(global, regional)
   const schema = newSchema(input.Schema)
   await checkKey({ keyProvider, region }, global.KeyConfiguration)
 

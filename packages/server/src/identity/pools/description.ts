@@ -4,6 +4,8 @@ import { findDomainNames } from '../../directory/domain.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { countFirstRows } from '../../store/rows.ts'
+import { completeSchema } from './schema.ts'
+import { DEFAULT_RECOVERY } from './settings.ts'
 
 /** The ARN of a pool in one region: the region field names that region; the id is the same everywhere. */
 export const poolArn = ({ region, accountId }: Pick<Context, 'region' | 'accountId'>, id: string): string =>
@@ -22,11 +24,15 @@ export async function describePool(
   return {
     Id: id,
     ...global,
+    AccountRecoverySetting: global.AccountRecoverySetting ?? DEFAULT_RECOVERY,
     LambdaConfig: {},
     EmailConfiguration: { EmailSendingAccount: 'COGNITO_DEFAULT' },
     UserPoolTags: {},
     ...regional,
-    KeyConfiguration: key && { ...key, KmsKeyArn: key.KmsKeyArn && localArn(key.KmsKeyArn, region) },
+    KeyConfiguration: key
+      ? { ...key, KmsKeyArn: key.KmsKeyArn && localArn(key.KmsKeyArn, region) }
+      : { KeyType: 'AWS_OWNED_KEY' },
+    SchemaAttributes: completeSchema(document),
     Domain: domains['prefix-domain'],
     CustomDomain: domains.domain,
     Arn: poolArn(context, id),

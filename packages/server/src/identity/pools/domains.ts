@@ -19,9 +19,12 @@ import { lockPool, type Pool, type PoolDocument } from '../../directory/pool.ts'
 import { listReplicas } from '../../directory/replica.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
+import { withKept } from '../omitted.ts'
+import { DOMAIN_ROWS } from './omitted.ts'
 import { checkTier } from './settings.ts'
 
 type DomainInput = Pick<CreateUserPoolDomainCommandInput, 'ManagedLoginVersion' | 'CustomDomainConfig' | 'Routing'> & {
+  UserPoolId: string | undefined
   Domain: string
 }
 
@@ -84,10 +87,12 @@ export async function updateDomain(
       throw invalidParameter('A prefix domain cannot have CustomDomainConfig.')
     if (kind === 'domain') checkCustom(pool, input)
     else checkRouting(input)
+    const complete = withKept(DOMAIN_ROWS, input, present)
+    const { ManagedLoginVersion = present.ManagedLoginVersion, CustomDomainConfig, Routing } = complete
     const domain: DomainDocument = {
-      ManagedLoginVersion: input.ManagedLoginVersion ?? present.ManagedLoginVersion,
-      CustomDomainConfig: input.CustomDomainConfig ?? present.CustomDomainConfig,
-      Routing: input.Routing ?? present.Routing,
+      ManagedLoginVersion,
+      CustomDomainConfig,
+      Routing,
       created: present.created,
       modified: tx.now,
     }

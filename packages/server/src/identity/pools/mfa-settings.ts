@@ -17,8 +17,10 @@ import {
   type RegionalSettings,
 } from '../../directory/pool.ts'
 import { invalidParameter } from '../../errors.ts'
+import { withKept } from '../omitted.ts'
+import { MFA_ROWS } from './omitted.ts'
 import { parseSmsConfiguration } from './regional-settings.ts'
-import { checkTier, hasSecondFactor, passkeysAreMfa } from './settings.ts'
+import { checkFirstFactors, checkTier, hasSecondFactor, passkeysAreMfa } from './settings.ts'
 import { globalDiffers } from './update.ts'
 
 const MFA_SETTINGS = [
@@ -57,8 +59,8 @@ export function describeMfaConfig({
 }
 
 /**
- * Sets the second factors of a pool. With MfaConfiguration, absent factors are turned off; without it, they do not change.
- * An absent WebAuthnConfiguration never changes. In a secondary region, only SmsConfiguration may differ.
+ * Replaces the second factors of a pool: absent factors are turned off, and so is MFA without MfaConfiguration. Passkeys are not
+ * only a second factor: without WebAuthnConfiguration they do not change. In a secondary region, only SmsConfiguration may differ.
  * Throws InvalidParameterException, FeatureUnavailableInTierException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SetUserPoolMfaConfig.html
  */
@@ -72,9 +74,13 @@ export async function setMfa(
   await store.write(async (tx) => {
     const present = role === 'PRIMARY' ? await lockPool(tx, openPool) : pool.document
     const settings = await lockSettings(tx, pool)
-    const given = input.SmsMfaConfiguration?.SmsConfiguration
+    const complete = withKept(MFA_ROWS, input, {
+      SmsMfaConfiguration: { SmsConfiguration: settings.SmsConfiguration },
+      WebAuthnConfiguration: present.webAuthn,
+    })
+    const given = complete.SmsMfaConfiguration?.SmsConfiguration
     const SmsConfiguration = given ? parseSmsConfiguration(given, region) : settings.SmsConfiguration
-    const mfa = parseMfa(present, input)
+    const mfa = parseMfa(present, complete)
     if (role === 'PRIMARY') {
       checkMfa(mfa, { ...settings, SmsConfiguration }, present)
       await putPool(tx, openPool, { ...present, ...mfa, modified: tx.now })
@@ -87,26 +93,33 @@ export async function setMfa(
 }
 
 function parseMfa(present: PoolDocument, input: SetUserPoolMfaConfigCommandInput): MfaSettings {
-  const { MfaConfiguration, SmsMfaConfiguration, SoftwareTokenMfaConfiguration, EmailMfaConfiguration } = input
-  const kept = MfaConfiguration === undefined ? present : undefined
-  if (MfaConfiguration === 'OFF' && (SmsMfaConfiguration || SoftwareTokenMfaConfiguration?.Enabled)) {
+  const {
+    MfaConfiguration = 'OFF',
+    SmsMfaConfiguration,
+    SoftwareTokenMfaConfiguration,
+    EmailMfaConfiguration,
+    WebAuthnConfiguration,
+  } = input
+  if (MfaConfiguration === 'OFF' && (SmsMfaConfiguration || SoftwareTokenMfaConfiguration || EmailMfaConfiguration)) {
     throw invalidParameter("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
   }
   return {
-    MfaConfiguration: MfaConfiguration ?? present.MfaConfiguration,
-    smsMfa: SmsMfaConfiguration ? true : (kept?.smsMfa ?? false),
+    MfaConfiguration,
+    smsMfa: SmsMfaConfiguration !== undefined,
     SmsAuthenticationMessage: SmsMfaConfiguration
       ? SmsMfaConfiguration.SmsAuthenticationMessage
       : present.SmsAuthenticationMessage,
-    softwareTokenMfa: SoftwareTokenMfaConfiguration
-      ? { Enabled: SoftwareTokenMfaConfiguration.Enabled ?? false }
-      : kept?.softwareTokenMfa,
-    emailMfa: EmailMfaConfiguration ?? kept?.emailMfa,
-    webAuthn: input.WebAuthnConfiguration ?? present.webAuthn,
+    softwareTokenMfa: SoftwareTokenMfaConfiguration && { Enabled: SoftwareTokenMfaConfiguration.Enabled ?? false },
+    emailMfa: EmailMfaConfiguration,
+    webAuthn: WebAuthnConfiguration,
   }
 }
 
-function checkMfa(mfa: MfaSettings, settings: RegionalSettings, { UserPoolTier = 'ESSENTIALS' }: PoolDocument): void {
+function checkMfa(
+  mfa: MfaSettings,
+  settings: RegionalSettings,
+  { UserPoolTier = 'ESSENTIALS', Policies }: PoolDocument,
+): void {
   const { MfaConfiguration, smsMfa, emailMfa, webAuthn } = mfa
   checkTier(UserPoolTier, [
     ['ESSENTIALS', emailMfa !== undefined, 'Email MFA'],
@@ -118,6 +131,7 @@ function checkMfa(mfa: MfaSettings, settings: RegionalSettings, { UserPoolTier =
   if (MfaConfiguration !== 'OFF' && !hasSecondFactor(mfa)) {
     throw invalidParameter('At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.')
   }
+  checkFirstFactors({ Policies, MfaConfiguration }, settings)
   checkEmailMfa(emailMfa, settings)
   checkRelyingParty(webAuthn)
 }

@@ -51,7 +51,7 @@ export function parseSmsConfiguration(
   if (EumsSms?.Region !== undefined && EumsSms.Region !== region) {
     throw invalidParameter('The Region of EumsSms must be the Region of the user pool.')
   }
-  return given
+  return SnsCallerArn === undefined ? given : { ...given, SnsRegion: given.SnsRegion ?? region }
 }
 
 /** The pre-token trigger has a legacy member and a newer one with an event version; the API returns both. */

@@ -1,5 +1,7 @@
 import type { SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import type { PoolDocument } from '../../directory/pool.ts'
 import { type CognitoError, invalidParameter } from '../../errors.ts'
+import { isVerifiedFlag } from '../users/attributes.ts'
 
 const text = (Name: string, MaxLength = '2048', MinLength = '0'): SchemaAttributeType => ({
   Name,
@@ -51,7 +53,24 @@ const STANDARD_ATTRIBUTES: readonly SchemaAttributeType[] = [
   },
 ]
 
+/** The attribute that federation keeps; the service lists it in every schema, and nobody else writes it. */
+const IDENTITIES: SchemaAttributeType = {
+  Name: 'identities',
+  AttributeDataType: 'String',
+  DeveloperOnlyAttribute: false,
+  Mutable: true,
+  Required: false,
+  StringAttributeConstraints: {},
+}
+
 const CUSTOM_LIMIT = 50
+
+/** The schema of a pool as the API shows it: the stored one, with `identities` after the standard attributes. */
+export function completeSchema({
+  SchemaAttributes = [],
+}: Pick<PoolDocument, 'SchemaAttributes'>): SchemaAttributeType[] {
+  return SchemaAttributes.toSpliced(STANDARD_ATTRIBUTES.length, 0, IDENTITIES)
+}
 
 /** The schema of a new pool: all standard attributes with the given overrides, and the custom ones. Throws InvalidParameterException. */
 export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAttributeType[] {
@@ -60,7 +79,8 @@ export function newSchema(wanted: readonly SchemaAttributeType[] = []): SchemaAt
   const seen = new Set<string>()
   for (const attribute of wanted) {
     const name = nameOf(attribute)
-    const standard = schema.get(name)
+    // A flag of an address cannot be changed, so an entry with its name is a custom attribute.
+    const standard = isVerifiedFlag(name) ? undefined : schema.get(name)
     if (!standard) {
       own.push(attribute)
       continue
@@ -112,8 +132,10 @@ function parseStandard(standard: SchemaAttributeType, wanted: SchemaAttributeTyp
 
 function parseCustom(wanted: SchemaAttributeType): SchemaAttributeType {
   const { AttributeDataType, DeveloperOnlyAttribute = false, Mutable = true, Required = false } = wanted
-  const Name = `${DeveloperOnlyAttribute ? 'dev' : 'custom'}:${nameOf(wanted)}`
-  if (AttributeDataType === undefined) throw invalidParameter(`Type for attribute {${Name}} could not be determined`)
+  const Name = `${DeveloperOnlyAttribute ? 'dev:' : ''}custom:${nameOf(wanted)}`
+  if (AttributeDataType === undefined) {
+    throw invalidParameter('Invalid AttributeDataType input, consider using the provided AttributeDataType enum.')
+  }
   if (Required) throw invalidParameter('Required custom attributes are not supported currently.')
   return {
     Name,
@@ -130,12 +152,11 @@ function parseCustom(wanted: SchemaAttributeType): SchemaAttributeType {
 const INTEGER = /^-?\d{1,15}$/
 const MAX_VALUE_LENGTH = 2048
 
+/** Constraints of another data type are dropped. */
 function parseConstraints(name: string, attribute: SchemaAttributeType): SchemaAttributeType {
-  const { AttributeDataType, StringAttributeConstraints: length, NumberAttributeConstraints: value } = attribute
-  if (length && AttributeDataType !== 'String')
-    throw invalidParameter(`${name}: StringAttributeConstraints are valid only for the data type String.`)
-  if (value && AttributeDataType !== 'Number')
-    throw invalidParameter(`${name}: NumberAttributeConstraints are valid only for the data type Number.`)
+  const { AttributeDataType, StringAttributeConstraints, NumberAttributeConstraints } = attribute
+  const length = AttributeDataType === 'String' ? StringAttributeConstraints : undefined
+  const value = AttributeDataType === 'Number' ? NumberAttributeConstraints : undefined
   if (length) checkRange(name, [length.MinLength, length.MaxLength], { least: 0, most: MAX_VALUE_LENGTH })
   if (value) checkRange(name, [value.MinValue, value.MaxValue], { least: -Infinity, most: Infinity })
   return {

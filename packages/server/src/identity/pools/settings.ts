@@ -12,7 +12,7 @@ import type {
   UserPoolTierType,
   VerificationMessageTemplateType,
 } from '@aws-sdk/client-cognito-identity-provider'
-import type { PoolDocument } from '../../directory/pool.ts'
+import type { PoolDocument, RegionalSettings } from '../../directory/pool.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
 
 /** The settings that CreateUserPool and UpdateUserPool replace, and that are equal in all regions of the pool. */
@@ -46,8 +46,8 @@ export const DEFAULT_TEMPORARY_DAYS = 7
 const DEFAULT_ACR = { Level1: 1, Level2: 2, Level3: 3, Level4: 4 }
 
 /**
- * Parses the global settings of a pool. Absent members get their defaults, because an update replaces all settings; the
- * exception is DcrConfiguration, which an update without it does not change. Throws InvalidParameterException.
+ * Parses the global settings of a pool. Absent members get their defaults; an update has filled in the members that it keeps
+ * (omitted.ts). Throws InvalidParameterException.
  * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
  */
 export function parseGlobalSettings(input: PoolInput): GlobalSettings {
@@ -57,9 +57,9 @@ export function parseGlobalSettings(input: PoolInput): GlobalSettings {
     Policies: { PasswordPolicy: passwordPolicy, SignInPolicy: parseSignInPolicy(input.Policies?.SignInPolicy) },
     DeletionProtection: input.DeletionProtection ?? 'INACTIVE',
     AutoVerifiedAttributes: unlessEmpty(distinct('AutoVerifiedAttributes', input.AutoVerifiedAttributes)),
-    SmsVerificationMessage: template.SmsMessage,
-    EmailVerificationMessage: template.EmailMessage,
-    EmailVerificationSubject: template.EmailSubject,
+    SmsVerificationMessage: input.SmsVerificationMessage ?? template.SmsMessage,
+    EmailVerificationMessage: input.EmailVerificationMessage ?? template.EmailMessage,
+    EmailVerificationSubject: input.EmailVerificationSubject ?? template.EmailSubject,
     VerificationMessageTemplate: template,
     SmsAuthenticationMessage: input.SmsAuthenticationMessage,
     UserAttributeUpdateSettings: {
@@ -108,6 +108,24 @@ export const hasSecondFactor = (
   settings.emailMfa !== undefined ||
   passkeysAreMfa(settings)
 
+/**
+ * Checks the first factors against MFA: one-time codes exclude a required second factor, and codes by SMS need a sender. Throws
+ * InvalidParameterException.
+ */
+export function checkFirstFactors(
+  { Policies, MfaConfiguration }: Pick<PoolDocument, 'Policies' | 'MfaConfiguration'>,
+  { SmsConfiguration }: Pick<RegionalSettings, 'SmsConfiguration'>,
+): void {
+  const factors = Policies?.SignInPolicy?.AllowedFirstAuthFactors ?? []
+  const code = factors.find((factor) => factor === 'EMAIL_OTP' || factor === 'SMS_OTP')
+  if (MfaConfiguration === 'ON' && code) {
+    throw invalidParameter(`${code} cannot be in AllowedFirstAuthFactors while MfaConfiguration is ON.`)
+  }
+  if (factors.includes('SMS_OTP') && !SmsConfiguration) {
+    throw invalidParameter('SmsConfiguration is required when AllowedFirstAuthFactors includes SMS_OTP.')
+  }
+}
+
 /** Whether dynamic client registration is enabled. */
 export const allowsRegistration = ({ DcrConfiguration }: Pick<PoolDocument, 'DcrConfiguration'>): boolean =>
   DcrConfiguration?.EnableStatus === 'Enabled'
@@ -155,28 +173,17 @@ function parseSignInPolicy(given: SignInPolicyType | undefined): SignInPolicyTyp
   return { AllowedFirstAuthFactors: factors }
 }
 
-/** The template and the three legacy members have the same meaning; the API returns both. */
+/** The three legacy members fill in a template that lacks their text; messages are sent from the template. */
 function parseVerificationTemplate(input: PoolInput): VerificationMessageTemplateType {
   const given = input.VerificationMessageTemplate ?? {}
-  const template: VerificationMessageTemplateType = {
-    SmsMessage: requireEqual('SmsVerificationMessage', input.SmsVerificationMessage, given.SmsMessage),
-    EmailMessage: requireEqual('EmailVerificationMessage', input.EmailVerificationMessage, given.EmailMessage),
-    EmailSubject: requireEqual('EmailVerificationSubject', input.EmailVerificationSubject, given.EmailSubject),
+  return {
+    SmsMessage: given.SmsMessage ?? input.SmsVerificationMessage,
+    EmailMessage: given.EmailMessage ?? input.EmailVerificationMessage,
+    EmailSubject: given.EmailSubject ?? input.EmailVerificationSubject,
     EmailMessageByLink: given.EmailMessageByLink,
     EmailSubjectByLink: given.EmailSubjectByLink,
     DefaultEmailOption: given.DefaultEmailOption ?? 'CONFIRM_WITH_CODE',
   }
-  if (given.EmailMessage !== undefined && given.EmailMessageByLink !== undefined) {
-    throw invalidParameter('EmailMessage and EmailMessageByLink cannot both be set.')
-  }
-  return template
-}
-
-function requireEqual(member: string, legacy: string | undefined, given: string | undefined): string | undefined {
-  if (legacy !== undefined && given !== undefined && legacy !== given) {
-    throw invalidParameter(`${member} and VerificationMessageTemplate must have the same value.`)
-  }
-  return given ?? legacy
 }
 
 function parseVerifiedBeforeUpdate({ UserAttributeUpdateSettings, AutoVerifiedAttributes }: PoolInput) {
@@ -215,9 +222,16 @@ function parseDcrConfiguration(given: DcrConfigurationType): DcrConfigurationTyp
   }
 }
 
-function parseAccountRecovery(given: AccountRecoverySettingType | undefined): AccountRecoverySettingType | undefined {
-  const mechanisms = given?.RecoveryMechanisms
-  if (!mechanisms) return undefined
+/** The setting of a pool that was created without one. */
+export const DEFAULT_RECOVERY = {
+  RecoveryMechanisms: [
+    { Priority: 1, Name: 'verified_email' },
+    { Priority: 2, Name: 'verified_phone_number' },
+  ],
+} as const satisfies AccountRecoverySettingType
+
+function parseAccountRecovery(given: AccountRecoverySettingType | undefined): AccountRecoverySettingType {
+  const mechanisms = given?.RecoveryMechanisms ?? [...DEFAULT_RECOVERY.RecoveryMechanisms]
   distinct(
     'RecoveryMechanisms',
     mechanisms.map(({ Name }) => Name),
@@ -232,8 +246,8 @@ function parseAccountRecovery(given: AccountRecoverySettingType | undefined): Ac
   return { RecoveryMechanisms: mechanisms }
 }
 
-/** Returns undefined for AWS_OWNED_KEY, as the service does when it describes a pool. */
-function parseKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfigurationType | undefined {
+/** Returns undefined for AWS_OWNED_KEY. */
+export function parseKeyConfiguration(given: KeyConfigurationType | undefined): KeyConfigurationType | undefined {
   if (!given) return undefined
   const { KmsKeyArn, KeyType = KmsKeyArn === undefined ? 'AWS_OWNED_KEY' : 'CUSTOMER_MANAGED_KEY' } = given
   if (KeyType === 'AWS_OWNED_KEY') {

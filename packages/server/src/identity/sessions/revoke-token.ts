@@ -7,6 +7,9 @@ import { openRefreshToken } from '../../tokens/refresh-token.ts'
 import { revokeFamily } from '../../tokens/revocation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 
+/** The operation's model has no ResourceNotFoundException. */
+export const unknownClient = (): CognitoError => new CognitoError('UnauthorizedException', 'Invalid client')
+
 /**
  * Revokes a refresh token and all tokens of the same sign-in. Succeeds for a token that is unknown, expired or already revoked,
  * as in RFC 7009 §2.2. Works in any region of the pool.

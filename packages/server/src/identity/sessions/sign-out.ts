@@ -1,4 +1,3 @@
-import { timeOfUuid } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { revokeAllTokens } from '../../tokens/revocation.ts'
@@ -8,12 +7,10 @@ import { revokeAllTokens } from '../../tokens/revocation.ts'
  * tokens once it has received the sign-out. `origin`: the family of the token that made the call, which is revoked in any case.
  */
 export async function signOutEverywhere(
-  { store, events }: Pick<Context, 'store' | 'events'>,
+  { store, events, poolClock }: Pick<Context, 'store' | 'events' | 'poolClock'>,
   openPool: OpenPool,
   { sub, how, origin }: { sub: string; how: 'user' | 'admin'; origin?: string | undefined },
 ): Promise<void> {
-  // The caller's family may have begun under a clock ahead of ours: in another region, or here before the clock was set back.
-  const begun = origin === undefined ? 0 : timeOfUuid(origin)
-  await store.write((tx) => revokeAllTokens(tx, openPool, { sub, before: Math.max(tx.now, begun) }))
+  await store.write((tx) => revokeAllTokens(tx, { poolClock }, openPool, { sub, origin }))
   events.signedOut({ pool: openPool.pool.id, sub, how })
 }

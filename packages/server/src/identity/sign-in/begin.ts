@@ -9,7 +9,11 @@ import { refreshByFlow, refreshByToken } from './refresh.ts'
 import { beginSrpSignIn } from './srp.ts'
 import type { Parameters, Step, TokensStep } from './step.ts'
 
-type Begin = (context: Context, openClient: OpenClient, call: { flow: string; parameters: Parameters }) => Promise<Step>
+type Begin = (
+  context: Context,
+  openClient: OpenClient,
+  call: { flow: string; parameters: Parameters; wantsSession: boolean },
+) => Promise<Step>
 
 interface FlowRow {
   /** Whether the flow requires a signed call. */
@@ -37,14 +41,20 @@ const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
 }
 
 /**
- * Begins a sign-in, or refreshes tokens. `signed`: whether the call is signed, that is, an administrator's.
+ * Begins a sign-in, or refreshes tokens. `signed`: whether the call is signed, that is, an administrator's. `wantsSession`: whether
+ * the call has a `Session`, so that the client also expects one where the challenge does not need it.
  *
  * @throws InvalidParameterException for a flow that the client or the call may not use, and the errors of the flow
  */
 export async function beginSignIn(
   context: Context,
   openClient: OpenClient,
-  { flow, parameters, signed }: { flow: AuthFlowType; parameters: Parameters; signed: boolean },
+  {
+    flow,
+    parameters,
+    signed,
+    wantsSession,
+  }: { flow: AuthFlowType; parameters: Parameters; signed: boolean; wantsSession: boolean },
 ): Promise<Step> {
   const row = flows[flow]
   if (row.signed && !signed) throw invalidParameter('Initiate Auth method not supported')
@@ -54,7 +64,7 @@ export async function beginSignIn(
   if (!allowsFlow(openClient.client, row.right)) throw invalidParameter(row.refusal)
   const { begin } = row
   if (!begin) throw new CognitoError('NotImplementedException', `${flow} is not implemented yet.`)
-  return reportFailure(context, openClient, () => begin(context, openClient, { flow, parameters }))
+  return reportFailure(context, openClient, () => begin(context, openClient, { flow, parameters, wantsSession }))
 }
 
 /** GetTokensFromRefreshToken: always allowed for clients with rotation; others need ALLOW_REFRESH_TOKEN_AUTH. */

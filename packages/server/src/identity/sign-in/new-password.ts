@@ -1,13 +1,17 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, putUser, type User } from '../../directory/user.ts'
-import { invalidParameter } from '../../errors.ts'
+import { notAuthorized } from '../../errors.ts'
 import { NotPrimaryError } from '../../store/write.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from '../users/aliases.ts'
 import {
   type Attributes,
   checkRequired,
+  checkWritable,
+  isServiceAttribute,
+  isVerifiedFlag,
+  nonMutable,
   parseChanges,
   parseNewAttributes,
   requiredAttributes,
@@ -70,7 +74,10 @@ export async function respondToNewPassword(
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
-/** The user's attributes merged with those of the response, which must not change a required attribute that has a value. */
+/**
+ * The user's attributes merged with those of the response. It must not name an attribute that the client may not write, even
+ * unchanged, and must not change a required attribute that has a value. Throws InvalidParameterException, NotAuthorizedException.
+ */
 function mergeAttributes({ pool, client }: OpenClient, user: User, responses: Parameters): Attributes {
   const given = Object.entries(responses).flatMap(([key, Value]) =>
     key.startsWith(PREFIX) && Value !== undefined ? [{ Name: key.slice(PREFIX.length), Value }] : [],
@@ -78,11 +85,15 @@ function mergeAttributes({ pool, client }: OpenClient, user: User, responses: Pa
   const isSet = (name: string): boolean => user.attributes[name] !== undefined
   const required = requiredAttributes(pool)
   for (const { Name, Value } of given) {
+    if (isVerifiedFlag(Name) || isServiceAttribute(Name)) throw nonMutable(Name)
     if (isSet(Name) && required.includes(Name) && user.attributes[Name] !== Value) {
-      throw invalidParameter(`Cannot modify an already provided ${Name}`)
+      throw notAuthorized(`Cannot modify an already provided ${Name}`)
     }
   }
-  // A client may return the attributes of the challenge unchanged, including ones that it may not write.
+  checkWritable(
+    client,
+    given.map(({ Name }) => Name),
+  )
   const changed = given.filter(({ Name, Value }) => user.attributes[Name] !== Value)
   const added = parseNewAttributes(
     pool,

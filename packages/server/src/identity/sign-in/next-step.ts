@@ -9,7 +9,7 @@ import type { Grant } from '../../tokens/refresh-token.ts'
 import { lastSignOut } from '../../tokens/revocation.ts'
 import { wrongPassword } from '../credentials/passwords.ts'
 import { DEFAULT_TEMPORARY_DAYS } from '../pools/settings.ts'
-import { listAttributes, requiredAttributes } from '../users/attributes.ts'
+import { claimedAttributes, listAttributes, requiredAttributes } from '../users/attributes.ts'
 import { newSession, sealSession } from './session.ts'
 import type { Step } from './step.ts'
 
@@ -33,7 +33,7 @@ export async function nextStep(
     lastSignOut(context.store, openClient, user.sub),
     getMembership(context.store, openClient, user.sub),
   ])
-  const grant = newGrant(context.clock, { sub: user.sub, client: client.id, signedOutAt })
+  const grant = newGrant(context, openClient, { sub: user.sub, signedOutAt })
   const tokens = await issueTokensFor(context, openClient, { user, membership, grant })
   const refreshToken = issueRefreshToken(context, openClient, grant)
   context.events.signedIn({ pool: pool.id, client: client.id, sub: user.sub, flow })
@@ -46,18 +46,23 @@ export function issueTokensFor(
   openClient: OpenClient,
   { user, membership, grant }: { user: User; membership: Membership; grant: Grant },
 ) {
-  const attributes = Object.fromEntries(listAttributes(user, openClient.client).map(({ Name, Value }) => [Name, Value]))
+  const attributes = claimedAttributes(user, openClient.client)
   return issueTokens(context, openClient, { user, attributes, membership, grant })
+}
+
+/** Throws if the user is disabled, is not confirmed, or must reset the password. */
+export function checkStatus({ enabled, status }: User): void {
+  if (!enabled) throw userIsDisabled()
+  if (status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+  if (status === 'RESET_REQUIRED') {
+    throw new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
+  }
 }
 
 /** Throws if the state of the user forbids any sign-in. */
 export function checkMaySignIn(user: User): void {
-  if (!user.enabled) throw userIsDisabled()
+  checkStatus(user)
   switch (user.status) {
-    case 'UNCONFIRMED':
-      throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-    case 'RESET_REQUIRED':
-      throw passwordResetRequired()
     case 'CONFIRMED':
     case 'FORCE_CHANGE_PASSWORD':
       return
@@ -66,9 +71,6 @@ export function checkMaySignIn(user: User): void {
       throw wrongPassword()
   }
 }
-
-export const passwordResetRequired = (): CognitoError =>
-  new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
 
 const DAY_MILLISECONDS = 86_400_000
 

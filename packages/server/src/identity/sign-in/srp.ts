@@ -23,11 +23,19 @@ import { getSubject, isNameOf } from './subject.ts'
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000
 
+const WEEKDAY = /^(Sun|Mon|Tue|Wed|Thu|Fri|Sat) /
+
+/** A time as clients write it: `Sat Jun 6 04:05:09 UTC 2026`; the day has no leading zero. */
+function formatTimestamp(at: number): string {
+  const [weekday = '', day, month, year, time] = new Date(at).toUTCString().split(' ')
+  return `${weekday.slice(0, 3)} ${month} ${Number(day)} ${time} UTC ${year}`
+}
+
 /** USER_SRP_AUTH: the first half of SRP-6a. The response for a decoy, or a user without a password, looks the same. */
 export async function beginSrpSignIn(
   context: Context,
   openClient: OpenClient,
-  { flow, parameters }: { flow: string; parameters: Parameters },
+  { flow, parameters, wantsSession }: { flow: string; parameters: Parameters; wantsSession: boolean },
 ): Promise<Step> {
   const name = requireUsername(openClient, parameters)
   const A = parsePublicValue(requireParameter(parameters, 'SRP_A'))
@@ -48,7 +56,7 @@ export async function beginSrpSignIn(
     salt,
     B,
     secretBlock: sealSecretBlock(openClient, { ...session, srp: state }),
-    session: sealSession(openClient, session),
+    session: wantsSession ? sealSession(openClient, session) : undefined,
   }
 }
 
@@ -101,14 +109,15 @@ function verifierOrDecoy(
   }
 }
 
-const TIMESTAMP = /^[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{2}:\d{2}:\d{2} UTC \d{4}$/
-
 /** The signature covers the time, so an old response cannot be replayed later. */
 function checkTimestamp({ clock }: Pick<Context, 'clock'>, timestamp: string): void {
-  const at = TIMESTAMP.test(timestamp) ? Date.parse(timestamp) : Number.NaN
-  if (Number.isNaN(at)) {
+  const at = Date.parse(timestamp)
+  // Date.parse reads many forms, and ignores the weekday.
+  const [weekday, ...rest] = Number.isNaN(at) ? [] : formatTimestamp(at).split(' ')
+  if (weekday === undefined || timestamp.slice(4) !== rest.join(' ') || !WEEKDAY.test(timestamp)) {
     throw invalidParameter('TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english')
   }
+  if (!timestamp.startsWith(weekday)) throw notAuthorized('The weekday of TIMESTAMP is not the weekday of its date.')
   if (Math.abs(clock.now() - at) > SKEW_MILLISECONDS) {
     throw notAuthorized('The TIMESTAMP of the response is too far from the current time.')
   }

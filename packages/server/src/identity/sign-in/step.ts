@@ -9,12 +9,12 @@ interface Challenge {
   kind: 'challenge'
   /** The real username; the client computes its proof over it. */
   username: string
-  /** The sealed state of the sign-in; the client returns it with the response. */
-  session: string
 }
 
 export interface PasswordVerifierStep extends Challenge {
   challenge: 'PASSWORD_VERIFIER'
+  /** Undefined unless the call asked for it: SECRET_BLOCK has the state. */
+  session: string | undefined
   salt: Buffer
   B: Buffer
   secretBlock: Buffer
@@ -22,6 +22,8 @@ export interface PasswordVerifierStep extends Challenge {
 
 export interface NewPasswordStep extends Challenge {
   challenge: 'NEW_PASSWORD_REQUIRED'
+  /** The sealed state of the sign-in; the client returns it with the response. */
+  session: string
   /** The attributes that the client may read, without `sub`. */
   attributes: AttributeType[]
   /** Names of required attributes that the user lacks. */

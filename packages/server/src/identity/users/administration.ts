@@ -33,14 +33,14 @@ export async function setPasswordByAdministrator(
 
 /** Enables or disables a user. Disabling also revokes all tokens of the user. Throws UserNotFoundException. */
 export async function setEnabled(
-  context: Pick<Context, 'store' | 'events'>,
+  context: Pick<Context, 'store' | 'events' | 'poolClock'>,
   openPool: OpenPool,
   { sub, enabled }: { sub: string; enabled: boolean },
 ): Promise<void> {
   await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     if (user.enabled !== enabled) await putUser(tx, openPool, { ...user, enabled, modified: tx.now })
-    if (!enabled) await revokeAllTokens(tx, openPool, { sub, before: tx.now })
+    if (!enabled) await revokeAllTokens(tx, context, openPool, { sub })
   })
   if (!enabled) context.events.signedOut({ pool: openPool.pool.id, sub, how: 'admin' })
 }

@@ -1,8 +1,10 @@
 import type { AttributeType, SchemaAttributeType } from '@aws-sdk/client-cognito-identity-provider'
+import { isTrue } from '../../directory/alias.ts'
 import type { Client } from '../../directory/client.ts'
 import type { Pool } from '../../directory/pool.ts'
 import type { UserDocument } from '../../directory/user.ts'
 import { type CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
+import { completeSchema } from '../pools/schema.ts'
 
 /** Attribute values by name; in a set of changes, `''` removes the attribute. */
 export type Attributes = Record<string, string>
@@ -27,7 +29,7 @@ export function parseNewAttributes(pool: Pool, list: readonly AttributeType[] | 
   for (const [name, value] of Object.entries(attributes)) {
     const rule = schema.get(name)
     if (!rule) violations.push(`${name}: Attribute does not exist in the schema.`)
-    else if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
+    else if (isServiceAttribute(name)) throw nonMutable(name)
     else if (value === '') delete attributes[name]
     else violations.push(...violationsOf(rule, name, value))
   }
@@ -66,7 +68,7 @@ export function parseChanges(
   for (const [name, value] of Object.entries(changes)) {
     const rule = schema.get(name)
     if (!rule) throw invalidParameter(`Type for attribute {${name}} could not be determined`)
-    if (name === 'sub') throw invalidParameter('Cannot modify the non-mutable attribute sub')
+    if (isServiceAttribute(name)) throw nonMutable(name)
     // Keep an unchanged flag: it belongs to the address in the same call, and withChanges resets it otherwise.
     if ((present[name] ?? '') === value && !isVerifiedFlag(name)) delete changes[name]
     else if (rule.Mutable === false) throw invalidParameter(`user.${name}: Attribute cannot be updated.`)
@@ -81,13 +83,14 @@ export function parseChanges(
 /** The changes that remove the named attributes. */
 export const removalOf = (names: readonly string[]): AttributeType[] => names.map((Name) => ({ Name, Value: '' }))
 
-/** Applies changes. Resets the `_verified` flag of a new address, and removes the flag of a removed address. */
+/** Applies changes. A new address resets the `_verified` flag if it was set before, and a removed address removes it. */
 export function withChanges(present: Readonly<Attributes>, changes: Readonly<Attributes>): Attributes {
   const attributes = { ...present, ...changes }
   for (const name of VERIFIABLE) {
-    if (changes[name] !== undefined && changes[`${name}_verified`] === undefined)
-      attributes[`${name}_verified`] = 'false'
-    if ((attributes[name] ?? '') === '') delete attributes[`${name}_verified`]
+    const flag = `${name}_verified`
+    if (changes[name] !== undefined && changes[flag] === undefined && present[flag] !== undefined)
+      attributes[flag] = 'false'
+    if ((attributes[name] ?? '') === '') delete attributes[flag]
   }
   for (const [name, value] of Object.entries(attributes)) if (value === '') delete attributes[name]
   return attributes
@@ -96,7 +99,7 @@ export function withChanges(present: Readonly<Attributes>, changes: Readonly<Att
 /** Checks that no `_verified` flag is true without its address. Throws InvalidParameterException. */
 export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
   for (const name of VERIFIABLE) {
-    if (attributes[`${name}_verified`] === 'true' && !attributes[name]) {
+    if (isTrue(attributes[`${name}_verified`]) && !attributes[name]) {
       throw invalidParameter(`${name} is required when ${name}_verified is set to true`)
     }
   }
@@ -105,9 +108,20 @@ export function checkVerifiedFlags(attributes: Readonly<Attributes>): void {
 /** A user's attributes in API format, `sub` first. `client`: include only attributes that it may read. */
 export function listAttributes(user: UserDocument, client?: Client): AttributeType[] {
   const all: AttributeType[] = Object.entries(user.attributes).map(([Name, Value]) => ({ Name, Value }))
-  const readable = client?.document.ReadAttributes
-  const visible = client ? all.filter(({ Name = '' }) => readable?.includes(Name) ?? isStandard(Name)) : all
+  const visible = client ? all.filter(({ Name = '' }) => isReadable(client, Name)) : all
   return [{ Name: 'sub', Value: user.sub }, ...visible]
+}
+
+/**
+ * The attributes that tokens for a client have. An address without a flag counts as not verified.
+ */
+export function claimedAttributes(user: UserDocument, client: Client): Attributes {
+  const attributes = Object.fromEntries(listAttributes(user, client).map(({ Name = '', Value = '' }) => [Name, Value]))
+  for (const name of VERIFIABLE) {
+    const flag = `${name}_verified`
+    if (attributes[name] !== undefined && isReadable(client, flag)) attributes[flag] ??= 'false'
+  }
+  return attributes
 }
 
 /** Checks that all requested attributes are in the pool's schema. Throws InvalidParameterException. */
@@ -119,7 +133,7 @@ export function checkKnown(pool: Pool, names: readonly string[]): void {
 
 /** The schema of the pool, by full attribute name (with `custom:`, `dev:`). */
 function schemaOf(pool: Pool): ReadonlyMap<string, SchemaAttributeType> {
-  return new Map((pool.document.SchemaAttributes ?? []).map((rule) => [rule.Name ?? '', rule]))
+  return new Map(completeSchema(pool.document).map((rule) => [rule.Name ?? '', rule]))
 }
 
 /** Whether the value is an e-mail address that a message can be sent to. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1 */
@@ -135,8 +149,8 @@ function collect(list: readonly AttributeType[] | undefined): Attributes {
   return Object.fromEntries((list ?? []).map(({ Name = '', Value = '' }) => [Name, Value]))
 }
 
-/** Without WriteAttributes, a client may write all standard attributes. It never writes the `_verified` flags. */
-function checkWritable(writer: Writer, names: readonly string[]): void {
+/** Without WriteAttributes, a client may write all standard attributes. It never writes the `_verified` flags. Throws NotAuthorizedException. */
+export function checkWritable(writer: Writer, names: readonly string[]): void {
   if (writer === 'administrator') return
   const { WriteAttributes } = writer.document
   for (const name of names) {
@@ -147,8 +161,18 @@ function checkWritable(writer: Writer, names: readonly string[]): void {
   }
 }
 
+/** The attributes that only the service writes. */
+export const isServiceAttribute = (name: string): boolean => name === 'sub' || name === 'identities'
+
+export const nonMutable = (name: string): CognitoError =>
+  invalidParameter(`Cannot modify the non-mutable attribute ${name}`)
+
 /** Exact names only: a custom attribute may also end with `_verified`. */
 export const isVerifiedFlag = (name: string): boolean => VERIFIABLE.some((address) => name === `${address}_verified`)
+
+/** Without ReadAttributes, a client may read all standard attributes. */
+const isReadable = ({ document }: Client, name: string): boolean =>
+  document.ReadAttributes?.includes(name) ?? isStandard(name)
 
 const isStandard = (name: string): boolean => !name.includes(':')
 
@@ -156,7 +180,7 @@ const isStandard = (name: string): boolean => !name.includes(':')
 function violationsOf(rule: SchemaAttributeType, name: string, value: string): string[] {
   switch (rule.AttributeDataType) {
     case 'Boolean':
-      return /^(true|false)$/.test(value) ? [] : [`${name}: Boolean must be true or false`]
+      return /^(true|false)$/i.test(value) ? [] : [`${name}: Boolean must be true or false`]
     case 'DateTime':
       return Number.isNaN(Date.parse(value)) ? [`${name}: DateTime must be in ISO 8601 format`] : []
     case 'Number': {

@@ -9,7 +9,9 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, type User } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import { RowExistsError } from '../../store/write.ts'
+import { withKept } from '../omitted.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
+import { GROUP_ROWS } from './omitted.ts'
 
 export type GroupSettings = Pick<GroupDocument, 'Description' | 'RoleArn' | 'Precedence'>
 
@@ -58,11 +60,10 @@ export async function updateGroup(
   name: string,
   settings: GroupSettings,
 ): Promise<GroupType> {
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
   return store.write(async (tx) => {
     const present = await groupRows.lockGroup(tx, openPool, name)
     if (!present) throw groupNotFound()
-    const group: Group = { ...present, ...given, modified: tx.now }
+    const group: Group = { ...present, ...withKept(GROUP_ROWS, settings, present), modified: tx.now }
     await groupRows.putGroup(tx, openPool, group)
     return describeGroup(openPool, group)
   })

@@ -1,6 +1,7 @@
 import type { AttributeType } from '@aws-sdk/client-cognito-identity-provider'
 import { type Clock, randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
+import { isTrue } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { getUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
@@ -48,7 +49,7 @@ export async function inviteUser(
   // The trigger PreSignUp_AdminCreateUser belongs here.
   const attributes = withChanges({}, given)
   const targets = silent ? [] : targetsOf({ attributes }, mediums)
-  const verified = VERIFIABLE.filter((type) => attributes[`${type}_verified`] === 'true')
+  const verified = VERIFIABLE.filter((type) => isTrue(attributes[`${type}_verified`]))
   const user = await withAliasError(pool.document.UsernameAttributes?.length ? accountExists : aliasExists, () =>
     context.store.write(async (tx) => {
       const user: UserDocument = {

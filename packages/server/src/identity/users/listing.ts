@@ -1,13 +1,13 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
-import { type AliasType, indexOf, normalize } from '../../directory/alias.ts'
+import { indexOf, normalize } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { openUser, type User } from '../../directory/user.ts'
+import { columnOf, fold, openUser, type User } from '../../directory/user.ts'
 import { invalidParameter } from '../../errors.ts'
-import { INDEXED_ATTRIBUTES, type IndexOf } from '../../store/kinds.ts'
+import { INDEXED_ATTRIBUTES, type IndexedAttribute, type IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
 
-/** A parsed filter: `attribute = "value"`, or `attribute ^= "value"` (`prefix`). */
+/** A parsed filter: `attribute = "value"`, or `attribute ^= "value"` (`prefix`). The name may stand in quotes, too. */
 interface Filter {
   attribute: Attribute
   prefix: boolean
@@ -59,14 +59,7 @@ export async function listUsers(
   const next = (): string => sealPageToken(context, openPool, { list, after: after as string })
   const users: User[] = []
   for (let seen = 0; seen < scan.rows; ) {
-    const { where, prefix } = query
-    const rows = await context.store.list('user', {
-      pool: openPool.pool.id,
-      where,
-      ...(prefix && { prefix }),
-      after,
-      limit: batch,
-    })
+    const rows = await listRows(context.store, openPool, query, { after, limit: batch })
     for (const row of rows) {
       const user = openUser(openPool, row)
       if (user && query.matches(user)) {
@@ -84,16 +77,36 @@ export async function listUsers(
 /** Returns undefined for a blank filter, which matches every user. Throws InvalidParameterException. */
 function parseFilter(text: string): Filter | undefined {
   if (text.trim() === '') return undefined
-  const match = /^\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
+  const match = /^\s*("?)([\w:]+)\1\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*$/su.exec(text)
   if (!match) throw invalidParameter('Error while parsing filter')
-  const [, name = '', operator, value = ''] = match
+  const [, , name = '', operator, value = ''] = match
   const attribute = ATTRIBUTES.find((known) => known === name)
   if (!attribute) throw invalidParameter(`Invalid search attribute: ${name}`)
   return { attribute, prefix: operator === '^=', value: value.replace(/\\(.)/gsu, '$1') }
 }
 
+/** The rows of all conditions of a query, in the order of their keys. */
+async function listRows(
+  store: Context['store'],
+  { pool }: OpenPool,
+  { where, prefix }: Query,
+  { after, limit }: { after: string | undefined; limit: number },
+) {
+  const found = await Promise.all(
+    where.map((condition) =>
+      store.list('user', { pool: pool.id, where: condition, ...(prefix && { prefix }), after, limit }),
+    ),
+  )
+  if (found.length === 1) return found[0] as (typeof found)[number]
+  const rows = new Map(found.flat().map((row) => [row.key, row]))
+  return [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit)
+}
+
+type Condition = Partial<Record<IndexOf<'user'>, string>>
+
 interface Query {
-  where: Partial<Record<IndexOf<'user'>, string>>
+  /** A row that meets any of these conditions is read. */
+  where: [Condition, ...Condition[]]
   prefix?: string
   /** Whether an index finds the rows, so that every row matches unless its columns were altered. */
   exact: boolean
@@ -102,12 +115,12 @@ interface Query {
 
 /** The store query for a filter; undefined when no user can match. */
 function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefined {
-  if (!filter) return { where: {}, exact: true, matches: () => true }
+  if (!filter) return { where: [{}], exact: true, matches: () => true }
   const { attribute, prefix, value } = filter
   switch (attribute) {
     case 'sub':
-      if (!/^[0-9a-f-]{0,36}$/.test(value) || (!prefix && value.length < 36)) return undefined
-      return { where: {}, prefix: value, exact: true, matches: () => true }
+      if (!/^[0-9a-f-]{0,36}$/i.test(value) || (!prefix && value.length < 36)) return undefined
+      return { where: [{}], prefix: fold(value), exact: true, matches: () => true }
     case 'status':
       return oneOf(
         openPool,
@@ -119,7 +132,6 @@ function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefi
         },
       )
     case 'cognito:user_status': {
-      // Only this attribute is documented as case-insensitive.
       const wanted = value.toUpperCase()
       return oneOf(
         openPool,
@@ -132,23 +144,31 @@ function queryOf(openPool: OpenPool, filter: Filter | undefined): Query | undefi
       )
     }
     default: {
-      const fold = (text: string): string =>
-        attribute === 'name' || attribute === 'given_name' || attribute === 'family_name'
-          ? text
-          : normalize(openPool.pool, attribute satisfies AliasType, text)
-      const wanted = fold(value)
+      const comparable = (text: string): string =>
+        attribute === 'username' ? normalize(openPool.pool, attribute, text) : fold(text)
+      const wanted = comparable(value)
       return {
-        where: prefix ? {} : { [attribute]: indexOf(openPool, attribute, value) },
+        where: prefix ? [{}] : conditionsOf(openPool, attribute, value),
         exact: !prefix,
         // Also where an index found the row: an index column is not sealed.
         matches: ({ username, attributes }) => {
           const present = attribute === 'username' ? username : attributes[attribute]
           if (present === undefined) return false
-          return prefix ? fold(present).startsWith(wanted) : fold(present) === wanted
+          return prefix ? comparable(present).startsWith(wanted) : comparable(present) === wanted
         },
       }
     }
   }
+}
+
+/**
+ * Rows of earlier builds have the hash of the value as it was written: they are found in this spelling, and in lower case if it
+ * was lower case. Their next write corrects the hash.
+ */
+function conditionsOf(openPool: OpenPool, attribute: IndexedAttribute, value: string): Query['where'] {
+  const condition: Condition = { [attribute]: columnOf(openPool, attribute, value) }
+  const asWritten = indexOf(openPool, attribute, value)
+  return asWritten === condition[attribute] ? [condition] : [condition, { [attribute]: asWritten }]
 }
 
 /** A column with few values: the index finds one value; several values need a scan. */
@@ -162,7 +182,7 @@ function oneOf<Word extends string>(
   if (first === undefined) return undefined
   const exact = second === undefined
   return {
-    where: exact ? { [column]: openPool.cipher.index(column, indexed(first)) } : {},
+    where: [exact ? { [column]: openPool.cipher.index(column, indexed(first)) } : {}],
     exact,
     matches: (user) => matches(user, words),
   }

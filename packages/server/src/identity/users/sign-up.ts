@@ -1,5 +1,6 @@
 import type { AttributeType, CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import { aliasTypesOf, isTrue } from '../../directory/alias.ts'
 import type { Client } from '../../directory/client.ts'
 import { removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
@@ -51,6 +52,7 @@ export async function signUp(
     sub,
     attributes: parseNewAttributes(pool, list, client),
   })
+  checkHasNoPreferredUsername(pool, given)
   checkRequired(pool, given)
   checkFirstFactor(pool, { password, attributes: given })
   // The trigger PreSignUp_SignUp belongs here: it may confirm the user, or verify an address.
@@ -198,11 +200,18 @@ export const isPasswordless = (pool: Pool): boolean =>
     (factor) => factor === 'EMAIL_OTP' || factor === 'SMS_OTP',
   )
 
+/** A preferred username is an alias only of a confirmed user, who chooses it then. Throws InvalidParameterException. */
+function checkHasNoPreferredUsername(pool: Pool, { preferred_username }: Readonly<Attributes>): void {
+  if (preferred_username !== undefined && aliasTypesOf(pool).includes('preferred_username')) {
+    throw invalidParameter('Preferred username cannot be provided for unconfirmed account')
+  }
+}
+
 /** The address for a sign-up's code: an unverified one, the phone number before the e-mail address, as documented. */
 function targetOf(pool: Pool, { attributes }: Pick<UserDocument, 'attributes'>): CodeTarget | undefined {
   for (const attribute of autoVerified(pool)) {
     const value = attributes[attribute]
-    if (value !== undefined && attributes[`${attribute}_verified`] !== 'true') return { attribute, value }
+    if (value !== undefined && !isTrue(attributes[`${attribute}_verified`])) return { attribute, value }
   }
   return undefined
 }

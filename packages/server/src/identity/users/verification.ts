@@ -1,5 +1,6 @@
 import type { AttributeType, CodeDeliveryDetailsType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
+import { isTrue } from '../../directory/alias.ts'
 import { removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { findUser, lockUser, putUser, type User } from '../../directory/user.ts'
@@ -16,6 +17,7 @@ import {
 } from '../credentials/codes.ts'
 import { aliasExists, moveAliases, withAliasError } from './aliases.ts'
 import {
+  type Attributes,
   checkVerifiedFlags,
   parseChanges,
   VERIFIABLE,
@@ -48,7 +50,7 @@ export async function updateAttributes(
         if (value === undefined) continue
         const purpose = `verify-${attribute}` as const
         const { send, hold } =
-          value === '' || changes[`${attribute}_verified`] === 'true' ? NOTHING : rulesOf(openPool, attribute)
+          value === '' || isTrue(changes[`${attribute}_verified`]) ? NOTHING : rulesOf(openPool, attribute)
         if (hold) {
           await checkIsFree(tx, openPool, { attribute, value, sub })
           delete changes[attribute]
@@ -68,7 +70,7 @@ export async function updateAttributes(
         modified: tx.now,
       }
       checkVerifiedFlags(user.attributes)
-      await moveAliases(tx, openPool, { before, after: user })
+      await moveAliases(tx, openPool, { before, after: user, force: takenOver(openPool, writer, changes) })
       await putUser(tx, openPool, user)
       return { user, codes }
     }),
@@ -133,6 +135,15 @@ export async function finishVerification(
       }),
     ),
   )
+}
+
+/**
+ * An administrator who marks an address as verified takes it over from another user. With UsernameAttributes the address is the
+ * only name that the other user can sign in with, so it stays.
+ */
+function takenOver({ pool }: OpenPool, writer: Writer, changes: Readonly<Attributes>): Verifiable[] {
+  if (writer !== 'administrator' || pool.document.UsernameAttributes?.length) return []
+  return VERIFIABLE.filter((name) => isTrue(changes[`${name}_verified`]))
 }
 
 const NOTHING = { send: false, hold: false }

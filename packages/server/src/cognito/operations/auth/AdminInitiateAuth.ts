@@ -6,10 +6,15 @@ import { describeStep, withClient } from './step-description.ts'
 export const AdminInitiateAuth: Handler<'AdminInitiateAuth', PoolCall> = async (
   context,
   call,
-  { ClientId, AuthFlow, AuthParameters = {} },
+  { ClientId, AuthFlow, AuthParameters = {}, Session },
 ) => {
   const clientCall = await withClient(context, call, ClientId)
   return describeStep(
-    await beginSignIn(context, clientCall, { flow: AuthFlow, parameters: AuthParameters, signed: true }),
+    await beginSignIn(context, clientCall, {
+      flow: AuthFlow,
+      parameters: AuthParameters,
+      signed: true,
+      wantsSession: Session !== undefined,
+    }),
   )
 }

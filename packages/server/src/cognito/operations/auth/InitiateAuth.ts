@@ -6,5 +6,13 @@ import { describeStep } from './step-description.ts'
 export const InitiateAuth: Handler<'InitiateAuth', ClientCall> = async (
   context,
   call,
-  { AuthFlow, AuthParameters = {} },
-) => describeStep(await beginSignIn(context, call, { flow: AuthFlow, parameters: AuthParameters, signed: false }))
+  { AuthFlow, AuthParameters = {}, Session },
+) =>
+  describeStep(
+    await beginSignIn(context, call, {
+      flow: AuthFlow,
+      parameters: AuthParameters,
+      signed: false,
+      wantsSession: Session !== undefined,
+    }),
+  )

@@ -269,6 +269,7 @@ for (const engine of engines) {
       it('is refused to other clients, and without the client secret', async () => {
         const { RefreshToken } = await people(region).signIn(confidential, { username })
         const unauthorized = { name: 'UnauthorizedException' }
+        await assert.rejects(revoke(RefreshToken, { ...client, id: 'unknown' }), unauthorized)
         await assert.rejects(revoke(RefreshToken, client), unauthorized)
         await assert.rejects(revoke(RefreshToken, confidential), unauthorized)
         await assert.rejects(revoke(RefreshToken, confidential, 'a'.repeat(51)), unauthorized)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import {
   AdminDisableUserCommand,
+  AdminGetUserCommand,
   AdminInitiateAuthCommand,
   AdminResetUserPasswordCommand,
   AdminRespondToAuthChallengeCommand,
@@ -101,9 +102,16 @@ for (const engine of engines) {
         assert.equal(answer.ChallengeName, undefined)
       })
 
-      it('accepts the sub as the username', async () => {
+      it('does not accept the sub as a name, which administrators may use', async () => {
         const sub = await createUser(region, pool, { username: 'known-by-sub' })
-        assert.ok((await byPassword(open, sub)).AuthenticationResult)
+        const unknown = { name: 'UserNotFoundException', message: 'User does not exist.' }
+        for (const name of [sub, sub.toUpperCase()]) {
+          await assert.rejects(byPassword(open, name), unknown)
+          await assert.rejects(beginSrp(open, name), unknown)
+          await assert.rejects(byPassword(hiding, name), WRONG)
+        }
+        const found = await region.cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username: sub }))
+        assert.equal(found.Username, 'known-by-sub')
       })
 
       it('works for an administrator, also under the legacy flow name', async () => {
@@ -203,7 +211,7 @@ for (const engine of engines) {
         const USERNAME = await newUser()
         const legacy = await withFlows(['ADMIN_NO_SRP_AUTH', 'USER_PASSWORD_AUTH'])
         assert.ok((await byPassword(legacy, USERNAME)).AuthenticationResult)
-        assert.ok((await beginSrp(legacy, USERNAME)).asked.Session)
+        assert.equal((await beginSrp(legacy, USERNAME)).asked.ChallengeName, 'PASSWORD_VERIFIER')
         const custom = await withFlows(['CUSTOM_AUTH_FLOW_ONLY'])
         await assert.rejects(beginSrp(custom, USERNAME), invalid('Auth flow not enabled for this client'))
       })
@@ -213,7 +221,16 @@ for (const engine of engines) {
       it('asks for the proof of the password, and accepts it with and without Session', async () => {
         const username = await newUser()
         for (const withSession of [true, false]) {
-          const { srp, asked, parameters } = await beginSrp(open, username)
+          const srp = new SrpClient(pool)
+          const asked = await region.cognito.send(
+            new InitiateAuthCommand({
+              AuthFlow: 'USER_SRP_AUTH',
+              ClientId: open.id,
+              AuthParameters: { USERNAME: username, SRP_A: srp.A },
+              ...(withSession && { Session: 'the-session-of-a-step-before' }),
+            }),
+          )
+          const parameters = asked.ChallengeParameters as Record<string, string>
           assert.equal(asked.ChallengeName, 'PASSWORD_VERIFIER')
           assert.deepEqual(Object.keys(parameters).sort(), [
             'SALT',
@@ -223,13 +240,13 @@ for (const engine of engines) {
             'USER_ID_FOR_SRP',
           ])
           assert.equal(parameters.USER_ID_FOR_SRP, username)
-          assert.ok(asked.Session && asked.Session.length >= 20 && asked.Session.length <= 2048)
-          const session = withSession ? asked.Session : undefined
+          if (withSession) assert.ok(asked.Session && asked.Session.length >= 20 && asked.Session.length <= 2048)
+          else assert.equal(asked.Session, undefined)
           const { AuthenticationResult } = await respond(
             open,
             'PASSWORD_VERIFIER',
             srp.answer(parameters, PASSWORD),
-            session,
+            asked.Session,
           )
           const { Username } = await region.cognito.send(
             new GetUserCommand({ AccessToken: AuthenticationResult?.AccessToken }),
@@ -312,8 +329,8 @@ for (const engine of engines) {
         const broken = notAuthorized('Invalid session for the user.')
         await assert.rejects(respond(hiding, 'PASSWORD_VERIFIER', answer), broken)
         await assert.rejects(respond(open, 'PASSWORD_VERIFIER', { ...answer, USERNAME: two }), broken)
-        const other = await beginSrp(open, one)
-        await assert.rejects(respond(open, 'PASSWORD_VERIFIER', answer, other.asked.Session), broken)
+        const { Session } = await byPassword(open, await newUser({ temporary: true }))
+        await assert.rejects(respond(open, 'PASSWORD_VERIFIER', answer, Session), broken)
         const block = Buffer.from(parameters.SECRET_BLOCK ?? '', 'base64')
         block.writeUInt8(block.readUInt8(40) ^ 1, 40)
         await assert.rejects(
@@ -323,13 +340,32 @@ for (const engine of engines) {
         assert.ok((await respond(open, 'PASSWORD_VERIFIER', answer)).AuthenticationResult)
       })
 
-      it('refuses a malformed or old timestamp', async () => {
+      it('refuses a timestamp that is malformed, old, or of another weekday', async () => {
+        const malformed = invalid('TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english')
         const { srp, parameters } = await beginSrp(open, await newUser())
         const answer = srp.answer(parameters, PASSWORD)
         await assert.rejects(
           respond(open, 'PASSWORD_VERIFIER', { ...answer, TIMESTAMP: new Date().toISOString() }),
-          invalid('TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english'),
+          malformed,
         )
+        const now = timestampOf(new Date())
+        const [weekday = '', ...rest] = now.split(' ')
+        for (const TIMESTAMP of [
+          now.replace('UTC', 'GMT'),
+          now.replace(/ (\d+) /, ' 0$1 '),
+          now.replace(/ (\d+) /, '  $1 '),
+          now.replace(/ \d+ /, ' 31 ').replace(/ [A-Z][a-z]{2} /, ' Feb '),
+          now.toUpperCase(),
+          `${now} `,
+          rest.join(' '),
+          `Day ${rest.join(' ')}`,
+        ]) {
+          await assert.rejects(respond(open, 'PASSWORD_VERIFIER', { ...answer, TIMESTAMP }), malformed, TIMESTAMP)
+        }
+        const other = weekday === 'Mon' ? 'Tue' : 'Mon'
+        await assert.rejects(respond(open, 'PASSWORD_VERIFIER', { ...answer, TIMESTAMP: [other, ...rest].join(' ') }), {
+          name: 'NotAuthorizedException',
+        })
         const old = timestampOf(new Date(Date.now() - 10 * MINUTE))
         await assert.rejects(respond(open, 'PASSWORD_VERIFIER', { ...answer, TIMESTAMP: old }), {
           name: 'NotAuthorizedException',
@@ -484,13 +520,14 @@ for (const engine of engines) {
     })
 
     describe('the state of the user', () => {
-      it('unconfirmed: is reported only with the correct password', async () => {
+      it('unconfirmed: is reported at once, or only with the correct password', async () => {
         await region.cognito.send(new SignUpCommand({ ClientId: open.id, Username: 'unconfirmed', Password: PASSWORD }))
-        await assert.rejects(byPassword(open, 'unconfirmed'), {
-          name: 'UserNotConfirmedException',
-          message: 'User is not confirmed.',
-        })
-        await assert.rejects(byPassword(open, 'unconfirmed', 'Wrong-Horse-7'), WRONG)
+        const unconfirmed = { name: 'UserNotConfirmedException', message: 'User is not confirmed.' }
+        await assert.rejects(byPassword(open, 'unconfirmed'), unconfirmed)
+        await assert.rejects(byPassword(open, 'unconfirmed', 'Wrong-Horse-7'), unconfirmed)
+        await assert.rejects(beginSrp(open, 'unconfirmed'), unconfirmed)
+        await assert.rejects(byPassword(hiding, 'unconfirmed', 'Wrong-Horse-7'), WRONG)
+        await assert.rejects(byPassword(hiding, 'unconfirmed'), unconfirmed)
       })
 
       it('disabled: is reported at once, or only with the correct password', async () => {
@@ -598,6 +635,7 @@ for (const engine of engines) {
           Schema: [
             { Name: 'email', AttributeDataType: 'String', Required: true, Mutable: true },
             { Name: 'given_name', AttributeDataType: 'String', Required: true, Mutable: true },
+            { Name: 'fixed', AttributeDataType: 'String' },
           ],
         })
         const client = await createClient(region, demanding)
@@ -605,7 +643,11 @@ for (const engine of engines) {
         await createUser(region, demanding, {
           username: USERNAME,
           temporary: true,
-          attributes: [{ Name: 'email', Value: 'one@example.com' }],
+          attributes: [
+            { Name: 'email', Value: 'one@example.com' },
+            { Name: 'email_verified', Value: 'true' },
+            { Name: 'custom:fixed', Value: 'true' },
+          ],
         })
         const asked = await byPassword(client, USERNAME)
         assert.deepEqual(JSON.parse(asked.ChallengeParameters?.requiredAttributes ?? ''), ['userAttributes.given_name'])
@@ -622,8 +664,16 @@ for (const engine of engines) {
             'userAttributes.given_name': 'Ada',
             'userAttributes.email': 'two@example.com',
           }),
-          invalid('Cannot modify an already provided email'),
+          notAuthorized('Cannot modify an already provided email'),
         )
+        for (const [name, refusal] of [
+          ['email_verified', invalid('Cannot modify the non-mutable attribute email_verified')],
+          ['sub', invalid('Cannot modify the non-mutable attribute sub')],
+          ['custom:fixed', notAuthorized('A client attempted to write unauthorized attribute')],
+        ] as const) {
+          const unchanged = { 'userAttributes.given_name': 'Ada', [`userAttributes.${name}`]: 'true' }
+          await assert.rejects(answerNew(client, asked, { USERNAME, NEW_PASSWORD, ...unchanged }), refusal, name)
+        }
         const done = await answerNew(client, asked, {
           USERNAME,
           NEW_PASSWORD,
@@ -670,11 +720,8 @@ for (const engine of engines) {
           respond(open, 'NEW_PASSWORD_REQUIRED', { USERNAME, NEW_PASSWORD }, 'x'.repeat(100)),
           broken,
         )
-        const other = await beginSrp(open, await newUser())
-        await assert.rejects(
-          respond(open, 'NEW_PASSWORD_REQUIRED', { USERNAME, NEW_PASSWORD }, other.asked.Session),
-          broken,
-        )
+        const other = await byPassword(open, await newUser({ temporary: true }))
+        await assert.rejects(respond(open, 'NEW_PASSWORD_REQUIRED', { USERNAME, NEW_PASSWORD }, other.Session), broken)
       })
     })
   })

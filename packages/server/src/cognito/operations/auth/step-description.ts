@@ -7,7 +7,11 @@ import type { Output } from '../../types.ts'
 /** A step of a sign-in as the API returns it. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html */
 export function describeStep(step: Step): Output<'InitiateAuth'> {
   if (step.kind === 'tokens') return { AuthenticationResult: describeTokens(step), ChallengeParameters: {} }
-  return { ChallengeName: step.challenge, ChallengeParameters: challengeParameters(step), Session: step.session }
+  return {
+    ChallengeName: step.challenge,
+    ChallengeParameters: challengeParameters(step),
+    ...(step.session !== undefined && { Session: step.session }),
+  }
 }
 
 function challengeParameters(step: ChallengeStep): Record<string, string> {

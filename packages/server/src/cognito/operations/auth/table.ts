@@ -1,3 +1,4 @@
+import { unknownClient } from '../../../identity/sessions/revoke-token.ts'
 import type { OperationRow } from '../../rows.ts'
 import { client, PASSWORD, pool, token } from '../../rows.ts'
 import { AdminInitiateAuth } from './AdminInitiateAuth.ts'
@@ -19,6 +20,6 @@ export const authOperations = {
   AdminRespondToAuthChallenge: pool('A', AdminRespondToAuthChallenge, PASSWORD),
   GetTokensFromRefreshToken:   client('A', GetTokensFromRefreshToken),
   GetClientToken:              client('P'),
-  RevokeToken:                 client('A', RevokeToken),
+  RevokeToken:                 client('A', RevokeToken, { unknownClient }),
   GlobalSignOut:               token('A', GlobalSignOut),
 } as const satisfies Record<string, OperationRow>

@@ -244,14 +244,28 @@ for (const engine of engines) {
       const update = (ClientId: string | undefined, settings: Settings = {}) =>
         cognito.send(new UpdateUserPoolClientCommand({ UserPoolId: pool, ClientId, ...settings }))
 
-      it('replaces everything but name and secret', async () => {
+      it('replaces everything but name, secret, and the members that the first SDK lacks', async () => {
         const made = await create({ ...EVERYTHING, GenerateSecret: true })
         const { UserPoolClient } = await update(made.ClientId)
         const { ClientId, CreationDate, LastModifiedDate, ...rest } = await describeClient(made.ClientId)
         assert.deepEqual({ ...UserPoolClient }, { ClientId, CreationDate, LastModifiedDate, ...rest })
         const { ClientSecret } = made
-        assert.deepEqual(rest, { UserPoolId: pool, ClientName: 'everything', ClientSecret, ...DEFAULTS })
+        const { EnableTokenRevocation, EnablePropagateAdditionalUserContextData } = EVERYTHING
+        const { AuthSessionValidity, RefreshTokenRotation } = EVERYTHING
+        assert.deepEqual(rest, {
+          UserPoolId: pool,
+          ClientName: 'everything',
+          ClientSecret,
+          ...DEFAULTS,
+          EnableTokenRevocation,
+          EnablePropagateAdditionalUserContextData,
+          AuthSessionValidity,
+          RefreshTokenRotation,
+        })
         assert.deepEqual(CreationDate, made.CreationDate)
+        const ExplicitAuthFlows = ['ALLOW_REFRESH_TOKEN_AUTH', 'ALLOW_USER_SRP_AUTH'] as const
+        await update(made.ClientId, { ExplicitAuthFlows: [...ExplicitAuthFlows] })
+        assert.equal((await describeClient(made.ClientId)).RefreshTokenRotation, undefined)
       })
 
       it('accepts every member', async () => {

@@ -13,7 +13,11 @@ import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 
 type Settings = Omit<SetUserPoolMfaConfigCommandInput, 'UserPoolId'>
 
-const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms', ExternalId: 'outside' }
+const SmsConfiguration = {
+  SnsCallerArn: 'arn:aws:iam::000000000000:role/sms',
+  ExternalId: 'outside',
+  SnsRegion: 'us-west-2',
+}
 const SmsMfaConfiguration = { SmsAuthenticationMessage: 'To sign in: {####}', SmsConfiguration }
 const SoftwareTokenMfaConfiguration = { Enabled: true }
 const EmailMfaConfiguration = { Message: 'To sign in: {####}', Subject: 'A code' }
@@ -37,6 +41,14 @@ const REFUSED: [what: string, settings: Settings, name: string, message?: RegExp
     /can't turn off MFA and configure an MFA together/,
   ],
   ['turning MFA off and SMS on', { MfaConfiguration: 'OFF', SmsMfaConfiguration }, P, /can't turn off MFA/],
+  ['turning MFA off and e-mail on', { MfaConfiguration: 'OFF', EmailMfaConfiguration }, P, /can't turn off MFA/],
+  [
+    'turning MFA off beside a factor that is off',
+    { MfaConfiguration: 'OFF', SoftwareTokenMfaConfiguration: { Enabled: false } },
+    P,
+    /can't turn off MFA/,
+  ],
+  ['a factor without MfaConfiguration, which is OFF', { SoftwareTokenMfaConfiguration }, P, /can't turn off MFA/],
   ['MFA without a factor', { MfaConfiguration: 'ON' }, P, /At least one of/],
   [
     'MFA whose only factor is off',
@@ -112,15 +124,31 @@ for (const engine of engines) {
       assert.deepEqual(await get(pool), { MfaConfiguration: 'OFF', WebAuthnConfiguration })
     })
 
-    it('changes only passkeys when nothing else is given', async () => {
+    it('turns MFA off when MfaConfiguration is left out, and keeps the kind of factor that passkeys are', async () => {
       const pool = await createPool(plane.primary)
-      await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration })
+      await set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration, WebAuthnConfiguration })
       await set(pool, { WebAuthnConfiguration: { UserVerification: 'preferred' } })
+      const { FactorConfiguration } = WebAuthnConfiguration
       assert.deepEqual(await get(pool), {
-        MfaConfiguration: 'ON',
-        SoftwareTokenMfaConfiguration,
-        WebAuthnConfiguration: { UserVerification: 'preferred' },
+        MfaConfiguration: 'OFF',
+        WebAuthnConfiguration: { UserVerification: 'preferred', FactorConfiguration },
       })
+      await set(pool, {})
+      assert.deepEqual((await get(pool)).MfaConfiguration, 'OFF')
+    })
+
+    it('required MFA and codes as a first factor exclude each other', async () => {
+      for (const factor of ['EMAIL_OTP', 'SMS_OTP'] as const) {
+        const pool = await createPool(plane.primary, {
+          SmsConfiguration,
+          Policies: { SignInPolicy: { AllowedFirstAuthFactors: ['PASSWORD', factor] } },
+        })
+        const refused = { name: P, message: new RegExp(`^${factor} cannot be in AllowedFirstAuthFactors`) }
+        await assert.rejects(set(pool, { MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration }), refused)
+        await set(pool, { MfaConfiguration: 'OPTIONAL', SoftwareTokenMfaConfiguration })
+        const update = { UserPoolId: pool, MfaConfiguration: 'ON', SmsConfiguration } as const
+        await assert.rejects(cognito.send(new UpdateUserPoolCommand(update)), refused)
+      }
     })
 
     it('lets UpdateUserPool require MFA of a pool that has only TOTP', async () => {

@@ -170,14 +170,20 @@ const REFUSED: Refusals = [
     P,
   ],
   [
-    'different legacy and new messages',
-    { SmsVerificationMessage: 'a {####}', VerificationMessageTemplate: { SmsMessage: 'b {####}' } },
+    'codes by SMS as a first factor without a way to send',
+    { Policies: { SignInPolicy: { AllowedFirstAuthFactors: ['PASSWORD', 'SMS_OTP'] } } },
     P,
+    /SmsConfiguration is required/,
   ],
   [
-    'code and link in one e-mail',
-    { VerificationMessageTemplate: { EmailMessage: 'a {####}', EmailMessageByLink: '{##a##}' } },
+    'required MFA beside codes as a first factor',
+    {
+      MfaConfiguration: 'ON',
+      SmsConfiguration: SMS,
+      Policies: { SignInPolicy: { AllowedFirstAuthFactors: ['PASSWORD', 'EMAIL_OTP'] } },
+    },
     P,
+    /EMAIL_OTP cannot be in AllowedFirstAuthFactors/,
   ],
   [
     'two recovery options with the same priority',
@@ -259,7 +265,7 @@ const REFUSED: Refusals = [
     'an attribute without a type',
     attributes({ Name: 'x' }),
     P,
-    /^Type for attribute \{custom:x\} could not be determined$/,
+    /^Invalid AttributeDataType input, consider using the provided AttributeDataType enum\.$/,
   ],
   [
     'a required custom attribute',
@@ -298,11 +304,6 @@ const REFUSED: Refusals = [
   [
     'a length longer than any value',
     attributes({ Name: 'x', AttributeDataType: 'String', StringAttributeConstraints: { MaxLength: '2049' } }),
-    P,
-  ],
-  [
-    'constraints of another type',
-    attributes({ Name: 'x', AttributeDataType: 'String', NumberAttributeConstraints: { MinValue: '1' } }),
     P,
   ],
   ['threat protection below Plus', { UserPoolAddOns: { AdvancedSecurityMode: 'AUDIT' } }, TIER],
@@ -383,7 +384,14 @@ for (const engine of engines) {
           EmailConfiguration: { EmailSendingAccount: 'COGNITO_DEFAULT' },
           UserPoolTags: {},
           AdminCreateUserConfig: { AllowAdminCreateUserOnly: false, UnusedAccountValidityDays: 7 },
+          AccountRecoverySetting: {
+            RecoveryMechanisms: [
+              { Priority: 1, Name: 'verified_email' },
+              { Priority: 2, Name: 'verified_phone_number' },
+            ],
+          },
           UserPoolTier: 'ESSENTIALS',
+          KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' },
           IssuerConfiguration: { Type: 'ORIGINAL' },
           AcrConfiguration: {
             Level1: { AcrValue: 'urn:cognito:loa:1' },
@@ -400,10 +408,10 @@ for (const engine of engines) {
         const { Id, Arn, CreationDate, LastModifiedDate, SchemaAttributes, EstimatedNumberOfUsers, Name, ...shown } =
           await describePool(UserPool?.Id ?? '')
         assert.equal(Name, PoolName)
-        assert.deepEqual(shown, given)
+        assert.deepEqual(shown, { ...given, KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' } })
       })
 
-      it('has the 20 standard attributes, as the pool configures them, and custom ones', async () => {
+      it('has the standard attributes, as the pool configures them, and custom ones', async () => {
         const pool = await createPool(plane.primary, {
           Schema: [
             { Name: 'email', AttributeDataType: 'String', Required: true, Mutable: false },
@@ -415,11 +423,14 @@ for (const engine of engines) {
             },
             { Name: 'note', AttributeDataType: 'String', DeveloperOnlyAttribute: true, Mutable: false },
             { Name: 'seen', AttributeDataType: 'DateTime' },
+            { Name: 'email_verified', AttributeDataType: 'String', NumberAttributeConstraints: { MinValue: '1' } },
           ],
         })
         const schema = new Map((await describePool(pool)).SchemaAttributes?.map((entry) => [entry.Name, entry]))
-        assert.equal(schema.size, 23)
-        assert.deepEqual([...schema.keys()].slice(0, 20), STANDARD)
+        assert.deepEqual(
+          [...schema.keys()],
+          [...STANDARD, 'custom:age', 'dev:custom:note', 'custom:seen', 'custom:email_verified'],
+        )
         assert.deepEqual(schema.get('sub'), {
           Name: 'sub',
           AttributeDataType: 'String',
@@ -442,8 +453,18 @@ for (const engine of engines) {
           Required: false,
           NumberAttributeConstraints: { MinValue: '0', MaxValue: '150' },
         })
-        assert.equal(schema.get('dev:note')?.DeveloperOnlyAttribute, true)
+        assert.equal(schema.get('dev:custom:note')?.DeveloperOnlyAttribute, true)
         assert.equal(schema.get('custom:seen')?.AttributeDataType, 'DateTime')
+        // An entry with the name of a flag is a custom attribute; constraints of another type are dropped.
+        assert.equal(schema.get('email_verified')?.AttributeDataType, 'Boolean')
+        assert.deepEqual(schema.get('custom:email_verified'), {
+          Name: 'custom:email_verified',
+          AttributeDataType: 'String',
+          DeveloperOnlyAttribute: false,
+          Mutable: true,
+          Required: false,
+          StringAttributeConstraints: {},
+        })
       })
 
       it('requires of a password only the rules of a given policy', async () => {
@@ -473,6 +494,23 @@ for (const engine of engines) {
           await createPool(plane.primary, { VerificationMessageTemplate: { EmailSubject: 'A code' } }),
         )
         assert.equal(recent.EmailVerificationSubject, 'A code')
+      })
+
+      it('keeps legacy messages and different ones in the template, for codes and for links', async () => {
+        const given = {
+          EmailVerificationMessage: 'old {####}',
+          SmsVerificationMessage: 'old sms {####}',
+          VerificationMessageTemplate: {
+            DefaultEmailOption: 'CONFIRM_WITH_LINK',
+            EmailMessage: 'new {####}',
+            EmailMessageByLink: '{##new##}',
+            SmsMessage: 'new sms {####}',
+          },
+        } as const
+        const shown = await describePool(await createPool(plane.primary, given))
+        for (const [member, value] of Object.entries(given)) {
+          assert.deepEqual(shown[member as keyof UserPoolType], value, member)
+        }
       })
 
       it('treats 0 days for a temporary password as the default', async () => {
@@ -537,29 +575,37 @@ for (const engine of engines) {
     })
 
     describe('UpdateUserPool', () => {
-      it('replaces everything: omitted members return to their defaults', async () => {
+      it('returns the omitted members of the first SDK to their defaults, and keeps policies, MFA and newer members', async () => {
         const { UserPool } = await cognito.send(new CreateUserPoolCommand(EVERYTHING))
         const UserPoolId = UserPool?.Id as string
-        await cognito.send(new UpdateUserPoolCommand({ UserPoolId }))
+        const { SmsConfiguration } = EVERYTHING
+        await cognito.send(new UpdateUserPoolCommand({ UserPoolId, SmsConfiguration }))
         const shown = await describePool(UserPoolId)
         const plain = await describePool(await createPool(plane.primary))
         const { Id, Arn, CreationDate, LastModifiedDate, Name, ...expected } = plain
-        assert.deepEqual(
-          { ...shown, DcrConfiguration: undefined },
-          {
-            ...expected,
-            Id: UserPoolId,
-            Arn: UserPool?.Arn,
-            CreationDate: UserPool?.CreationDate,
-            LastModifiedDate: shown.LastModifiedDate,
-            Name: 'everything',
-            // Fixed when the pool was created.
-            AliasAttributes: EVERYTHING.AliasAttributes,
-            UsernameConfiguration: EVERYTHING.UsernameConfiguration,
-            DcrConfiguration: undefined,
-          },
-        )
-        assert.deepEqual(shown.DcrConfiguration, EVERYTHING.DcrConfiguration)
+        const { Policies, MfaConfiguration, DeletionProtection, DcrConfiguration, UserPoolTier } = EVERYTHING
+        const { IssuerConfiguration, AcrConfiguration, AliasAttributes, UsernameConfiguration } = EVERYTHING
+        assert.deepEqual(shown, {
+          ...expected,
+          Id: UserPoolId,
+          Arn: UserPool?.Arn,
+          CreationDate: UserPool?.CreationDate,
+          LastModifiedDate: shown.LastModifiedDate,
+          Name: 'everything',
+          // Fixed when the pool was created.
+          AliasAttributes,
+          UsernameConfiguration,
+          // Kept.
+          Policies,
+          MfaConfiguration,
+          SmsConfiguration,
+          DeletionProtection,
+          DcrConfiguration,
+          UserPoolTier,
+          IssuerConfiguration,
+          AcrConfiguration,
+          AdminCreateUserConfig: { AllowAdminCreateUserOnly: false, UnusedAccountValidityDays: 3 },
+        })
         assert.ok(Number(shown.LastModifiedDate) > Number(shown.CreationDate))
       })
 
@@ -592,7 +638,10 @@ for (const engine of engines) {
         await cognito.send(new UpdateUserPoolCommand({ UserPoolId, KeyConfiguration }))
         assert.deepEqual((await describePool(UserPoolId)).KeyConfiguration, KeyConfiguration)
         await cognito.send(new UpdateUserPoolCommand({ UserPoolId }))
-        assert.equal((await describePool(UserPoolId)).KeyConfiguration, undefined)
+        assert.deepEqual((await describePool(UserPoolId)).KeyConfiguration, KeyConfiguration)
+        const owned = { KeyType: 'AWS_OWNED_KEY' } as const
+        await cognito.send(new UpdateUserPoolCommand({ UserPoolId, KeyConfiguration: owned }))
+        assert.deepEqual((await describePool(UserPoolId)).KeyConfiguration, owned)
         await plane.primary.kms.send(new DisableKeyCommand({ KeyId: KmsKeyArn }))
         const shown = await cognito.send(new DescribeUserPoolClientCommand({ UserPoolId, ClientId: client.id }))
         assert.equal(shown.UserPoolClient?.ClientSecret, client.secret)
@@ -626,7 +675,7 @@ for (const engine of engines) {
           add(pool, { Name: 'two', AttributeDataType: 'String' }, { Name: 'one', AttributeDataType: 'String' }),
           { name: P, message: 'custom:one: Existing attribute already has name custom:one.' },
         )
-        assert.equal((await describePool(pool)).SchemaAttributes?.length, 21)
+        assert.equal((await describePool(pool)).SchemaAttributes?.length, STANDARD.length + 1)
       })
 
       it('stops at 50', async () => {
@@ -672,7 +721,7 @@ for (const engine of engines) {
       it('refuses while the pool is protected or has a domain', async () => {
         const UserPoolId = await createPool(plane.primary, { DeletionProtection: 'ACTIVE' })
         await assert.rejects(remove(UserPoolId), { name: P, message: /deletion protection is activated/ })
-        await cognito.send(new UpdateUserPoolCommand({ UserPoolId }))
+        await cognito.send(new UpdateUserPoolCommand({ UserPoolId, DeletionProtection: 'INACTIVE' }))
         await cognito.send(new CreateUserPoolDomainCommand({ UserPoolId, Domain: 'to-go' }))
         await assert.rejects(remove(UserPoolId), { name: P, message: /domain/ })
         await cognito.send(new DeleteUserPoolDomainCommand({ UserPoolId, Domain: 'to-go' }))
@@ -753,4 +802,5 @@ const STANDARD = [
   'phone_number_verified',
   'address',
   'updated_at',
+  'identities',
 ]

@@ -32,7 +32,7 @@ import {
 const WEST = 'us-west-2'
 const EAST = 'us-east-1'
 const LAMBDA = `arn:aws:lambda:${EAST}:000000000000:function:hook`
-const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms' }
+const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::000000000000:role/sms', SnsRegion: WEST }
 const P = 'InvalidParameterException'
 const NOT_ENABLED = 'OperationNotEnabledException'
 const arnOf = (pool: string, region: string): string => `arn:aws:cognito-idp:${region}:000000000000:userpool/${pool}`
@@ -263,7 +263,7 @@ for (const engine of engines) {
         const regional = {
           LambdaConfig: { PreSignUp: LAMBDA },
           EmailConfiguration: { EmailSendingAccount: 'COGNITO_DEFAULT', ReplyToEmailAddress: 'east@example.com' },
-          SmsConfiguration: { SnsCallerArn: 'arn:aws:iam::000000000000:role/east' },
+          SmsConfiguration: { SnsCallerArn: 'arn:aws:iam::000000000000:role/east', SnsRegion: EAST },
           UserPoolTags: { side: 'far east' },
         } as const
         await east.send(new UpdateUserPoolCommand({ ...settingsOf(await describePool(pool, east)), ...regional }))
@@ -297,9 +297,9 @@ for (const engine of engines) {
             'AccountRecoverySetting',
             { AccountRecoverySetting: { RecoveryMechanisms: [{ Priority: 1, Name: 'admin_only' }] } },
           ],
-          ['UserPoolTier', { UserPoolTier: undefined }],
-          ['KeyConfiguration', { KeyConfiguration: undefined }],
-          ['IssuerConfiguration', { IssuerConfiguration: undefined }],
+          ['UserPoolTier', { UserPoolTier: 'ESSENTIALS' }],
+          ['KeyConfiguration', { KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' } }],
+          ['IssuerConfiguration', { IssuerConfiguration: { Type: 'ORIGINAL' } }],
           ['AcrConfiguration', { AcrConfiguration: { Level1: { AcrValue: 'urn:one' } } }],
         ]
         for (const [member, change] of changes) {
@@ -313,7 +313,7 @@ for (const engine of engines) {
 
       it('lets SetUserPoolMfaConfig change only how messages are sent in the secondary region', async () => {
         const set = (input: object) => east.send(new SetUserPoolMfaConfigCommand({ UserPoolId: pool, ...input }))
-        const other = { SnsCallerArn: 'arn:aws:iam::000000000000:role/other' }
+        const other = { SnsCallerArn: 'arn:aws:iam::000000000000:role/other', SnsRegion: EAST }
         const answer = await set({ MfaConfiguration: 'OPTIONAL', SmsMfaConfiguration: { SmsConfiguration: other } })
         assert.deepEqual(answer.SmsMfaConfiguration?.SmsConfiguration, other)
         const here = await west.send(new GetUserPoolMfaConfigCommand({ UserPoolId: pool }))
@@ -328,7 +328,10 @@ for (const engine of engines) {
           ['SmsMfaConfiguration', { MfaConfiguration: 'OPTIONAL' }],
           [
             'SmsAuthenticationMessage',
-            { SmsMfaConfiguration: { ...SmsMfaConfiguration, SmsAuthenticationMessage: '{####} it is' } },
+            {
+              MfaConfiguration: 'OPTIONAL',
+              SmsMfaConfiguration: { ...SmsMfaConfiguration, SmsAuthenticationMessage: '{####} it is' },
+            },
           ],
           ['WebAuthnConfiguration', { WebAuthnConfiguration: { UserVerification: 'required' } }],
         ] as const) {
@@ -346,7 +349,10 @@ for (const engine of engines) {
         const present = settingsOf(await describePool(pool))
         const update = (change: Partial<UpdateUserPoolCommandInput>) =>
           west.send(new UpdateUserPoolCommand({ ...present, ...change }))
-        await assert.rejects(update({ KeyConfiguration: undefined }), { name: P, message: /KeyConfiguration/ })
+        await assert.rejects(update({ KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' } }), {
+          name: P,
+          message: /KeyConfiguration/,
+        })
         await assert.rejects(update({ UserPoolTier: 'LITE', UserPoolAddOns: undefined }), {
           name: 'TierChangeNotAllowedException',
         })

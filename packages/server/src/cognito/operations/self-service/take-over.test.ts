@@ -38,12 +38,11 @@ for (const engine of engines) {
         username: 'victim-1',
         attributes: [{ Name: 'preferred_username', Value: 'star' }],
       })
-      const UserAttributes = [
-        { Name: 'email', Value: 'thief-1@example.com' },
-        { Name: 'preferred_username', Value: 'star' },
-      ]
       const Username = 'thief-1'
+      const UserAttributes = [{ Name: 'email', Value: 'thief-1@example.com' }]
       await cognito.send(new SignUpCommand({ ClientId: client.id, Username, Password: PASSWORD, UserAttributes }))
+      const preferred = { UserAttributes: [{ Name: 'preferred_username', Value: 'star' }] }
+      await cognito.send(new AdminUpdateUserAttributesCommand({ UserPoolId, Username, ...preferred }))
       const ConfirmationCode = plane.codeFor('thief-1@example.com')
       await assert.rejects(
         cognito.send(
@@ -127,7 +126,7 @@ for (const engine of engines) {
       for (const Username of names) {
         const user = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username }))
         const verified = user.UserAttributes?.find(({ Name }) => Name === 'email_verified')?.Value
-        assert.equal(verified, String(Username === holder), Username)
+        assert.equal(verified === 'true', Username === holder, Username)
       }
       const create = (Username: string) => cognito.send(new AdminCreateUserCommand({ UserPoolId, Username }))
       assert.deepEqual((await outcomes(Array.from({ length: 4 }, () => create('once')))).sort(), [

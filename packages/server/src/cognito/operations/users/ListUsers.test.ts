@@ -9,7 +9,8 @@ import {
 import { createPool, createUser } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import fc from 'fast-check'
-import { insertUser } from '../../../directory/user.ts'
+import { getOpenPool } from '../../../directory/pool.ts'
+import { getUser, insertUser } from '../../../directory/user.ts'
 import { listUsers } from '../../../identity/users/listing.ts'
 
 const PEOPLE = {
@@ -50,12 +51,17 @@ for (const engine of engines) {
         ['  username  =  "nobody"  ', []],
         ['username = "ANN"', []],
         ['email = "ann@example.com"', ['ann']],
-        ['email ^= "ann"', ['ann']],
+        ['email ^= "ann"', ['ann', 'anna']],
+        ['"email" ^= "ANN"', ['ann', 'anna']],
+        ['"email"="anna@EXAMPLE.com"', ['anna']],
         ['email ^= ""', ['ann', 'anna', 'bob']],
         ['phone_number ^= "+1206"', ['ann']],
         ['phone_number = "+12065550001"', ['ann']],
         ['given_name ^= "An"', ['ann', 'anna']],
         ['given_name = "Ann"', ['ann']],
+        ['given_name = "ANN"', ['ann']],
+        ['name ^= "bob "', ['bob']],
+        ['preferred_username = "Bobby"', ['bob']],
         ['family_name = "O\\"Hara"', ['ann']],
         ['name = "Bob \\\\ Builder"', ['bob']],
         ['preferred_username = "bobby"', ['bob']],
@@ -69,6 +75,7 @@ for (const engine of engines) {
         ['cognito:user_status ^= "CO"', ['ann', 'anna', 'bob', 'cid']],
         ['cognito:user_status = "none"', []],
         [`sub = "${subs.bob}"`, ['bob']],
+        [`sub = "${subs.bob?.toUpperCase()}"`, ['bob']],
         [`sub ^= "${subs.bob?.slice(0, 13)}"`, ['bob']],
         ['sub = "a"', []],
         ['sub ^= "\u0000"', []],
@@ -85,6 +92,8 @@ for (const engine of engines) {
         'email = "a',
         "email = 'a'",
         'email > "a"',
+        '"email = "a"',
+        'email" = "a"',
       ]) {
         await assert.rejects(
           names(filter),
@@ -107,6 +116,37 @@ for (const engine of engines) {
       for (const Filter of ['username = "aNN"', 'username ^= "aN"', 'email = "ann@example.com"', 'email ^= "ANN@"']) {
         assert.equal((await list({ UserPoolId: pool, Filter })).Users?.length, 1, Filter)
       }
+    })
+
+    test('a user of an earlier build, whose index is by the value as written, is found in this spelling', async () => {
+      const id = await createPool(plane.primary)
+      const attributes = [{ Name: 'name', Value: 'Ada L' }]
+      for (const username of ['old', 'new']) await createUser(plane.primary, id, { username, attributes })
+      const { context } = plane.primary.region
+      const openPool = await getOpenPool(context, id)
+      await context.store.write(async (tx) => {
+        const { sub } = await getUser(tx, openPool, 'old')
+        const row = await tx.lock('user', { pool: id, key: sub })
+        assert.ok(row)
+        const fields = { ...row.fields, name: openPool.cipher.index('name', 'Ada L') }
+        await tx.put('user', { pool: id, key: sub, body: row.body, fields })
+      })
+      const found = async (Filter: string, Limit?: number) => {
+        const seen: (string | undefined)[] = []
+        let PaginationToken: string | undefined
+        do {
+          const page = await list({ UserPoolId: id, Filter, Limit, PaginationToken })
+          seen.push(...(page.Users ?? []).map(({ Username }) => Username))
+          PaginationToken = page.PaginationToken
+        } while (PaginationToken)
+        return seen.sort()
+      }
+      assert.deepEqual(await found('name = "Ada L"'), ['new', 'old'])
+      assert.deepEqual(await found('name = "Ada L"', 1), ['new', 'old'])
+      assert.deepEqual(await found('name = "ada l"'), ['new'])
+      assert.deepEqual(await found('name ^= "ada"'), ['new', 'old'])
+      await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId: id, Username: 'old' }))
+      assert.deepEqual(await found('name = "ADA L"'), ['new', 'old'])
     })
 
     test('returns the requested attributes', async () => {

@@ -205,6 +205,7 @@ for (const engine of engines) {
         await create(UserPoolId, 'second', mine, { ForceAliasCreation: true })
         assert.equal((await userOf(UserPoolId, 'one@example.com')).Username, 'second')
         assert.equal((await userOf(UserPoolId, 'first')).attributes.email_verified, 'false')
+        assert.equal((await userOf(UserPoolId, 'unproven')).attributes.email_verified, undefined)
 
         const byEmail = await pool({ UsernameAttributes: ['email'] })
         await create(byEmail.UserPoolId, 'one@example.com')
@@ -290,6 +291,27 @@ for (const engine of engines) {
         assert.equal((await userOf(UserPoolId, 'ann')).attributes.email_verified, 'true')
         await update(UserPoolId, 'ann', { email: 'newest@example.com', email_verified: 'true' })
         assert.equal((await userOf(UserPoolId, 'ann')).attributes.email_verified, 'true')
+      })
+
+      test('a flag is kept as it was written, and an address that an administrator marks as verified moves to the user', async () => {
+        const { UserPoolId } = await pool({ AliasAttributes: ['email'] })
+        await create(UserPoolId, 'holder', { email: 'one@example.com', email_verified: 'TRUE' })
+        assert.equal((await userOf(UserPoolId, 'one@example.com')).attributes.email_verified, 'TRUE')
+        await create(UserPoolId, 'taker', { email: 'one@example.com' })
+        await update(UserPoolId, 'taker', { email: 'two@example.com' })
+        await update(UserPoolId, 'taker', { email: 'one@example.com', email_verified: 'True' })
+        const taker = await userOf(UserPoolId, 'one@example.com')
+        assert.deepEqual([taker.Username, taker.attributes.email_verified], ['taker', 'True'])
+        assert.equal((await userOf(UserPoolId, 'holder')).attributes.email_verified, 'false')
+
+        // There the address is the only name to sign in with.
+        const byEmail = await pool({ UsernameAttributes: ['email'] })
+        await create(byEmail.UserPoolId, 'one@example.com')
+        await create(byEmail.UserPoolId, 'two@example.com')
+        await assert.rejects(
+          update(byEmail.UserPoolId, 'two@example.com', { email: 'one@example.com', email_verified: 'true' }),
+          { name: 'AliasExistsException' },
+        )
       })
 
       test('the old address stays until the new one is verified, if the pool is configured so', async () => {
@@ -421,8 +443,8 @@ for (const engine of engines) {
           phone_number_verified: 'true',
         }
         const usual = await pool({})
-        await confirmed(usual.UserPoolId, 'ann', both)
-        assert.equal((await reset(usual.clients[0].id, 'ann')).CodeDeliveryDetails?.DeliveryMedium, 'SMS')
+        await confirmed(usual.UserPoolId, 'ann', { ...both, email_verified: 'True' })
+        assert.equal((await reset(usual.clients[0].id, 'ann')).CodeDeliveryDetails?.DeliveryMedium, 'EMAIL')
         const emailFirst = await pool({
           AccountRecoverySetting: {
             RecoveryMechanisms: [

@@ -1,0 +1,36 @@
+/** The examples in the comments of the installed SDK's commands. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { operationNames } from '@twinpool/server/internal/cognito/shapes.generated'
+import type { Example, Input } from './example.ts'
+
+const root = dirname(createRequire(import.meta.url).resolve('@aws-sdk/client-cognito-identity-provider/package.json'))
+
+const EXAMPLE =
+  /^@example (?<title>[A-Z].+)\n```javascript\n[\s\S]*?^const input = (?<input>\{[\s\S]*?^\});[\s\S]*?^\/\* response is\n(?<output>\{(?: \/\* empty \*\\\/ \}|[\s\S]*?^\}))\n/gm
+
+export function sdkExamples(): Example[] {
+  return operationNames.flatMap((operation) => {
+    const text = readFileSync(join(root, 'dist-types/commands', `${operation}Command.d.ts`), 'utf8')
+    const comment = text.replace(/^ \* ?/gm, '')
+    return [...comment.matchAll(EXAMPLE)]
+      .map((match) => match.groups as Record<'title' | 'input' | 'output', string>)
+      .filter(({ title }) => !title.startsWith('Use a bare-bones'))
+      .map(({ title, input, output }) => ({
+        name: `SDK ${operation}: ${title}`,
+        operation,
+        input: parseLiteral(input) as Input,
+        output: parseLiteral(output),
+      }))
+  })
+}
+
+/** An object literal with one member a line; its names have no quotes, and a text with quotes stands in backticks. */
+function parseLiteral(literal: string): unknown {
+  const json = literal
+    .replace('/* empty *\\/', '')
+    .replace(/^(\s*)([\w.:-]+): /gm, '$1"$2": ')
+    .replace(/`(.*)`/g, (_, text: string) => JSON.stringify(text))
+  return JSON.parse(json)
+}
