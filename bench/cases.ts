@@ -1,5 +1,6 @@
 import { adminGetUser } from './cases/admin-get-user.ts'
 import type { Case } from './cases/case.ts'
+import { existence } from './cases/existence.ts'
 import { firstCopy } from './cases/first-copy.ts'
 import { getUser } from './cases/get-user.ts'
 import { growth } from './cases/growth.ts'
@@ -17,6 +18,7 @@ export const cases: readonly Case[] = [
   refresh,
   password,
   srp,
+  existence,
   getUser,
   adminGetUser,
   signUp,

@@ -86,7 +86,7 @@ export async function sendOnce(endpoint: string, exchange: Exchange): Promise<st
  * One kept-alive HTTP/1.1 connection, one request at a time. As minimal as possible: the load shares the machine with the
  * server, so the CPU time of a full HTTP client would distort the result.
  */
-async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket }> {
+export async function openLine(endpoint: string): Promise<{ send: Send; socket: Socket }> {
   const { hostname, port, host } = new URL(endpoint)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const socket = connect({ host: hostname, port: Number(port), noDelay: true }, resolve).once('error', reject)

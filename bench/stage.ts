@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import {
   CognitoIdentityProviderClient,
   CreateUserPoolClientCommand,
+  type CreateUserPoolClientCommandInput,
   CreateUserPoolCommand,
   type CreateUserPoolCommandInput,
 } from '@aws-sdk/client-cognito-identity-provider'
@@ -42,7 +43,15 @@ export interface Service extends Server {
 export interface Stage extends StageOptions {
   pace: Pace
   /** Our region, as `twinpool serve` runs it, with `users` users in a pool; the first `passwords` users can sign in. */
-  twinpool(people: { users: number; passwords: number; built?: boolean }): Promise<Service>
+  twinpool(people: {
+    users: number
+    passwords: number
+    built?: boolean
+    /** See fillPool. */
+    oneVerifier?: boolean
+    /** Settings of the pool and the client, besides the usual ones. */
+    settings?: PoolSettings
+  }): Promise<Service>
   /** The bare server (peers/raw.ts), and tokens that it signed. */
   raw(): Promise<Server & { tokens: string[] }>
   cognitoLocal(people: { users: number }): Promise<Service>
@@ -55,6 +64,11 @@ export interface Stage extends StageOptions {
   atEnd(close: () => Promise<unknown>): void
   say(line: string): void
   close(): Promise<void>
+}
+
+export interface PoolSettings {
+  pool?: Partial<CreateUserPoolCommandInput>
+  client?: Partial<CreateUserPoolClientCommandInput>
 }
 
 const FLOWS = ['ALLOW_USER_SRP_AUTH', 'ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] as const
@@ -92,7 +106,7 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
     homeOf,
     profiling,
     atEnd: (close) => closing.push(async () => void (await close())),
-    twinpool: async ({ users, passwords, built = false }) => {
+    twinpool: async ({ users, passwords, built = false, oneVerifier = false, settings = {} }) => {
       const home = homeOf('twinpool')
       const port = await freePort()
       const endpoint = `http://127.0.0.1:${port}`
@@ -105,8 +119,10 @@ export function openStage(options: StageOptions, say: (line: string) => void): S
         cluster: { secret: randomBytes(32).toString('base64') },
       }
       const quiet: RegionConfigInput = { ...config, log: { level: 'silent' } }
-      const place = await whileRunning(quiet, () => createPool({ endpoint, settings: { AliasAttributes: ['email'] } }))
-      await fillPool(quiet, { pool: place.pool, users, passwords })
+      const place = await whileRunning(quiet, () =>
+        createPool({ endpoint, settings: { ...settings, pool: { AliasAttributes: ['email'], ...settings.pool } } }),
+      )
+      await fillPool(quiet, { pool: place.pool, users, passwords, oneVerifier })
       const file = join(home, 'config.json')
       writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
       const { pid } = await run(mainOf({ built }), {
@@ -166,13 +182,18 @@ async function createPool({
   settings,
 }: {
   endpoint: string
-  settings: Partial<CreateUserPoolCommandInput>
+  settings: PoolSettings
 }): Promise<{ pool: string; client: string }> {
   const cognito = new CognitoIdentityProviderClient({ endpoint, region: REGION, credentials: { ...credentials } })
-  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bench', ...settings }))
+  const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: 'bench', ...settings.pool }))
   const pool = UserPool?.Id as string
   const { UserPoolClient } = await cognito.send(
-    new CreateUserPoolClientCommand({ UserPoolId: pool, ClientName: 'bench', ExplicitAuthFlows: [...FLOWS] }),
+    new CreateUserPoolClientCommand({
+      UserPoolId: pool,
+      ClientName: 'bench',
+      ExplicitAuthFlows: [...FLOWS],
+      ...settings.client,
+    }),
   )
   cognito.destroy()
   return { pool, client: UserPoolClient?.ClientId as string }

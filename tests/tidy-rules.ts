@@ -97,6 +97,7 @@ const bookkeeping: Record<string, string[]> = {
   copies: ['*'],
   copy_touched: ['*'],
   brakes: ['throttling.ts'],
+  throttling: ['throttling-file.ts'],
 }
 
 /** The files that may write the tables of rows. Other files write through `write.ts`, which uses the other two. */

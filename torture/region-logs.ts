@@ -4,7 +4,7 @@ import type { Journal } from './journal.ts'
 import { ROLES } from './schedule.ts'
 
 interface Line {
-  level: number
+  level: string
   time: string
   event?: string
   msg?: string
@@ -12,7 +12,16 @@ interface Line {
   [member: string]: unknown
 }
 
-const WARNING = 40
+/** Effects of the disturbances; their reasons are judged below. */
+const EXPECTED = [
+  'peer-lost',
+  'replication-refused',
+  'behind',
+  'follower-behind',
+  'copy-halted',
+  'replica-rows-swept',
+  'overloaded',
+]
 /** Warnings of Node about its experimental features. */
 const HARMLESS = /^\(node:\d+\) (?:ExperimentalWarning|Warning: SQLite)|^\(Use `node --trace-warnings/
 /** A follower may notice long after a fault that the log was trimmed during it. */
@@ -48,7 +57,8 @@ export function judgeLogs({
       const at = Date.parse(line.time)
       // Timers expire while a process is paused: a connection that it waited for times out when it resumes.
       const overdue = /timeout/.test(line.err?.message ?? '') && disturbances.explains(region, ['pause'], at, at)
-      if (line.level >= WARNING && !overdue) journal.violation(described())
+      const bad = line.level === 'error' || (line.level === 'warn' && !EXPECTED.includes(line.event ?? ''))
+      if (bad && !overdue) journal.violation(described())
       if (line.event) journal.count(`${line.event}${line.reason ? ` (${line.reason})` : ''}`)
       if (line.event === 'log-renewed') journal.violation(described())
       if (line.event === 'behind') {

@@ -144,7 +144,7 @@ for (const engine of engines) {
     }
 
     it('a code that cannot be opened counts as expired', async () => {
-      const whose = { ClientId: client.id, Username: 'bob' }
+      const whose = { ClientId: (await createClient(plane.primary, UserPoolId)).id, Username: 'bob' }
       await plane.primary.cognito.send(new ForgotPasswordCommand(whose))
       const [row] = await rowsOf('code')
       for (const alter of Object.values(alterations).slice(1, 5)) {

@@ -1,7 +1,6 @@
 /** Regions on a PostgreSQL that restarts, breaks connections, becomes silent, or fails over to its standby. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -13,6 +12,7 @@ import {
   DescribeUserPoolClientCommand,
   UpdateUserPoolClientCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { copyAsStandby } from '@twinpool/testing/postgres-pair'
 import { silence } from '@twinpool/testing/postgres-silence'
 import { engines, freePorts, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
@@ -118,7 +118,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
   const administer = async (server: Postgres, statement: string): Promise<number> =>
     (await query(server, statement)).rowCount ?? 0
   const listening = async (server: Postgres): Promise<number[]> => {
-    const statement = `select pid from pg_stat_activity where application_name = 'twinpool-listener'`
+    const statement = `select pid from pg_stat_activity where application_name = 'twinpool-listener-2'`
     const pids = async () => (await query(server, statement)).rows.map(({ pid }) => pid as number)
     await until(async () => (await pids()).length === 2, { what: 'both processes to listen' })
     return pids()
@@ -212,14 +212,8 @@ describe('a PostgreSQL that fails', { skip }, () => {
 
   it('failing over to a standby: every acknowledged write is there, and the region finds the new primary by itself', async () => {
     await first.stop()
-    execFileSync('cp', ['-a', join(home, 'first'), join(home, 'standby')])
+    copyAsStandby({ from: join(home, 'first'), to: join(home, 'standby'), upstream: first.url })
     first = await start('first')
-    const { username, password } = new URL(first.url)
-    const upstream = `host=127.0.0.1 port=${ports[0]} user=${username} password=${password}`
-    const data = join(home, 'standby', 'data')
-    writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${upstream}'\n`, { flag: 'a' })
-    // Any file that the server's user owns.
-    copyFileSync(join(data, 'PG_VERSION'), join(data, 'standby.signal'))
     standby = await start('standby')
     await until(
       async () => (await administer(first, `select from pg_stat_replication where state = 'streaming'`)) > 0,

@@ -214,6 +214,27 @@ describe('several processes of a region', {
     }
   })
 
+  it('every process reports the lag, and the loss of the other region', async () => {
+    const connected = async (served: ServedRegion, value: number) =>
+      (await served.metric('twinpool_peer_connected', { peer: WEST })) === value
+    const lagOf = (served: ServedRegion) => served.metric('twinpool_replication_lag_seconds', { peer: WEST })
+    for (const served of east) await until(() => connected(served, 1), TAKE_OVER)
+    for (const served of west) served.process.kill('SIGSTOP')
+    try {
+      for (const served of east) {
+        await until(() => connected(served, 0), { what: 'the loss in every process' })
+        const lag = await lagOf(served)
+        assert.ok(lag > 2, `${lag} s`)
+        await until(async () => (await lagOf(served)) > lag + 0.5, { what: 'a lag that grows' })
+        const { code, status, checks } = await served.health()
+        assert.deepEqual([code, status, checks.replication?.ok], [200, 'degraded', false])
+      }
+    } finally {
+      for (const served of west) served.process.kill('SIGCONT')
+    }
+    for (const served of east) await until(() => connected(served, 1), TAKE_OVER)
+  })
+
   it('after all this, no acknowledged write is missing in any region', async () => {
     const namesIn = async ({ cognito }: ServedRegion): Promise<string[]> => {
       const names: string[] = []

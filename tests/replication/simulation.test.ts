@@ -1,6 +1,7 @@
 /**
  * Random histories of two or three regions in one process, from a seed: writes, cuts, kills, duplicates, trims, slow copies,
- * replicas that are deleted and created again, databases restored from backups. After every history, once the network is
+ * replicas that are toggled, deleted and created again, keys of pools that are lost and come back, databases restored from backups.
+ * After every history, once the network is
  * restored, the directories are equal.
  *
  * TWINPOOL_HISTORIES=500 runs more histories; TWINPOOL_SEED=7 runs a single one.
@@ -11,11 +12,23 @@ import { checksumOf } from '@twinpool/server/internal/replication/checksum'
 import { type Copier, createCopier } from '@twinpool/server/internal/replication/copier'
 import { createEraser, type Eraser } from '@twinpool/server/internal/replication/eraser'
 import { CursorMovedError, createFollower, type Follower } from '@twinpool/server/internal/replication/follower'
-import type { FeedBatch, Inventory, RowAddress, Source } from '@twinpool/server/internal/replication/messages'
+import type {
+  FeedBatch,
+  Inventory,
+  LogPosition,
+  RowAddress,
+  Source,
+} from '@twinpool/server/internal/replication/messages'
 import { openSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
 import { purgeTombstones, trimChanges } from '@twinpool/server/internal/store/changes'
 import { ONLY } from '@twinpool/server/internal/store/kinds'
-import type { Replica, ReplicaStatus, SignOut } from '@twinpool/server/internal/store/merge'
+import {
+  incarnationOf,
+  type Replica,
+  type ReplicaStatus,
+  type SignOut,
+  versionAfter,
+} from '@twinpool/server/internal/store/merge'
 import {
   createDice,
   createSteppedClock,
@@ -40,6 +53,8 @@ interface Node {
   follower: Follower
   copier: Copier
   eraser: Eraser
+  /** The pools whose key this region does not have. */
+  lostKeys: Set<string>
 }
 
 interface Delivery {
@@ -52,7 +67,7 @@ interface Delivery {
 interface Link {
   to: Node
   from: Node
-  open: { log: string; position: number } | undefined
+  open: LogPosition | undefined
   inFlight: Delivery[]
   delivered: Delivery[]
 }
@@ -65,6 +80,8 @@ interface World {
   pools: Map<string, Node>
   /** Sign-outs that were acknowledged to a client. */
   facts: { pool: string; key: string; before: number }[]
+  /** Deletions of replicas that were acknowledged to a client. */
+  deletions: { pool: string; region: string; version: number }[]
   /** Whether facts may have been lost: a log was trimmed too early, or a database was restored. */
   lossy: boolean
   log: string[]
@@ -97,14 +114,14 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
       region: name,
       name: `twinpool_history_${process.pid}_${seed}_${nodes.length}`,
     })
-    const node = { name, killable } as Node
+    const node = { name, killable, lostKeys: new Set() } as unknown as Node
     nodes.push(Object.assign(node, await compose(node, clock)))
     Object.assign(node, { recompose: async () => Object.assign(node, await compose(node, clock)) })
   }
   const links = nodes.flatMap((to) =>
     nodes.flatMap((from) => (from === to ? [] : [{ to, from, open: undefined, inFlight: [], delivered: [] }])),
   )
-  const world: World = { dice, nodes, links, pools: new Map(), facts: [], lossy: false, log: [] }
+  const world: World = { dice, nodes, links, pools: new Map(), facts: [], deletions: [], lossy: false, log: [] }
   for (const [at, owner] of [nodes[0], nodes[0], nodes[1]].entries()) {
     const pool = `${owner?.name}_pool${at}`
     world.pools.set(pool, owner as Node)
@@ -117,8 +134,9 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
 }
 
 /** The objects that a process creates when it starts. */
-async function compose({ name, killable }: Node, clock: ReturnType<typeof createSteppedClock>) {
-  const context = { store: killable.store, clock, region: name }
+async function compose({ name, killable, lostKeys }: Node, clock: ReturnType<typeof createSteppedClock>) {
+  const opensPool = async (pool: string): Promise<boolean> => !lostKeys.has(pool)
+  const context = { store: killable.store, clock, region: name, opensPool }
   const supplier = await openSupplier({
     ...context,
     events: { noted: () => {} },
@@ -153,7 +171,7 @@ async function connect(link: Link): Promise<void> {
     } while (after)
     await link.to.follower.restart(link.from.name, hello, rows)
   }
-  link.open = { log: hello.log, position: hello.position }
+  link.open = { log: hello.log, position: hello.position, mark: hello.mark }
   link.inFlight = []
 }
 
@@ -166,7 +184,7 @@ async function read(link: Link): Promise<boolean> {
   }
   if (reading.batches.length === 0) return false
   link.inFlight.push({ from: link.open, batches: reading.batches, asOf: reading.drained ? reading.asOf : null })
-  link.open = { ...link.open, position: reading.position }
+  link.open = { ...link.open, position: reading.position, mark: reading.mark }
   return true
 }
 
@@ -214,7 +232,8 @@ async function work(world: World, node: Node, reliable = false): Promise<boolean
   }
   for (const copy of await node.copier.listCopies()) {
     const link = world.links.find(({ to, from }) => to === node && from.name === copy.peer) as Link
-    if ((await node.copier.step(copy, sourceOf(world, link, reliable))) !== 'waits') done = true
+    const step = await node.copier.step(copy, sourceOf(world, link, reliable))
+    if (step !== 'waits' && step !== 'locked') done = true
   }
   return done
 }
@@ -275,15 +294,40 @@ async function changeReplica({ dice, nodes }: World, pool: string, owner: Node):
       ? dice.pick(nodes.filter(({ name }) => name === region || name === owner.name))
       : owner
   if (where !== owner && !(await replicasOf(where, pool)).some((replica) => replica.region === region)) return
-  await where.killable.store.write(async (tx) => {
+  await writeStatus(where, { pool, region, status })
+}
+
+async function writeStatus(
+  { killable }: Node,
+  { pool, region, status }: { pool: string; region: string; status: ReplicaStatus },
+): Promise<Replica> {
+  return killable.store.write(async (tx) => {
     const row = await tx.lock('replica', { pool, key: region })
-    const version = row ? (JSON.parse(row.body) as Replica).version + 1 : 1
-    await tx.share('replica', {
-      pool,
-      key: region,
-      body: JSON.stringify({ region, status, version } satisfies Replica),
-    })
+    const present = row && (JSON.parse(row.body) as Replica)
+    const replica: Replica = { region, status, version: versionAfter(present, status) }
+    await tx.share('replica', { pool, key: region, body: JSON.stringify(replica) })
+    return replica
   })
+}
+
+/** Several status changes in one region, while others may have deleted the replica or lost their store. */
+async function toggleReplica({ dice }: World, pool: string, node: Node): Promise<void> {
+  const present = dice.pick([undefined, ...(await replicasOf(node, pool))])
+  if (present?.status !== 'INACTIVE' && present?.status !== 'ACTIVE') return
+  const { region } = present
+  let { status } = present
+  for (let left = dice.below(6); left >= 0; left -= 1) {
+    status = status === 'ACTIVE' ? 'INACTIVE' : 'ACTIVE'
+    await writeStatus(node, { pool, region, status })
+  }
+}
+
+/** The deletion is acknowledged to a client: only a new creation undoes it. */
+async function deleteReplica(world: World, pool: string, node: Node): Promise<void> {
+  const present = world.dice.pick([undefined, ...(await replicasOf(node, pool))])
+  if (present?.status !== 'INACTIVE') return
+  const { version } = await writeStatus(node, { pool, region: present.region, status: 'DELETING' })
+  world.deletions.push({ pool, region: present.region, version })
 }
 
 async function step(world: World, { gaps, backups, restores }: Troubles): Promise<void> {
@@ -296,6 +340,8 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
     [20, `write ${pool}`, () => writeUsers(world, pool, owner)],
     [6, `share ${pool} at ${node.name}`, () => shareFact(world, pool, node)],
     [6, `replica of ${pool}`, () => changeReplica(world, pool, owner)],
+    [3, `toggle a replica of ${pool} at ${node.name}`, () => toggleReplica(world, pool, node)],
+    [1, `delete a replica of ${pool} at ${node.name}`, () => deleteReplica(world, pool, node)],
     [8, `connect ${link.to.name} to ${link.from.name}`, () => connect(link)],
     [18, `read ${link.from.name} for ${link.to.name}`, () => read(link)],
     [18, `deliver ${link.from.name} to ${link.to.name}`, () => deliver(link)],
@@ -317,6 +363,13 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
     ],
     [18, `work at ${node.name}`, () => work(world, node)],
     [4, 'cut', async () => close(link)],
+    [
+      2,
+      `${node.name} ${node.lostKeys.has(pool) ? 'gets' : 'loses'} the key of ${pool}`,
+      async () => {
+        if (!node.lostKeys.delete(pool)) node.lostKeys.add(pool)
+      },
+    ],
     [4, `trim ${node.name}`, () => node.supplier.trim()],
     [
       gaps,
@@ -354,8 +407,9 @@ async function step(world: World, { gaps, backups, restores }: Troubles): Promis
   }
 }
 
-/** With the network restored and no more writes, runs until nothing changes. */
+/** With the network and the keys restored and no more writes, runs until nothing changes. */
 async function settle(world: World): Promise<void> {
+  for (const { lostKeys } of world.nodes) lostKeys.clear()
   for (let round = 0; round < ROUNDS; round += 1) {
     // On PostgreSQL a transaction of another test may hold back the log.
     for (const node of world.nodes) await settled(node.killable.store)
@@ -406,6 +460,11 @@ async function checkEqual(world: World): Promise<void> {
       }
     }
     if (world.lossy) continue
+    for (const deletion of world.deletions.filter((one) => one.pool === pool)) {
+      const replica = (await replicasOf(owner, pool)).find(({ region }) => region === deletion.region)
+      const isUndone = !replica || (replica.status !== 'DELETED' && incarnationOf(replica) <= incarnationOf(deletion))
+      assert.ok(!isUndone, `the deletion of ${pool} in ${deletion.region} is undone`)
+    }
     for (const fact of world.facts.filter((one) => one.pool === pool)) {
       const row = await store.find('sign-out', { pool, key: fact.key })
       const { before } = JSON.parse(row?.body ?? '{"before":0}') as SignOut

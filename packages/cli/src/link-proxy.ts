@@ -15,7 +15,8 @@ export interface LinkProxy {
 }
 
 export interface LinkProxyOptions {
-  targetPort: number
+  /** A function is called for each new connection. */
+  targetPort: number | (() => number)
   targetHost?: string
   /** Undefined or 0: any free port. */
   port?: number
@@ -48,7 +49,8 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
       sever(caller)
       return
     }
-    const target = connect({ host: targetHost, port: targetPort, allowHalfOpen: true, noDelay: true })
+    const to = typeof targetPort === 'number' ? targetPort : targetPort()
+    const target = connect({ host: targetHost, port: to, allowHalfOpen: true, noDelay: true })
     const pair = [caller, target]
     const ours = [joinLine(caller, target, () => delayMs), joinLine(target, caller, () => delayMs)]
     for (const line of ours) lines.add(line)

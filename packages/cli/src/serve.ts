@@ -14,7 +14,7 @@ export const serve: Command = {
   help: `twinpool serve --config FILE
 
   Runs one region until SIGINT or SIGTERM; a second signal, more than a second later, ends it without draining connections.
-  SIGHUP reads certificates, credentials, secrets and the log level again (not on Windows).
+  SIGHUP reads certificates, credentials, secrets and the log level again, and opens the audit file again (not on Windows).
 
   --config FILE   the region's configuration (JSON; "\${NAME}" is replaced by the environment variable)
   --json          print one line {"event":"ready", ...} on stdout once it listens
@@ -41,15 +41,21 @@ export async function serveRegion({
 }): Promise<number> {
   const report = reportUnless(json)
   let region: Region | undefined
-  const reload = (): void => void region?.reload(() => readConfig(file))
+  const reload = (): void => {
+    void region?.reopen()
+    void region?.reload(() => readConfig(file))
+  }
   const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report, reload })
   try {
     const config = read(file)
     region = await open(config, clock)
     const endpoint = await listen(region)
-    const ready = { event: 'ready', region: region.context.region, endpoint, pid: process.pid }
+    const urls = { endpoint, health: `${region.management}/health`, metrics: `${region.management}/metrics` }
+    const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }
     process.stdout.write(
-      json ? `${JSON.stringify(ready)}\n` : `${ready.region} listens on ${endpoint}; health: ${endpoint}/health\n`,
+      json
+        ? `${JSON.stringify(ready)}\n`
+        : `${ready.region} listens on ${endpoint}; health: ${urls.health}, metrics: ${urls.metrics}\n`,
     )
     if (process.connected) process.send?.(ready)
     const reason = await stopping
@@ -67,8 +73,10 @@ async function listen(region: Region): Promise<string> {
     return (await region.start()).endpoint
   } catch (error) {
     await region.stop()
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw new CommandError('the port is taken: choose another in listen.port')
+    const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+    const ofManagement = region.management !== region.context.endpoint && region.management.endsWith(`:${port}`)
+    if (code === 'EADDRINUSE')
+      throw new CommandError(`the port is taken: choose another in ${ofManagement ? 'management.port' : 'listen.port'}`)
     if (code === 'EACCES') throw new CommandError('this user may not listen on that port')
     throw error
   }

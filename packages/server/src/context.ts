@@ -3,6 +3,7 @@ import type { Pools } from './directory/pool.ts'
 import type { Events } from './events/events.ts'
 import type { Lockout } from './identity/credentials/lockout.ts'
 import type { OpenUsers } from './identity/sessions/token-holder.ts'
+import type { DeferredWork } from './identity/users/deferred-work.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
 import type { Messenger } from './messages/messenger.ts'
@@ -37,6 +38,7 @@ export interface Context {
   verifiedTokens: VerifiedTokens
   openUsers: OpenUsers
   lockout: Lockout
+  deferredWork: DeferredWork
   keyProvider: KeyProvider
   /** ARN of the key that wraps the data keys of pools without a customer managed key. */
   serviceKeyArn: string

@@ -8,22 +8,24 @@ import { apiFallback, createApiRoutes } from './aws/routes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCognitoFace } from './cognito/face.ts'
 import type { RegionConfig } from './config/schema.ts'
-import { createConsoleRoutes } from './console/routes.ts'
+import { createBriefHealthRoute, createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
-import { createEvents, type Events } from './events/events.ts'
+import { createEvents, type Events, type ResourceUse } from './events/events.ts'
 import { requireClientCertificate } from './http/client-certificates.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
-import { createListener } from './http/listener.ts'
+import { createListener, createRouteListener } from './http/listener.ts'
 import { createPeerTls } from './http/peer-tls.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer, prepareTls } from './http/server.ts'
+import { createNodeServer, expiryOf, type NodeServer, prepareTls } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
+import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
+import { createDeferredWork } from './identity/users/deferred-work.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -48,10 +50,14 @@ export interface Region {
   readonly context: Context
   /** Handles one request without a port. */
   fetch(request: Request): Response | Promise<Response>
+  /** Base URL of health, metrics and the page of the region. */
+  readonly management: string
   /** Listens and starts background work. */
   start(): Promise<{ endpoint: string; port: number }>
   /** Reads the configuration again: certificates, credentials, secrets and the log level. */
   reload: Reload
+  /** Opens the audit file again after logrotate has renamed it. Never rejects. */
+  reopen(): Promise<void>
   /**
    * Drains connections and calls, ends background work, closes the store. `/health` returns 503 from the beginning, all other calls
    * are served for `noticeSeconds` (0).
@@ -74,13 +80,20 @@ export async function createRegion(
   config: RegionConfig,
   { clock = systemClock, generateKeyPair = generateSigningKeyPair }: RegionSources = {},
 ): Promise<Region> {
-  const events = createEvents({ region: config.region, level: config.log.level })
-  if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
-  const store = await openStore(config.store, { clock, region: config.region, port: config.listen.port })
+  const { region } = config
+  const audit = config.audit && { ...config.audit, secret: [config.cluster.secret].flat()[0] as string, clock }
+  const events = createEvents({ region, level: config.log.level, audit })
   try {
-    return await composeRegion(config, { clock, generateKeyPair, events, store })
+    if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
+    const store = await openStore(config.store, { clock, region, port: config.listen.port, events })
+    try {
+      return await composeRegion(config, { clock, generateKeyPair, events, store })
+    } catch (error) {
+      await store.close()
+      throw error
+    }
   } catch (error) {
-    await store.close()
+    await events.close()
     throw error
   }
 }
@@ -137,6 +150,7 @@ async function composeRegion(
     verifiedTokens: createVerifiedTokens(),
     openUsers: createOpenUsers(),
     lockout: createLockout({ throttling, clock }),
+    deferredWork: createDeferredWork({ clock, events }),
     keyProvider,
     serviceKeyArn,
     throttling,
@@ -161,6 +175,8 @@ async function composeRegion(
     trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: regionKeys.accept,
     offerKeys: regionKeys.offerAgain,
+    heldKeys: regionKeys.held,
+    opensPool: keys.opens,
   })
 
   const overload = createOverload({ clock, events })
@@ -182,26 +198,56 @@ async function composeRegion(
     clock,
     events,
   })
+  const resources = (): ResourceUse[] => [
+    ...admission.usage(),
+    connections.usage(),
+    ...[store.engine.connectionUsage()].flatMap((use) => (use ? [{ resource: 'store-connections', ...use }] : [])),
+  ]
+  let isStopping = false
+  const sources = { overload, replication, resources, isStopping: () => isStopping }
+  const consoleRoutes = createConsoleRoutes(context, sources)
+  const { management } = config
   const router = createRouter({
     mounted: [
-      createConsoleRoutes(context, overload, replication, () => isStopping),
+      management ? createBriefHealthRoute(context, sources) : consoleRoutes,
       createApiRoutes(calls),
       createDiscovery(context),
       ...(config.tls?.clientCaFile === undefined ? [] : [requireClientCertificate('/replication/*')]),
       replication.routes,
     ],
     fallback: apiFallback(calls),
+    clock,
   })
   const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
+  if (config.tls) events.certificateLoaded({ expiresAt: expiryOf(config.tls.certificateFile) })
+  events.retention({
+    changes: config.replication.retentionChanges,
+    seconds: config.replication.retentionHours * 3_600,
+  })
+  const managementServer =
+    management &&
+    createNodeServer(
+      { tls: undefined, limits },
+      createRouteListener(createRouter({ mounted: [consoleRoutes], fallback: apiFallback(calls), clock })),
+    )
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const maximum = limits.connections ?? maximumConnections({ storeConnections })
-  limitConnections(server, { maximum, overload })
+  const connections = limitConnections(server, { maximum, overload })
   const close = drainable(server)
   const reload = createReload(config, {
     events,
     parts: [
-      { prepare: ({ tls }) => prepareTls(server, tls) },
+      {
+        prepare: ({ tls }) => {
+          const use = prepareTls(server, tls)
+          const expiresAt = config.tls && tls && expiryOf(tls.certificateFile)
+          return () => {
+            use()
+            if (expiresAt !== undefined) events.certificateLoaded({ expiresAt })
+          }
+        },
+      },
       { prepare: (next) => peerTls.prepare(next.peerTls) },
       {
         prepare: async (next) => {
@@ -221,28 +267,28 @@ async function composeRegion(
       },
     ],
   })
-  let isStopping = false
+  const closeManagement = managementServer && drainable(managementServer)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
 
   return {
     context,
+    management: management ? urlOf(management) : endpoint,
     fetch: (request) => router.fetch(request),
     start: async () => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      server.once('error', reject)
-      server.listen(config.listen.port, config.listen.host, resolve)
-      await promise
+      if (managementServer && management) await listen(managementServer, management)
+      await listen(server, config.listen)
       regionKeys.start()
       replication.start()
       const { signal } = stopping
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
       const rotation = runDataKeyRotation({ ...context, hasOlderProcesses }, config.dataKeyRotation, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, rotation])
+      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, rotation, runNameIndex(context, signal)])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
     reload,
+    reopen: events.reopen,
     stop: async ({ noticeSeconds = 0 } = {}) => {
       isStopping = true
       stopped ??= (async () => {
@@ -251,12 +297,13 @@ async function composeRegion(
         // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
         const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
-        await Promise.all([close(deadline), replication.stop(), sweeping])
+        await Promise.all([close(deadline), closeManagement?.(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
-        await Promise.race([admission.idle(), deadline])
+        await Promise.race([admission.idle().then(context.deferredWork.finish), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
         await store.close()
+        await events.close()
       })()
       await stopped
     },
@@ -265,6 +312,16 @@ async function composeRegion(
 
 const credentialsOf = ({ credentials }: RegionConfig): [string, string][] =>
   credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey])
+
+const urlOf = ({ host, port }: { host: string; port: number }): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+async function listen(server: NodeServer, { host, port }: { host: string; port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(port, host, resolve)
+  await promise
+}
 
 const mapValues = <T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))

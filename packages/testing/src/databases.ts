@@ -19,6 +19,13 @@ export async function createDatabase(name = newName()): Promise<TestDatabase> {
   return { name, url: urlOf(name) }
 }
 
+/** Creates a database with the content of another one, which nobody may be connected to. */
+export async function copyDatabase(url: string): Promise<TestDatabase> {
+  const name = newName()
+  await administer(`create database ${name} template ${new URL(url).pathname.slice(1)}`)
+  return { name, url: urlOf(name) }
+}
+
 export async function dropDatabase({ name }: TestDatabase, on: { server?: string } = {}): Promise<void> {
   await administer(`drop database if exists ${name} with (force)`, on)
 }

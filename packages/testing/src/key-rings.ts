@@ -67,8 +67,13 @@ export function createKeyRings(
       await peer.accept(JSON.parse(JSON.stringify(message)))
       if (lost.responses) throw new KeyExchangeError('unreachable', to)
     }
+    const heldBy = (from: string) => async (region: string) => {
+      const peer = rings.get(region)
+      if (!peer || down.has(region)) throw new KeyExchangeError('unreachable', region)
+      return new Set((await peer.held(from, undefined)).ids)
+    }
     const open = async (region: string): Promise<LocalKeyRing> => {
-      const { ring } = await openRing(region, { exchange: { offer } })
+      const { ring } = await openRing(region, { exchange: { offer, held: heldBy(region) } })
       rings.set(region, ring)
       return ring
     }

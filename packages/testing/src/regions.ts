@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { createRegion, parseConfig, type Region, type RegionConfigInput } from '@twinpool/server'
-import { createDatabase, dropDatabase, type TestDatabase } from './databases.ts'
+import { copyDatabase, createDatabase, dropDatabase, type TestDatabase } from './databases.ts'
 import { generateKeyPair } from './key-pairs.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
@@ -38,8 +38,10 @@ export interface RunningRegion {
   /** A signed SDK client of this region. */
   cognito: CognitoIdentityProviderClient
   kms: KMSClient
-  /** Stops the region and starts it again, with its store or with an empty one. */
-  restart(from?: 'store' | 'nothing'): Promise<void>
+  /** Stops the region and starts it again: with its store, with an empty one, or with the store as it was at the last `backUp`. */
+  restart(from?: 'store' | 'nothing' | 'backup'): Promise<void>
+  /** Stops the region, keeps a copy of its store, and starts it again. */
+  backUp(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -54,6 +56,10 @@ export interface Plane {
   codeFor(to: string): string
   stop(): Promise<void>
 }
+
+type StoreSettings =
+  | { engine: 'sqlite'; file: string }
+  | { engine: 'postgres'; url: string; connections?: number | undefined }
 
 type RegionOptions = NonNullable<Parameters<typeof createRegion>[1]>
 
@@ -94,13 +100,18 @@ export async function startRegions({
   for (const [at, name] of regions.entries()) {
     const endpoint = `http://127.0.0.1:${ports[at]}`
     let stores = 0
-    const createStore = async () => {
+    const createStore = async (copyOf?: StoreSettings): Promise<StoreSettings> => {
       stores += 1
-      if (engine === 'sqlite') return { engine, file: join(directory, name, `region-${stores}.db`) }
-      const database = await createDatabase()
+      if (engine === 'sqlite') {
+        const file = join(directory, name, `region-${stores}.db`)
+        if (copyOf && 'file' in copyOf) copyFileSync(copyOf.file, file)
+        return { engine, file }
+      }
+      const database = copyOf && 'url' in copyOf ? await copyDatabase(copyOf.url) : await createDatabase()
       databases.push(database)
       return { engine, url: database.url, connections: 8 }
     }
+    let backup: StoreSettings | undefined
     let parsed = parseConfig({
       region: name,
       listen: { port: ports[at] },
@@ -129,9 +140,17 @@ export async function startRegions({
       kms: new KMSClient(settings),
       restart: async (from = 'store') => {
         await entry.stop()
-        if (from === 'nothing') parsed = { ...parsed, store: await createStore() }
+        // Closes the connections to the stopped server; the clients open new ones.
+        for (const sdk of [entry.cognito, entry.kms]) sdk.destroy()
+        if (from === 'backup' && !backup) throw new Error(`there is no backup of ${name}`)
+        if (from !== 'store') parsed = { ...parsed, store: await createStore(from === 'backup' ? backup : undefined) }
         entry.region = await createRegion(parsed, { clock: clocks[name] ?? clock, generateKeyPair })
         await entry.region.start()
+      },
+      backUp: async () => {
+        await entry.stop()
+        backup = await createStore(parsed.store)
+        await entry.restart()
       },
       stop: () => entry.region.stop(),
     }

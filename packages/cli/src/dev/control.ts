@@ -142,7 +142,7 @@ export async function startControl({ port }: { port: number }): Promise<Control>
 export interface Ready {
   event: 'ready'
   control: string
-  regions: Record<string, { endpoint: string }>
+  regions: Record<string, { endpoint: string; metrics: string }>
   credentials: { accessKeyId: string; secretAccessKey: string }
 }
 
@@ -150,7 +150,9 @@ export function describePlane(plane: Plane, port: number): Ready {
   return {
     event: 'ready',
     control: `http://127.0.0.1:${port}`,
-    regions: Object.fromEntries([...plane.regions].map(([name, { endpoint }]) => [name, { endpoint }])),
+    regions: Object.fromEntries(
+      [...plane.regions].map(([name, { endpoint }]) => [name, { endpoint, metrics: `${endpoint}/metrics` }]),
+    ),
     credentials: plane.credentials,
   }
 }

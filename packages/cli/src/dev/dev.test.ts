@@ -110,14 +110,15 @@ describe('a development plane', () => {
 
   it('reports that it is ready in its first line, in the documented form', () => {
     assert.equal(plane.out().split('\n')[0], JSON.stringify(ready))
+    const [west, east] = [`http://127.0.0.1:${port + 1}`, `http://127.0.0.1:${port + 2}`]
     assert.deepEqual(
       { ...ready, credentials: Object.keys(ready.credentials) },
       {
         event: 'ready',
         control: `http://127.0.0.1:${port}`,
         regions: {
-          'us-west-2': { endpoint: `http://127.0.0.1:${port + 1}` },
-          'us-east-1': { endpoint: `http://127.0.0.1:${port + 2}` },
+          'us-west-2': { endpoint: west, metrics: `${west}/metrics` },
+          'us-east-1': { endpoint: east, metrics: `${east}/metrics` },
         },
         credentials: ['accessKeyId', 'secretAccessKey'],
       },
@@ -303,10 +304,11 @@ describe('a development plane', () => {
   })
 
   it('refuses invalid control requests, and changes nothing', async () => {
-    // The replication status changes by itself, not by a control request.
+    // The replication status changes by itself, not by a control request, and health reports it.
     const atRest = async () =>
       Object.values(await statusOf(ready)).map(
-        ({ replication: _, ...settled }: RegionStatus & { replication?: unknown }) => settled,
+        ({ replication: _, health: __, ...settled }: RegionStatus & { replication?: unknown; health?: unknown }) =>
+          settled,
       )
     const before = await atRest()
     for (const settings of [undefined, {}, { ms: -1 }, { ms: 'x' }, { ms: 1e9 }, { ms: 1.5 }, [], null]) {

@@ -116,6 +116,12 @@ function welcome({ control, regions, credentials }: Ready): string {
       at === 0 ? `${name} (pools are created here)` : name,
       region.endpoint,
     ]),
+    [
+      'metrics (Prometheus)',
+      Object.values(regions)
+        .map(({ metrics }) => metrics)
+        .join(' '),
+    ],
     ['AWS_ACCESS_KEY_ID', credentials.accessKeyId],
     ['AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey],
   ]

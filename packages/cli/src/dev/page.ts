@@ -136,7 +136,7 @@ function renderHealth({ health }: RegionState): Markup {
   if (health.status === 'ok') return renderState('good', 'ok')
   const failing = Object.entries(health.checks ?? {}).filter(([, { ok }]) => !ok)
   const details = failing.map(([name, { detail = 'failing' }]) => html`<br>${renderDetail(`${name}: ${detail}`)}`)
-  return html`${renderState('bad', shorten(health.status, LINE_CHARACTERS))}${details}`
+  return html`${renderState(health.status === 'degraded' ? 'warn' : 'bad', shorten(health.status, LINE_CHARACTERS))}${details}`
 }
 
 const renderLinks = (regions: readonly RegionState[]): Markup =>

@@ -2,9 +2,11 @@ import { connectDevPlane, type DevPlane } from '@twinpool/toolkit'
 import { type Command, CommandError, readOptions, wholeNumber } from '../command.ts'
 import { DEFAULT_PORT, invocation, portArguments } from '../invocation.ts'
 import { type CreatedPool, createPool } from './create.ts'
+import { runOrphans } from './orphans.ts'
 
 export const pool: Command = {
   help: `twinpool pool create [options]
+twinpool pool orphans|keep|delete --config FILE
 
   Creates a user pool with an app client in a running 'twinpool dev', without the AWS CLI. With --replica, creates a multi-Region
   key, replicates it, creates the pool with the shared issuer and the replica, and activates the replica. Exit code 0: success;
@@ -15,9 +17,18 @@ export const pool: Command = {
   --client NAME      name of the app client                         (app)
   --port N           control port of the plane                      (${DEFAULT_PORT})
   --json             one object on stdout: region, replica, poolId, clientId, keyArn, issuer
+
+  orphans lists the pools that have a replica in the region of a configuration file and that their primary does not know: it was
+  put back to before the pool, or the pool was deleted while the region was away. keep makes the region the primary of such a pool;
+  delete removes the replica, which may be the last copy. Exit code 0: success; 1: there are orphans; 2: the command could not run.
+
+  --config FILE      the configuration of the region, as for 'twinpool serve'
+  --pool ID          the pool to keep or to delete
+  --json             one object on stdout
 `,
   run: async ([action, ...args]) => {
-    if (action !== 'create') throw new CommandError(`the only subcommand is 'pool create' (see --help)`)
+    if (action === 'orphans' || action === 'keep' || action === 'delete') return runOrphans(action, args)
+    if (action !== 'create') throw new CommandError('the subcommands are create, orphans, keep and delete (see --help)')
     const options = readOptions(args, {
       replica: { type: 'string' },
       name: { type: 'string', default: 'people' },

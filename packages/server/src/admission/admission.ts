@@ -1,4 +1,5 @@
 import { CognitoError } from '../errors.ts'
+import type { ResourceUse } from '../events/events.ts'
 import type { Overload } from './overload.ts'
 
 /** Maximum work in progress in a region. */
@@ -24,6 +25,7 @@ export interface Admission {
    * that other calls run between them. Returns undefined if the turn is now. Throws TooManyRequestsException.
    */
   turn(): Promise<void> | undefined
+  usage(): ResourceUse[]
 }
 
 /** Passwords per iteration of the event loop: about ten milliseconds. */
@@ -77,5 +79,9 @@ export function createAdmission({ limits, overload }: { limits: AdmissionLimits;
       waiting.push(resolve)
       return promise
     },
+    usage: () => [
+      { resource: 'calls', used: inProgress, limit: limits.calls },
+      { resource: 'passwords', used: waiting.length, limit: limits.passwords },
+    ],
   }
 }

@@ -2,6 +2,7 @@ import type { Admission } from '../admission/admission.ts'
 import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
+import { currentRequest, inRequest } from '../events/request-scope.ts'
 import type { CallHandler, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
@@ -38,19 +39,20 @@ export function createCalls({
     face,
     checkSignature: createSignatureCheck({ ...signatures, clock, services: [face.signingName] }),
   }))
-  const refuse: CallHandler['refuse'] = (error) => outgoingOf(clock.uuid(), errorResponse(error))
+  const presentId = (): string => currentRequest()?.requestId ?? clock.uuid()
+  const refuse: CallHandler['refuse'] = (error) => outgoingOf(presentId(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
-    const requestId = clock.uuid()
+    const requestId = presentId()
     events.failed({ operation, error, requestId })
     const internalError = new CognitoError('InternalErrorException', 'An internal error occurred.')
     return outgoingOf(requestId, errorResponse(internalError))
   }
 
-  return {
+  const handler: CallHandler = {
     refuse,
     fail,
     handle: async (incoming) => {
-      const requestId = clock.uuid()
+      const requestId = presentId()
       const { headers, body, query, address } = incoming
       try {
         admission.enter()
@@ -86,6 +88,11 @@ export function createCalls({
         admission.leave()
       }
     },
+  }
+  return {
+    ...handler,
+    handle: (incoming) =>
+      inRequest({ requestId: clock.uuid(), address: incoming.address }, () => handler.handle(incoming)),
   }
 }
 

@@ -19,7 +19,7 @@ export interface ServiceRequest {
   /** The body as sent. */
   body: Buffer
   /** Throws AwsError. */
-  checkSignature(): void
+  checkSignature(): { accessKeyId: string }
   call: Call
 }
 
@@ -36,9 +36,10 @@ export async function serve(
   const scope: CallScope = {}
   const operation = face.find(name)
   let outcome = 'ok'
+  let accessKeyId: string | undefined
   try {
     if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
-    if (operation.signed) checkSignature()
+    if (operation.signed) accessKeyId = checkSignature().accessKeyId
     const input = face.read(name, parseJson(body))
     const output = await operation.run(call, input as never, scope)
     return { status: 200, body: encode(output), scope }
@@ -55,6 +56,7 @@ export async function serve(
       pool: scope.pool?.id,
       outcome,
       milliseconds: clock.monotonic() - started,
+      caller: operation?.signed ? { accessKeyId } : undefined,
     })
   }
 }

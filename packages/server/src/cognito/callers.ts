@@ -38,8 +38,11 @@ export interface ClientCall extends PoolCall {
   client: Client
 }
 
-/** An unsigned call with a valid access token: signature, issuer, lifetime, revocation and scope are checked, and the user is enabled. */
-export interface TokenCall extends PoolCall {
+/**
+ * An unsigned call with a valid access token: signature, issuer, lifetime, revocation and scope are checked, the client exists, and the
+ * state of the user allows the use of tokens.
+ */
+export interface TokenCall extends ClientCall {
   claims: AccessTokenClaims
   user: User
 }
@@ -82,7 +85,8 @@ const resolveToken: Resolver = async (context, input) => {
     pool,
     complete: async () => {
       const opened = await openPoolOf(context, pool)
-      return { ...opened, claims, user: await checkAccessToken(context, opened, claims) }
+      const client = await context.pools.getClientOf(pool, claims.client_id)
+      return { ...opened, client, claims, user: await checkAccessToken(context, opened, claims) }
     },
   }
 }

@@ -33,7 +33,7 @@ export const schema = z
         port: z.number().int().min(0).max(65_535).default(9401).describe('Port; 0 for any free port, with `endpoint`.'),
       })
       .prefault({})
-      .describe('API, feed, health and metrics share this address.'),
+      .describe('API, feed, health and metrics share this address, unless `management` is set.'),
     tls: z
       .strictObject({
         certificateFile: file.describe('Certificate chain, PEM. Read again at SIGHUP.'),
@@ -252,6 +252,23 @@ export const schema = z
       ])
       .default({ kind: 'none' })
       .describe('Delivery of e-mail and text messages.'),
+    management: z
+      .strictObject({
+        host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+        port: z.number().int().min(1).max(65_535).describe('Port.'),
+      })
+      .optional()
+      .describe(
+        'A port of its own for `/metrics`, the details of `/health` and the page of the region, over plain HTTP. The port of the API then has only `/health`, without details.',
+      ),
+    audit: z
+      .strictObject({
+        file: file.describe(
+          'The audit records of this process are appended to this file, as JSON lines. Opened again at SIGHUP.',
+        ),
+      })
+      .optional()
+      .describe('The [audit stream](audit.md). Without it there is none.'),
     shutdown: z
       .strictObject({
         noticeSeconds: z
@@ -270,7 +287,9 @@ export const schema = z
         level: z
           .enum(['silent', 'error', 'warn', 'info', 'debug'])
           .default('info')
-          .describe('Lowest level of the JSON lines on stderr. Read again at SIGHUP.'),
+          .describe(
+            'Lowest level of the JSON lines on stderr ([troubleshooting.md](troubleshooting.md) explains each `event`). Read again at SIGHUP.',
+          ),
       })
       .prefault({})
       .describe('Logging.'),

@@ -1,23 +1,42 @@
+import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
+import type { Replication } from '../replication/replication.ts'
+import type { LinkState } from '../replication/status.ts'
 
 export interface Health {
-  status: 'ok' | 'failing'
+  /** `degraded`: the region serves, but something needs an operator. */
+  status: 'ok' | 'degraded' | 'failing'
   region: string
   checks: Record<string, { ok: boolean; detail?: string }>
 }
 
 const CHECK_TIMEOUT_MILLISECONDS = 2_000
 
+export interface HealthSources {
+  overload: Pick<Overload, 'recent'>
+  replication: Pick<Replication, 'links' | 'closedReplicas'>
+  isStopping: () => boolean
+}
+
+/** Checks that a sign-in does not need: the region stays in service when they fail. */
+const SIDE_CHECKS = new Set(['replication', 'audit'])
+
 /**
- * Checks every dependency of a sign-in and reports the results.
- *
- * @param load the reason of the last overload, if recent. An overloaded region still counts as healthy: taking it out of service
- * would only move its load to the other regions.
+ * Checks every dependency of a sign-in, the links to peers and the audit file. A recent overload and replicas that cannot be opened are
+ * reported, but the region counts as healthy: taking it out of service would move the load to the other regions, and stop its other
+ * pools.
  */
 export async function checkHealth(
-  { region, store, keyProvider, serviceKeyArn }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn'>,
-  load: string | undefined,
+  {
+    region,
+    store,
+    keyProvider,
+    serviceKeyArn,
+    events,
+  }: Pick<Context, 'region' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'>,
+  { overload, replication }: HealthSources,
 ): Promise<Health> {
+  const load = overload.recent()
   const [storeCheck, keysCheck] = await Promise.all([
     attempt(() => store.check().then(() => undefined)),
     attempt(async () => {
@@ -33,9 +52,13 @@ export async function checkHealth(
     store: storeCheck,
     keys: keysCheck,
     load: { ok: true, ...(load !== undefined && { detail: load }) },
+    replication: checkReplication(replication.links()),
+    replicas: checkReplicas(replication.closedReplicas()),
+    audit: checkAudit(events.auditProblem()),
   }
-  const ok = Object.values(checks).every((check) => check.ok)
-  return { status: ok ? 'ok' : 'failing', region, checks }
+  const failed = Object.keys(checks).filter((name) => !checks[name]?.ok)
+  const status = failed.length === 0 ? 'ok' : failed.every((name) => SIDE_CHECKS.has(name)) ? 'degraded' : 'failing'
+  return { status, region, checks }
 }
 
 /** A region that stops fails its check at once, so that load balancers send new calls elsewhere while the present ones complete. */
@@ -44,6 +67,26 @@ export const stoppingHealth = ({ region }: Pick<Context, 'region'>): Health => (
   region,
   checks: { process: { ok: false, detail: 'the region is stopping' } },
 })
+
+function checkReplication(links: readonly LinkState[]): Health['checks'][string] {
+  const lost = links.filter(({ connected }) => !connected)
+  if (lost.length === 0) return { ok: true }
+  const detail = lost.map(
+    ({ peer, problem, lagSeconds }) =>
+      `${peer} is not connected${problem ? ` (${problem})` : ''}, the lag is ${Math.round(lagSeconds)} s`,
+  )
+  return { ok: false, detail: detail.join('; ') }
+}
+
+const checkReplicas = (closed: number): Health['checks'][string] => ({
+  ok: true,
+  ...(closed > 0 && {
+    detail: `${closed} of the replicas here cannot be opened: their key is missing, disabled or deleted in this region`,
+  }),
+})
+
+const checkAudit = (problem: string | undefined): Health['checks'][string] =>
+  problem === undefined ? { ok: true } : { ok: false, detail: problem }
 
 async function attempt(work: () => Promise<string | undefined>): Promise<{ ok: boolean; detail?: string }> {
   try {

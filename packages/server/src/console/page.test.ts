@@ -208,7 +208,12 @@ describe('the state on a page', () => {
       serviceKeyArn: '',
       events: createEvents({ region: 'us-west-2', level: 'silent' }),
     } as unknown as Parameters<typeof createConsoleRoutes>[0]
-    const app = createConsoleRoutes(context, { recent: () => undefined }, { status }, () => false)
+    const app = createConsoleRoutes(context, {
+      overload: { recent: () => undefined },
+      replication: { status, links: () => [], backlogs: async () => [], closedReplicas: () => 0 },
+      resources: () => [],
+      isStopping: () => false,
+    })
     return {
       page: async () => {
         const response = await app.request('/', { headers: { accept: BROWSER } })

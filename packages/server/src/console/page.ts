@@ -45,7 +45,7 @@ ${renderFacts([
   ['API', html`<code>POST ${endpoint}/</code>`],
   ['Issuer base', html`<code>${issuerBase}</code>`],
   ['OpenID configuration', html`<code>${endpoint}/&lt;user pool ID&gt;/.well-known/openid-configuration</code>`],
-  ['Health', html`<a href="/health"><code>/health</code></a>, JSON; status 200 or 503`],
+  ['Health', html`<a href="/health"><code>/health</code></a>, JSON; HTTP status 200 or 503`],
   ['Metrics', html`<a href="/metrics"><code>/metrics</code></a>, Prometheus text`],
 ])}
 
@@ -61,12 +61,13 @@ ${renderReplication(replication)}
 
 function renderStatus(health: Health | undefined): Markup {
   if (!health) return renderState('warn', 'unknown')
-  return health.status === 'ok' ? renderState('good', 'ok') : renderState('bad', 'failing')
+  const levels = { ok: 'good', degraded: 'warn', failing: 'bad' } as const
+  return renderState(levels[health.status], health.status)
 }
 
 const renderChecks = ({ checks }: Health): Markup =>
   renderTable({
-    caption: 'What a sign-in needs.',
+    caption: 'A sign-in needs the store and the keys. The other checks do not take the region out of service.',
     columns: ['Check', 'Result', 'Detail'],
     rows: Object.entries(checks).map(([name, { ok, detail = '' }]) => [
       name,

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
 import type { Replication } from '../replication/replication.ts'
 import { acceptsDocument, documentHeaders } from './document.ts'
-import { checkHealth, inTime, stoppingHealth } from './health.ts'
+import { checkHealth, type Health, type HealthSources, inTime, stoppingHealth } from './health.ts'
+import { type MetricsSources, readMetrics } from './metrics.ts'
 import { type PageState, renderPage } from './page.ts'
 
 type ConsoleContext = Pick<
@@ -11,32 +11,24 @@ type ConsoleContext = Pick<
   'region' | 'endpoint' | 'issuerBase' | 'parity' | 'clock' | 'store' | 'keyProvider' | 'serviceKeyArn' | 'events'
 >
 
+export interface ConsoleSources extends MetricsSources {
+  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'status'>
+}
+
 /** The page is public: its state is read at most once in this time, however often it is requested. */
 const STATE_MILLISECONDS = 1_000
 
 /** `GET /health`, `GET /metrics`, and `GET /` for browsers. */
-export function createConsoleRoutes(
-  context: ConsoleContext,
-  overload: Pick<Overload, 'recent'>,
-  replication: Pick<Replication, 'status'>,
-  isStopping: () => boolean,
-): Hono {
-  const app = new Hono()
-  app.get('/health', async (c) => {
-    const health = isStopping() ? stoppingHealth(context) : await checkHealth(context, overload.recent())
-    return c.json(health, health.status === 'ok' ? 200 : 503, { 'cache-control': 'no-store' })
-  })
-  app.get('/metrics', async (c) => {
-    const { events } = context
-    const { checks } = await checkHealth(context, undefined)
-    for (const [check, { ok }] of Object.entries(checks)) events.healthy({ check, ok })
-    return c.body(await events.registry.metrics(), 200, { 'content-type': events.registry.contentType })
-  })
+export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSources): Hono {
+  const app = createHealthRoute(context, sources, (health) => health)
+  app.get('/metrics', async (c) =>
+    c.body(await readMetrics(context, sources), 200, { 'content-type': context.events.registry.contentType }),
+  )
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
-      checkHealth(context, overload.recent()).catch(() => undefined),
-      inTime(() => replication.status()).catch(() => undefined),
+      checkHealth(context, sources).catch(() => undefined),
+      inTime(() => sources.replication.status()).catch(() => undefined),
     ])
     return { health, replication: status, now: context.clock.now() } satisfies PageState
   })
@@ -44,6 +36,23 @@ export function createConsoleRoutes(
     // For other clients this path belongs to the API, which has no GET.
     if (!acceptsDocument(c.req.header('accept'))) return next()
     return c.body(await renderPage(context, await readState()), 200, { ...documentHeaders })
+  })
+  return app
+}
+
+/** `GET /health` without details: on the port of the API, when there is a management port. */
+export const createBriefHealthRoute = (context: ConsoleContext, sources: HealthSources): Hono =>
+  createHealthRoute(context, sources, ({ status, region }) => ({ status, region }))
+
+function createHealthRoute(
+  context: ConsoleContext,
+  sources: HealthSources,
+  describe: (health: Health) => Partial<Health>,
+): Hono {
+  const app = new Hono()
+  app.get('/health', async (c) => {
+    const health = sources.isStopping() ? stoppingHealth(context) : await checkHealth(context, sources)
+    return c.json(describe(health), health.status === 'failing' ? 503 : 200, { 'cache-control': 'no-store' })
   })
   return app
 }

@@ -1,3 +1,4 @@
+import type { Way } from '../store/rows.ts'
 import type { Transaction } from '../store/write.ts'
 import type { OpenPool } from './open-pool.ts'
 import type { Pool } from './pool.ts'
@@ -37,18 +38,44 @@ export function activeAliases(
 /** The value of a Boolean attribute, which is stored as the caller wrote it: `true`, `True`, `TRUE`. */
 export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true'
 
-/** The form in which usernames and aliases are compared: case-insensitive if the pool is configured so. */
+/** Whether names that differ only in case are one name. */
+export const ignoresCase = ({ document }: Pool): boolean => document.UsernameConfiguration?.CaseSensitive === false
+
+/** A name as the first release compares it: exactly, or without regard to case. Index columns hold hashes of it. */
+export const spellingOf = (pool: Pool, type: AliasType, value: string): string =>
+  type === 'phone_number' || !ignoresCase(pool) ? value : value.toLowerCase()
+
+/** https://www.unicode.org/charts/PDF/UFF00.pdf and the ideographic space; each has one counterpart of normal width. */
+const OTHER_WIDTH = /[\u3000\uff01-\uffee]/g
+const ASCII = /^[\0-\x7f]*$/
+
+/**
+ * The form in which names are compared: names that look alike are one name. The mapping of PRECIS usernames (RFC 8265 §3.3.2, §3.4.2):
+ * characters of another width become normal, case is ignored if the pool is configured so, then NFC. ASCII is its own form.
+ */
 export function normalize(pool: Pool, type: AliasType, value: string): string {
-  if (type === 'phone_number' || pool.document.UsernameConfiguration?.CaseSensitive !== false) return value
-  return value.toLowerCase()
+  const isOwnForm = type === 'phone_number' || ASCII.test(value)
+  const wide = isOwnForm ? value : value.replace(OTHER_WIDTH, (character) => character.normalize('NFKC'))
+  const spelling = spellingOf(pool, type, wide)
+  return isOwnForm ? spelling : spelling.normalize('NFC')
 }
 
 /** The keyed hash that an index column holds for a value. */
 export function indexOf({ pool, cipher }: OpenPool, field: string, value: string): string {
   return cipher.index(
     field,
-    (ALIAS_TYPES as readonly string[]).includes(field) ? normalize(pool, field as AliasType, value) : value,
+    (ALIAS_TYPES as readonly string[]).includes(field) ? spellingOf(pool, field as AliasType, value) : value,
   )
+}
+
+/** How a username is found: by its exact spelling, by its normal form, or by the alias that a name in another form has. */
+export function waysOf(openPool: OpenPool, username: string): Way<'user'>[] {
+  const [exact, normal] = hashesOf(openPool, { type: 'username', value: username })
+  return [
+    { column: 'username', value: exact },
+    ...(normal === undefined ? [] : [{ column: 'username', value: normal } as const]),
+    { through: 'alias', key: `username:${normal ?? exact}`, column: 'sub' },
+  ]
 }
 
 /** Finds the sub of the user who has this alias. */
@@ -57,31 +84,79 @@ export async function findAlias(
   openPool: OpenPool,
   alias: Alias,
 ): Promise<string | undefined> {
-  const row = await db.find('alias', addressOf(openPool, alias))
-  return row?.fields.sub ?? undefined
+  for (const address of addressesOf(openPool, alias)) {
+    const row = await db.find('alias', address)
+    if (row?.fields.sub) return row.fields.sub
+  }
+  return undefined
 }
 
-/** Like findAlias, and locks the alias so that the transaction can reassign it. */
+/**
+ * Locks the alias so that the transaction can reassign it, and returns the sub of the user who has it, in this spelling or in another one
+ * of the same name.
+ */
 export async function lockAlias(tx: Transaction, openPool: OpenPool, alias: Alias): Promise<string | undefined> {
-  const row = await tx.lock('alias', addressOf(openPool, alias))
-  return row?.fields.sub ?? undefined
+  const [first] = await lockHolders(tx, openPool, alias)
+  return first
+}
+
+/** The users who have the alias: two if each has another spelling since a release that compared names exactly. */
+export async function lockHolders(tx: Transaction, openPool: OpenPool, alias: Alias): Promise<string[]> {
+  const holders: string[] = []
+  for (const address of addressesOf(openPool, alias)) {
+    const row = await tx.lock('alias', address)
+    if (row?.fields.sub) holders.push(row.fields.sub)
+  }
+  return holders
 }
 
 /** Assigns an unused alias to a user. Throws RowExistsError. */
 export async function insertAlias(tx: Transaction, openPool: OpenPool, alias: Alias, sub: string): Promise<void> {
-  await tx.insert('alias', { ...addressOf(openPool, alias), body: '{}', fields: { sub } })
+  for (const address of addressesOf(openPool, alias)) {
+    await tx.insert('alias', { ...address, body: '{}', fields: { sub } })
+  }
 }
 
 /** Assigns an alias to a user, even if another user has it. */
 export async function putAlias(tx: Transaction, openPool: OpenPool, alias: Alias, sub: string): Promise<void> {
-  await tx.put('alias', { ...addressOf(openPool, alias), body: '{}', fields: { sub } })
+  for (const address of addressesOf(openPool, alias)) {
+    await tx.put('alias', { ...address, body: '{}', fields: { sub } })
+  }
 }
 
-export async function removeAlias(tx: Transaction, openPool: OpenPool, alias: Alias): Promise<void> {
-  await tx.remove('alias', addressOf(openPool, alias))
+/** Removes an alias where this user has it. */
+export async function removeAlias(tx: Transaction, openPool: OpenPool, alias: Alias, sub: string): Promise<void> {
+  for (const address of addressesOf(openPool, alias)) {
+    if ((await tx.lock('alias', address))?.fields.sub === sub) await tx.remove('alias', address)
+  }
 }
 
-const addressOf = (openPool: OpenPool, { type, value }: Alias) => ({
-  pool: openPool.pool.id,
-  key: `${type}:${indexOf(openPool, type, value)}`,
-})
+/** Adds what an older build did not write: the normal form of an alias. Returns the sub of another user who has it. */
+export async function completeAlias(
+  tx: Transaction,
+  openPool: OpenPool,
+  alias: Alias,
+  sub: string,
+): Promise<string | undefined> {
+  const [, normal] = addressesOf(openPool, alias)
+  if (!normal) return undefined
+  const holder = (await tx.lock('alias', normal))?.fields.sub ?? undefined
+  if (holder === undefined) await tx.insert('alias', { ...normal, body: '{}', fields: { sub } })
+  return holder === sub ? undefined : holder
+}
+
+/** Whether the value is its own normal form, so that an older build has written all of its alias. */
+export const isNormal = (pool: Pool, { type, value }: Alias): boolean =>
+  spellingOf(pool, type, value) === normalize(pool, type, value)
+
+/** Hashes of the spelling and, if it differs, of the normal form. */
+function hashesOf({ pool, cipher }: OpenPool, { type, value }: Alias): [string, string?] {
+  const spelling = spellingOf(pool, type, value)
+  const normal = normalize(pool, type, value)
+  return spelling === normal
+    ? [cipher.index(type, spelling)]
+    : [cipher.index(type, spelling), cipher.index(type, normal)]
+}
+
+const addressesOf = (openPool: OpenPool, alias: Alias) =>
+  hashesOf(openPool, alias).map((hash) => ({ pool: openPool.pool.id, key: `${alias.type}:${hash}` }))

@@ -1,3 +1,4 @@
+import type { PoolCipher } from '../keys/pool-keys.ts'
 import type { Transaction } from '../store/write.ts'
 import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
@@ -29,6 +30,28 @@ export async function findCode(
   const row = await db.find('code', addressOf(openPool, code))
   return row && findDocument(openPool, 'code', row)
 }
+
+/** Like findCode. For a missing code, opens a decoy, which takes the same time. */
+export async function findCodeOrDecoy(
+  db: Pick<Transaction, 'find'>,
+  openPool: OpenPool,
+  code: CodeAddress,
+): Promise<{ document: CodeDocument; isDecoy: boolean }> {
+  const row = await db.find('code', addressOf(openPool, code))
+  const found = row && findDocument(openPool, 'code', row)
+  if (found) return { document: found, isDecoy: false }
+  let decoy = decoys.get(openPool.cipher)
+  if (!decoy) {
+    const salt = Buffer.alloc(16).toString('base64')
+    const hash = Buffer.alloc(32).toString('base64')
+    const document = { attribute: 'email', value: 'nobody@example.com', salt, hash, expires: 0 } as const
+    decoy = { key: 'nobody', body: sealDocument(openPool, 'code', 'nobody', document) }
+    decoys.set(openPool.cipher, decoy)
+  }
+  return { document: findDocument(openPool, 'code', decoy) as CodeDocument, isDecoy: true }
+}
+
+const decoys = new WeakMap<PoolCipher, { key: string; body: string }>()
 
 export async function lockCode(
   tx: Transaction,

@@ -10,9 +10,14 @@ export interface Verifier {
   verifier: string
 }
 
-/** Body of the `credential` row `<sub>/password`. `set` is ms since the epoch; `history` is newest first. */
+/**
+ * Body of the `credential` row `<sub>/password`: the verifier over the username. `set` is ms since the epoch; `history` is newest
+ * first.
+ */
 export interface PasswordDocument extends Verifier {
   set: number
+  /** The verifier over the sub, for sign-ins that must not reveal the username; absent in rows of builds before 0.2.0. */
+  bySub?: Verifier
   history?: Verifier[]
 }
 

@@ -6,6 +6,7 @@ import type { CodeDocument } from './code.ts'
 import type { PasswordDocument } from './credential.ts'
 import type { DomainDocument } from './domain.ts'
 import type { Group, GroupDocument } from './group.ts'
+import type { NameIndexDocument } from './name-index.ts'
 import type { PoolSeal } from './open-pool.ts'
 import type { PoolDocument, RegionalSettings } from './pool.ts'
 import type { SigningKeyDocument } from './signing-key.ts'
@@ -20,6 +21,7 @@ interface PlainDocuments extends StoreDocuments {
   'prefix-domain': DomainDocument
   'signing-key': SigningKeyDocument
   group: GroupDocument
+  'name-index': NameIndexDocument
 }
 
 /** Kinds whose bodies, or parts of them, are sealed under the data key of their pool. */

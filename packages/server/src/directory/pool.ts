@@ -7,6 +7,7 @@ import type {
 import { CognitoError } from '../errors.ts'
 import { type PoolCipher, type PoolKeys, SealBrokenError } from '../keys/pool-keys.ts'
 import { type Cache, createCache } from '../store/cache.ts'
+import { findCopyInProgress } from '../store/copies.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
 import type { Store } from '../store/store.ts'
@@ -63,8 +64,13 @@ export interface Pool {
   /** All regions of the pool except the primary, in the order of their names, without deleted replicas. */
   replicas: Replica[]
   role: 'PRIMARY' | 'SECONDARY'
-  /** The status of this region's replica; a primary is always ACTIVE. */
+  /**
+   * The status of this region's replica; a primary is always ACTIVE. CREATING during the first copy, whatever the shared `replica`
+   * row says: another region may set a status before it has received CREATING.
+   */
   status: ReplicaStatus
+  /** Whether the pool is being copied again: old rows are beside new ones. */
+  isCopiedAgain: boolean
   /** The signing keys, if the document does not say that the pool is sealed: they may prove it. */
   signingKeys?: Awaited<ReturnType<typeof findSigningKeys>>
   /** The pool as it was opened last. */
@@ -131,7 +137,9 @@ async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
   const all = replicaRows.map((row) => parseDocument('replica', row))
   const role = topology.primary === store.region ? 'PRIMARY' : 'SECONDARY'
   const own = all.find(({ region }) => region === store.region)
-  const status = role === 'PRIMARY' ? 'ACTIVE' : (own?.status ?? 'DELETED')
+  const { primary } = topology
+  const copy = role === 'PRIMARY' ? undefined : await findCopyInProgress(store.db, { pool: id, primary })
+  const status = role === 'PRIMARY' ? 'ACTIVE' : statusIn(own, copy)
   if (status === 'DELETED') return undefined
   const pool = parseDocument('pool', document)
   return {
@@ -139,11 +147,20 @@ async function loadPool(store: Store, id: string): Promise<Pool | undefined> {
     document: pool,
     settings: settings ? parseDocument('settings', settings) : own?.tags ? { UserPoolTags: own.tags } : {},
     topology,
-    replicas: all.filter((replica) => replica.status !== 'DELETED'),
+    replicas: all
+      .map((replica) => (replica === own && role === 'SECONDARY' ? { ...replica, status } : replica))
+      .filter((replica) => replica.status !== 'DELETED'),
     role,
     status,
+    isCopiedAgain: copy === 'again',
     ...(pool.form !== 'sealed' && { signingKeys: await findSigningKeys(store, id) }),
   }
+}
+
+/** The status that a secondary acts by. */
+function statusIn(own: Replica | undefined, copy: 'first' | 'again' | undefined): ReplicaStatus {
+  if (!own) return 'DELETED'
+  return copy === 'first' && (own.status === 'INACTIVE' || own.status === 'ACTIVE') ? 'CREATING' : own.status
 }
 
 /** Opens the templates of a pool, and checks its form. Throws SealBrokenError. */

@@ -10,7 +10,7 @@ export async function listReplicas(tx: Pick<Transaction, 'list'>, pool: string):
   return rows.map((row) => parseDocument('replica', row)).filter(({ status }) => status !== 'DELETED')
 }
 
-/** Returns deleted replicas too: their version must keep growing. */
+/** Returns deleted replicas too: their version continues (store/merge.ts). */
 export async function lockReplica(tx: Transaction, pool: string, region: string): Promise<Replica | undefined> {
   const row = await tx.lock('replica', { pool, key: region })
   return row && parseDocument('replica', row)

@@ -1,11 +1,14 @@
 import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError, notAuthorized } from '../errors.ts'
+import { noteSubject } from '../events/request-scope.ts'
+import { newestOf } from '../replication/freshness.ts'
 import { INDEXED_ATTRIBUTES, type IndexedAttribute } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
 import {
+  type Alias,
   type AliasType,
   activeAliases,
   aliasTypesOf,
@@ -14,6 +17,7 @@ import {
   insertAlias,
   lockAlias,
   normalize,
+  waysOf,
 } from './alias.ts'
 import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
@@ -38,38 +42,141 @@ export interface User extends UserDocument {
   pool: string
 }
 
-type Reader = Pick<Store, 'find' | 'list'> | Pick<Transaction, 'find' | 'list'>
+type Reader =
+  | Pick<Store, 'find' | 'findFirst' | 'list' | 'db'>
+  | Pick<Transaction, 'find' | 'findFirst' | 'list' | 'connection'>
 
-export async function findUserBySub(db: Reader, openPool: OpenPool, sub: string): Promise<User | undefined> {
+export async function findUserBySub(
+  db: Pick<Reader, 'find'>,
+  openPool: OpenPool,
+  sub: string,
+): Promise<User | undefined> {
   const row = await db.find('user', { pool: openPool.pool.id, key: sub })
   return row && openUser(openPool, row)
 }
 
 /**
  * Finds a user by a name as typed: the username, the sub, or an active alias (an e-mail address or a phone number becomes
- * active when it is verified; with UsernameAttributes, at once).
+ * active when it is verified; with UsernameAttributes, at once). Spellings that `normalize` makes equal are one name.
  */
-export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
-  const { pool } = openPool
-  const [row] = await db.list('user', {
-    pool: pool.id,
-    where: { username: columnOf(openPool, 'username', name) },
-    limit: 1,
-  })
-  const namesake = row && openUser(openPool, row)
+export const findUser = async (db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> =>
+  (await search(db, openPool, name, { evenly: false })).user
+
+/**
+ * Like findUser, with the same work whether or not a user has the name: all lookups are made, and each that misses reads another
+ * user's row. `other`: such a user, whose other rows the caller reads in place of the missing user's; undefined in an empty pool.
+ */
+export const findUserOrOther = (db: Reader, openPool: OpenPool, name: string): Promise<Found> =>
+  search(db, openPool, name, { evenly: true })
+
+interface Found {
+  user: User | undefined
+  other: User | undefined
+}
+
+async function search(db: Reader, openPool: OpenPool, name: string, { evenly }: { evenly: boolean }): Promise<Found> {
+  const { pool, cipher } = openPool
+  const found: Found = { user: undefined, other: undefined }
+  if (pool.isCopiedAgain) return { ...found, user: await findUserDuringCopy(db, openPool, name) }
+  const near = (step: string): string =>
+    cipher.derive(`other\n${step}\n${normalize(pool, 'username', name)}`, 16).toString('hex')
   // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
-  if (namesake && isSame(pool, 'username', namesake.username, name)) return namesake
+  const consider = (row: Row<'user'> | undefined, isWanted: (user: User) => boolean): void => {
+    const user = row && openUser(openPool, row)
+    if (user && isWanted(user)) found.user ??= user
+    else found.other = user
+  }
+  const isDone = (): boolean => found.user !== undefined && !evenly
+  const readBySub = (sub: string): Promise<Row<'user'> | undefined> =>
+    evenly
+      ? db.findFirst('user', { pool: pool.id, ways: [{ near: sub }] })
+      : db.find('user', { pool: pool.id, key: sub })
+
+  const byName = [...waysOf(openPool, name), ...(evenly ? [{ near: near('username') }] : [])]
+  consider(await db.findFirst('user', { pool: pool.id, ways: byName }), ({ username }) =>
+    isSame(pool, 'username', username, name),
+  )
+  if (UUID.test(name) && !isDone()) consider(await readBySub(name), ({ sub }) => sub === name)
+  for (const type of aliasTypesFor(pool, name)) {
+    if (isDone()) break
+    const sub = await findAlias(db, openPool, { type, value: name })
+    const read = sub ?? (evenly ? near(type) : undefined)
+    if (read === undefined) continue
+    consider(await readBySub(read), (user) => user.sub === sub && hasName(pool, user, { type, value: name }))
+  }
+  return found
+}
+
+/** The types of alias that the name may be. */
+export const aliasTypesFor = (pool: Pool, name: string): readonly Exclude<AliasType, 'username'>[] =>
+  aliasTypesOf(pool).filter((type) => looksLike(type, name))
+
+async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
+  const namesake = await findHolder(db, openPool, { type: 'username', value: name })
+  if (namesake) return namesake
   if (UUID.test(name)) {
     const bySub = await findUserBySub(db, openPool, name)
     if (bySub) return bySub
   }
-  for (const type of aliasTypesOf(pool)) {
-    const sub = looksLike(type, name) ? await findAlias(db, openPool, { type, value: name }) : undefined
-    const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-    const value = user && activeAliases(pool, user)[type]
-    if (value !== undefined && isSame(pool, type, value, name)) return user
+  for (const type of aliasTypesFor(openPool.pool, name)) {
+    const user = await findHolder(db, openPool, { type, value: name })
+    if (user) return user
   }
-  return undefined
+  // A username in another form than the one that was typed.
+  const sub = await findAlias(db, openPool, { type: 'username', value: name })
+  const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
+  return user && hasName(openPool.pool, user, { type: 'username', value: name }) ? user : undefined
+}
+
+/** More users than this have one unconfirmed address only by intent; then the rows that an index finds first decide. */
+const MAX_CLAIMS = 100
+
+/**
+ * The one user who has a name while the pool is copied again. A name may have moved from one user to another since: the old user's
+ * row is still there when the new user's row arrives, and the alias row follows later. So the rows of all users with the name decide,
+ * not the alias row.
+ */
+async function findHolder(db: Reader, openPool: OpenPool, name: Alias): Promise<User | undefined> {
+  const { pool } = openPool
+  const { type, value } = name
+  // An older build has written the second form.
+  const columns = new Set([columnOf(openPool, type, value), indexOf(openPool, type, value)])
+  const claims = new Map<Row<'user'>, User>()
+  for (const column of columns) {
+    for (const row of await db.list('user', { pool: pool.id, where: { [type]: column }, limit: MAX_CLAIMS })) {
+      const user = openUser(openPool, row)
+      if (user && hasName(pool, user, name)) claims.set(row, user)
+    }
+  }
+  const [first, ...others] = claims.keys()
+  if (!first || others.length === 0) return first && claims.get(first)
+  const { primary } = pool.topology
+  const connection = 'db' in db ? db.db : db.connection
+  return claims.get(await newestOf(connection, { kind: 'user', pool: pool.id, primary }, [first, ...others]))
+}
+
+/**
+ * The user without the addresses that another user has, while the pool is copied again; undefined if another user has the username:
+ * then this user was deleted at the primary.
+ */
+export async function withoutLostNames(db: Reader, openPool: OpenPool, user: User): Promise<User | undefined> {
+  const { pool } = openPool
+  const isLost = async (name: Alias): Promise<boolean> =>
+    ((await findHolder(db, openPool, name)) ?? user).sub !== user.sub
+  if (await isLost({ type: 'username', value: user.username })) return undefined
+  const attributes = { ...user.attributes }
+  for (const [type, value] of Object.entries(activeAliases(pool, user)) as [AliasType, string][]) {
+    if (!(await isLost({ type, value }))) continue
+    delete attributes[type]
+    delete attributes[`${type}_verified`]
+  }
+  return { ...user, attributes }
+}
+
+/** Whether the username or an active alias of the user is this name. */
+function hasName(pool: Pool, user: User, { type, value }: Alias): boolean {
+  const present = type === 'username' ? user.username : activeAliases(pool, user)[type]
+  return present !== undefined && isSame(pool, type, present, value)
 }
 
 const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolean =>
@@ -79,6 +186,7 @@ const isSame = (pool: Pool, type: AliasType, one: string, other: string): boolea
 export async function getUser(db: Reader, openPool: OpenPool, name: string): Promise<User> {
   const user = await findUser(db, openPool, name)
   if (!user) throw userNotFound()
+  noteSubject(user.sub)
   return user
 }
 

@@ -1,25 +1,50 @@
+import { hostname } from 'node:os'
 import { pino } from 'pino'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { type AuditSettings, openAudit } from './audit.ts'
+import { catalogue, type EventId } from './catalogue.ts'
+import { createMetrics } from './metrics.ts'
+import { currentRequest } from './request-scope.ts'
 
 /**
- * One function per business event: log line, counter and audit record in one call. `createEvents` has the log lines and metrics
- * of each event; callers in all folders call the function and never the logger. Operators depend on metric names, labels and
- * event words, so these stay as they are. Arguments never contain secrets or personal data: users are identified by their `sub`.
+ * One function per business event: log line, counter and audit record in one call. Callers in all folders call the function and
+ * never the logger. Each log line has an `event` of the catalogue, which also decides its level, and the request that caused it.
+ * Arguments never contain secrets or personal data: users are identified by their `sub`.
  */
 export interface Events {
-  requested(request: { operation: string; pool?: string | undefined; outcome: string; milliseconds: number }): void
+  /** `caller`: for operations that must be signed; its access key id is undefined if the signature was refused. */
+  requested(request: {
+    operation: string
+    pool?: string | undefined
+    outcome: string
+    milliseconds: number
+    caller?: { accessKeyId: string | undefined } | undefined
+  }): void
   signedIn(signIn: { pool: string; client: string; sub: string; flow: string }): void
   signInFailed(signIn: { pool: string; client: string; reason: string }): void
   tokensRefreshed(refresh: { pool: string; client: string; sub: string }): void
   signedUp(signUp: { pool: string; client: string; sub: string }): void
   signedOut(signOut: { pool: string; sub: string; how: 'user' | 'admin' | 'revocation' }): void
+  /** `requestId`: '' for work in the background. */
   failed(failure: { operation: string; error: unknown; requestId: string }): void
-  /** Any other event that an operator should know about; `event` is a stable word. */
-  noted(event: string, details: Record<string, unknown>): void
+  /** Any other event that an operator should know about. */
+  noted(event: EventId, details: Record<string, unknown>): void
   /** The result of a health check. */
   healthy(result: { check: string; ok: boolean }): void
-  /** Maximum replication lag behind a peer, in seconds on the peer's clock. */
-  lag(lag: { peer: string; seconds: number }): void
+  /** The state of the link to a peer, and the lag behind it. */
+  link(link: { peer: string; connected: boolean; lagSeconds: number }): void
+  /** The changes that a peer has not acknowledged. */
+  backlog(backlog: { peer: string; changes: number; seconds: number }): void
+  /** The limits of `backlog`. */
+  retention(limits: { changes: number; seconds: number }): void
+  /** The use of a resource that has a limit. */
+  resource(use: ResourceUse): void
+  /** The certificate that the region presents, when it is loaded. `expiresAt`: ms since the epoch. */
+  certificateLoaded(certificate: { expiresAt: number }): void
+  /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
+  closedReplicas(count: number): void
+  /** How many pools have a replica here and a primary that does not know them. */
+  orphanedPools(count: number): void
   /** The key service has stopped responding; data keys that are already unwrapped stay usable for `secondsLeft`. */
   keyServiceLost(outage: { arn: string; cause: string; secondsLeft: number }): void
   /** The key service responds again, after an outage of `seconds`. */
@@ -33,114 +58,135 @@ export interface Events {
   /** Changes the lowest level that is logged. */
   setLevel(level: string): void
   readonly registry: Registry
+  /** Why audit records cannot be written at the moment; undefined if they can, or if there is no audit file. */
+  auditProblem(): string | undefined
+  /** The memory that waiting audit records take; undefined without an audit file. */
+  auditQueue(): ResourceUse | undefined
+  /** Opens the audit file again, under the name that was configured: after logrotate has renamed it. Never rejects. */
+  reopen(): Promise<void>
+  /** Writes the audit records that wait. Never rejects. */
+  close(): Promise<void>
 }
 
+export interface ResourceUse {
+  resource: string
+  used: number
+  limit: number
+  /** Work that waits for the resource. */
+  waiting?: number
+}
+
+/** @throws the error of the file system if the audit file cannot be opened */
 export function createEvents({
   region,
   level = 'info',
   destination,
+  audit: auditSettings,
 }: {
   region: string
   level?: string
   destination?: { write(line: string): void }
+  audit?: AuditSettings | undefined
 }): Events {
-  const log = pino({ level, base: { region }, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? process.stderr)
-  const registry = new Registry()
-  registry.setDefaultLabels({ region })
-  collectDefaultMetrics({ register: registry })
-  const registers = [registry]
-  const requests = new Counter({
-    name: 'twinpool_requests_total',
-    help: 'Calls of the user pools API, by operation and outcome',
-    labelNames: ['operation', 'outcome'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'twinpool_request_seconds',
-    help: 'Time from request to response',
-    labelNames: ['operation'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers,
-  })
-  const counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name: `twinpool_${name}_total`, help, labelNames, registers })
-  const signIns = counter('sign_ins', 'Completed sign-ins', ['flow'])
-  const signInFailures = counter('sign_in_failures', 'Refused sign-ins', ['reason'])
-  const refreshes = counter('token_refreshes', 'Token refreshes')
-  const signUps = counter('sign_ups', 'Users who signed up')
-  const signOuts = counter('sign_outs', 'Sign-outs and revocations', ['how'])
-  const notes = counter('events', 'Events that an operator should know about', ['event'])
-  const lag = new Gauge({
-    name: 'twinpool_replication_lag_seconds',
-    help: 'Changes that would be lost if the peer were lost now, in seconds on its clock',
-    labelNames: ['peer'],
-    registers,
-  })
+  /** Distinguishes the processes of a region. */
+  const instance = `${hostname()}:${process.pid}`
+  const log = pino(
+    {
+      level,
+      base: { region, instance },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: () => {
+        const request = currentRequest()
+        return request ? { requestId: request.requestId, address: request.address } : {}
+      },
+    },
+    destination ?? process.stderr,
+  )
+  const metrics = createMetrics(region)
 
-  const health = new Gauge({
-    name: 'twinpool_healthy',
-    help: 'Result of a health check of the region: 1 if it passes, else 0',
-    labelNames: ['check'],
-    registers,
-  })
-  const keyServiceOutage = new Gauge({
-    name: 'twinpool_key_service_outage_seconds',
-    help: 'Duration of the current outage of the key service; 0 if there is none',
-    registers,
-  })
+  const write = (event: EventId, details: object, message: string = event): void =>
+    log[catalogue[event].level]({ event, ...details }, message)
+  const count = (event: EventId, details: object, message?: string): void => {
+    metrics.events.inc({ event })
+    write(event, details, message)
+  }
+
+  const audit = auditSettings
+    ? openAudit(auditSettings, {
+        base: { region, instance },
+        recorded: () => metrics.auditRecords.inc(),
+        dropped: () => metrics.auditDropped.inc(),
+        lost: (why) => count('audit-lost', { why }),
+        back: (dropped) => count('audit-back', { dropped }),
+      })
+    : undefined
 
   return {
-    registry,
-    requested: ({ operation, outcome, milliseconds }) => {
-      requests.inc({ operation, outcome })
-      duration.observe({ operation }, milliseconds / 1000)
+    registry: metrics.registry,
+    requested: ({ operation, pool, outcome, milliseconds, caller }) => {
+      metrics.requests.inc({ operation, outcome })
+      metrics.duration.observe({ operation }, milliseconds / 1000)
+      if (caller) audit?.called({ operation, accessKeyId: caller.accessKeyId, pool, outcome })
     },
     signedIn: (signIn) => {
-      signIns.inc({ flow: signIn.flow })
-      log.info(signIn, 'signed in')
+      metrics.signIns.inc({ flow: signIn.flow })
+      write('signed-in', signIn, 'signed in')
     },
     signInFailed: (signIn) => {
-      signInFailures.inc({ reason: signIn.reason })
-      log.info(signIn, 'sign-in refused')
+      metrics.signInFailures.inc({ reason: signIn.reason })
+      write('sign-in-refused', signIn, 'sign-in refused')
+      audit?.signInRefused(signIn)
     },
     tokensRefreshed: (refresh) => {
-      refreshes.inc()
-      log.debug(refresh, 'tokens refreshed')
+      metrics.refreshes.inc()
+      write('tokens-refreshed', refresh, 'tokens refreshed')
     },
     signedUp: (signUp) => {
-      signUps.inc()
-      log.info(signUp, 'signed up')
+      metrics.signUps.inc()
+      write('signed-up', signUp, 'signed up')
     },
     signedOut: (signOut) => {
-      signOuts.inc({ how: signOut.how })
-      log.info(signOut, 'signed out')
+      metrics.signOuts.inc({ how: signOut.how })
+      write('signed-out', signOut, 'signed out')
     },
-    failed: ({ operation, error, requestId }) => log.error({ operation, requestId, err: error }, 'a request failed'),
-    noted: (event, details) => {
-      notes.inc({ event })
-      log.info({ event, ...details }, event)
+    failed: ({ operation, error, requestId }) => {
+      if (requestId === '') count('task-failed', { operation, err: error }, 'work in the background failed')
+      else count('request-failed', { operation, requestId, err: error }, 'a request failed')
     },
-    healthy: ({ check, ok }) => health.set({ check }, ok ? 1 : 0),
-    lag: ({ peer, seconds }) => lag.set({ peer }, seconds),
-    keyServiceLost: (outage) => {
-      notes.inc({ event: 'key-service-lost' })
-      log.error({ event: 'key-service-lost', ...outage }, 'the key service does not respond')
+    noted: count,
+    closedReplicas: (count) => metrics.closedReplicas.set(count),
+    orphanedPools: (count) => metrics.orphanedPools.set(count),
+    healthy: ({ check, ok }) => metrics.health.set({ check }, ok ? 1 : 0),
+    link: ({ peer, connected, lagSeconds }) => {
+      metrics.connected.set({ peer }, connected ? 1 : 0)
+      metrics.lag.set({ peer }, lagSeconds)
     },
-    keyServiceBack: (outage) => {
-      notes.inc({ event: 'key-service-back' })
-      log.info({ event: 'key-service-back', ...outage }, 'the key service responds again')
+    backlog: ({ peer, changes, seconds }) => {
+      metrics.backlogChanges.set({ peer }, changes)
+      metrics.backlogSeconds.set({ peer }, seconds)
     },
-    keyServiceOutage: ({ seconds }) => keyServiceOutage.set(seconds),
-    keyRefused: (refusal) => {
-      notes.inc({ event: 'key-refused' })
-      log.error({ event: 'key-refused', ...refusal }, 'the key service refuses the use of a key')
+    retention: ({ changes, seconds }) => {
+      metrics.backlogLimits.changes.set(changes)
+      metrics.backlogLimits.seconds.set(seconds)
     },
-    reloadFailed: (failure) => {
-      notes.inc({ event: 'reload-failed' })
-      log.error({ event: 'reload-failed', ...failure }, 'the configuration was not reloaded')
-    },
+    reloadFailed: (failure) => count('reload-failed', failure, 'the configuration was not reloaded'),
     setLevel: (next) => {
       log.level = next
     },
+    resource: ({ resource, used, limit, waiting }) => {
+      metrics.resourceUse.set({ resource }, used)
+      metrics.resourceLimit.set({ resource }, limit)
+      if (waiting !== undefined) metrics.resourceWaiting.set({ resource }, waiting)
+    },
+    certificateLoaded: ({ expiresAt }) => metrics.certificateExpiry.set({ listener: 'api' }, expiresAt / 1_000),
+    keyServiceLost: (outage) => count('key-service-lost', outage, 'the key service does not respond'),
+    keyServiceBack: (outage) => count('key-service-back', outage, 'the key service responds again'),
+    keyServiceOutage: ({ seconds }) => metrics.keyServiceOutage.set(seconds),
+    keyRefused: (refusal) => count('key-refused', refusal, 'the key service refuses the use of a key'),
+    auditProblem: () => audit?.problem(),
+    auditQueue: () => audit?.queue(),
+    reopen: async () => audit?.reopen(),
+    close: async () => audit?.close(),
   }
 }

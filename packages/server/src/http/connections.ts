@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Overload } from '../admission/overload.ts'
+import type { ResourceUse } from '../events/events.ts'
 
 /** File descriptors reserved for other uses: files, and connections to peers and to the key service. */
 const RESERVED_FILES = 64
@@ -25,9 +26,12 @@ function openFilesLimit(): number {
 
 /**
  * Limits a server to `maximum` connections: each new connection above it ends the connection that has been idle for longest,
- * whether or not that connection ever sent a request. Connections with a request in progress are not ended.
+ * whether or not that connection ever sent a request. Connections with a request in progress are not ended. Returns their number.
  */
-export function limitConnections(server: Server, { maximum, overload }: { maximum: number; overload: Overload }): void {
+export function limitConnections(
+  server: Server,
+  { maximum, overload }: { maximum: number; overload: Overload },
+): { usage(): ResourceUse } {
   let open = 0
   /** By the caller's address and port, which the TLS socket and the TCP socket below it share; the longest idle is first. */
   const idle = new Map<string, Socket>()
@@ -53,6 +57,7 @@ export function limitConnections(server: Server, { maximum, overload }: { maximu
       if (!socket.destroyed) idle.set(name, socket)
     })
   })
+  return { usage: () => ({ resource: 'connections', used: open, limit: maximum }) }
 }
 
 const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`

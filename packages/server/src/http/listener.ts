@@ -3,6 +3,9 @@ import { getRequestListener } from '@hono/node-server'
 import { BODY_BYTES, type CallHandler, type IncomingCall, type OutgoingResponse } from './call.ts'
 import type { createRouter } from './router.ts'
 
+/** The host of a request without the header: HTTP/1.0 does not require it, and some load balancers check health that way. */
+const NO_HOST = 'localhost'
+
 /**
  * The request listener of Node's server. API calls, nearly all of a region's requests, go to their handler directly: wrapping
  * them in Request and Response objects costs more than most calls (docs/decisions/speed.md). All other requests go through the
@@ -12,7 +15,7 @@ export function createListener(
   router: Pick<ReturnType<typeof createRouter>, 'fetch'>,
   calls: Pick<CallHandler, 'handle'>,
 ): RequestListener {
-  const others = getRequestListener(router.fetch, { overrideGlobalObjects: false })
+  const others = createRouteListener(router)
   return (incoming, outgoing) => {
     const { method, url, headers } = incoming
     if (method !== 'POST' || url !== '/' || !(Number(headers['content-length']) <= BODY_BYTES)) {
@@ -24,6 +27,10 @@ export function createListener(
     })
   }
 }
+
+/** Passes each request to the routes. */
+export const createRouteListener = (router: Pick<ReturnType<typeof createRouter>, 'fetch'>): RequestListener =>
+  getRequestListener(router.fetch, { overrideGlobalObjects: false, hostname: NO_HOST })
 
 /** Node's parser enforces the Content-Length. If the body ends early, the connection is closed and there is no response to send. */
 function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
@@ -7,6 +8,10 @@ export type NodeServer = HttpServer | HttpsServer
 
 /** Maximum interval between two checks for connections that exceed a timeout. */
 const SWEEP_MILLISECONDS = 5_000
+
+/** The end of validity of the first certificate in a PEM file, in milliseconds since the epoch. */
+export const expiryOf = (certificateFile: string): number =>
+  new X509Certificate(readConfiguredFile('tls.certificateFile', certificateFile)).validToDate.getTime()
 
 /** Node's HTTP server; HTTPS if a certificate is configured. Limits are in seconds. */
 export function createNodeServer(

@@ -65,6 +65,7 @@ for (const engine of engines) {
                 const refused = await peer.accept(message)
                 return refused === undefined ? undefined : { refused }
               },
+              heldKeys: (after) => peer.held(region, after),
             }
           )
         }),
@@ -126,7 +127,10 @@ for (const engine of engines) {
     })
 
     test('a peer that fails is unreachable for the key ring', async () => {
-      const failing = exchangeOver(() => ({ offerKey: () => Promise.reject(new Error('connection reset')) }))
+      const failing = exchangeOver(() => ({
+        offerKey: () => Promise.reject(new Error('connection reset')),
+        heldKeys: () => Promise.reject(new Error('connection reset')),
+      }))
       const message = { from: WEST, to: EAST, sealed: '' }
       await assert.rejects(
         failing.offer(EAST, message),

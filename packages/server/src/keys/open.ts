@@ -3,7 +3,7 @@ import { readConfiguredFile } from '../configured-file.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { openAwsKms } from './aws-kms.ts'
-import { type KeyExchange, KeyExchangeError } from './local/key-exchange.ts'
+import { type HeldKeys, type KeyExchange, KeyExchangeError } from './local/key-exchange.ts'
 import type { RingSecrets } from './local/material.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './local/ring.ts'
 import type { KeyProvider } from './provider.ts'
@@ -17,11 +17,13 @@ export interface RegionKeys {
   readonly keyRing?: LocalKeyRing
   /** Processes a message of another region's key ring; returns the reason of a refusal, or undefined. */
   accept(message: unknown): Promise<string | undefined>
-  /** Offers a region that has lost its store the keys that it held. */
-  offerAgain(region: string): Promise<void>
+  /** Offers a region the keys that it should hold and does not, now and regularly; never throws. `behind`: it lost its store or was put back. */
+  offerAgain(region: string, options: { behind: boolean }): Promise<void>
+  /** The ids of a region's keys that this region holds. Undefined when AWS KMS holds the keys. */
+  held(primary: string, after: string | undefined): Promise<HeldKeys | undefined>
   /** Checks new secrets; the returned function replaces the old ones. Throws if they do not open the keys. */
   prepareSecrets(settings: KeySettings, clusterSecrets: readonly string[]): Promise<() => void>
-  /** Starts the periodic work: removal of keys whose deletion is due, or the checks of keys at AWS KMS. */
+  /** Starts the periodic work: removal of keys whose deletion is due, lost replicas of keys, or the checks of keys at AWS KMS. */
   start(): void
   stop(): Promise<void>
 }
@@ -70,6 +72,7 @@ async function openKeysAtAws(
     serviceKeyArn: settings.serviceKeyArn,
     accept: async () => 'this region has no key ring of its own',
     offerAgain: async () => {},
+    held: async () => undefined,
     prepareSecrets: async () => () => {},
     start: () => provider.start(),
     stop: () => provider.stop(),
@@ -85,11 +88,20 @@ async function openKeyRing(
   const stopping = new AbortController()
   let sweeping: Promise<void> | undefined
 
+  const failed = (error: unknown): void => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() })
+  /** The regions that have connected. A comparison repeats, because a region may not have been reachable, or lose keys later. */
+  const compared = new Set<string>()
+  const offerAgain = async (region: string, options: { behind: boolean }): Promise<void> => {
+    compared.add(region)
+    await keyRing.offerAgain(region, options).catch((error: unknown) => {
+      if (!(error instanceof KeyExchangeError)) failed(error)
+    })
+  }
+
   const sweepUntilStopped = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await keyRing
-        .sweep()
-        .catch((error: unknown) => events.failed({ operation: 'key-sweep', error, requestId: clock.uuid() }))
+      await keyRing.sweep().catch(failed)
+      await Promise.all([...compared].map((region) => offerAgain(region, { behind: false })))
       await clock.wait(SWEEP_MILLISECONDS, stopping.signal).catch(() => {})
     }
   }
@@ -107,7 +119,8 @@ async function openKeyRing(
         throw error
       }
     },
-    offerAgain: (region) => keyRing.offerAgain(region),
+    offerAgain,
+    held: (primary, after) => keyRing.held(primary, after),
     prepareSecrets: async (next, clusterSecrets) => {
       // Another provider needs a restart.
       const masterKeys = next.provider === 'local' ? readMasterKeys(next) : secrets.masterKeys

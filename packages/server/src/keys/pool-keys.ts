@@ -46,6 +46,8 @@ export interface WrappedAgain {
 export interface PoolKeys {
   /** Throws KeyUnavailableError when the pool's KMS key is disabled or deleted: the pool stops, as in Cognito. */
   get(pool: string): Promise<PoolCipher>
+  /** Whether the data key of the pool can be unwrapped; undefined if this region has no data key of the pool. */
+  opens(pool: string): Promise<boolean | undefined>
   /**
    * Creates the data key of a new pool, with `form` for a pool that is sealed from the start. Call `write` in the transaction that
    * creates the pool; the cipher seals its first rows.
@@ -174,6 +176,15 @@ export function createPoolKeys({
 
   return {
     get: (pool) => ciphers.get(pool),
+    opens: async (pool) => {
+      try {
+        await ciphers.get(pool)
+        return true
+      } catch (error) {
+        if (!(error instanceof KeyUnavailableError)) throw error
+        return (await store.find('data-key', { pool, key: ONLY })) ? false : undefined
+      }
+    },
     create: async (pool, keyArn, form) => {
       const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool, form))
       return {

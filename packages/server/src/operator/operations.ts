@@ -1,16 +1,20 @@
+import type { Context } from '../context.ts'
 import { invalidParameter } from '../errors.ts'
 import { type RotationContext, requestDataKey } from '../identity/pools/data-key-rotation.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
 import type { NewestDataKey } from '../keys/pool-keys.ts'
 import { checksumOf } from '../replication/checksum.ts'
+import type { Orphan, Orphans } from '../replication/orphans.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
 export interface OperatorContext {
-  context: RotationContext
-  replication: Pick<StatusBoard, 'status' | 'poolStatus'>
+  context: RotationContext & Pick<Context, 'store' | 'pools' | 'clock' | 'events'>
+  replication: Pick<StatusBoard, 'status' | 'poolStatus'> & { orphans: Orphans }
   /** Undefined when AWS KMS holds the keys. */
   keyRing?: Pick<LocalKeyRing, 'rekey' | 'masterKeyId'> | undefined
 }
+
+const MAX_ORPHANS = 100
 
 export type OperatorHandler = (operator: OperatorContext, input: Record<string, unknown>) => Promise<object>
 
@@ -37,6 +41,33 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
         },
       }),
     }
+  },
+
+  /**
+   * {} -> {UserPools[]}: the pools that have a replica here and that their primary does not know, for example because it was put
+   * back to an earlier state. At most MAX_ORPHANS.
+   */
+  ListOrphanedUserPools: async ({ context, replication }) => {
+    const orphans = (await replication.orphans.list()).slice(0, MAX_ORPHANS)
+    return { UserPools: await Promise.all(orphans.map((orphan) => describeOrphan(context, orphan))) }
+  },
+
+  /** {UserPoolId} -> {}: makes this region the primary of an orphaned pool. */
+  KeepOrphanedUserPool: async ({ context, replication }, input) => {
+    const { id } = await context.pools.get(poolId(input))
+    if (!(await replication.orphans.keep(id))) {
+      throw invalidParameter('The user pool is not orphaned, or its rows are not complete in this Region.')
+    }
+    context.events.noted('orphan-kept', { pool: id })
+    return {}
+  },
+
+  /** {UserPoolId} -> {}: deletes the replica of an orphaned pool, which may be its last copy. */
+  DeleteOrphanedUserPool: async ({ context, replication }, input) => {
+    const { id } = await context.pools.get(poolId(input))
+    if (!(await replication.orphans.remove(id))) throw invalidParameter('The user pool is not orphaned.')
+    context.events.noted('orphan-deleted', { pool: id })
+    return {}
   },
 
   /** {UserPoolId} -> {Checksum, Users, Rows}: equal in two regions once all changes of the pool have been applied in both. */
@@ -78,6 +109,14 @@ const describeDataKey = (pool: string, { number, active }: NewestDataKey) => ({
   UserPoolId: pool,
   DataKey: number,
   Status: active ? 'ACTIVE' : 'PENDING',
+})
+
+const describeOrphan = async ({ store }: Pick<Context, 'store'>, { pool, primary, since, isComplete }: Orphan) => ({
+  Id: pool,
+  PrimaryRegion: primary,
+  OrphanedSince: since / 1_000,
+  Complete: isComplete,
+  Users: await store.count('user', { pool }),
 })
 
 const describePeer = (peer: PeerStatus) => ({

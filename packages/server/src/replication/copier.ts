@@ -1,5 +1,15 @@
 import { addRows, applyChanges, replaceRows, sweepRows } from '../store/apply.ts'
-import { type Copy, clearTouched, findCopy, listCopies, listTouched, putCopy, removeCopy } from '../store/copies.ts'
+import {
+  type Copy,
+  clearTouched,
+  findCopy,
+  isFirstCopy,
+  listCopies,
+  listTouched,
+  ORPHANED,
+  putCopy,
+  removeCopy,
+} from '../store/copies.ts'
 import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, tableOf } from '../store/kinds.ts'
 import { isFact, type Replica } from '../store/merge.ts'
@@ -26,6 +36,7 @@ import {
   rowFromWire,
   type Source,
   TOMBSTONES,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import { listReplicas, needsFirstCopy, replicaIn, sharesPool } from './roles.ts'
 import { COMPLETE, isStage, OUTLINE, stageAfter } from './stages.ts'
@@ -38,12 +49,13 @@ export interface Copier {
   listCopies(): Promise<Copy[]>
   /**
    * Runs the next step of a copy. Returns `waits` if the step cannot be done yet (for example until the cursor passes the
-   * target), `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
+   * target), `locked` if a first copy only lacks the key of the pool, `orphaned` if the primary turns out not to know the pool,
+   * `ended` if the copy is complete, `dropped` if another copy replaced it or the peer no longer shares the pool.
    */
   step(copy: Pick<Copy, 'pool' | 'peer'>, source: Source): Promise<Step>
 }
 
-export type Step = 'moved' | 'waits' | 'ended' | 'dropped'
+export type Step = 'moved' | 'waits' | 'locked' | 'orphaned' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
 export function createCopier(context: FollowerContext): Copier {
@@ -196,9 +208,15 @@ export function createCopier(context: FollowerContext): Copier {
       await clearTouched(apply.connection, copy.pool)
       const own = replicaIn(roles, region)
       if (own?.status === 'CREATING' && !copy.kinds)
-        await shareStatus(apply.tx, copy.pool, { ...own, status: 'INACTIVE' })
+        await shareStatus(apply.tx, copy.pool, { replica: own, status: 'INACTIVE' })
+      // The local copy decides whether calls are served (directory/pool.ts).
+      apply.touched.push({ kind: 'topology', pool: copy.pool, key: ONLY })
       return 'ended'
     })
+
+  /** A replica that cannot open the pool must not be offered to operators as complete. A later copy changes nothing about its key. */
+  const isLocked = async (copy: Copy): Promise<boolean> =>
+    isFirstCopy(copy) && (await context.opensPool?.(copy.pool)) === false
 
   /** The peer does not serve the pool. If the peer is the primary, the stream will contain the reason. */
   const abandon = (copy: Copy): Promise<Step> =>
@@ -210,6 +228,20 @@ export function createCopier(context: FollowerContext): Copier {
       if (isKind(copy.stage) && !FIRST_RELEASE_KINDS.has(copy.stage) && sharesPool(roles, copy.peer)) return 'waits'
       if (await isCurrent(apply, copy)) await removeCopy(apply.connection, copy)
       return 'dropped'
+    })
+
+  /** The rows here may be the last copy of the pool, so they are kept as they are. */
+  const orphan = (copy: Copy): Promise<Step> =>
+    inApplyTransaction(context, async (apply) => {
+      if (!(await isCurrent(apply, copy))) return 'dropped'
+      const { topology } = await readPoolRoles(apply.connection, copy.pool)
+      if (topology?.primary !== copy.peer) {
+        await removeCopy(apply.connection, copy)
+        return 'dropped'
+      }
+      await putCopy(apply.connection, { ...copy, stage: ORPHANED })
+      apply.touched.push({ kind: 'topology', pool: copy.pool, key: ONLY })
+      return 'orphaned'
     })
 
   return {
@@ -228,13 +260,13 @@ export function createCopier(context: FollowerContext): Copier {
     begin: async (pool, peer, source) => {
       const witness = await findCopyWitness(peer)
       const outline = witness && (await source.outline(pool, witness))
-      if (!outline?.topology || primaryOf(outline) !== peer) return false
+      if (outline === UNKNOWN_POOL || !outline?.topology || primaryOf(outline) !== peer) return false
       await inApplyTransaction(context, async (apply) => {
         const roles = await readPoolRoles(apply.connection, pool)
         if (!needsFirstCopy(roles, region)) return
         const own = replicaIn(roles, region) as Replica
         // The replica existed before: this region has lost its store.
-        if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { ...own, status: 'CREATING' })
+        if (own.status !== 'CREATING') await shareStatus(apply.tx, pool, { replica: own, status: 'CREATING' })
         await beginCopy({ clock }, apply.connection, { pool, peer, fromPrimary: true, witness: outline.head })
         await replaceTopology(apply, pool, outline)
       })
@@ -244,12 +276,15 @@ export function createCopier(context: FollowerContext): Copier {
     step: async ({ pool, peer }, source) => {
       const copy = await findCopy(store.db, { pool, peer })
       if (!copy) return 'dropped'
-      if (copy.stage === COMPLETE) return complete(copy)
+      if (copy.stage === COMPLETE) return (await isLocked(copy)) ? 'locked' : complete(copy)
       if (copy.stage === OUTLINE) {
         const witness = await findCopyWitness(peer)
         const outline = witness && (await source.outline(pool, witness))
+        if (outline === UNKNOWN_POOL) return orphan(copy)
         return outline ? applyOutline(copy, outline, await findFollowedKinds(peer)) : abandon(copy)
       }
+      // Waits for another greeting of the primary, or for the word of an operator.
+      if (copy.stage === ORPHANED) return abandon(copy)
       const known = await findFollowedKinds(peer)
       // A newer build of this region began to copy kinds that this build does not know. They are dropped at the next greeting,
       // not here.

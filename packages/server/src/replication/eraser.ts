@@ -37,7 +37,7 @@ export function createEraser(context: FollowerContext): Eraser {
         if (erased === STEP_ROWS) return true
         await eraseRows(connection, 'topology', { pool, limit: 1 })
         touched.push({ kind: 'topology', pool, key: ONLY })
-        await shareStatus(tx, pool, { ...own, status: 'DELETED' })
+        await shareStatus(tx, pool, { replica: own, status: 'DELETED' })
         return false
       }),
   }

@@ -11,10 +11,11 @@ import {
 import { engines } from '@twinpool/testing/regions'
 import type { Clock } from '../clock.ts'
 import { applyChanges, type Change } from '../store/apply.ts'
-import { listTouched, removeCopy } from '../store/copies.ts'
+import { listCopies, listTouched, removeCopy } from '../store/copies.ts'
 import type { Engine } from '../store/database.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
+import { createCopier } from './copier.ts'
 import { CursorMovedError, createFollower, type Follower } from './follower.ts'
 import { changeToWire, type FeedBatch, FORMAT, type Hello } from './messages.ts'
 
@@ -115,6 +116,29 @@ for (const engine of engines) {
       await follower.apply(PRIMARY, from, [batch(11, put('user', 'ada', 5))], null)
       assert.equal(await has('user', 'ada'), true)
       assert.equal((await follower.findCursor(PRIMARY))?.position, 11)
+    })
+
+    it('makes a first copy of a pool whose replica was created again before its deletion was complete here', async () => {
+      await copied()
+      const copier = createCopier({ store: killable.store, clock, region: HERE })
+      await receive(PRIMARY, put('user', 'before', 5), replica('INACTIVE', 3), replica('DELETING', 4))
+      await receive(PRIMARY, put('user', 'skipped', 6))
+      // A region that was put back receives all of its past in one batch.
+      await receive(PRIMARY, replica('DELETED', 5), replica('CREATING', 6), replica('INACTIVE', 7))
+      assert.equal(await has('user', 'skipped'), false)
+      assert.equal(await has('topology', ONLY), false)
+      assert.deepEqual(await copier.listPoolsToCopy(), [pool])
+    })
+
+    it('copies a pool from the region that became its primary', async () => {
+      await copied()
+      await receive(OTHER, topology({ primary: OTHER, epoch: 4_096 }, 1))
+      const cursor = await follower.findCursor(OTHER)
+      const copies = await listCopies(killable.store.db)
+      assert.deepEqual(
+        copies.map(({ pool, peer, stage, asOf }) => ({ pool, peer, stage, asOf })),
+        [{ pool, peer: OTHER, stage: 'outline', asOf: cursor?.asOf }],
+      )
     })
 
     it('applies a batch once, and rejects a batch that does not start at the cursor', async () => {

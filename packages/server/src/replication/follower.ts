@@ -1,18 +1,20 @@
 import type { Clock } from '../clock.ts'
-import { applyChanges, type Change, pipelineChanges } from '../store/apply.ts'
+import { applyChanges, type Change, eraseRows, pipelineChanges } from '../store/apply.ts'
 import {
   clearTombstones,
   clearTouched,
   findCopy,
+  isFirstCopy,
   listCopies,
   noteTouched,
   putCopy,
+  removeCopies,
   removeCopy,
 } from '../store/copies.ts'
 import { type Cursor, findCursor, kindsOf, moveCursor, putCursor } from '../store/cursors.ts'
 import { type Connection, type Touched, type TransactionOptions, UnexpectedError } from '../store/database.ts'
-import { isCached, isKind, type Kind, type KindOfScope, scopeOf } from '../store/kinds.ts'
-import { isFact, type Replica } from '../store/merge.ts'
+import { isCached, isKind, type Kind, type KindOfScope, ONLY, scopeOf } from '../store/kinds.ts'
+import { isFact, type Replica, type ReplicaStatus, versionAfter } from '../store/merge.ts'
 import {
   gatherRoles,
   type PoolRoles,
@@ -34,7 +36,7 @@ import {
   type MarkedPosition,
   type ResumePoint,
 } from './messages.ts'
-import { holdsPool, listTopologies, replicaIn, sharesPool } from './roles.ts'
+import { holdsPool, isReplica, listTopologies, replicaIn, sharesPool } from './roles.ts'
 import { rewindTo, stagesOfKinds } from './stages.ts'
 
 /** The cursor is not where the caller expects it: another process has applied the batches, or has restarted. */
@@ -51,6 +53,8 @@ export interface FollowerContext {
   region: string
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds | undefined
+  /** Whether the data key of a pool can be unwrapped here; undefined if there is none yet. Default: always. */
+  opensPool?: ((pool: string) => Promise<boolean | undefined>) | undefined
 }
 
 /** A transaction that applies changes of another region. */
@@ -125,14 +129,17 @@ export function createFollower(context: FollowerContext): Follower {
 
     restart: async (peer, { log, position, mark, kinds: peerKinds }, inventory) => {
       const kinds = formatKinds(commonKinds(known, parseKinds(peerKinds)))
-      await inApplyTransaction(context, async ({ tx, connection }) => {
+      await inApplyTransaction(context, async (apply) => {
+        const { connection, touched } = apply
         const present = await findCursor(connection, peer)
         await putCursor(connection, { peer, log, position, mark, asOf: present?.asOf ?? 0, kinds })
         for (const { pool, key, body } of inventory) {
           const replica = findReplica(body)
           if (!replica) continue
           const own = replica.region === region
-          if (own || (await readPoolRoles(tx.connection, pool)).topology) await tx.share('replica', { pool, key, body })
+          if (own || (await readPoolRoles(connection, pool)).topology) {
+            await mergeReplica(apply, region, { pool, key, body })
+          }
         }
         const pools = new Set(inventory.map(({ pool }) => pool))
         // A restored primary may not know this replica yet; the copy waits.
@@ -140,16 +147,15 @@ export function createFollower(context: FollowerContext): Follower {
         for (const pool of pools) {
           const previous = await findCopy(connection, { pool, peer })
           await removeCopy(connection, { pool, peer })
-          const roles = await readPoolRoles(tx.connection, pool)
+          const roles = await readPoolRoles(connection, pool)
           if (!holdsPool(roles, region)) continue
-          const first = replicaIn(roles, region)?.status === 'CREATING'
-          await beginCopy({ clock }, connection, {
-            pool,
-            peer,
-            fromPrimary: roles.topology?.primary === peer,
-            asOf: first ? undefined : previous ? previous.asOf : present?.asOf,
-            witness: { position, mark },
-          })
+          const fromPrimary = roles.topology?.primary === peer
+          const first = replicaIn(roles, region)?.status === 'CREATING' || (previous && isFirstCopy(previous))
+          const asOf =
+            (previous && !previous.kinds ? previous.asOf : present?.asOf) ?? (fromPrimary ? clock.now() : undefined)
+          const witness = { position, mark }
+          await beginCopy({ clock }, connection, { pool, peer, fromPrimary, asOf: first ? undefined : asOf, witness })
+          touched.push({ kind: 'topology', pool, key: ONLY })
         }
       })
       return kinds
@@ -177,17 +183,18 @@ export function createFollower(context: FollowerContext): Follower {
       const relaxed = kindsInBatch.every(isRelaxed)
       const plain = relaxed && !kindsInBatch.some(isCached)
       const present = { peer, ...from }
-      const to = { peer, to: batches.at(-1), asOf: Math.max(asOf ?? 0, ...batches.map((batch) => batch.at)) }
+      const to = { peer, to: batches.at(-1), asOf: asOf ?? batches.at(-1)?.at }
 
       const attempt = (expected?: RoleRow[]): Promise<void> =>
         inApplyTransaction(
           context,
-          async ({ tx, connection, touched }) => {
+          async (apply) => {
+            const { connection, touched } = apply
             const rows = expected ?? (await readLockedRoles(connection, present, pools))
             if (expected) await store.engine.expect(connection, rolesMatch(pools, expected, present))
             await moveCursor(connection, to)
             const rolesByPool = gatherRoles(pools, rows)
-            const { changes, copying } = await accept({ peer, region, rolesByPool }, tx, batches)
+            const { changes, copying } = await accept({ peer, region, clock, rolesByPool }, apply, batches)
             if (copying.size === 0 && !changes.some(({ kind }) => isCached(kind))) {
               await pipelineChanges(connection, changes)
               if (plain && !expected) recentRoles.set(peer, byPool(rows))
@@ -343,10 +350,16 @@ interface Accepted {
  * later changes.
  */
 async function accept(
-  { peer, region, rolesByPool }: { peer: string; region: string; rolesByPool: Map<string, PoolRoles> },
-  tx: Transaction,
+  {
+    peer,
+    region,
+    clock,
+    rolesByPool,
+  }: Pick<FollowerContext, 'region' | 'clock'> & { peer: string; rolesByPool: Map<string, PoolRoles> },
+  apply: ApplyTransaction,
   batches: readonly FeedBatch[],
 ): Promise<Accepted> {
+  const { tx, connection } = apply
   const accepted: Accepted = { changes: [], copying: new Set() }
   for (const [pool, { copiedFrom }] of rolesByPool) if (copiedFrom.includes(peer)) accepted.copying.add(pool)
 
@@ -361,8 +374,8 @@ async function accept(
         const namesThisRegion = kind === 'replica' && parseReplica(body).region === region
         const isKept = kind === 'replica' ? roles.topology !== undefined : holdsPool(roles, region)
         if (!namesThisRegion && !isKept) continue
-        await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
-        if (kind === 'replica') roles.replicas = (await readPoolRoles(tx.connection, pool)).replicas
+        if (kind !== 'replica') await tx.share(kind as KindOfScope<'shared'>, { pool, key, body })
+        else Object.assign(roles, await mergeReplica(apply, region, { pool, key, body }))
         continue
       }
       if (!holdsPool(roles, region)) continue
@@ -371,8 +384,8 @@ async function accept(
         if (body === null) {
           // The pool was deleted, and its replica goes with it.
           const own = replicaIn(roles, region)
-          if (fromPrimary && own) await shareStatus(tx, pool, { ...own, status: 'DELETING' })
-          roles.replicas = (await readPoolRoles(tx.connection, pool)).replicas
+          if (fromPrimary && own) await shareStatus(tx, pool, { replica: own, status: 'DELETING' })
+          roles.replicas = (await readPoolRoles(connection, pool)).replicas
           continue
         }
         const topology = findTopology(body)
@@ -382,6 +395,12 @@ async function accept(
           ? topology.epoch >= epoch
           : topology.primary === peer && topology.epoch > epoch
         if (!isAuthoritative) continue
+        if (!fromPrimary && isReplica(roles, region)) {
+          // The new primary may have other rows than the old one.
+          const { position, mark } = batch
+          await copyFromNewPrimary({ clock }, connection, { pool, peer, roles, witness: { position, mark } })
+          accepted.copying.add(pool)
+        }
         roles.topology = topology
       } else if (!fromPrimary) continue
       accepted.changes.push(change)
@@ -390,10 +409,49 @@ async function accept(
   return accepted
 }
 
+async function copyFromNewPrimary(
+  context: Pick<FollowerContext, 'clock'>,
+  connection: Connection,
+  { pool, peer, roles, witness }: { pool: string; peer: string; roles: PoolRoles; witness: MarkedPosition },
+): Promise<void> {
+  const previous = await findCopy(connection, { pool, peer: roles.topology?.primary ?? '' })
+  const first = previous !== undefined && isFirstCopy(previous)
+  const asOf = first ? undefined : (previous?.asOf ?? (await findCursor(connection, peer))?.asOf ?? context.clock.now())
+  await removeCopies(connection, pool)
+  await beginCopy(context, connection, { pool, peer, fromPrimary: true, asOf, witness })
+}
+
 /** Changes the status of a replica. The version rises, so the new status wins in every region. */
-export async function shareStatus(tx: Transaction, pool: string, replica: Replica): Promise<void> {
-  const body: Replica = { ...replica, version: replica.version + 1 }
+export async function shareStatus(
+  tx: Transaction,
+  pool: string,
+  { replica, status }: { replica: Replica; status: ReplicaStatus },
+): Promise<void> {
+  const body: Replica = { ...replica, status, version: versionAfter(replica, status) }
   const rows = await tx.list('replica', { pool, limit: 100 })
   const key = rows.find((row) => parseReplica(row.body).region === replica.region)?.key ?? replica.region
   await tx.share('replica', { pool, key, body: JSON.stringify(body) })
+}
+
+/**
+ * Merges a `replica` row of another region. Returns the roles after it. If it ends a deletion of this region's replica because the
+ * replica was created again, rows of the previous one may be left, and changes were skipped since the deletion began: without the
+ * topology row, this region holds nothing, and makes a first copy.
+ */
+async function mergeReplica(
+  { tx, connection, touched }: ApplyTransaction,
+  region: string,
+  row: { pool: string; key: string; body: string },
+): Promise<PoolRoles> {
+  const { pool } = row
+  const before = replicaIn(await readPoolRoles(connection, pool), region)?.status
+  await tx.share('replica', row)
+  const roles = await readPoolRoles(connection, pool)
+  const wasDeleted = before === 'DELETING' || before === 'DELETED'
+  const isLeft = wasDeleted && roles.topology !== undefined && roles.topology.primary !== region
+  if (!isLeft || !isReplica(roles, region)) return roles
+  await eraseRows(connection, 'topology', { pool, limit: 1 })
+  await removeCopies(connection, pool)
+  touched.push({ kind: 'topology', pool, key: ONLY })
+  return { ...roles, topology: undefined, copiedFrom: [] }
 }

@@ -17,7 +17,7 @@ import { ONLY } from '../store/kinds.ts'
 import type { Replica } from '../store/merge.ts'
 import { FORMAT } from './messages.ts'
 import { createPeer, type PeerProblem } from './peer.ts'
-import { createProver } from './proof.ts'
+import { createProver, PROOF_HEADER } from './proof.ts'
 
 const SECRET = randomBytes(32).toString('base64')
 const pool = 'us-west-2_link'
@@ -132,6 +132,28 @@ describe('a link', () => {
     for (const path of ['ack', 'key']) {
       const response = await fetch(`${base}/replication/${path}`, { method: 'POST', body: '{}' })
       assert.equal(response.status, 401, path)
+    }
+  })
+
+  it('refuses a body that is not a JSON object, on every path', async () => {
+    const prover = createProver({
+      secrets: [SECRET],
+      region: 'us-east-1',
+      clock: systemClock,
+      throttling: { once: async () => true },
+    })
+    for (const path of ['/replication/ack', '/replication/key']) {
+      for (const body of ['', 'no JSON', '{', 'null', '7', '"text"']) {
+        const { header } = prover.prove(
+          'us-west-2',
+          { method: 'POST', path, body },
+          { secret: SECRET, now: systemClock.now() },
+        )
+        const headers = { 'x-twinpool-format': FORMAT, [PROOF_HEADER]: header }
+        const response = await fetch(`http://127.0.0.1:${ports[0]}${path}`, { method: 'POST', headers, body })
+        assert.equal(response.status, 400, `${path} ${body}`)
+        assert.deepEqual(await response.json(), { reason: 'body' })
+      }
     }
   })
 

@@ -27,7 +27,7 @@ export interface LinkContext {
   peer: Peer
   follower: Follower
   board: Pick<StatusBoard, 'report'>
-  events: Pick<Events, 'noted' | 'lag'>
+  events: Pick<Events, 'noted'>
   clock: Clock
   /** Called when the peer has greeted and the cursor is set. */
   onConnected(): void
@@ -153,7 +153,7 @@ async function follow(
           pending = []
           onCursorMoved()
         } else pending = batches.slice(-1)
-        if (asOf !== null) state.asOf = Math.max(state.asOf, asOf)
+        state.asOf = asOf ?? batches.at(-1)?.at ?? state.asOf
         if (due) settledAt = clock.monotonic()
         if (due && position !== acknowledged && !acknowledging) {
           runInBackground(acknowledge({ log, position }))
@@ -161,7 +161,6 @@ async function follow(
         }
         runInBackground(board.report(peer.region, { ...state }))
         if (failure) throw failure.error
-        events.lag({ peer: peer.region, seconds: Math.max(0, now - state.asOf) / 1_000 })
       }
       const next = await withinSilenceLimit(clock, stream.next(), both)
       if (next.done) return

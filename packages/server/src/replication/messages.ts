@@ -112,13 +112,15 @@ export interface Page {
 }
 
 export const TOMBSTONES = 'tombstones'
+/** The supplier has no such pool at all: it was put back to before the pool, or the pool was deleted while this region was away. */
+export const UNKNOWN_POOL = 'unknown-pool'
 
 /** The calls of a follower to a supplier, over the wire or within one process. */
 export interface Source {
   inventory(after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the supplier does not share the pool with this region, or its log does not contain the witness. */
-  outline(pool: string, witness: LogPosition): Promise<Outline | undefined>
-  /** Undefined as above. */
+  outline(pool: string, witness: LogPosition): Promise<Outline | typeof UNKNOWN_POOL | undefined>
+  /** Undefined if the pool is not shared or unknown, or the log does not contain the witness. */
   page(query: PageQuery): Promise<Page | undefined>
 }
 

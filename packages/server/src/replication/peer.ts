@@ -10,6 +10,7 @@ import {
   type Page,
   type ResumePoint,
   type Source,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import type { ClockSample } from './peer-clocks.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
@@ -47,6 +48,8 @@ export interface Peer extends Source {
   hasOlderProcesses(ability?: Ability): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
+  /** One page of the ids of this region's keys that the peer holds; undefined if it does not report them. */
+  heldKeys(after: string | undefined): Promise<{ ids: string[]; next: string | null } | undefined>
 }
 
 const REQUEST_TIMEOUT_MILLISECONDS = 10_000
@@ -161,7 +164,12 @@ export function createPeer({
         rows: [],
         next: null,
       },
-    outline: (pool, witness) => get<Outline>(`/replication/outline${query({ pool, ...positionParameters(witness) })}`),
+    outline: async (pool, witness) => {
+      const path = `/replication/outline${query({ pool, ...positionParameters(witness) })}`
+      const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
+      if (response.status !== 404) return JSON.parse(text) as Outline
+      return (JSON.parse(text) as { reason?: string }).reason === UNKNOWN_POOL ? UNKNOWN_POOL : undefined
+    },
     page: ({ pool, stage, after, limit, witness }) =>
       get<Page>(
         `/replication/page${query({ pool, stage, after, limit: String(limit), ...positionParameters(witness) })}`,
@@ -187,6 +195,7 @@ export function createPeer({
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
+    heldKeys: (after) => get(`/replication/keys${query({ after })}`),
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
         kinds: formatKinds(kindsOfThisBuild()),

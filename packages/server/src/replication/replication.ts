@@ -1,32 +1,34 @@
 import type { Hono } from 'hono'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
+import { ORPHANED } from '../store/copies.ts'
 import type { Store } from '../store/store.ts'
 import type { Throttling } from '../store/throttling.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
+import { createKeyWatch } from './key-watch.ts'
 import { runLink } from './link.ts'
+import { createOrphans, type Orphans } from './orphans.ts'
 import { pause } from './pause.ts'
 import { createPeer, type Peer } from './peer.ts'
 import type { PeerClocks } from './peer-clocks.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
 import { createReplicationRoutes } from './routes.ts'
-import { createStatusBoard, type PoolReplication, type Status } from './status.ts'
+import { createStatusBoard, type StatusBoard } from './status.ts'
 import { openSupplier, type Retention } from './supplier.ts'
 
 /** Replication of one region with its peers. */
-export interface Replication {
+export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
   /** The routes that peers call. */
   readonly routes: Hono
   /** Starts to follow the peers. */
   start(): void
   stop(): Promise<void>
-  status(): Promise<Status>
-  poolStatus(pool: string): Promise<PoolReplication | undefined>
-  /** The lag behind a peer; undefined before the first contact. */
-  lagSeconds(peer: string): number | undefined
+  /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
+  closedReplicas(): number
+  readonly orphans: Orphans
 }
 
 export interface ReplicationConfig {
@@ -39,8 +41,12 @@ export interface ReplicationConfig {
   peers: Peers
   peerClocks: PeerClocks
   acceptKey(message: unknown): Promise<string | undefined>
-  /** Sends keys again to a region that may have lost them. */
-  offerKeys(peer: string): Promise<void>
+  /** Offers a region that has connected the keys that it no longer holds; never throws. */
+  offerKeys(peer: string, greeting: { behind: boolean }): Promise<void>
+  /** One page of the ids of a peer's keys that this region holds. */
+  heldKeys(peer: string, after: string | undefined): Promise<object | undefined>
+  /** Whether the data key of a pool can be unwrapped here; undefined if there is none yet. */
+  opensPool(pool: string): Promise<boolean | undefined>
   retention?: Partial<Retention> | undefined
   /** How often the log is trimmed. */
   trimMilliseconds?: number | undefined
@@ -51,6 +57,7 @@ const TRIM_MILLISECONDS = 30_000
 /** Changes that are not announced are found by polling. */
 const POLL_MILLISECONDS = 1_000
 const REFRESH_MILLISECONDS = 250
+const WATCH_MILLISECONDS = 10_000
 
 /** The clients of the other regions, and the prover that both ends of the wire use. */
 export interface Peers {
@@ -91,16 +98,18 @@ export function createPeers({
 export async function openReplication(config: ReplicationConfig): Promise<Replication> {
   const { store, clock, throttling, events, region, peers, trimMilliseconds = TRIM_MILLISECONDS } = config
   const retention = { ...DEFAULT_RETENTION, ...config.retention }
-  const onFirstContact = (peer: string): void => {
-    config.offerKeys(peer).catch((error: unknown) => events.failed({ operation: 'keys', error, requestId: '' }))
+  const onGreeted = (peer: string, greeting: { behind: boolean }): void => {
+    void config.offerKeys(peer, greeting)
   }
-  const supplier = await openSupplier({ store, clock, region, events, retention, onFirstContact })
+  const supplier = await openSupplier({ store, clock, region, events, retention, onGreeted })
   const follower = createFollower({ store, clock, region })
-  const copier = createCopier({ store, clock, region })
+  const copier = createCopier({ store, clock, region, opensPool: config.opensPool })
   const eraser = createEraser({ store, clock, region })
   const purger = createPurger({ store, clock })
   const names = [...peers.all.keys()]
   const board = createStatusBoard({ store, clock, throttling, region, peers: names })
+  const orphans = createOrphans({ store, clock, region })
+  const keyWatch = createKeyWatch({ store, region, events, opensPool: config.opensPool })
   const stopping = new AbortController()
   const running: Promise<void>[] = []
 
@@ -143,7 +152,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     }
     // One page of each copy in turn, so that a large pool does not delay small ones.
     const copies = await copier.listCopies()
-    copying = copies.length > 0
+    copying = copies.some(({ stage }) => stage !== ORPHANED)
     for (const copy of copies) {
       const peer = peers.all.get(copy.peer)
       if (!peer || signal.aborted) continue
@@ -155,16 +164,24 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
         continue
       }
       halted.delete(copy.generation)
+      if (step === 'locked' && !locked.has(copy.generation)) {
+        locked.add(copy.generation)
+        await keyWatch.check()
+      }
       if (step === 'ended') {
+        if (locked.delete(copy.generation)) await keyWatch.check()
         events.noted('copy-ended', { pool: copy.pool, peer: copy.peer, rows: copy.done, swept: copy.swept })
         if (copy.swept > 0) events.noted('replica-rows-swept', { pool: copy.pool, rows: copy.swept })
       }
+      if (step === 'orphaned') events.noted('pool-orphaned', { pool: copy.pool, primary: copy.peer })
       if (step === 'dropped') events.noted('copy-dropped', { pool: copy.pool, peer: copy.peer })
-      if (step !== 'waits') busy = true
+      if (step !== 'waits' && step !== 'locked') busy = true
     }
     return busy
   }
   const halted = new Set<string>()
+  /** Copies that wait for the key of their pool. */
+  const locked = new Set<string>()
 
   const copyAndEraseUntil = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
@@ -183,6 +200,18 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       if (signal.aborted) return
       await supplier.trim().catch((error: unknown) => events.failed({ operation: 'trim', error, requestId: '' }))
       await purger.purge().catch((error: unknown) => events.failed({ operation: 'forget', error, requestId: '' }))
+    }
+  }
+
+  const watchReplicasUntil = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await keyWatch.check()
+        events.orphanedPools((await orphans.list()).length)
+      } catch (error) {
+        if (!signal.aborted) events.failed({ operation: 'watch of replicas', error, requestId: '' })
+      }
+      await pause(clock, WATCH_MILLISECONDS, { signal })
     }
   }
 
@@ -231,11 +260,13 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       events,
       peers: new Set(names),
       acceptKey: config.acceptKey,
+      heldKeys: config.heldKeys,
       status: board.status,
       signal: stopping.signal,
     }),
     start: () => {
-      running.push(lead(stopping.signal), refreshUntil(stopping.signal), config.peerClocks.run(stopping.signal))
+      const { signal } = stopping
+      running.push(lead(signal), refreshUntil(signal), watchReplicasUntil(signal), config.peerClocks.run(signal))
     },
     stop: async () => {
       stopping.abort()
@@ -245,6 +276,10 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     status: board.status,
     poolStatus: board.poolStatus,
     lagSeconds: board.lagSeconds,
+    links: board.links,
+    backlogs: board.backlogs,
+    closedReplicas: () => keyWatch.closed,
+    orphans,
   }
 }
 

@@ -47,10 +47,18 @@ export function holdsPool(roles: PoolRoles, region: string): boolean {
   return roles.topology.primary === region || isReplica(roles, region)
 }
 
-/** Whether a region has a replica of the pool but none of its rows: the replica is new, or the region has lost its store. */
-export const needsFirstCopy = (roles: PoolRoles, region: string): boolean => !roles.topology && isReplica(roles, region)
+/**
+ * Whether a region has a replica of the pool but not its rows: the replica is new, or the region has lost its store. A replica that
+ * is CREATING without a copy in progress was created again before its deletion was complete.
+ */
+export function needsFirstCopy(roles: PoolRoles, region: string): boolean {
+  if (!isReplica(roles, region)) return false
+  const { topology, copiedFrom } = roles
+  return !topology || (replicaIn(roles, region)?.status === 'CREATING' && !copiedFrom.includes(topology.primary))
+}
 
-function isReplica(roles: PoolRoles, region: string): boolean {
+/** Whether a region has a replica of the pool that is not being deleted. */
+export function isReplica(roles: PoolRoles, region: string): boolean {
   const status = replicaIn(roles, region)?.status
   return status === 'CREATING' || status === 'INACTIVE' || status === 'ACTIVE'
 }

@@ -4,7 +4,7 @@ import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { readFeed } from './feed.ts'
 import { parseKinds, savePeerKinds } from './known-kinds.ts'
-import { FORMAT, type LogPosition, type ResumePoint } from './messages.ts'
+import { FORMAT, type LogPosition, type ResumePoint, UNKNOWN_POOL } from './messages.ts'
 import { PROOF_HEADER, ProofRefusedError, type ProvenRequest, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 import type { Status } from './status.ts'
 import type { Supplier } from './supplier.ts'
@@ -19,6 +19,8 @@ export interface RoutesContext {
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
+  /** One page of the ids of the peer's keys that this region holds; undefined if it has no key ring. */
+  heldKeys(peer: string, after: string | undefined): Promise<object | undefined>
   status(): Promise<Status>
   /** Fires when the streams must end. */
   signal: AbortSignal
@@ -127,7 +129,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.post(
     '/replication/ack',
     authenticated(async (c, request, body) => {
-      const { log, position } = JSON.parse(body) as { log?: unknown; position?: unknown }
+      const { log, position } = parseObject(body) ?? {}
       if (typeof log !== 'string' || !Number.isSafeInteger(position))
         return respond(c, request, 400, { reason: 'body' })
       await supplier.acknowledge(request.from, { log, position: position as number })
@@ -148,7 +150,9 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
     '/replication/outline',
     authenticated(async (c, request) => {
       const outline = await supplier.outline(request.from, c.req.query('pool') ?? '', positionOf(c))
-      return outline ? respond(c, request, 200, outline) : respond(c, request, 404, { reason: 'not-shared' })
+      // Older followers expect status 404 for both.
+      if (!outline || outline === UNKNOWN_POOL) return respond(c, request, 404, { reason: outline ?? 'not-shared' })
+      return respond(c, request, 200, outline)
     }),
   )
 
@@ -169,7 +173,9 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.post(
     '/replication/key',
     authenticated(async (c, request, body) => {
-      const refusal = await context.acceptKey(JSON.parse(body))
+      const message = parseObject(body)
+      if (!message) return respond(c, request, 400, { reason: 'body' })
+      const refusal = await context.acceptKey(message)
       return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
     }),
   )
@@ -178,6 +184,14 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   app.get(
     '/replication/clock',
     authenticated((c, request) => respond(c, request, 200, {})),
+  )
+
+  app.get(
+    '/replication/keys',
+    authenticated(async (c, request) => {
+      const page = await context.heldKeys(request.from, c.req.query('after'))
+      return page ? respond(c, request, 200, page) : respond(c, request, 404, { reason: 'no-key-ring' })
+    }),
   )
 
   app.get(
@@ -204,6 +218,16 @@ const positionOf = (c: Context): LogPosition => ({
 const numberOf = (text: string | undefined): number => {
   const number = Number(text)
   return Number.isSafeInteger(number) ? number : 0
+}
+
+/** Undefined if the body is not a JSON object. */
+function parseObject(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Undefined if the body is larger than any that a region sends. */

@@ -34,6 +34,12 @@ export const stagesOfKinds = (kinds: readonly string[]): string[] => [
 /** Whether this build knows the stage: a newer build of the region may have begun the copy. */
 export const isStage = (stage: string): boolean => [...stagesFromPrimary()].includes(stage)
 
+/** Whether a copy at `stage` has completed the pages of a kind. */
+export function isStageBefore(kind: Kind, stage: string): boolean {
+  const stages = stagesFromPrimary()
+  return stages.indexOf(kind) < stages.indexOf(stage)
+}
+
 /** The stage after the present stage of a copy, without kinds that the peer does not know. */
 export function stageAfter(
   { stage, kinds }: Pick<Copy, 'stage' | 'kinds'>,

@@ -57,9 +57,9 @@ for (const engine of engines) {
       )
     const write = (pool: string, key: string): Promise<void> => put((tx) => tx.put('group', { pool, key, body: '{}' }))
     /** Everything that a peer is sent after a position: kind, pool and key. */
-    const sentTo = async (peer: string, after = 0): Promise<string[]> => {
+    const sentTo = async (peer: string, after = { position: 0, mark: '' }): Promise<string[]> => {
       const { log } = await supplier.hello(peer, undefined)
-      const reading = await supplier.read(peer, { log, position: after })
+      const reading = await supplier.read(peer, { log, ...after })
       return (
         reading?.batches.flatMap(({ changes }) => changes.map(([kind, pool, key]) => `${kind} ${pool} ${key}`)) ?? [
           'trimmed',
@@ -139,12 +139,14 @@ for (const engine of engines) {
     it('moves a peer past changes that it is not sent', async () => {
       await createPool('mine')
       const { log } = await supplier.hello(PEER, undefined)
-      const reading = await supplier.read(PEER, { log, position: 0 })
+      const reading = await supplier.read(PEER, { log, position: 0, mark: '' })
+      assert.ok(reading)
       assert.deepEqual(
-        reading?.batches.map(({ changes }) => changes.length),
+        reading.batches.map(({ changes }) => changes.length),
         [0],
       )
-      assert.deepEqual((await supplier.read(PEER, { log, position: reading?.position as number }))?.batches, [])
+      const { position, mark } = reading
+      assert.deepEqual((await supplier.read(PEER, { log, position, mark }))?.batches, [])
     })
 
     it('sends the changes after an entry of the log that was altered', async () => {
@@ -166,30 +168,66 @@ for (const engine of engines) {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
       assert.equal(await supplier.trim(), 0)
-      const { log, position } = await supplier.hello(PEER, undefined)
+      const { log, position, mark } = await supplier.hello(PEER, undefined)
       await write('ours', 'second')
       await supplier.acknowledge(PEER, { log: 'another log', position: Number.MAX_SAFE_INTEGER })
       assert.equal(await supplier.trim(), 0)
       await supplier.acknowledge(PEER, { log, position })
       assert.ok((await supplier.trim()) > 0)
       assert.deepEqual(await sentTo(PEER), ['trimmed'])
-      assert.deepEqual(await sentTo(PEER, position), ['group ours second'])
+      assert.deepEqual(await sentTo(PEER, { position, mark }), ['group ours second'])
     })
 
     it('keeps the log no longer than its retention, in time and in changes', async () => {
       await createPool('ours')
       await setReplica('ours', 'ACTIVE', 1)
-      const { position } = await supplier.hello(PEER, undefined)
+      const { position, mark } = await supplier.hello(PEER, undefined)
       time.now += 2 * HOUR
       await write('ours', 'young')
       assert.ok((await supplier.trim()) > 0)
-      assert.deepEqual(await sentTo(PEER, position), ['group ours young'])
+      assert.deepEqual(await sentTo(PEER, { position, mark }), ['group ours young'])
       for (let at = 0; at < 60; at += 1) await write('ours', `many ${at}`)
       await supplier.trim()
       const kept = await resumePointOf(PEER)
       const { rows } = await sql<{ count: number }>`select count(*) as count from changes`.execute(killable.store.db)
       assert.equal(Number(rows[0]?.count), 50)
       assert.equal((await supplier.hello(PEER, kept)).standing, 'continues')
+    })
+
+    it('ends a stream whose place has another transaction, or none', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const { log, position, mark } = await supplier.hello(PEER, undefined)
+      await write('ours', 'second')
+      assert.ok(await supplier.read(PEER, { log, position, mark }))
+      assert.equal(await supplier.read(PEER, { log, position, mark: '1.1' }), undefined)
+      assert.equal(await supplier.read(PEER, { log, position: 1_000_000_000, mark }), undefined)
+    })
+
+    it('looks at a trimmed log for a page that it does not contain', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const resumePoint = await resumePointOf(PEER)
+      await write('ours', 'second')
+      await supplier.acknowledge(PEER, await resumePointOf(PEER))
+      assert.ok((await supplier.trim()) > 0)
+      const witness = { position: 1_000_000_000, mark: '1.1' }
+      assert.equal((await supplier.hello(PEER, { ...resumePoint, witness })).standing, 'went-back')
+    })
+
+    it('raises the epochs for a follower of which nothing is left in the log: it may have gone back', async () => {
+      await createPool('ours')
+      await setReplica('ours', 'ACTIVE', 1)
+      const resumePoint = await resumePointOf(PEER)
+      await write('ours', 'second')
+      const { log, position } = await resumePointOf(PEER)
+      await supplier.acknowledge(PEER, { log, position })
+      assert.ok((await supplier.trim()) > 0)
+      // Twice: the second time the epoch is newer than all that the follower knows.
+      for (const _ of [1, 2]) {
+        const hello = await supplier.hello(PEER, resumePoint)
+        assert.deepEqual([hello.standing, hello.log, await epochOf('ours')], ['trimmed', log, 2])
+      }
     })
 
     it('does not mistake its log for another one while it is trimmed', async () => {
@@ -245,6 +283,20 @@ for (const engine of engines) {
         assert.equal(await epochOf('ours'), 2)
       })
     }
+
+    it('begins a new log when the database is another one than the one that wrote it', async () => {
+      await createPool('ours')
+      const { log } = await resumePointOf(PEER)
+      await open()
+      assert.deepEqual(noted, [], 'the same database, opened again')
+      if (engine === 'postgres') {
+        await sql`update facts set value = '1/1/1' where name = 'log-writer'`.execute(killable.store.db)
+        await open()
+        assert.deepEqual(noted, ['log-renewed another-database'])
+        assert.notEqual((await resumePointOf(PEER)).log, log)
+        assert.equal(await epochOf('ours'), 2)
+      }
+    })
 
     it('begins a new log when the log that it finds was written by another server', async () => {
       await createPool('ours')

@@ -12,10 +12,12 @@ import {
 } from '../store/changes.ts'
 import { listTombstones } from '../store/copies.ts'
 import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts'
+import type { Connection } from '../store/database.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
 import { listRowsOfAllPools } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import { openTransaction, type Transaction } from '../store/write.ts'
 import { findReplica } from './documents.ts'
 import { FIRST_RELEASE_KINDS, formatKinds, type KnownKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
@@ -33,6 +35,7 @@ import {
   type RowAddress,
   rowToWire,
   TOMBSTONES,
+  UNKNOWN_POOL,
 } from './messages.ts'
 import { isSentTo, listReplicas, listTopologies, sharesPool } from './roles.ts'
 
@@ -45,8 +48,9 @@ export interface Retention {
 
 export interface FeedReading {
   batches: FeedBatch[]
-  /** The peer's position after these batches. */
+  /** The peer's position after these batches, and its mark. */
   position: number
+  mark: string
   /** Whether the batches reach the end of what can be read. */
   drained: boolean
   /** Whether committed changes wait for an older transaction to end. */
@@ -60,17 +64,13 @@ export interface Supplier {
   hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
    * Reads the log from a position, for a peer that knows `peerKinds` (default: the kinds of the first release). Undefined if
-   * the log was renewed, or trimmed past the position.
+   * the log was renewed, was trimmed past the position, or has another transaction or none there.
    */
-  read(
-    peer: string,
-    from: Pick<LogPosition, 'log' | 'position'>,
-    peerKinds?: KnownKinds,
-  ): Promise<FeedReading | undefined>
+  read(peer: string, from: LogPosition, peerKinds?: KnownKinds): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the pool is not shared with the peer, or the log does not contain the witness. */
-  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | undefined>
-  /** Undefined as above, or if the stage is unknown. */
+  outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | typeof UNKNOWN_POOL | undefined>
+  /** Undefined if the pool is not shared or unknown, the stage is unknown, or the log does not contain the witness. */
   page(peer: string, query: PageQuery): Promise<Page | undefined>
   acknowledge(peer: string, position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Trims the changes that no peer needs. Returns how many were removed. */
@@ -93,7 +93,7 @@ export async function openSupplier({
   region,
   events,
   retention,
-  onFirstContact = () => {},
+  onGreeted = () => {},
   known = kindsOfThisBuild(),
 }: {
   store: Store
@@ -101,74 +101,121 @@ export async function openSupplier({
   region: string
   events: Pick<Events, 'noted'>
   retention: Retention
-  /** Called when a peer connects for the first time, or after it has lost its store. */
-  onFirstContact?: (peer: string) => void
+  /** Called when a peer connects; `behind`: it starts over, for example because it has lost its store. */
+  onGreeted?: (peer: string, greeting: { behind: boolean }) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
 }): Promise<Supplier> {
   const { engine } = store
   /** The pools whose changes a peer was sent recently: most likely the next changes are theirs too. */
   const recentPools = new Map<string, string[]>()
+  /** Raises the epoch of own pools above every epoch that they had. Returns their number. */
+  const raiseEpochs = async (tx: Transaction, above: number): Promise<number> => {
+    let pools = 0
+    for await (const { pool, ...topology } of listTopologies(tx.connection)) {
+      if (topology.primary !== region) continue
+      const epoch = Math.max(topology.epoch, above) + 1
+      await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ ...topology, epoch } satisfies Topology) })
+      pools += 1
+    }
+    return pools
+  }
   /**
    * Gives the log a new id and raises the epoch of own pools, so that old positions and stamps cannot be mistaken for new ones.
+   * Returns the number of the pools.
    */
   const renew = async (
-    reason: string,
-    { from, above = 0, emptied = false }: { from: string; above?: number; emptied?: boolean },
-  ): Promise<void> => {
-    const pools: string[] = []
-    const id = clock.uuid()
-    await store.write(async (tx) => {
-      pools.length = 0
+    tx: Transaction,
+    { above = 0, emptied = false }: { above?: number; emptied?: boolean },
+  ): Promise<number> => {
+    await renewLog(tx.connection, { id: clock.uuid(), emptied })
+    await forgetFollowers(tx.connection)
+    return raiseEpochs(tx, above)
+  }
+  /** Does the work in a transaction, unless another process has renewed the log since it had the id `log`. */
+  const whileLogIs = <T>(log: string, work: (tx: Transaction) => Promise<T>): Promise<T | undefined> =>
+    store.write(async (tx) => {
       await engine.lock(tx.connection, [RENEWAL])
-      const state = await readLogState(engine, [], tx.connection)
-      if (state.id !== from) return
-      await renewLog(tx.connection, { id, emptied })
-      await forgetFollowers(tx.connection)
-      for await (const { pool, ...topology } of listTopologies(tx.connection)) {
-        if (topology.primary !== region) continue
-        const epoch = Math.max(topology.epoch, above) + 1
-        await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ ...topology, epoch } satisfies Topology) })
-        pools.push(pool)
-      }
+      return (await readLogState(engine, [], tx.connection)).id === log ? work(tx) : undefined
     })
-    if ((await readLogState(engine)).id === id) events.noted('log-renewed', { reason, pools: pools.length })
+  const noteRenewal = (reason: string, pools: number | undefined): void => {
+    if (pools !== undefined) events.noted('log-renewed', { reason, pools })
   }
 
-  const newestEpoch = async (): Promise<number> => {
-    let newest = 0
-    for await (const topology of listTopologies(store.db)) {
-      if (topology.primary === region) newest = Math.max(newest, topology.epoch)
+  /** The newest epoch of the own pools that a peer shares; of all own pools, if it shares none as far as is known here. */
+  const newestEpoch = async (peer: string): Promise<number> => {
+    const epochs = new Map<string, number>()
+    for await (const { pool, primary, epoch } of listTopologies(store.db)) {
+      if (primary === region) epochs.set(pool, epoch)
     }
-    return newest
+    const shared: number[] = []
+    for await (const replica of listReplicas(store.db)) {
+      const epoch = epochs.get(replica.pool)
+      if (replica.region === peer && epoch !== undefined) shared.push(epoch)
+    }
+    return (shared.length > 0 ? shared : [...epochs.values()]).reduce((a, b) => Math.max(a, b), 0)
   }
 
-  const restartReasonFor = async (from: ResumePoint | undefined): Promise<RestartReason | undefined> => {
+  const restartReasonFor = async (peer: string, from: ResumePoint | undefined): Promise<RestartReason | undefined> => {
     if (!from) return 'unknown-log'
     const { id, trimmed, marks } = await readLogState(engine, [from.position, from.witness.position])
     // A renewal raises the epoch, so a follower of an earlier log knows an older epoch. If it knows the present or a newer one,
     // this database was restored to a state before a renewal.
-    if (from.log !== id) return from.epoch >= (await newestEpoch()) && from.epoch > 0 ? 'went-back' : 'unknown-log'
-    if (from.position < trimmed) return 'trimmed'
-    return [from, from.witness].every(({ position, mark }) => marks.get(position) === mark) ? undefined : 'went-back'
+    if (from.log !== id) return from.epoch >= (await newestEpoch(peer)) && from.epoch > 0 ? 'went-back' : 'unknown-log'
+    const comparable = [from, from.witness].filter(({ position }) => position >= trimmed)
+    if (comparable.some(({ position, mark }) => marks.get(position) !== mark)) return 'went-back'
+    return from.position < trimmed ? 'trimmed' : undefined
+  }
+  /**
+   * A log that was trimmed past a follower cannot tell whether it went back before. So that no stamp that the follower knows is
+   * assigned again, the epochs rise as in a renewal; the follower copies everything in any case, and the others continue.
+   */
+  const raiseAbove = async (peer: string, { log, epoch }: ResumePoint): Promise<void> => {
+    if (epoch > 0 && epoch >= (await newestEpoch(peer))) await whileLogIs(log, (tx) => raiseEpochs(tx, epoch))
   }
 
   const isCurrentLog = async ({ log, position, mark }: LogPosition): Promise<boolean> => {
     const { id, marks } = await readLogState(engine, [position])
     return log === id && mark === marks.get(position)
   }
+  /** The newest position that this process has read for any peer. */
+  let newestRead: LogPosition | undefined
+  const noteRead = (read: LogPosition): void => {
+    if (newestRead?.log !== read.log || newestRead.position < read.position) newestRead = read
+  }
+  /** Whether the log has a position of this log, or may have had it: it may be trimmed. */
+  const hasPosition = async ({ position, mark }: LogPosition, connection: Connection): Promise<boolean> => {
+    const { trimmed, marks } = await readLogState(engine, [position], connection)
+    return position < trimmed || marks.get(position) === mark
+  }
 
-  const { transplanted } = await openLog(engine, clock.uuid())
-  if (transplanted) await renew('transplanted', { from: (await readLogState(engine)).id, emptied: true })
+  // Before the first use of a database, so that none of its writes repeats a stamp of a database that is ahead of it.
+  await engine.guard(async ({ identity, replaced, transact }) => {
+    let reason = ''
+    const pools = await transact(async (connection) => {
+      await engine.lock(connection, [RENEWAL])
+      const { id, previous, impossible } = await openLog(engine, connection, { id: clock.uuid(), identity })
+      const moved = replaced || (identity !== undefined && previous !== undefined && identity !== previous)
+      if (impossible) reason = 'transplanted'
+      else if (moved) reason = 'another-database'
+      else if (newestRead?.log === id && !(await hasPosition(newestRead, connection))) reason = 'went-back'
+      else return undefined
+      return renew(await openTransaction({ engine, clock, region }, connection, []), { emptied: impossible })
+    })
+    noteRenewal(reason, pools)
+  })
 
   return {
     hello: async (peer, from) => {
       const { id } = await readLogState(engine)
-      const restartReason = await restartReasonFor(from)
-      if (restartReason === 'went-back') await renew(restartReason, { from: id, above: from?.epoch ?? 0 })
+      const restartReason = await restartReasonFor(peer, from)
+      if (restartReason === 'went-back') {
+        noteRenewal(restartReason, await whileLogIs(id, (tx) => renew(tx, { above: from?.epoch ?? 0 })))
+      }
+      if (restartReason === 'trimmed' && from) await raiseAbove(peer, from)
       const state = await readLogState(engine)
-      if (!from) onFirstContact(peer)
-      else if (restartReason) events.noted('follower-behind', { peer, reason: restartReason })
+      onGreeted(peer, { behind: restartReason !== undefined })
+      if (from && restartReason) events.noted('follower-behind', { peer, reason: restartReason })
       return {
         type: 'hello',
         format: FORMAT,
@@ -182,10 +229,10 @@ export async function openSupplier({
       }
     },
 
-    read: async (peer, { log, position: after }, peerKinds = FIRST_RELEASE_KINDS) => {
+    read: async (peer, { log, position: after, mark }, peerKinds = FIRST_RELEASE_KINDS) => {
       const now = clock.now()
       const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: recentPools.get(peer) ?? [] })
-      if (reading.log !== log || reading.trimmed > after) return undefined
+      if (reading.log !== log || reading.trimmed > after || reading.place !== mark) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // The roles are as of the log or newer, so that no replica created before a change misses it.
       const { roles: rolesByPool } = reading
@@ -212,7 +259,9 @@ export async function openSupplier({
         batches.push({ position, mark, at, changes: relevant.map(changeToWire) })
       }
       const { drained, held, asOf } = reading
-      return { batches, position: batches.at(-1)?.position ?? after, drained, held, now, asOf }
+      const last = batches.at(-1) ?? { position: after, mark }
+      noteRead({ log, position: last.position, mark: last.mark })
+      return { batches, position: last.position, mark: last.mark, drained, held, now, asOf }
     },
 
     inventory: async (peer, after) => {
@@ -230,7 +279,9 @@ export async function openSupplier({
 
     outline: async (peer, pool, witness) => {
       const roles = await readPoolRoles(store.db, pool)
-      if (!sharesPool(roles, peer) || !(await isCurrentLog(witness))) return undefined
+      if (!(await isCurrentLog(witness))) return undefined
+      if (!roles.topology) return UNKNOWN_POOL
+      if (!sharesPool(roles, peer)) return undefined
       const row = await store.find('topology', { pool, key: ONLY })
       const counts: Record<string, number> = {}
       for (const kind of kindNames) {

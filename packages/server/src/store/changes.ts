@@ -19,6 +19,8 @@ export interface Batch {
 /** The result of reading a range of the log. */
 export interface Reading {
   log: string
+  /** The mark of the transaction at the requested position; undefined if the log does not have the transaction. */
+  place: string | undefined
   /** Everything up to this position has been removed: if it is past the requested position, changes may be missing. */
   trimmed: number
   batches: Batch[]
@@ -61,6 +63,10 @@ interface State {
   hidden: number | null
   log: string | null
   trimmed: string | null
+  trimmedMark: string | null
+  /** Of the transaction at the requested position. */
+  placeSeq: number | null
+  placeAt: number | null
 }
 
 /** A RoleRow in the columns of the log query. */
@@ -73,8 +79,9 @@ interface RoleInLog {
 
 /**
  * Reads the log after a position: complete transactions, in the order of their numbers, and only below the oldest running one, so
- * that no transaction can appear later with a lower number. Also reads the roles in `pools` (64 at most): a caller that guesses
- * which pools the changes belong to needs no second query.
+ * that no transaction can appear later with a lower number. The same statement reads the mark at the position: without it, a log
+ * that went back and then grew past the position would look continued. Also reads the roles in `pools` (64 at most): a caller
+ * that guesses which pools the changes belong to needs no second query.
  */
 export async function readLog(
   engine: Engine,
@@ -86,7 +93,8 @@ export async function readLog(
     pools.length === 0
       ? sql``
       : sql`union all
-        select ${none}, null, null, ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
+        select ${none}, null, null, null, ${none}, ${none},
+          ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
         from (${selectRoles(pools)}) as roles`
   // One statement sees one snapshot. For `tx >= …` alone, PostgreSQL estimates a third of the log and scans all of it.
   const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | RoleInLog>`
@@ -95,21 +103,34 @@ export async function readLog(
         (select min(at) from changes
           where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
         (select value from facts where name = ${LOG}) as log,
-        (select value from facts where name = ${TRIMMED}) as trimmed),
+        (select value from facts where name = ${TRIMMED}) as trimmed,
+        (select value from facts where name = ${TRIMMED_MARK}) as "trimmedMark",
+        place.seq as "placeSeq", place.at as "placeAt"
+        from (select 1) as one left join
+          (select seq, at from changes where tx = ${after} order by seq desc limit 1) as place on true),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
         where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
     select state.*, stretch.* from state left join stretch on true
     ${roleRows} order by tx, seq`.execute(db)
   const rows: Raw[] = []
   const roles: RoleRow[] = []
-  let { hidden, log, trimmed }: State = { hidden: null, log: null, trimmed: null }
+  let state: State | undefined
   for (const row of found.rows) {
     if (row.tx === null && row.kind !== null) roles.push({ type: row.kind, pool: row.pool, value: row.body })
     else {
-      ;({ hidden, log, trimmed } = row as State)
+      state = row as State
       if (row.tx !== null) rows.push(row)
     }
   }
+  const hidden = state?.hidden ?? null
+  let log = state?.log ?? ''
+  let trimmed = Number(state?.trimmed ?? 0)
+  let place =
+    trimmed === after
+      ? (state?.trimmedMark ?? '')
+      : state?.placeSeq != null && state.placeAt != null
+        ? markOf({ seq: state.placeSeq, at: state.placeAt })
+        : undefined
   const last = rows.at(-1)
   const drained = rows.length < limit
   if (last && !drained) {
@@ -117,9 +138,11 @@ export async function readLog(
       select tx, seq, pool, kind, key, epoch, body, fields, at from changes
       where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
     rows.push(...rest.rows)
-    // Read after the rest, to notice a log that was trimmed or renewed while it was read.
-    log = (await readFact(db, LOG)) ?? null
-    trimmed = (await readFact(db, TRIMMED)) ?? null
+    // Read after the rest, to notice a log that was trimmed or renewed, or went back, while it was read.
+    const now = await readLogState(engine, [after], db)
+    log = now.id
+    trimmed = now.trimmed
+    place = now.marks.get(after)
   }
   const batches: Batch[] = []
   for (const row of rows) {
@@ -133,8 +156,9 @@ export async function readLog(
     if (change) batch.changes.push(change)
   }
   return {
-    log: log ?? '',
-    trimmed: Number(trimmed ?? 0),
+    log,
+    place,
+    trimmed,
     batches,
     drained,
     held: hidden !== null,
@@ -191,16 +215,22 @@ export async function readLogState(
 }
 
 /**
- * Assigns an id to the log if it has none. `transplanted`: this database cannot have written the log, because the log has
- * transaction numbers that the database has not reached yet, as after a dump was loaded into another server.
+ * Assigns an id to the log if it has none, and records the identity of the database (database.ts). Returns the identity that was
+ * recorded before. `impossible`: this database cannot have written the log, because the log has transaction numbers that the
+ * database has not reached yet, as after a dump was loaded into another server.
  */
-export async function openLog(engine: Engine, id: string): Promise<{ transplanted: boolean }> {
-  return engine.transaction(async (tx) => {
-    await sql`insert into facts (name, value) values (${LOG}, ${id}) on conflict (name) do nothing`.execute(tx)
-    const { rows } = await sql<{ tx: number | null }>`select max(tx) as tx from changes`.execute(tx)
-    const newest = Math.max(rows[0]?.tx ?? 0, await readTrimmed(tx))
-    return { transplanted: newest >= (await engine.transactionNumber(tx)) }
-  })
+export async function openLog(
+  engine: Engine,
+  tx: Connection,
+  { id, identity }: { id: string; identity: string | undefined },
+): Promise<{ id: string; previous: string | undefined; impossible: boolean }> {
+  await sql`insert into facts (name, value) values (${LOG}, ${id}) on conflict (name) do nothing`.execute(tx)
+  const previous = await readFact(tx, WRITER)
+  if (identity !== undefined && identity !== previous) await writeFact(tx, WRITER, identity)
+  const { rows } = await sql<{ tx: number | null }>`select max(tx) as tx from changes`.execute(tx)
+  const newest = Math.max(rows[0]?.tx ?? 0, await readTrimmed(tx))
+  const impossible = newest >= (await engine.transactionNumber(tx))
+  return { id: (await readFact(tx, LOG)) ?? id, previous, impossible }
 }
 
 /**
@@ -231,6 +261,23 @@ export async function findExcess(
     select tx from changes order by tx desc limit 1 offset ${changes}`.execute(engine.reader)
   const { head } = await readLogState(engine)
   return Math.min(head, Math.max(young.rows[0] ? young.rows[0].tx - 1 : head, surplus.rows[0]?.tx ?? 0))
+}
+
+/**
+ * The entries of the log after a position: how many, estimated from their numbers, and when the oldest was written (ms since the
+ * epoch). Reads only the ends, because the log may have millions of entries.
+ */
+export async function measureBacklog(
+  engine: Engine,
+  position: number,
+): Promise<{ changes: number; oldestAt: number | undefined }> {
+  const { rows } = await sql<{ seq: number; at: number; newest: number }>`
+    select seq, at, (select max(seq) from changes) as newest from changes
+    where tx > ${position} order by tx, seq limit 1`.execute(engine.reader)
+  const [oldest] = rows
+  return oldest
+    ? { changes: Math.max(1, oldest.newest - oldest.seq + 1), oldestAt: oldest.at }
+    : { changes: 0, oldestAt: undefined }
 }
 
 const TRIM_CHANGES = 500
@@ -270,6 +317,8 @@ export async function purgeTombstones(engine: Engine, before: number): Promise<v
 }
 
 const LOG = 'log'
+/** The identity of the database that wrote the log most recently. */
+const WRITER = 'log-writer'
 const TRIMMED = 'trimmed'
 const TRIMMED_MARK = 'trimmed-mark'
 

@@ -29,6 +29,16 @@ export interface Copy {
   witness: { position: number; mark: string }
 }
 
+/**
+ * Whether the copy is the first one: rows of the pool are missing until it is complete. `copy` is one from the primary of the pool; a
+ * copy from another region has shared facts only.
+ */
+export const isFirstCopy = ({ asOf, kinds }: Pick<Copy, 'asOf' | 'kinds'>): boolean =>
+  asOf === undefined && kinds === undefined
+
+/** The stage of a copy that cannot begin: the primary of the pool does not know the pool. */
+export const ORPHANED = 'orphaned'
+
 interface RawCopy extends Omit<Copy, 'stage' | 'after' | 'asOf' | 'target' | 'witness' | 'kinds'> {
   kind: string
   kinds: string | null
@@ -54,6 +64,20 @@ export async function findCopy(
 ): Promise<Copy | undefined> {
   const { rows } = await sql<RawCopy>`select ${COPY} from copies where pool = ${pool} and peer = ${peer}`.execute(db)
   return rows[0] && toCopy(rows[0])
+}
+
+/**
+ * The copy of all kinds of a pool from its primary, if one is in progress: `first`, or `again` while rows of before the copy are
+ * beside new ones.
+ */
+export async function findCopyInProgress(
+  db: Connection,
+  { pool, primary }: { pool: string; primary: string },
+): Promise<'first' | 'again' | undefined> {
+  const copy = await findCopy(db, { pool, peer: primary })
+  if (!copy || copy.kinds) return undefined
+  if (isFirstCopy(copy)) return 'first'
+  return copy.stage === ORPHANED ? undefined : 'again'
 }
 
 export async function putCopy(connection: Connection, copy: Copy): Promise<void> {
@@ -101,6 +125,15 @@ export async function listTouched(
   const { rows } = await sql<{ key: string }>`
     select key from copy_touched where pool = ${pool} and kind = ${kind} ${within({ after, until })}`.execute(db)
   return new Set(rows.map(({ key }) => key))
+}
+
+export async function isTouched(
+  db: Connection,
+  { kind, pool, key }: { kind: Kind; pool: string; key: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 as one from copy_touched where pool = ${pool} and kind = ${kind} and key = ${key}`.execute(db)
+  return rows.length > 0
 }
 
 export async function clearTouched(connection: Connection, pool: string): Promise<void> {

@@ -60,15 +60,15 @@ export async function putCursor(
 export const kindsOf = (log: string, kinds: string | undefined): string | null =>
   kinds === undefined ? null : `${log}\n${kinds}`
 
-/** Advances a cursor (without `to` only its `asOf`). `asOf` never decreases. */
+/** Advances a cursor (without `to` only its `asOf`). `asOf` goes back when the peer's clock does. */
 export async function moveCursor(
   connection: Connection,
-  { peer, to, asOf }: { peer: string; to: Pick<Cursor, 'position' | 'mark'> | undefined; asOf: number },
+  { peer, to, asOf }: { peer: string; to: Pick<Cursor, 'position' | 'mark'> | undefined; asOf: number | undefined },
 ): Promise<void> {
   await sql`${PIPELINED}
     update cursors set position = coalesce(${to?.position ?? null}, position), mark = coalesce(${to?.mark ?? null}, mark),
       kinds_at = coalesce(${to?.position ?? null}, position),
-      as_of = case when as_of < ${asOf} then ${asOf} else as_of end
+      as_of = coalesce(${asOf ?? null}, as_of)
     where peer = ${peer}`.execute(connection)
 }
 

@@ -1,4 +1,5 @@
 import { type Kysely, type Transaction as KyselyTransaction, type RawBuilder, sql } from 'kysely'
+import type { ThrottlingFile } from './throttling-file.ts'
 
 /** Tables are generic over kinds (see kinds.ts), so their columns have no types. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -62,14 +63,37 @@ export interface Engine {
   readonly horizonSql: RawBuilder<number>
   /** Notifies the other processes of the region of changed rows when the transaction commits. */
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
-  /** Subscribes to changes by other processes; `undefined`: notifications may be lost. */
-  listen(listener: (touched: readonly Touched[] | undefined) => void): Promise<void>
+  /**
+   * Subscribes to changes by other processes; `undefined`: notifications may be lost. `interrupted` is called after connections were
+   * lost or replaced, before the new ones are used: it may be another database now, or an earlier state of it.
+   */
+  listen(listener: (touched: readonly Touched[] | undefined) => void, interrupted: () => void): Promise<void>
+  /**
+   * Sets the check of the database, and runs it. It runs again when a connection leads to a database with another identity, and
+   * after connections were lost: no other statement of this process runs on the new ones until the check has passed.
+   */
+  guard(check: DatabaseCheck): Promise<void>
+  /** The connections of calls to the database; undefined where there is no pool of them. */
+  connectionUsage(): { used: number; limit: number; waiting: number } | undefined
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
   /** Whether a process without this ability is connected to this database. Default: the first release. */
   hasOlderProcesses(ability?: Ability): Promise<boolean>
+  /** SQLite: opens the file of the throttling state beside the store; `close` closes it. */
+  openThrottlingFile?(): ThrottlingFile
   close(): Promise<void>
 }
+
+/**
+ * Checks a database before its first use. `identity` distinguishes the databases that can have written one log: a server that was
+ * promoted or restored has another one than its origin. Undefined if the engine or the server does not report one. `replaced`: it is
+ * certainly another one than the one that was used before. `transact` runs a durable transaction on the database.
+ */
+export type DatabaseCheck = (database: {
+  identity: string | undefined
+  replaced: boolean
+  transact<T>(work: (tx: Connection) => Promise<T>): Promise<T>
+}) => Promise<void>
 
 export interface TransactionOptions {
   /**
@@ -121,6 +145,14 @@ export class UnexpectedError extends Error {
   constructor() {
     super('a condition of this transaction did not hold')
     this.name = 'UnexpectedError'
+  }
+}
+
+/** The disk of the database is full: nothing was written. */
+export class StoreFullError extends Error {
+  constructor(cause: Error) {
+    super(`the disk is full: ${cause.message}`, { cause })
+    this.name = 'StoreFullError'
   }
 }
 

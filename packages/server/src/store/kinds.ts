@@ -68,6 +68,7 @@ export const kinds = {
   'seal-count':     { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   settings:         { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: false },
   'prefix-domain':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: true },
+  'name-index':     { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'kms-key':        { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },
   'kms-alias':      { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },
 } as const satisfies Record<string, KindRow>

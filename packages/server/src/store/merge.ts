@@ -2,8 +2,8 @@ import { parseStored, type StoreDocuments } from './documents.ts'
 import type { KindOfScope } from './kinds.ts'
 
 /**
- * Body of a `replica` row. Each change of the status raises the version; at equal versions the later status of REPLICA_STATUSES
- * wins.
+ * Body of a `replica` row. The higher version wins; at equal versions the later status of REPLICA_STATUSES. Each change of the
+ * status raises the version by the rule of `versionAfter`.
  */
 export interface Replica {
   region: string
@@ -69,6 +69,27 @@ export const rules: {
   }),
   'sign-out': (a, b) => ({ before: Math.max(a.before, b.before) }),
   'seal-count': (a, b) => ({ count: Math.max(a.count, b.count) }),
+}
+
+/**
+ * Each creation of a replica begins an incarnation, and each incarnation has this many versions. The last two of them stand for
+ * DELETING and DELETED, so within an incarnation they win over any number of other changes, and the next incarnation wins over them.
+ * Builds before this rule merge in the same way and raise versions by one, which leads from DELETING to DELETED to the next
+ * incarnation.
+ */
+const INCARNATION_VERSIONS = 1_000_000_000
+
+/** The number of times that the replica was created again after its deletion. */
+export const incarnationOf = ({ version }: Pick<Replica, 'version'>): number =>
+  Math.floor(version / INCARNATION_VERSIONS)
+
+/** The version of a replica that takes a status; `present` is undefined for the first replica of the region. */
+export function versionAfter(present: Pick<Replica, 'status' | 'version'> | undefined, status: ReplicaStatus): number {
+  if (!present) return 1
+  const next = (incarnationOf(present) + 1) * INCARNATION_VERSIONS
+  if (status === 'DELETING') return next - 2
+  if (status === 'DELETED') return next - 1
+  return present.status === 'DELETED' ? next : present.version + 1
 }
 
 const rank = (replica: Replica): number =>

@@ -8,6 +8,7 @@ import {
 } from './abandoned-connections.ts'
 import { PIPELINED_MARK, StoreBusyError } from './database.ts'
 import { createPermits } from './permits.ts'
+import { createServers, type Servers } from './postgres-servers.ts'
 import { createSessionCheck, NotSessionModeError, type SessionCheck } from './session-mode.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -26,6 +27,10 @@ export interface Connections extends ConnectionPool {
   openRelaxed(): ConnectionPool
   /** A dedicated connection outside the pools, open until it is lost; close it with `disconnect`. */
   open(applicationName: string): Promise<pg.Client>
+  /** Which servers the connections lead to. */
+  readonly servers: Servers
+  /** The use of the pool of calls; an abandoned connection is in use until the server has ended it. */
+  usage(): PoolUsage
   /** Whether the error is a pipelined statement's refusal by the server, so that the commit sent after it had no effect. */
   isRefusal(error: unknown): boolean
 }
@@ -36,6 +41,12 @@ export interface ConnectionPool {
   end(): Promise<void>
   /** Kysely requires this member; ours is empty, because the connections have their options. */
   readonly options: object
+}
+
+export interface PoolUsage {
+  used: number
+  limit: number
+  waiting: number
 }
 
 export interface ConnectionSettings {
@@ -81,6 +92,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const socketTimeout = milliseconds + GRACE_MILLISECONDS
   const urls = addressesOf(url)
   const shared: SharedState = { nameOf: createNames(), turns: createTurns(), refusals: new WeakSet() }
+  const servers = createServers()
   const connectMilliseconds = Math.min(MAX_CONNECT_MILLISECONDS, milliseconds)
   const abandoned: AbandonedConnections = createAbandonedConnections({
     find: async (pids) => {
@@ -156,7 +168,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       counts = true,
     }: { max: number; name?: string; turns?: boolean; counts?: boolean },
     session: Session,
-  ): ConnectionPool => {
+  ): ConnectionPool & { usage(): PoolUsage } => {
     const options: pg.PoolConfig & { turns: boolean } = {
       ...config,
       max,
@@ -164,7 +176,12 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
       application_name: name,
       Client: Client as NonNullable<pg.PoolConfig['Client']>,
       onConnect: async (client) => {
-        const pid = await prepareConnection(client, { session, sessionCheck, abandon: () => abandon(client, pid) })
+        const pid = await prepareConnection(client, {
+          session,
+          sessionCheck,
+          servers,
+          abandon: () => abandon(client, pid),
+        })
         current = (client as unknown as Client).address
       },
     }
@@ -185,7 +202,23 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
     }
     // The pool replaces a connection that breaks while idle; the next statement reports an error if there is one.
     pool.on('error', () => {})
-    return { connect: () => tryAddresses(() => pool.connect()), end: () => pool.end(), options: {} }
+    const connect = async (): Promise<pg.PoolClient> => {
+      for (;;) {
+        const client = await tryAddresses(() => pool.connect())
+        if (servers.isCurrent(client)) return client
+        client.release(true)
+      }
+    }
+    return {
+      connect,
+      end: () => pool.end(),
+      usage: () => ({
+        used: pool.totalCount - pool.idleCount + max - (pool.options.max as number),
+        limit: max,
+        waiting: pool.waitingCount,
+      }),
+      options: {},
+    }
   }
 
   const calls = openPool({ max: connections, turns: true }, bounded)
@@ -233,28 +266,39 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         let pid: number
         try {
           await client.connect()
-          pid = await prepareConnection(client, { session: bounded, sessionCheck })
+          pid = await prepareConnection(client, { session: bounded, sessionCheck, servers })
           current = client.address
         } catch (error) {
           void disconnect(client)
           throw error
         }
+        // A replaced primary may still run, while no other client can reach it.
+        const leaveReplaced = (): void => {
+          if (client.address !== current || !servers.isCurrent(client))
+            socketOf(client).destroy(new Error('PostgreSQL has moved to another server'))
+        }
         const heartbeat = setInterval(
           async () => {
-            // A replaced primary may still run, while no other client can reach it.
-            if (client.address !== current)
-              socketOf(client).destroy(new Error('PostgreSQL has moved to another address'))
+            leaveReplaced()
             // The connection is otherwise idle, and the socket timeout needs traffic.
-            else {
-              const { rows } = await client.query(PID).catch(() => ({ rows: [{ pid }] }))
+            try {
+              const { rows } = await client.query(PID)
+              servers.responded(client)
               if (rows[0].pid !== pid) socketOf(client).destroy(new NotSessionModeError())
+            } catch {
+              // The connection ends, and reports it.
             }
           },
           Math.min(HEARTBEAT_MILLISECONDS, milliseconds / 2),
         )
-        client.once('end', () => clearInterval(heartbeat))
+        const unsubscribe = servers.onMoved(leaveReplaced)
+        client.once('end', () => {
+          clearInterval(heartbeat)
+          unsubscribe()
+        })
         return client
       }),
+    servers,
     isRefusal: (error) => shared.refusals.has(error as object),
   }
 }
@@ -394,14 +438,20 @@ interface Session {
  */
 async function prepareConnection(
   client: pg.ClientBase,
-  { session, sessionCheck, abandon }: { session: Session; sessionCheck: SessionCheck; abandon?: () => void },
+  {
+    session,
+    sessionCheck,
+    servers,
+    abandon,
+  }: { session: Session; sessionCheck: SessionCheck; servers: Servers; abandon?: () => void },
 ): Promise<number> {
   const { socketTimeout, statementTimeout, synchronousCommit } = session
   const socket = socketOf(client)
+  const silence = socketTimeout || MAX_CONNECT_MILLISECONDS
   let pid: number | undefined
-  socket.setTimeout(socketTimeout, () => {
+  socket.setTimeout(silence, () => {
     if (pid !== undefined) abandon?.()
-    socket.destroy(new Error(`PostgreSQL has not responded for ${socketTimeout / 1_000} s`))
+    socket.destroy(new Error(`PostgreSQL has not responded for ${silence / 1_000} s`))
   })
   wireOf(client).on('errorMessage', ({ code }: { code?: string }) => {
     if (code === READ_ONLY) socket.destroy(new StandbyError())
@@ -416,6 +466,8 @@ async function prepareConnection(
   const [{ readonly, pid: found }] = rows as [{ readonly: string; pid: number }]
   if (readonly === 'on') throw new StandbyError()
   await sessionCheck(client, found)
+  await servers.admit(client)
+  if (socketTimeout === 0) socket.setTimeout(0)
   pid = found
   return found
 }

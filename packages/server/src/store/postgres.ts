@@ -7,6 +7,7 @@ import {
   FLUSH,
   gatherSchema,
   PIPELINED,
+  StoreFullError,
   type Tables,
   type Touched,
   UnexpectedError,
@@ -28,6 +29,8 @@ const PAYLOAD_BYTES = 7_900
 /** deadlock_detected, serialization_failure. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const RETRYABLE = new Set(['40P01', '40001'])
 const ATTEMPTS = 5
+/** disk_full. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const DISK_FULL = '53100'
 /** Appears in the server's log when a condition does not hold, as the invalid number (invalid_text_representation). */
 const UNEXPECTED = 'Twinpool: the expected state has changed, the transaction is retried'
 const RELISTEN_MILLISECONDS = 250
@@ -50,7 +53,7 @@ const LEASE_SILENCE_MILLISECONDS = 5_000
  */
 export function openPostgres(url: string, settings: ConnectionSettings = {}): Engine {
   const connections = openConnections(url, settings)
-  const { connect, isRefusal } = connections
+  const { connect, isRefusal, servers } = connections
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: connections }),
   })
@@ -101,7 +104,9 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
           // On a lost connection the rollback fails too, and would hide the cause.
           const cause = reason ?? error
           if (isRefusal(cause) && (cause as Error).message.includes(UNEXPECTED)) throw new UnexpectedError()
-          const retryable = RETRYABLE.has((cause as { code?: string }).code ?? '')
+          const { code = '' } = cause as { code?: string }
+          if (code === DISK_FULL) throw new StoreFullError(cause as Error)
+          const retryable = RETRYABLE.has(code)
           // The outcome of a commit without a response is unknown: it is not retried.
           const undone = !worked || isRefusal(cause)
           const again = retryable ? attempt < ATTEMPTS : attempt === 1 && undone && isLost(cause)
@@ -198,7 +203,16 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         tx,
       )
     },
-    listen: async (notify) => {
+    guard: async (check) => {
+      const client = await connect()
+      try {
+        await servers.guard(client, check)
+      } finally {
+        client.release()
+      }
+    },
+    listen: async (notify, interrupted) => {
+      servers.onMoved(interrupted)
       const first = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         while (!closed) {
@@ -214,6 +228,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
               // The store may have been closed while this connection was opened.
               if (!closed) await ended
             } finally {
+              servers.doubt()
               await disconnect(client)
             }
           } catch (error) {
@@ -248,6 +263,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         throw error
       }
     },
+    connectionUsage: connections.usage,
     hasOlderProcesses: async (ability = 'sealing') => {
       const { rows } = await sql`
         select 1 from pg_stat_activity

@@ -99,6 +99,18 @@ export interface RowReader {
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
   /** Reads the bodies of rows of several kinds in one query, in the order of `wanted`; undefined where a row is missing. */
   bodies(pool: string, wanted: readonly { kind: Kind; key: string }[]): Promise<(string | undefined)[]>
+  findFirst<K extends Kind>(kind: K, query: FirstQuery<K>): Promise<Row<K> | undefined>
+}
+
+/** One way to find a row. `near`: the first row whose key is not below it, or the first row of the pool. */
+export type Way<K extends Kind> =
+  | { column: IndexOf<K>; value: string }
+  | { through: Kind; key: string; column: string }
+  | { near: string }
+
+export interface FirstQuery<K extends Kind> {
+  pool: string
+  ways: readonly Way<K>[]
 }
 
 /**
@@ -109,6 +121,7 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
   const finds = new Map<Kind, string>()
   const lists = new Map<string, string>()
   const several = new Map<string, string>()
+  const firsts = new Map<string, string>()
   return {
     find: async (kind, address) => {
       let text = finds.get(kind)
@@ -146,6 +159,16 @@ export function createRowReader({ reader, query }: Pick<Engine, 'reader' | 'quer
       for (const { at, body } of await query<{ at: number; body: string }>(text, parameters)) found[at] = body
       return found
     },
+    findFirst: async (kind, wanted) => {
+      const form = formOfWays(kind, wanted.ways)
+      let text = firsts.get(form)
+      if (text === undefined) {
+        text = firstQuery(kind, wanted).compile(reader).sql
+        firsts.set(form, text)
+      }
+      const [raw] = await query<Raw>(text, parametersOfWays(wanted))
+      return raw && toRow(kind, raw)
+    },
   }
 }
 
@@ -157,6 +180,48 @@ const bodiesQuery = (pool: string, wanted: readonly { kind: Kind; key: string }[
     ),
     sql` union all `,
   )
+
+/** The row that the first successful way finds; later ways are not tried. */
+export async function findFirstRow<K extends Kind>(
+  db: Connection,
+  kind: K,
+  query: FirstQuery<K>,
+): Promise<Row<K> | undefined> {
+  const { rows } = await firstQuery(kind, query).execute(db)
+  return rows[0] && toRow(kind, rows[0])
+}
+
+function firstQuery<K extends Kind>(kind: K, { pool, ways }: FirstQuery<K>): RawBuilder<Raw> {
+  const table = sql.table(tableOf(kind))
+  const keys = ways.flatMap((way) => {
+    if ('near' in way) {
+      return [
+        sql`(select min(key) from ${table} where pool = ${pool} and key >= ${way.near})`,
+        sql`(select min(key) from ${table} where pool = ${pool})`,
+      ]
+    }
+    if ('value' in way) {
+      return sql`(select min(key) from ${table} where pool = ${pool} and ${sql.ref(`i_${way.column}`)} = ${way.value})`
+    }
+    const through = sql.table(tableOf(way.through))
+    return sql`(select ${sql.ref(`i_${way.column}`)} from ${through} where pool = ${pool} and key = ${way.key})`
+  })
+  return sql`
+    select ${columnsOf(kind)} from ${table} where pool = ${pool} and key = coalesce(${sql.join(keys)}, null)`
+}
+
+const formOfWays = (kind: Kind, ways: readonly Way<Kind>[]): string =>
+  `${kind},${ways.map((way) => ('near' in way ? '~' : 'value' in way ? way.column : `${way.through}.${way.column}`)).join()}`
+
+/** In the order of the placeholders in firstQuery. */
+function parametersOfWays({ pool, ways }: FirstQuery<Kind>): string[] {
+  const parameters = [pool]
+  for (const way of ways) {
+    if ('near' in way) parameters.push(pool, way.near, pool)
+    else parameters.push(pool, 'value' in way ? way.value : way.key)
+  }
+  return parameters
+}
 
 const formOf = (kind: Kind, { where = {}, prefix, after, until }: PageQuery<Kind>): string =>
   [

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
 import type { Engine } from './database.ts'
+import { openSqlite } from './sqlite.ts'
 import { createThrottling, type Throttling } from './throttling.ts'
 
 for (const engine of engines) {
@@ -99,22 +103,106 @@ for (const engine of engines) {
 }
 
 describe('throttling state in memory', () => {
-  const clock = { now: () => 1_000 }
+  let now = 1_000
+  const clock = { now: () => now }
+  const inMemory = (budgets: Parameters<typeof createThrottling>[0]['budgets']) =>
+    createThrottling({ engine: { name: 'sqlite' } as Engine, clock, budgets })
 
-  it('is bounded, and costs no more at the bound', async () => {
-    const capacity = 100_000
-    const throttling = createThrottling({ engine: { name: 'sqlite' } as Engine, clock, capacity })
-    const mark = async (prefix: string, count: number): Promise<number> => {
+  it('is bounded: a new counter replaces the oldest, and costs no more at the bound', async () => {
+    const counter = 100_000
+    const throttling = inMemory({ counter })
+    const count = async (prefix: string, names: number): Promise<number> => {
       const started = performance.now()
-      for (let at = 0; at < count; at += 1) await throttling.once(`${prefix} ${at}`, 1_000_000)
+      for (let at = 0; at < names; at += 1) await throttling.count(`${prefix} ${at}`, 1_000_000)
       return performance.now() - started
     }
-    const empty = await mark('first', capacity)
-    const full = await mark('more', capacity / 10)
-    assert.ok(full < empty, `${full} ms at capacity for a tenth of the marks that took ${empty} ms before`)
+    const empty = await count('first', counter)
+    const full = await count('more', counter / 10)
+    assert.ok(full < empty, `${full} ms at the bound for a tenth of the counters that took ${empty} ms before`)
     assert.equal(await throttling.read('first 0'), undefined)
-    assert.equal(await throttling.read('more 0'), true)
-    assert.equal(await throttling.read(`first ${capacity - 1}`), true)
+    assert.equal(await throttling.read('more 0'), 1)
+    assert.equal(await throttling.read(`first ${counter - 1}`), 1)
+  })
+
+  it('refuses a used-once mark or a lockout above its budget, and keeps the others', async () => {
+    const throttling = inMemory({ used: 2, lockout: 2 })
+    const lock = (name: string) => throttling.update(name, () => ({ value: 1, milliseconds: 100 }), 'lockout')
+    for (const add of [(name: string) => throttling.once(`used ${name}`, 100), lock]) {
+      await add('one')
+      await add('two')
+      await assert.rejects(async () => add('three'), { name: 'BudgetFullError' })
+    }
+    assert.equal(throttling.hasRoom('lockout'), false)
+    assert.equal(await throttling.once('used one', 100), false)
+    assert.equal(await throttling.read('two'), 1)
+    await lock('two')
+    now += 1_000
+    await lock('three')
+    assert.equal(await throttling.once('used three', 100), true)
+  })
+
+  it('a flood of counters and of lockouts of unknown names pushes out no mark and no lockout', async () => {
+    const throttling = inMemory({ counter: 3, 'decoy-lockout': 3 })
+    const lock = (name: string, kind: 'lockout' | 'decoy-lockout') =>
+      throttling.update(name, () => ({ value: 1, milliseconds: 100 }), kind)
+    await throttling.once('mark', 100)
+    await lock('user', 'lockout')
+    for (let at = 0; at < 100; at += 1) {
+      await throttling.count(`count ${at}`, 100)
+      await lock(`nobody ${at}`, 'decoy-lockout')
+    }
+    assert.equal(await throttling.once('mark', 100), false)
+    assert.equal(await throttling.read('user'), 1)
+    assert.equal(await throttling.read('nobody 96'), undefined)
+    assert.equal(await throttling.read('nobody 99'), 1)
+  })
+})
+
+describe('throttling state of a SQLite region', { skip: !engines.includes('sqlite') }, () => {
+  let now = 1_000
+  const clock = { now: () => now }
+  let directory: string
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), 'twinpool-throttling-'))
+  })
+  after(() => rmSync(directory, { recursive: true }))
+
+  it('survives the end of the process, except counters', async () => {
+    const file = join(directory, 'region.db')
+    const first = openSqlite(file)
+    const throttling = createThrottling({ engine: first, clock })
+    const lock = { value: { count: 5, until: 9_000 }, milliseconds: 100 }
+    await throttling.once('mark', 100)
+    await throttling.once('short', 10)
+    await throttling.once('released', 100)
+    await throttling.release('released')
+    await throttling.update('lock', () => lock, 'lockout')
+    await throttling.count('count', 100)
+    now += 10
+    // The first process has not closed its file: like one that was killed.
+    const second = openSqlite(file)
+    const again = createThrottling({ engine: second, clock })
+    assert.equal(await again.once('mark', 100), false)
+    assert.equal(await again.once('short', 100), true)
+    assert.equal(await again.once('released', 100), true)
+    assert.deepEqual(await again.read('lock'), lock.value)
+    assert.equal(await again.read('count'), undefined)
+    now += 90
+    assert.equal(await again.once('mark', 100), true)
+    await first.close()
+    await second.close()
+  })
+
+  it('begins anew if its file is damaged', async () => {
+    const file = join(directory, 'damaged.db')
+    writeFileSync(`${file}.throttling`, 'no database'.repeat(1_000))
+    const engine = openSqlite(file)
+    const throttling = createThrottling({ engine, clock })
+    assert.equal(await throttling.once('mark', 100), true)
+    await engine.close()
+    const again = openSqlite(file)
+    assert.equal(await createThrottling({ engine: again, clock }).once('mark', 100), false)
+    await again.close()
   })
 })
 

@@ -1,28 +1,64 @@
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import type { Engine } from './database.ts'
+import type { ThrottlingFile } from './throttling-file.ts'
 
 /**
- * Throttling state: counters for rate limits, used-once marks and waiting times. Not replicated, and lost in a crash. With
- * SQLite, which has one process, the state is in its memory; with PostgreSQL in an unlogged table, so all processes of the region
- * share it. The table has its name, `brakes`, from the first release: processes of two versions may use one database.
+ * Throttling state: counters for rate limits, used-once marks and waiting times. Not replicated. With SQLite, which has one process, the
+ * state is in its memory, and what must survive a restart is also in a file (throttling-file.ts); with PostgreSQL in an unlogged table,
+ * so all processes of the region share it. The table has its name, `brakes`, from the first release: processes of two versions may use
+ * one database.
  */
 export interface Throttling {
-  /** Marks the name as used for `milliseconds`; returns false if it was marked already. */
+  /** Marks the name as used for `milliseconds`; returns false if it was marked already. Throws BudgetFullError. */
   once(name: string, milliseconds: number): Promise<boolean>
   /** Increments a counter that restarts `milliseconds` after its first count; returns the count. */
   count(name: string, milliseconds: number): Promise<number>
-  /** Reads and changes a small value under one lock; `undefined` removes it. */
-  update<T>(name: string, change: Revise<T>): Promise<T | undefined>
+  /** Reads and changes a small value under one lock; `undefined` removes it. Throws BudgetFullError. */
+  update<T>(name: string, change: Revise<T>, kind?: ThrottlingKind): Promise<T | undefined>
   read<T>(name: string): Promise<T | undefined>
   release(name: string): Promise<void>
+  /** Whether a new entry of this kind is accepted. */
+  hasRoom(kind: ThrottlingKind): boolean
 }
 
 type Revise<T> = (present: T | undefined) => { value: T | undefined; milliseconds: number }
-type Storage = Pick<Throttling, 'update' | 'read'>
+type Storage = Pick<Throttling, 'read' | 'hasRoom'> & {
+  update<T>(name: string, change: Revise<T>, kind: ThrottlingKind): Promise<T | undefined>
+}
 
-const CAPACITY = 1_000_000
+/**
+ * Kinds of entries in memory. Each has a budget of its own, so that a flood of one kind pushes out no other.
+ *
+ * entries  the budget
+ * full     evict: a new entry replaces the oldest one of its kind; refuse: it is refused, because a lost entry would let a session be used
+ *          again, or a password be guessed without limit
+ * lasting  survives a restart
+ */
+// biome-ignore format: a table
+const KINDS = {
+  used:            { entries: 300_000, full: 'refuse', lasting: true },
+  lockout:         { entries: 250_000, full: 'refuse', lasting: true },
+  // Of names that no user has: anybody can make any number of these.
+  'decoy-lockout': { entries: 150_000, full: 'evict',  lasting: true },
+  counter:         { entries: 300_000, full: 'evict',  lasting: false },
+} as const satisfies Record<string, { entries: number; full: 'evict' | 'refuse'; lasting: boolean }>
+
+export type ThrottlingKind = keyof typeof KINDS
+const kindNames = Object.keys(KINDS) as ThrottlingKind[]
+const isKind = (word: string): word is ThrottlingKind => Object.hasOwn(KINDS, word)
+
+/** The budget of a kind of entries is full, and losing one of them would be worse than refusing the call. */
+export class BudgetFullError extends Error {
+  constructor(kind: ThrottlingKind) {
+    super(`there is no room for another entry of the kind ${kind}`)
+    this.name = 'BudgetFullError'
+  }
+}
+
 const SWEEP_EVERY = 10_000
+/** A full budget is swept at most this often: a sweep takes tens of milliseconds. */
+const SWEEP_FULL_MILLISECONDS = 1_000
 /**
  * For the table: each sweep is small enough to run within a call, and removes more rows than the calls since the last one added.
  */
@@ -32,61 +68,113 @@ const SWEPT_ROWS = 1_000
 export function createThrottling({
   engine,
   clock,
-  capacity = CAPACITY,
+  budgets = {},
 }: {
   engine: Engine
   clock: Pick<Clock, 'now'>
-  /** Maximum number of names in memory. */
-  capacity?: number
+  /** Maximum numbers of entries in memory, where they differ from KINDS. */
+  budgets?: Partial<Record<ThrottlingKind, number>>
 }): Throttling {
-  const { update, read } = engine.name === 'sqlite' ? inMemory(clock, capacity) : inTable(engine, clock)
+  const { update, read, hasRoom } =
+    engine.name === 'sqlite'
+      ? inMemory(clock, { budgets, file: engine.openThrottlingFile?.() })
+      : inTable(engine, clock)
   return {
     once: async (name, milliseconds) => {
       let fresh = false
-      await update<boolean>(name, (present) => {
-        fresh = present === undefined
-        return { value: true, milliseconds: fresh ? milliseconds : KEEP }
-      })
+      await update<boolean>(
+        name,
+        (present) => {
+          fresh = present === undefined
+          return { value: true, milliseconds: fresh ? milliseconds : KEEP }
+        },
+        'used',
+      )
       return fresh
     },
     count: async (name, milliseconds) =>
-      (await update<number>(name, (present) => ({
-        value: (present ?? 0) + 1,
-        milliseconds: present === undefined ? milliseconds : KEEP,
-      }))) ?? 0,
-    update,
+      (await update<number>(
+        name,
+        (present) => ({
+          value: (present ?? 0) + 1,
+          milliseconds: present === undefined ? milliseconds : KEEP,
+        }),
+        'counter',
+      )) ?? 0,
+    update: (name, change, kind = 'counter') => update(name, change, kind),
     read,
     release: async (name) => {
-      await update(name, () => ({ value: undefined, milliseconds: 0 }))
+      await update(name, () => ({ value: undefined, milliseconds: 0 }), 'counter')
     },
+    hasRoom,
   }
 }
 
 /** Keeps the time of expiry. */
 const KEEP = -1
 
-function inMemory(clock: Pick<Clock, 'now'>, capacity: number): Storage {
-  const known = new Map<string, { value: unknown; expires: number }>()
+type Entries = Map<string, { value: unknown; expires: number }>
+
+function inMemory(
+  clock: Pick<Clock, 'now'>,
+  { budgets, file }: { budgets: Partial<Record<ThrottlingKind, number>>; file: ThrottlingFile | undefined },
+): Storage {
+  const all = new Map<ThrottlingKind, Entries>(kindNames.map((kind) => [kind, new Map()]))
+  const entriesOf = (kind: ThrottlingKind): Entries => all.get(kind) as Entries
+  const swept = new Map<ThrottlingKind, number>()
   let calls = 0
+  for (const { name, kind, value, expires } of file?.load(clock.now()) ?? []) {
+    if (isKind(kind)) entriesOf(kind).set(name, { value, expires })
+  }
+  const forget = (kind: ThrottlingKind, names: readonly string[]): void => {
+    for (const name of names) entriesOf(kind).delete(name)
+    if (KINDS[kind].lasting && names.length > 0) file?.remove(names)
+  }
+  const sweep = (kind: ThrottlingKind, now: number): void => {
+    swept.set(kind, now)
+    forget(
+      kind,
+      [...entriesOf(kind)].flatMap(([name, { expires }]) => (expires <= now ? name : [])),
+    )
+  }
+  const isFull = (kind: ThrottlingKind): boolean => entriesOf(kind).size >= (budgets[kind] ?? KINDS[kind].entries)
+  const hasRoom = (kind: ThrottlingKind): boolean => {
+    if (!isFull(kind) || KINDS[kind].full === 'evict') return true
+    const now = clock.now()
+    if (now - (swept.get(kind) ?? Number.NEGATIVE_INFINITY) >= SWEEP_FULL_MILLISECONDS) sweep(kind, now)
+    return !isFull(kind)
+  }
+  const find = (name: string): { kind: ThrottlingKind; value: unknown; expires: number } | undefined => {
+    for (const [kind, entries] of all) {
+      const entry = entries.get(name)
+      if (entry) return { kind, ...entry }
+    }
+    return undefined
+  }
   const read: Storage['read'] = async <T>(name: string) => {
-    const entry = known.get(name)
+    const entry = find(name)
     return entry && entry.expires > clock.now() ? (entry.value as T) : undefined
   }
-  const update: Storage['update'] = async <T>(name: string, change: Revise<T>) => {
+  const update: Storage['update'] = async <T>(name: string, change: Revise<T>, wanted: ThrottlingKind) => {
     const now = clock.now()
     calls += 1
-    if (calls % SWEEP_EVERY === 0) for (const [key, entry] of known) if (entry.expires <= now) known.delete(key)
-    // Drop the oldest, without a search for an expired one: losing throttling state is acceptable, unbounded memory and time are
-    // not.
-    if (known.size >= capacity && !known.has(name)) known.delete(known.keys().next().value as string)
-    const entry = known.get(name)
+    if (calls % SWEEP_EVERY === 0) for (const kind of kindNames) sweep(kind, now)
+    const entry = find(name)
     const alive = entry && entry.expires > now ? entry : undefined
+    const kind = entry?.kind ?? wanted
     const { value, milliseconds } = change(alive?.value as T | undefined)
-    if (value === undefined) known.delete(name)
-    else known.set(name, { value, expires: milliseconds === KEEP && alive ? alive.expires : now + milliseconds })
+    if (value === undefined) {
+      if (entry) forget(kind, [name])
+      return value
+    }
+    if (!entry && !hasRoom(kind)) throw new BudgetFullError(kind)
+    if (!entry && isFull(kind)) forget(kind, [entriesOf(kind).keys().next().value as string])
+    const expires = milliseconds === KEEP && alive ? alive.expires : now + milliseconds
+    entriesOf(kind).set(name, { value, expires })
+    if (KINDS[kind].lasting) file?.put({ name, kind, value, expires })
     return value
   }
-  return { read, update }
+  return { read, update, hasRoom }
 }
 
 /** A sign-in marks its session as used: it must not wait for a standby. */
@@ -130,5 +218,6 @@ function inTable(engine: Engine, clock: Pick<Clock, 'now'>): Storage {
       return value
     }, UNLOGGED)
   }
-  return { read, update }
+  // The table never evicts: rows leave it when they have expired.
+  return { read, update, hasRoom: () => true }
 }

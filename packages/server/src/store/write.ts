@@ -5,7 +5,17 @@ import { type Connection, type Engine, PIPELINED, type Touched } from './databas
 import { parseStored } from './documents.ts'
 import { type IndexOf, type Kind, type KindOfScope, ONLY, tableOf } from './kinds.ts'
 import { merge } from './merge.ts'
-import { countRows, findRow, findRowAndTopology, listRows, type PageQuery, type Row, type Stamp } from './rows.ts'
+import {
+  countRows,
+  type FirstQuery,
+  findFirstRow,
+  findRow,
+  findRowAndTopology,
+  listRows,
+  type PageQuery,
+  type Row,
+  type Stamp,
+} from './rows.ts'
 import { upsertion } from './upsert.ts'
 
 /** A row to write; the write assigns its stamp. */
@@ -47,6 +57,8 @@ export interface Transaction {
   readonly now: number
   find<K extends Kind>(kind: K, address: Address): Promise<Row<K> | undefined>
   list<K extends Kind>(kind: K, query: PageQuery<K>): Promise<Row<K>[]>
+  /** Finds a row by the first way that succeeds, in one query. */
+  findFirst<K extends Kind>(kind: K, query: FirstQuery<K>): Promise<Row<K> | undefined>
   count<K extends Kind>(kind: K, query: { pool: string; where?: Partial<Record<IndexOf<K>, string>> }): Promise<number>
   /**
    * Locks a row (or a missing row's address) until the end of the transaction and reads it: no other transaction can write it.
@@ -141,6 +153,7 @@ export async function openTransaction(
     now,
     find: (kind, address) => findRow(connection, kind, address),
     list: (kind, query) => listRows(connection, kind, query),
+    findFirst: (kind, query) => findFirstRow(connection, kind, query),
     count: (kind, query) => countRows(connection, kind, query),
     lock: async (kind, address) => {
       await lockRow(kind, address)

@@ -26,6 +26,7 @@ const EXPIRED = { name: 'ExpiredCodeException', message: 'Invalid code provided,
 const MISMATCH = { name: 'CodeMismatchException', message: 'Invalid verification code provided, please try again.' }
 const sub = '00000000-0000-4000-8000-000000000001'
 const target = { attribute: 'email', value: 'ann@example.com' } as const
+const user = { sub, attributes: { email: target.value, email_verified: 'true' } }
 
 /** Does not wrap: key management is tested elsewhere. */
 const provider = {
@@ -61,7 +62,7 @@ for (const engine of engines) {
     const issue = (purpose: CodePurpose) =>
       opened.store.write((tx) => issueCode(tx, { clock }, openPool, { sub, purpose, ...target }))
     const redeem = (purpose: CodePurpose, code: string) =>
-      opened.store.write((tx) => redeemCode(tx, openPool, { sub, purpose, code }))
+      opened.store.write((tx) => redeemCode(tx, openPool, user, { purpose, code }))
     const findTarget = (purpose: CodePurpose) =>
       opened.store.write((tx) => findCodeTarget(tx, openPool, { sub, purpose }))
 

@@ -2,8 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Clock, randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import { normalize } from '../../directory/alias.ts'
-import { findCode, lockCode, putCode, removeCode } from '../../directory/code.ts'
+import { findCode, findCodeOrDecoy, lockCode, putCode, removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
+import type { UserDocument } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import type { Transaction } from '../../store/write.ts'
 import type { Verifiable } from '../users/attributes.ts'
@@ -39,20 +40,51 @@ export async function issueCode(
   return code
 }
 
-/** Checks a code and removes it. Throws ExpiredCodeException (also for a missing code), CodeMismatchException. */
+/**
+ * Checks a code and removes it. A code for a reset counts as expired once its address is no longer the user's, or no longer verified:
+ * it proves nothing then. Throws ExpiredCodeException (also for a missing code), CodeMismatchException.
+ *
+ * @param user as locked by this transaction
+ */
 export async function redeemCode(
   tx: Transaction,
   openPool: OpenPool,
-  { sub, purpose, code }: { sub: string; purpose: CodePurpose; code: string },
+  user: Pick<UserDocument, 'sub' | 'attributes'>,
+  { purpose, code }: { purpose: CodePurpose; code: string },
 ): Promise<CodeTarget> {
+  const { sub } = user
   const present = await lockCode(tx, openPool, { sub, purpose })
-  if (!present) throw expiredCode()
-  const { attribute, value, salt, hash, expires } = present
-  if (expires <= tx.now) throw expiredCode()
-  if (!timingSafeEqual(Buffer.from(hashOf(salt, code)), Buffer.from(hash))) throw codeMismatch()
+  if (!present || present.expires <= tx.now) throw expiredCode()
+  if (!isCode(present, code)) throw codeMismatch()
+  const { attribute, value } = present
+  if (purpose === 'reset' && !isVerified(user, { attribute, value })) throw expiredCode()
   await removeCode(tx, openPool, { sub, purpose })
   return { attribute, value }
 }
+
+/** Whether the user has this address now, and has proved to read it. */
+const isVerified = ({ attributes }: Pick<UserDocument, 'attributes'>, { attribute, value }: CodeTarget): boolean =>
+  attributes[attribute] === value && attributes[`${attribute}_verified`] === 'true'
+
+/**
+ * Whether it is the user's code, expired or not, without redeeming it. Counts wrong codes, and returns false after too many. Does the
+ * same work for a user without a code, and for a decoy, whose code is sought with the user `rowsOf`.
+ */
+export async function isUsersCode(
+  { store, throttling }: Pick<Context, 'store' | 'throttling'>,
+  openPool: OpenPool,
+  { sub, rowsOf, purpose, code }: { sub: string; rowsOf: string; purpose: CodePurpose; code: string },
+): Promise<boolean> {
+  const name = counterOf(openPool.pool.id, sub, purpose)
+  const wrong = (await throttling.read<number>(name)) ?? 0
+  const { document, isDecoy } = await findCodeOrDecoy(store, openPool, { sub: rowsOf, purpose })
+  const isRight = isCode(document, code) && !isDecoy && rowsOf === sub
+  if (!isRight) await throttling.count(name, 24 * HOUR)
+  return isRight && wrong < MAX_WRONG_CODES
+}
+
+const isCode = ({ salt, hash }: { salt: string; hash: string }, code: string): boolean =>
+  timingSafeEqual(Buffer.from(hashOf(salt, code)), Buffer.from(hash))
 
 /** Finds the address of a code that has not expired. */
 export async function findCodeTarget(
@@ -112,8 +144,9 @@ const HOURLY = {
 } as const
 
 /**
- * Counts a call against its hourly limit. `subject`: the sub of the user, or the given name if no user has it: an unknown name
- * must meet the same limits, in every spelling that the pool treats as equal. Throws LimitExceededException.
+ * Counts a call against its hourly limit. `subject`: the sub of the user; or the given name if no user has it, or if the client hides
+ * whether one has: an unknown name must meet the same limits, in every spelling that the pool treats as equal. Throws
+ * LimitExceededException.
  */
 export async function checkHourlyLimit(
   { throttling }: Pick<Context, 'throttling'>,

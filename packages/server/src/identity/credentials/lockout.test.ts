@@ -40,7 +40,7 @@ for (const engine of engines) {
       const outcomes = await Promise.all(
         Array.from({ length: count }, () =>
           tried
-            .check(openPool, sub, async () => {
+            .check(openPool, { name: sub, isDecoy: false }, async () => {
               checked += 1
               // Like a real check, which reads the password from the store first.
               await state.read('anything')
@@ -79,7 +79,7 @@ for (const engine of engines) {
         }))
         return false
       }
-      await assert.rejects(lockout.check(openPool, sub, check), { message: EXCEEDED })
+      await assert.rejects(lockout.check(openPool, { name: sub, isDecoy: false }, check), { message: EXCEEDED })
       now += 1_000
       assert.equal((await tryAtOnce(1)).checked, 1)
       now += 2_000
@@ -88,10 +88,17 @@ for (const engine of engines) {
 
     test('a check that throws does not block later attempts', async () => {
       const broken = () => Promise.reject(new Error('no store'))
-      await assert.rejects(lockout.check(openPool, sub, broken), {
+      await assert.rejects(lockout.check(openPool, { name: sub, isDecoy: false }, broken), {
         message: 'no store',
       })
       assert.equal((await tryAtOnce(1, true)).checked, 1)
+    })
+
+    test('a guess that could not be counted is refused before it is checked', async () => {
+      const full = { ...throttling, hasRoom: () => false }
+      const { checked, outcomes } = await tryAtOnce(1, true, full)
+      assert.equal(checked, 0)
+      assert.match(String(outcomes[0]), /no room/)
     })
   })
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { type CognitoError, notAuthorized } from '../../errors.ts'
+import { BudgetFullError } from '../../store/throttling.ts'
 
 /** Consecutive wrong passwords, and the time (ms since the epoch) before which attempts are refused. */
 interface Failures {
@@ -21,10 +22,14 @@ export interface Lockout {
    * during the wait are refused without a check; they neither count nor extend the wait. Failures count in this region only.
    * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html
    *
-   * @param sub of the user, or of the decoy for a name that no user has
-   * @throws NotAuthorizedException `Password attempts exceeded`
+   * @param holder names the counter: `sub` of the user, or the hash of a name; `isDecoy`: no user has the name
+   * @throws NotAuthorizedException `Password attempts exceeded`; BudgetFullError when no more failures can be counted
    */
-  check(openPool: OpenPool, sub: string, isCorrect: () => boolean | Promise<boolean>): Promise<boolean>
+  check(
+    openPool: OpenPool,
+    holder: { name: string; isDecoy: boolean },
+    isCorrect: () => boolean | Promise<boolean>,
+  ): Promise<boolean>
   /** Resets the failures of a user. */
   clear(openPool: OpenPool, sub: string): Promise<void>
 }
@@ -43,23 +48,27 @@ export function createLockout({ throttling, clock }: Pick<Context, 'throttling' 
     }
   }
   return {
-    check: ({ pool }, sub, isCorrect) => {
-      const name = nameOf(pool.id, sub)
+    check: ({ pool }, holder, isCorrect) => {
+      const name = nameOf(pool.id, holder.name)
+      const kind = holder.isDecoy ? 'decoy-lockout' : 'lockout'
       return inTurn(name, async () => {
         const failures = await throttling.read<Failures>(name)
         if (isWaiting(failures, clock.now())) throw exceeded()
+        // Before the check: a failure that cannot be counted must not be a free guess.
+        if (!failures && !throttling.hasRoom(kind)) throw new BudgetFullError(kind)
         if (await isCorrect()) {
           if (failures) await throttling.release(name)
           return true
         }
         let overtaken = false
-        await throttling.update<Failures>(name, (present) => {
+        const countFailure = (present: Failures | undefined) => {
           const now = clock.now()
           overtaken = isWaiting(present, now)
           if (present && overtaken) return { value: present, milliseconds: QUIET_MILLISECONDS }
           const count = (present?.count ?? 0) + 1
           return { value: { count, until: now + waitAfter(count) }, milliseconds: QUIET_MILLISECONDS }
-        })
+        }
+        await throttling.update(name, countFailure, kind)
         // While this check ran, another process of the region reached the limit: refuse this guess too.
         if (overtaken) throw exceeded()
         return false

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { PasswordPolicyType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Clock } from '../../clock.ts'
 import type { Context } from '../../context.ts'
+import { aliasTypesOf, ignoresCase } from '../../directory/alias.ts'
 import {
   findPassword,
   lockPassword,
@@ -74,26 +75,36 @@ export async function setPassword(
   if (past.slice(0, remembered).some((entry) => matches(entry, identity, password))) {
     throw new CognitoError('PasswordHistoryPolicyViolationException', 'Password has previously been used.')
   }
-  const salt = clock.randomBytes(SALT_BYTES)
+  const newVerifier = (identity: SrpIdentity): Verifier => {
+    const salt = clock.randomBytes(SALT_BYTES)
+    return { salt: salt.toString('base64'), verifier: verifierOf(identity, password, salt).toString('base64') }
+  }
   const document: PasswordDocument = {
-    salt: salt.toString('base64'),
-    verifier: verifierOf(identity, password, salt).toString('base64'),
+    ...newVerifier(identity),
     set: tx.now,
+    ...(needsVerifierBySub(openPool.pool, user) && { bySub: newVerifier(srpIdentityOf(openPool.pool, user.sub)) }),
     ...(remembered > 0 && { history: past.slice(0, remembered) }),
   }
   await putPassword(tx, openPool, user.sub, document)
 }
 
+/** Whether the user can be found by a name that does not contain the username as it is stored. */
+const needsVerifierBySub = (pool: Pool, { username, sub }: PasswordOwner): boolean =>
+  username !== sub && (aliasTypesOf(pool).length > 0 || ignoresCase(pool))
+
 export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 
-/** Whether it is the user's password. Takes the same time for a missing user, and for a user without a password. */
+/**
+ * Whether it is the user's password. Takes the same time for a missing user, in whose place the password of `other` is read, and for
+ * a user without a password.
+ */
 export async function checkPassword(
   { store }: Pick<Context, 'store'>,
   openPool: OpenPool,
-  user: PasswordOwner | undefined,
+  { user, other }: { user: PasswordOwner | undefined; other?: PasswordOwner | undefined },
   password: string,
 ): Promise<boolean> {
-  const owner = user ?? decoyOwner(openPool)
+  const owner = user ?? other ?? decoyOwner(openPool)
   const stored = await findPassword(store, openPool, owner.sub)
   const correct = matches(stored ?? decoyPassword(openPool), srpIdentityOf(openPool.pool, owner.username), password)
   return correct && user !== undefined && stored !== undefined

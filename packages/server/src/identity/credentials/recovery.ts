@@ -7,17 +7,17 @@ import { findPassword } from '../../directory/credential.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { findUser, lockUser, putUser, type User, type UserDocument, userIsDisabled } from '../../directory/user.ts'
-import { CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
+import { type CognitoError, invalidParameter, notAuthorized } from '../../errors.ts'
 import { DEFAULT_RECOVERY } from '../pools/settings.ts'
+import { checkStatus, userNotConfirmed } from '../sign-in/next-step.ts'
 import { VERIFIABLE, type Verifiable } from '../users/attributes.ts'
-import { deliveryDetails, sendCode } from '../users/delivery.ts'
-import { decoyTarget, hidesExistence, usernameNotFound } from '../users/existence.ts'
+import { sendCode } from '../users/delivery.ts'
+import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from '../users/existence.ts'
 import {
   type CodeTarget,
   checkHourlyLimit,
   clearWrongCodes,
   codeMismatch,
-  expiredCode,
   issueCode,
   limitWrongCodes,
   redeemCode,
@@ -32,27 +32,39 @@ type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messeng
  * CodeDeliveryFailedError.
  */
 export async function startRecovery(
-  context: RecoveryContext,
+  context: RecoveryContext & Pick<Context, 'deferredWork'>,
   openPool: OpenPool,
   client: Client,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
-  const found = await findUser(context.store, openPool, name)
-  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
+  const [first, ...more] = channelsOf(openPool.pool)
+  if (!first) throw administratorOnly()
   // The trigger UserMigration_ForgotPassword belongs here.
-  const channels = channelsOf(openPool.pool)
-  // Clients that hide whether a user exists also hide that the user is disabled or has no usable address.
-  if (hidesExistence(client) && !(found?.enabled && findTarget(found, channels))) {
-    const [first, ...more] = channels
-    if (!first) throw administratorOnly()
-    return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
+  if (hidesExistence(client)) {
+    const send = async () => {
+      const found = await findUser(context.store, openPool, name)
+      if (found) await sendRecoveryCode(context, openPool, found)
+    }
+    return sendHidden(context, openPool, { operation: 'ForgotPassword', name, channels: [first, ...more], send })
   }
-  if (!found) throw usernameNotFound()
-  const { sub } = found
+  const found = await findUser(context.store, openPool, name)
+  if (!found) {
+    await checkHourlyLimit(context, openPool, 'reset', name)
+    throw usernameNotFound()
+  }
+  return sendRecoveryCode(context, openPool, found)
+}
+
+async function sendRecoveryCode(
+  context: RecoveryContext,
+  openPool: OpenPool,
+  { sub }: User,
+): Promise<CodeDeliveryDetailsType> {
+  await checkHourlyLimit(context, openPool, 'reset', sub)
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     checkResettable(user)
-    const target = targetOf(user, channels)
+    const target = targetOf(user, channelsOf(openPool.pool))
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
@@ -71,25 +83,32 @@ export async function finishRecovery(
   { name, code, password }: { name: string; code: string; password: string },
 ): Promise<void> {
   checkPasswordPolicy(openPool.pool, password)
-  const found = await findUser(context.store, openPool, name)
-  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
-  if (!found?.enabled && hidesExistence(client)) throw codeMismatch()
-  if (!found) throw usernameNotFound()
-  const { sub } = found
+  const { sub } = await findRecovering(context, openPool, client, { name, code })
   await limitWrongCodes(context, openPool, { sub, purpose: 'reset' }, () =>
     context.store.write(async (tx) => {
       const user = await lockUser(tx, openPool, sub)
-      if (!user.enabled) throw userIsDisabled()
-      if (user.status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
-      const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'reset', code })
-      // A code sent to an address that the user no longer has proves nothing.
-      if (user.attributes[attribute] !== value) throw expiredCode()
+      if (!user.enabled) throw hidesExistence(client) ? codeMismatch() : userIsDisabled()
+      if (user.status === 'UNCONFIRMED') throw userNotConfirmed()
+      await redeemCode(tx, openPool, user, { purpose: 'reset', code })
       await setPassword(tx, context, openPool, user, password)
       const { temporarySince: _, ...rest } = user
       await putUser(tx, openPool, { ...rest, status: 'CONFIRMED', modified: tx.now })
     }),
   )
   // The trigger PostConfirmation_ConfirmForgotPassword belongs here.
+}
+
+async function findRecovering(
+  context: RecoveryContext,
+  openPool: OpenPool,
+  client: Client,
+  { name, code }: { name: string; code: string },
+): Promise<User> {
+  if (hidesExistence(client)) return getUserByCode(context, openPool, { name, code, purpose: 'reset', limit: 'reset' })
+  const found = await findUser(context.store, openPool, name)
+  await checkHourlyLimit(context, openPool, 'reset', found?.sub ?? name)
+  if (!found) throw usernameNotFound()
+  return found
 }
 
 /**
@@ -111,7 +130,7 @@ export async function resetByAdministrator(context: RecoveryContext, openPool: O
 
 /**
  * Changes the password of a signed-in user. A user without a password may omit the previous one. Throws
- * NotAuthorizedException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
+ * NotAuthorizedException, PasswordResetRequiredException, InvalidPasswordException, PasswordHistoryPolicyViolationException, LimitExceededException.
  */
 export async function changePassword(
   context: Pick<Context, 'store' | 'clock' | 'throttling'>,
@@ -121,12 +140,13 @@ export async function changePassword(
 ): Promise<void> {
   await checkHourlyLimit(context, openPool, 'ChangePassword', user.sub)
   const hasPassword = (await findPassword(context.store, openPool, user.sub)) !== undefined
-  if (hasPassword && !(await checkPassword(context, openPool, user, previous ?? ''))) {
+  if (hasPassword && !(await checkPassword(context, openPool, { user }, previous ?? ''))) {
     throw wrongPassword()
   }
   checkPasswordPolicy(openPool.pool, proposed)
   await context.store.write(async (tx) => {
     const present = await lockUser(tx, openPool, user.sub)
+    checkStatus(present)
     await setPassword(tx, context, openPool, present, proposed)
     await removeCode(tx, openPool, { sub: user.sub, purpose: 'reset' })
     await putUser(tx, openPool, { ...present, modified: tx.now })

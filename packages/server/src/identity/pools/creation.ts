@@ -3,6 +3,7 @@ import { randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
 import { type PoolDocument, putPool, putSettings } from '../../directory/pool.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
+import { notePool } from '../../events/request-scope.ts'
 import { ONLY, type Topology } from '../../store/kinds.ts'
 import { countRowsOfAllPools } from '../../store/rows.ts'
 import { writeSigningKeys } from '../../tokens/signing-keys.ts'
@@ -82,5 +83,6 @@ export async function createPool(
     }
     await putPool(tx, { pool: { id: pool }, cipher: dataKey.cipher }, document)
   })
+  notePool(pool)
   return pool
 }

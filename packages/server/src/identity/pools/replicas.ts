@@ -6,7 +6,7 @@ import { listReplicas, lockReplica, shareReplica } from '../../directory/replica
 import { CognitoError, invalidParameter } from '../../errors.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { peerKnows } from '../../replication/known-kinds.ts'
-import type { Replica } from '../../store/merge.ts'
+import { type Replica, versionAfter } from '../../store/merge.ts'
 import { NEWER_KEY_KINDS } from './data-key-rotation.ts'
 import { poolArn } from './description.ts'
 import { parityOf } from './parity.ts'
@@ -51,7 +51,7 @@ export async function createReplica(
     if (document.form !== undefined && (await peerKnows(context.store, region, wanted)) === false) {
       throw invalidParameter(`The Region ${region} runs an older version, which cannot hold this user pool.`)
     }
-    const version = present ? present.version + 1 : 1
+    const version = versionAfter(present, 'CREATING')
     const replica: Replica = { region, status: 'CREATING', version, ...(tags && { tags }) }
     await shareReplica(tx, pool, replica)
     return replica
@@ -113,7 +113,7 @@ function changeReplica(
     }
     const status = change(present)
     if (status === present.status) return present
-    const replica = { ...present, status, version: present.version + 1 }
+    const replica = { ...present, status, version: versionAfter(present, status) }
     await shareReplica(tx, id, replica)
     return replica
   })

@@ -1,13 +1,14 @@
 import type { Context } from '../../context.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { type User, userIsDisabled, userNotFound } from '../../directory/user.ts'
+import { type User, userNotFound } from '../../directory/user.ts'
 import { notAuthorized } from '../../errors.ts'
 import type { AccessTokenClaims } from '../../tokens/claims.ts'
+import { checkStatus } from '../sign-in/next-step.ts'
 import { findTokenHolder } from './token-holder.ts'
 
 /**
- * Checks an access token against the store: no revocation, no sign-out, and an existing, enabled user. Throws
- * NotAuthorizedException, UserNotFoundException.
+ * Checks an access token against the store: no revocation, no sign-out, and an existing user whose state allows the use of tokens. Throws
+ * NotAuthorizedException, UserNotFoundException, PasswordResetRequiredException, UserNotConfirmedException.
  */
 export async function checkAccessToken(
   context: Pick<Context, 'store' | 'openUsers'>,
@@ -20,6 +21,6 @@ export async function checkAccessToken(
   const { user, revoked } = await findTokenHolder(context, openPool, { sub, origin })
   if (!user) throw userNotFound()
   if (revoked) throw notAuthorized('Access Token has been revoked')
-  if (!user.enabled) throw userIsDisabled()
+  checkStatus(user)
   return user
 }

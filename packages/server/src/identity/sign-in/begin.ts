@@ -16,8 +16,8 @@ type Begin = (
 ) => Promise<Step>
 
 interface FlowRow {
-  /** Whether the flow requires a signed call. */
-  signed: boolean
+  /** Whether calls with this flow must be signed, or must not be. Undefined: either. */
+  signed: boolean | undefined
   right: FlowRight
   /** Error message for a client without the right. */
   refusal: string
@@ -30,14 +30,14 @@ const REFUSAL = 'Auth flow not enabled for this client'
 /** The flows, and the right that enables each. https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-sdk.html */
 // biome-ignore format: a table
 const flows: Readonly<Record<AuthFlowType, FlowRow>> = {
-  USER_SRP_AUTH:            { signed: false, right: 'ALLOW_USER_SRP_AUTH',            refusal: REFUSAL,                                               begin: beginSrpSignIn },
-  USER_PASSWORD_AUTH:       { signed: false, right: 'ALLOW_USER_PASSWORD_AUTH',       refusal: 'USER_PASSWORD_AUTH flow not enabled for this client', begin: signInByPassword },
-  ADMIN_USER_PASSWORD_AUTH: { signed: true,  right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
-  ADMIN_NO_SRP_AUTH:        { signed: true,  right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
-  REFRESH_TOKEN_AUTH:       { signed: false, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
-  REFRESH_TOKEN:            { signed: false, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
-  CUSTOM_AUTH:              { signed: false, right: 'ALLOW_CUSTOM_AUTH',              refusal: 'CUSTOM_AUTH is not enabled for the client.',          begin: undefined },
-  USER_AUTH:                { signed: false, right: 'ALLOW_USER_AUTH',                refusal: REFUSAL,                                               begin: undefined },
+  USER_SRP_AUTH:            { signed: undefined, right: 'ALLOW_USER_SRP_AUTH',            refusal: REFUSAL,                                               begin: beginSrpSignIn },
+  USER_PASSWORD_AUTH:       { signed: false,     right: 'ALLOW_USER_PASSWORD_AUTH',       refusal: 'USER_PASSWORD_AUTH flow not enabled for this client', begin: signInByPassword },
+  ADMIN_USER_PASSWORD_AUTH: { signed: true,      right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
+  ADMIN_NO_SRP_AUTH:        { signed: true,      right: 'ALLOW_ADMIN_USER_PASSWORD_AUTH', refusal: REFUSAL,                                               begin: signInByPassword },
+  REFRESH_TOKEN_AUTH:       { signed: undefined, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
+  REFRESH_TOKEN:            { signed: undefined, right: 'ALLOW_REFRESH_TOKEN_AUTH',       refusal: REFUSAL,                                               begin: refreshByFlow },
+  CUSTOM_AUTH:              { signed: undefined, right: 'ALLOW_CUSTOM_AUTH',              refusal: 'CUSTOM_AUTH is not enabled for the client.',          begin: undefined },
+  USER_AUTH:                { signed: undefined, right: 'ALLOW_USER_AUTH',                refusal: REFUSAL,                                               begin: undefined },
 }
 
 /**
@@ -57,7 +57,7 @@ export async function beginSignIn(
   }: { flow: AuthFlowType; parameters: Parameters; signed: boolean; wantsSession: boolean },
 ): Promise<Step> {
   const row = flows[flow]
-  if (row.signed && !signed) throw invalidParameter('Initiate Auth method not supported')
+  if (row.signed !== undefined && row.signed !== signed) throw invalidParameter('Initiate Auth method not supported')
   if (flow === 'USER_AUTH' && openClient.pool.document.UserPoolTier === 'LITE') {
     throw new CognitoError('FeatureUnavailableInTierException', 'USER_AUTH is not available in the LITE tier.')
   }

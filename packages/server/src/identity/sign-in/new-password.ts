@@ -2,6 +2,7 @@ import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, putUser, type User } from '../../directory/user.ts'
 import { notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { NotPrimaryError } from '../../store/write.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { aliasExists, moveAliases, withAliasError } from '../users/aliases.ts'
@@ -41,12 +42,14 @@ export async function respondToNewPassword(
   if (text === undefined) throw invalidSession()
   const session = openSession(openClient, text)
   if (session.client !== openClient.client.id || session.challenge !== 'NEW_PASSWORD_REQUIRED') throw invalidSession()
+  noteSubject(session.sub)
   const [known] = await Promise.all([
     findUserBySub(context.store, openClient, session.sub),
     checkUsable(context, openClient, session),
   ])
-  if (!known || !(await isNameOf(context, openClient, { name, subject: { ...known, user: known } })))
-    throw invalidSession()
+  if (!known) throw invalidSession()
+  const { sub, username: srpName } = known
+  if (!(await isNameOf(context, openClient, { name, subject: { sub, srpName } }))) throw invalidSession()
   checkPasswordPolicy(openClient.pool, password)
 
   const user = await withAliasError(aliasExists, () =>

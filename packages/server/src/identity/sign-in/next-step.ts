@@ -53,7 +53,7 @@ export function issueTokensFor(
 /** Throws if the user is disabled, is not confirmed, or must reset the password. */
 export function checkStatus({ enabled, status }: User): void {
   if (!enabled) throw userIsDisabled()
-  if (status === 'UNCONFIRMED') throw new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
+  if (status === 'UNCONFIRMED') throw userNotConfirmed()
   if (status === 'RESET_REQUIRED') {
     throw new CognitoError('PasswordResetRequiredException', 'Password reset required for the user')
   }
@@ -71,6 +71,9 @@ export function checkMaySignIn(user: User): void {
       throw wrongPassword()
   }
 }
+
+export const userNotConfirmed = (): CognitoError =>
+  new CognitoError('UserNotConfirmedException', 'User is not confirmed.')
 
 const DAY_MILLISECONDS = 86_400_000
 

@@ -4,7 +4,7 @@ import { checkPassword, wrongPassword } from '../credentials/passwords.ts'
 import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject } from './subject.ts'
+import { getSubject, lockoutOf } from './subject.ts'
 
 /** USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password itself, in one step. */
 export async function signInByPassword(
@@ -14,8 +14,11 @@ export async function signInByPassword(
 ): Promise<Step> {
   const name = requireUsername(openClient, parameters)
   const password = requireParameter(parameters, 'PASSWORD')
-  const { user, sub } = await getSubject(context, openClient, name)
-  const correct = await context.lockout.check(openClient, sub, () => checkPassword(context, openClient, user, password))
+  const subject = await getSubject(context, openClient, name)
+  const correct = await context.lockout.check(openClient, lockoutOf(subject), () =>
+    checkPassword(context, openClient, subject, password),
+  )
+  const { user } = subject
   if (!correct || !user) throw wrongPassword()
   return nextStep(context, openClient, { user, flow })
 }

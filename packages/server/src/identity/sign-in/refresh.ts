@@ -1,7 +1,8 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { type User, userIsDisabled } from '../../directory/user.ts'
+import type { User } from '../../directory/user.ts'
 import { CognitoError, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { issueSuccessor } from '../../tokens/issue.ts'
 import { rotates } from '../../tokens/lifetimes.ts'
 import { getMembership, type Membership } from '../../tokens/membership.ts'
@@ -10,7 +11,7 @@ import { isRotatedOut, redeemGeneration } from '../../tokens/rotation.ts'
 import { hasClientSecret } from '../clients/client-secret.ts'
 import { checkSecretHash } from '../clients/secret-hash.ts'
 import { findTokenHolder } from '../sessions/token-holder.ts'
-import { issueTokensFor } from './next-step.ts'
+import { checkStatus, issueTokensFor } from './next-step.ts'
 import { requireParameter } from './parameters.ts'
 import type { Parameters, TokensStep } from './step.ts'
 
@@ -69,18 +70,22 @@ interface Refreshing {
   membership: Membership
 }
 
-/** Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException. */
+/**
+ * Opens a refresh token of this client, checks that it is valid, and reads its user. Throws NotAuthorizedException,
+ * PasswordResetRequiredException, UserNotConfirmedException.
+ */
 async function checkRefreshToken(context: Context, openClient: OpenClient, text: string): Promise<Refreshing> {
   const token = openRefreshToken(openClient, text)
   if (token === 'expired') throw notAuthorized('Refresh Token has expired')
   if (!token || token.client !== openClient.client.id) throw notAuthorized('Invalid Refresh Token')
+  noteSubject(token.sub)
   if (token.expires <= context.clock.now()) throw notAuthorized('Refresh Token has expired')
   const [{ user, revoked }, membership] = await Promise.all([
     findTokenHolder(context, openClient, token),
     getMembership(context.store, openClient, token.sub),
   ])
   if (revoked || !user) throw notAuthorized('Refresh Token has been revoked')
-  if (!user.enabled) throw userIsDisabled()
+  checkStatus(user)
   return { token, user, membership }
 }
 

@@ -21,6 +21,12 @@ export interface Session {
 /** The content of SECRET_BLOCK: the session, and the server's state of SRP. */
 export interface SrpSession extends Session {
   srp: SrpState
+  /** USER_ID_FOR_SRP; absent in sessions of older builds: the username, or the sub of a decoy. */
+  srpName?: string
+  /** Hash of the name that began the sign-in, for clients that hide whether a user exists. */
+  typed?: string
+  /** The user whose rows are read: the subject, or another user in place of a decoy. */
+  rowsOf?: string
 }
 
 const DEFAULT_MINUTES = 3
@@ -63,7 +69,11 @@ export function sealSecretBlock(openPool: OpenPool, { srp: { A, b, u }, ...sessi
 
 /** Opens the state of an SRP sign-in; call checkUsable before use. Throws NotAuthorizedException. */
 export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
-  const { srp, ...session } = open<Session & { srp: Record<keyof SrpState, string> }>(openPool, 'srp', block)
+  const { srp, ...session } = open<Omit<SrpSession, 'srp'> & { srp: Record<keyof SrpState, string> }>(
+    openPool,
+    'srp',
+    block,
+  )
   const decode = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
   return { ...session, srp: { A: decode('A'), b: decode('b'), u: decode('u') } }
 }

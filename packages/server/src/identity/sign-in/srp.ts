@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Context } from '../../context.ts'
-import { findPassword, findUserAndPassword, type Verifier } from '../../directory/credential.ts'
+import { findPassword, findUserAndPassword, type PasswordDocument } from '../../directory/credential.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { invalidParameter, notAuthorized } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import { decodeVerifier, srpIdentityOf, wrongPassword } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
@@ -18,7 +19,7 @@ import {
   sealSession,
 } from './session.ts'
 import type { Parameters, Step } from './step.ts'
-import { getSubject, isNameOf } from './subject.ts'
+import { getSubject, isNameOf, lockoutOf, type Subject } from './subject.ts'
 
 const VERIFIER_BYTES = 384
 const SKEW_MILLISECONDS = 5 * 60_000
@@ -41,21 +42,22 @@ export async function beginSrpSignIn(
   const A = parsePublicValue(requireParameter(parameters, 'SRP_A'))
   if (!A) throw invalidParameter('SRP_A is not a valid public value.')
   const subject = await getSubject(context, openClient, name)
-  const { salt, verifier } = verifierOrDecoy(
-    openClient,
-    subject.sub,
-    await findPassword(context.store, openClient, subject.sub),
-  )
+  const { user, sub, typed } = subject
+  const rowsOf = user?.sub ?? subject.other?.sub ?? sub
+  const password = await findPassword(context.store, openClient, rowsOf)
+  const { srpName, salt, verifier } = verifierFor(openClient, subject, password)
   const { B, state } = beginSrp(verifier, A, context.clock.randomBytes)
   const challenge = 'PASSWORD_VERIFIER'
-  const session = newSession(context, openClient, { sub: subject.sub, challenge, flow })
+  const session = newSession(context, openClient, { sub, challenge, flow })
+  // For users and decoys of the same length, and so is the sealed block.
+  const hidden = typed === undefined ? {} : { typed, rowsOf }
   return {
     kind: 'challenge',
     challenge,
-    username: subject.username,
+    username: srpName,
     salt,
     B,
-    secretBlock: sealSecretBlock(openClient, { ...session, srp: state }),
+    secretBlock: sealSecretBlock(openClient, { ...session, srpName, ...hidden, srp: state }),
     session: wantsSession ? sealSession(openClient, session) : undefined,
   }
 }
@@ -74,18 +76,25 @@ export async function respondToPasswordVerifier(
   const { srp, ...session } = openSecretBlock(openClient, block)
   const paired = text === undefined ? session : openSession(openClient, text)
   if (session.client !== openClient.client.id || paired.id !== session.id) throw invalidSession()
+  noteSubject(session.sub)
   checkTimestamp(context, timestamp)
 
-  const [{ user, password }] = await Promise.all([
-    findUserAndPassword(context.store, openClient, session.sub),
+  const { sub, typed, rowsOf = sub } = session
+  const [{ user: found, password }] = await Promise.all([
+    findUserAndPassword(context.store, openClient, rowsOf),
     checkUsable(context, openClient, session),
   ])
-  const username = user?.username ?? session.sub
-  const subject = { user, sub: session.sub, username }
+  const user = found?.sub === sub ? found : undefined
+  const subject = {
+    user,
+    sub,
+    srpName: session.srpName ?? user?.username ?? sub,
+    ...(typed !== undefined && { typed }),
+  }
   if (!(await isNameOf(context, openClient, { name, subject }))) throw invalidSession()
-  const { verifier } = verifierOrDecoy(openClient, session.sub, password)
-  const correct = await context.lockout.check(openClient, session.sub, () => {
-    const expected = claimSignature(sessionKeyOf(verifier, srp), srpIdentityOf(openClient.pool, username), {
+  const { srpName, verifier } = verifierFor(openClient, subject, password)
+  const correct = await context.lockout.check(openClient, lockoutOf(subject), () => {
+    const expected = claimSignature(sessionKeyOf(verifier, srp), srpIdentityOf(openClient.pool, srpName), {
       secretBlock: block,
       timestamp,
     })
@@ -96,17 +105,24 @@ export async function respondToPasswordVerifier(
   return nextStep(context, openClient, { user, flow: session.flow })
 }
 
-/** The verifier of a password. Without a password: a decoy verifier, derived from the sub; no password matches it. */
-function verifierOrDecoy(
+/**
+ * The verifier over the subject's srpName. For a decoy, or a user without a password, it is derived from srpName, and no password matches
+ * it. A password that an older build set has only the verifier over the username.
+ */
+function verifierFor(
   { cipher }: OpenPool,
-  sub: string,
-  password: Verifier | undefined,
-): { salt: Buffer; verifier: Buffer } {
-  if (password) return decodeVerifier(password)
-  return {
-    salt: cipher.derive(`salt\n${sub}`, SALT_BYTES),
-    verifier: cipher.derive(`verifier\n${sub}`, VERIFIER_BYTES),
+  { user, srpName, typed }: Pick<Subject, 'user' | 'srpName' | 'typed'>,
+  password: PasswordDocument | undefined,
+): { srpName: string; salt: Buffer; verifier: Buffer } {
+  const byName = !user || srpName === user.username
+  const stored = password && decodeVerifier((byName ? undefined : password.bySub) ?? password)
+  if (user && stored && typed === undefined) return { srpName, ...stored }
+  const decoy = {
+    salt: cipher.derive(`salt\n${srpName}`, SALT_BYTES),
+    verifier: cipher.derive(`verifier\n${srpName}`, VERIFIER_BYTES),
   }
+  if (!user || !stored) return { srpName, ...decoy }
+  return { srpName: byName || password.bySub ? srpName : user.username, ...stored }
 }
 
 /** The signature covers the time, so an old response cannot be replayed later. */

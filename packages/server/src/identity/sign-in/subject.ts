@@ -1,18 +1,14 @@
 import type { Context } from '../../context.ts'
-import { normalize } from '../../directory/alias.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
-import { findUser, type User, userNotFound } from '../../directory/user.ts'
-import { hidesExistence } from '../users/existence.ts'
+import { findUser, userNotFound } from '../../directory/user.ts'
+import { noteSubject } from '../../events/request-scope.ts'
+import { findHiddenUser, type HiddenUser, hidesExistence, isSubOnly, typedHash } from '../users/existence.ts'
 import { checkStatus } from './next-step.ts'
 
-/**
- * The subject of a sign-in: a user, or a decoy for a name that no user has. The `sub` and `username` of a decoy are derived from
- * the name and the pool, so they never change. A sign-in with a decoy proceeds until it fails as a wrong password does.
- */
-export interface Subject {
-  user: User | undefined
-  sub: string
-  username: string
+/** The subject of a sign-in. A sign-in with a decoy proceeds until it fails as a wrong password does. */
+export type Subject = Omit<HiddenUser, 'typed'> & {
+  /** Only for clients that hide whether a user exists. */
+  typed?: string
 }
 
 /**
@@ -24,43 +20,38 @@ export interface Subject {
  * @throws UserNotFoundException, NotAuthorizedException, UserNotConfirmedException, PasswordResetRequiredException
  */
 export async function getSubject(
-  { store }: Pick<Context, 'store'>,
+  context: Pick<Context, 'store'>,
   openClient: OpenClient,
   name: string,
 ): Promise<Subject> {
-  const found = await findUser(store, openClient, name)
-  const user = found && isSubOnly(openClient, found, name) ? undefined : found
   if (hidesExistence(openClient.client)) {
-    const { sub, username } = user ?? decoyUser(openClient, name)
-    return { user, sub, username }
+    const hidden = await findHiddenUser(context, openClient, { name, bySub: false })
+    noteSubject(hidden.sub)
+    return hidden
   }
-  if (!user) throw userNotFound()
+  const user = await findUser(context.store, openClient, name)
+  if (!user || isSubOnly(openClient.pool, user, name)) throw userNotFound()
+  noteSubject(user.sub)
   checkStatus(user)
-  return { user, sub: user.sub, username: user.username }
+  return { user, sub: user.sub, srpName: user.username, other: undefined }
 }
 
+/** The counter of wrong passwords: each name that was typed has its own where names must not show that they belong together. */
+export const lockoutOf = ({ user, sub, typed }: Pick<Subject, 'user' | 'sub' | 'typed'>) => ({
+  name: typed ?? sub,
+  isDecoy: user === undefined,
+})
+
 /**
- * Whether the USERNAME of a response is a name of the session's subject: the username (USER_ID_FOR_SRP), the sub, or an alias.
- * Works for decoys too.
+ * Whether the USERNAME of a response names the session's subject: USER_ID_FOR_SRP, the sub, or another name of the user. Where the client
+ * hides whether a user exists, only the name that began the sign-in: others would show which names belong together.
  */
 export async function isNameOf(
   { store }: Pick<Context, 'store'>,
   openClient: OpenClient,
-  { name, subject }: { name: string; subject: Subject },
+  { name, subject: { sub, srpName, typed } }: { name: string; subject: Pick<Subject, 'sub' | 'srpName' | 'typed'> },
 ): Promise<boolean> {
-  if (name === subject.username || name === subject.sub) return true
-  return ((await findUser(store, openClient, name)) ?? decoyUser(openClient, name)).sub === subject.sub
-}
-
-/** Administrative calls accept a sub as a name. It is a name to sign in with only where it is the username. */
-const isSubOnly = ({ pool }: OpenClient, { sub, username }: User, name: string): boolean =>
-  name.toLowerCase() === sub && normalize(pool, 'username', name) !== normalize(pool, 'username', username)
-
-/** In the format of a UUID of version 4, like `sub` and USER_ID_FOR_SRP of a real user. */
-function decoyUser({ pool, cipher }: OpenClient, name: string): { sub: string; username: string } {
-  const bytes = cipher.derive(`nobody\n${normalize(pool, 'username', name)}`, 16)
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const sub = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-  return { sub, username: sub }
+  if (name === srpName || name === sub) return true
+  if (typed !== undefined) return typedHash(openClient, name) === typed
+  return (await findUser(store, openClient, name))?.sub === sub
 }

@@ -2,11 +2,11 @@ import {
   type AliasType,
   activeAliases,
   aliasTypesOf,
-  insertAlias,
-  lockAlias,
+  lockHolders,
   normalize,
   putAlias,
   removeAlias,
+  spellingOf,
 } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
@@ -88,9 +88,9 @@ export async function moveAliases(
   const next = activeAliases(pool, after)
   for (const type of aliasTypesOf(pool)) {
     const [from, to] = [old[type], next[type]]
-    const same = from !== undefined && to !== undefined && normalize(pool, type, from) === normalize(pool, type, to)
-    if (same) continue
-    if (from !== undefined) await releaseAlias(tx, openPool, { type, value: from }, after.sub)
+    const isSame = from !== undefined && to !== undefined && spellingOf(pool, type, from) === spellingOf(pool, type, to)
+    if (isSame) continue
+    if (from !== undefined) await removeAlias(tx, openPool, { type, value: from }, after.sub)
     if (to !== undefined) await claimAlias(tx, openPool, { type, value: to }, after.sub, force.includes(type))
   }
 }
@@ -107,28 +107,18 @@ async function claimAlias(
   force: boolean,
 ): Promise<void> {
   const { type, value } = alias
-  const holder = await lockAlias(tx, openPool, alias)
-  if (holder === sub) return
+  const holders = await lockHolders(tx, openPool, alias)
+  const holder = holders.find((other) => other !== sub)
   if (type === 'preferred_username') {
-    const namesake = await lockAlias(tx, openPool, { type: 'username', value })
-    if (namesake !== undefined && namesake !== sub) throw new AliasTakenError(type)
+    const namesakes = await lockHolders(tx, openPool, { type: 'username', value })
+    if (namesakes.some((other) => other !== sub)) throw new AliasTakenError(type)
   }
-  if (holder === undefined) return insertAlias(tx, openPool, alias, sub)
+  if (holder === undefined) return putAlias(tx, openPool, alias, sub)
   if (!force) throw new AliasTakenError(type)
   const previous = await lockUser(tx, openPool, holder)
   if (type !== 'preferred_username') previous.attributes[`${type}_verified`] = 'false'
   await putUser(tx, openPool, previous)
   await putAlias(tx, openPool, alias, sub)
-}
-
-/** Removes an alias if this user has it. */
-async function releaseAlias(
-  tx: Transaction,
-  openPool: OpenPool,
-  alias: { type: AttributeAlias; value: string },
-  sub: string,
-): Promise<void> {
-  if ((await lockAlias(tx, openPool, alias)) === sub) await removeAlias(tx, openPool, alias)
 }
 
 /** A preferred username in the format of an address could shadow that address of another user in findUser. */

@@ -6,7 +6,7 @@ import type { Page } from '../../directory/group-rows.ts'
 import type { Member } from '../../directory/member.ts'
 import * as memberRows from '../../directory/member.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { findUserBySub, lockUser, type User } from '../../directory/user.ts'
+import { findUserBySub, lockUser, type User, withoutLostNames } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
 import { RowExistsError } from '../../store/write.ts'
 import { withKept } from '../omitted.ts'
@@ -155,7 +155,12 @@ export async function listMembers(
   const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
     memberRows.listMembers(store, openPool, group, wanted),
   )
-  const users = await Promise.all(entries.map((sub) => findUserBySub(store, openPool, sub)))
+  const users = await Promise.all(
+    entries.map(async (sub) => {
+      const user = await findUserBySub(store, openPool, sub)
+      return user && openPool.pool.isCopiedAgain ? withoutLostNames(store, openPool, user) : user
+    }),
+  )
   return { users: users.filter((user) => user !== undefined), token }
 }
 

@@ -6,6 +6,7 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import type { Pool } from '../../directory/pool.ts'
 import { getUser, insertUser, lockUser, putUser, type User, type UserDocument } from '../../directory/user.ts'
 import { CognitoError, invalidParameter } from '../../errors.ts'
+import { noteSubject } from '../../events/request-scope.ts'
 import type { CodeTarget } from '../credentials/codes.ts'
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, aliasExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
@@ -39,6 +40,7 @@ export async function inviteUser(
 ): Promise<UserDocument> {
   const { pool } = openPool
   const sub = context.clock.uuid()
+  noteSubject(sub)
   const { username, attributes: given } = parseUsername(pool, name, {
     sub,
     attributes: parseNewAttributes(pool, list, 'administrator'),

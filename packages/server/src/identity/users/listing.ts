@@ -2,7 +2,7 @@ import type { UserStatusType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Context } from '../../context.ts'
 import { indexOf, normalize } from '../../directory/alias.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
-import { columnOf, fold, openUser, type User } from '../../directory/user.ts'
+import { columnOf, fold, openUser, type User, withoutLostNames } from '../../directory/user.ts'
 import { invalidParameter } from '../../errors.ts'
 import { INDEXED_ATTRIBUTES, type IndexedAttribute, type IndexOf } from '../../store/kinds.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
@@ -61,7 +61,9 @@ export async function listUsers(
   for (let seen = 0; seen < scan.rows; ) {
     const rows = await listRows(context.store, openPool, query, { after, limit: batch })
     for (const row of rows) {
-      const user = openUser(openPool, row)
+      const opened = openUser(openPool, row)
+      const user =
+        opened && openPool.pool.isCopiedAgain ? await withoutLostNames(context.store, openPool, opened) : opened
       if (user && query.matches(user)) {
         if (users.length === size) return { users, token: next() }
         users.push(user)

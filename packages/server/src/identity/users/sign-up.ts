@@ -19,7 +19,6 @@ import {
   type CodeTarget,
   checkHourlyLimit,
   clearWrongCodes,
-  expiredCode,
   issueCode,
   limitWrongCodes,
   redeemCode,
@@ -27,8 +26,8 @@ import {
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
 import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
-import { deliveryDetails, sendCode } from './delivery.ts'
-import { decoyTarget, hidesExistence, usernameNotFound } from './existence.ts'
+import { sendCode } from './delivery.ts'
+import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from './existence.ts'
 
 type SignUpContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region' | 'events'>
 
@@ -91,11 +90,7 @@ export async function confirmSignUp(
   client: Client,
   { name, code, force }: { name: string; code: string; force: boolean },
 ): Promise<void> {
-  const found = await findUser(context.store, openPool, name)
-  if (found) checkUnconfirmed(found)
-  await checkHourlyLimit(context, openPool, 'ConfirmSignUp', found?.sub ?? name)
-  if (!found) throw hidesExistence(client) ? expiredCode() : usernameNotFound()
-  const { sub } = found
+  const { sub } = await findConfirming(context, openPool, client, { name, code })
   await limitWrongCodes(context, openPool, { sub, purpose: 'sign-up' }, () =>
     withAliasError(
       (type) => new CognitoError('AliasExistsException', `An account with the ${type} already exists.`),
@@ -103,7 +98,7 @@ export async function confirmSignUp(
         context.store.write(async (tx) => {
           const before = await lockUser(tx, openPool, sub)
           checkUnconfirmed(before)
-          const { attribute, value } = await redeemCode(tx, openPool, { sub, purpose: 'sign-up', code })
+          const { attribute, value } = await redeemCode(tx, openPool, before, { purpose: 'sign-up', code })
           const proven = before.attributes[attribute] === value ? { [`${attribute}_verified`]: 'true' } : {}
           const after: User = {
             ...before,
@@ -118,6 +113,22 @@ export async function confirmSignUp(
     ),
   )
   // The trigger PostConfirmation_ConfirmSignUp belongs here.
+}
+
+async function findConfirming(
+  context: SignUpContext,
+  openPool: OpenPool,
+  client: Client,
+  { name, code }: { name: string; code: string },
+): Promise<User> {
+  if (hidesExistence(client)) {
+    return getUserByCode(context, openPool, { name, code, purpose: 'sign-up', limit: 'ConfirmSignUp' })
+  }
+  const found = await findUser(context.store, openPool, name)
+  if (found) checkUnconfirmed(found)
+  await checkHourlyLimit(context, openPool, 'ConfirmSignUp', found?.sub ?? name)
+  if (!found) throw usernameNotFound()
+  return found
 }
 
 /** Confirms a sign-up without a code; this verifies no address. Throws UserNotFoundException, NotAuthorizedException. */
@@ -146,26 +157,44 @@ export async function confirmByAdministrator(
  * that hide whether a user exists. Throws InvalidParameterException, LimitExceededException, CodeDeliveryFailedError.
  */
 export async function resendCode(
-  context: SignUpContext,
+  context: SignUpContext & Pick<Context, 'deferredWork'>,
   openPool: OpenPool,
   client: Client,
   name: string,
 ): Promise<CodeDeliveryDetailsType> {
-  const { pool } = openPool
-  const found = await findUser(context.store, openPool, name)
-  await checkHourlyLimit(context, openPool, 'ResendConfirmationCode', found?.sub ?? name)
-  if (!found?.enabled && hidesExistence(client)) {
-    const [first, ...more] = autoVerified(pool)
+  if (hidesExistence(client)) {
+    const [first, ...more] = autoVerified(openPool.pool)
     if (!first) throw notVerifying()
-    return deliveryDetails(decoyTarget(openPool, name, [first, ...more]))
+    const send = async () => {
+      const found = await findUser(context.store, openPool, name)
+      if (found) await sendSignUpCode(context, openPool, found)
+    }
+    return sendHidden(context, openPool, {
+      operation: 'ResendConfirmationCode',
+      name,
+      channels: [first, ...more],
+      send,
+    })
   }
-  if (!found) throw usernameNotFound()
-  const { sub } = found
+  const found = await findUser(context.store, openPool, name)
+  if (!found) {
+    await checkHourlyLimit(context, openPool, 'ResendConfirmationCode', name)
+    throw usernameNotFound()
+  }
+  return sendSignUpCode(context, openPool, found)
+}
+
+async function sendSignUpCode(
+  context: SignUpContext,
+  openPool: OpenPool,
+  { sub }: User,
+): Promise<CodeDeliveryDetailsType> {
+  await checkHourlyLimit(context, openPool, 'ResendConfirmationCode', sub)
   const { user, target, code } = await context.store.write(async (tx) => {
     const user = await lockUser(tx, openPool, sub)
     if (!user.enabled) throw userIsDisabled()
     if (user.status !== 'UNCONFIRMED') throw invalidParameter('User is already confirmed.')
-    const target = targetOf(pool, user)
+    const target = targetOf(openPool.pool, user)
     if (!target) throw notVerifying()
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }) }
   })

@@ -127,7 +127,7 @@ export async function finishVerification(
     withAliasError(aliasExists, () =>
       context.store.write(async (tx) => {
         const before = await lockUser(tx, openPool, sub)
-        const { value } = await redeemCode(tx, openPool, { sub, purpose, code })
+        const { value } = await redeemCode(tx, openPool, before, { purpose, code })
         const attributes = { ...before.attributes, [attribute]: value, [`${attribute}_verified`]: 'true' }
         const after: User = { ...before, attributes, modified: tx.now }
         await moveAliases(tx, openPool, { before, after })

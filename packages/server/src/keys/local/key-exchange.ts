@@ -11,6 +11,11 @@ export interface KeyExchange {
    * message may arrive twice.
    */
   offer(region: string, message: SealedKeyMessage): Promise<void>
+  /**
+   * The ids of the keys of this primary that the other region holds. Undefined if it cannot report them: it is of an older build, or
+   * has no key ring. Throws KeyExchangeError.
+   */
+  held(region: string): Promise<ReadonlySet<string> | undefined>
 }
 
 /** A message as it is sent, in JSON. `sealed` is base64. */
@@ -24,18 +29,40 @@ export interface SealedKeyMessage {
 export interface KeyPeer {
   /** Returns the reason of a refusal, or undefined when the peer accepted the message. Rejects when it is unreachable. */
   offerKey(message: SealedKeyMessage): Promise<{ refused: string } | undefined>
+  /** One page of the ids of this region's keys that the peer holds; undefined if it does not report them. Rejects as above. */
+  heldKeys(after: string | undefined): Promise<HeldKeys | undefined>
+}
+
+/** A page of ids, in their order; `next` is where the next page begins, null on the last page. */
+export interface HeldKeys {
+  ids: string[]
+  next: string | null
 }
 
 /** An exchange over the links to the peer regions. */
 export function exchangeOver(peerOf: (region: string) => KeyPeer | undefined): KeyExchange {
+  const call = async <T>(region: string, work: (peer: KeyPeer) => Promise<T>): Promise<T> => {
+    const peer = peerOf(region)
+    if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
+    return work(peer).catch((cause: unknown) => {
+      throw new KeyExchangeError('unreachable', `${region} is unreachable`, { cause })
+    })
+  }
   return {
     offer: async (region, message) => {
-      const peer = peerOf(region)
-      if (!peer) throw new KeyExchangeError('unknown-region', `${region} is not a peer`)
-      const refusal = await peer.offerKey(message).catch((cause: unknown) => {
-        throw new KeyExchangeError('unreachable', `${region} is unreachable`, { cause })
-      })
+      const refusal = await call(region, (peer) => peer.offerKey(message))
       if (refusal) throw new KeyExchangeError('refused', refusal.refused)
+    },
+    held: async (region) => {
+      const all = new Set<string>()
+      let after: string | undefined
+      do {
+        const page = await call(region, (peer) => peer.heldKeys(after))
+        if (!page) return undefined
+        for (const id of page.ids) all.add(id)
+        after = page.next ?? undefined
+      } while (after !== undefined)
+      return all
     },
   }
 }

@@ -35,8 +35,8 @@ for (const engine of engines) {
       const east = await open('us-east-1')
       const arn = east.keyArn(key.id)
       down.add('us-east-1')
-      await west.offerAgain('us-east-1')
-      await west.offerAgain('us-east-1')
+      await west.offerAgain('us-east-1', { behind: true })
+      await west.offerAgain('us-east-1', { behind: true })
       assert.equal(await east.find(arn), undefined)
       down.clear()
       await west.sweep()
@@ -48,8 +48,46 @@ for (const engine of engines) {
       await west.sweep()
       assert.equal(sent.length, before, 'it has been accepted')
       // A region with a replica offers nothing to the primary.
-      await east.offerAgain('us-west-2')
+      await east.offerAgain('us-west-2', { behind: true })
       assert.equal(sent.length, before)
+    })
+
+    test('a region is offered exactly the keys that it no longer holds', async () => {
+      const { rings, sent, open } = await openPlane('us-west-2', 'us-east-1')
+      const [west, first] = rings as [LocalKeyRing, LocalKeyRing]
+      const ids: string[] = []
+      for (const _ of ['kept', 'lost']) ids.push((await west.create({ ...draft, multiRegion: true })).id)
+      const [kept = '', lost = ''] = ids
+      await west.replicate(kept, 'us-east-1', draft)
+      const toKept = sent.at(-1)
+      await west.replicate(lost, 'us-east-1', draft)
+      assert.deepEqual((await first.held('us-west-2', undefined)).ids, ids.toSorted())
+
+      const east = await open('us-east-1')
+      await east.accept(toKept)
+      assert.deepEqual((await east.held('us-west-2', undefined)).ids, [kept])
+      const before = sent.length
+      await west.offerAgain('us-east-1', { behind: false })
+      assert.equal(sent.length, before + 1)
+      assert.deepEqual((await east.held('us-west-2', undefined)).ids, ids.toSorted())
+      await west.offerAgain('us-east-1', { behind: true })
+      assert.equal(sent.length, before + 1)
+    })
+
+    test('a replica of a key that was deleted does not come back when the key is offered again', async () => {
+      const { rings, down, open: _, sent } = await openPlane('us-west-2', 'us-east-1')
+      const [west, east] = rings as [LocalKeyRing, LocalKeyRing]
+      const { id } = await west.create({ ...draft, multiRegion: true })
+      await west.replicate(id, 'us-east-1', draft)
+      const offer = sent.at(0)
+      await east.scheduleDeletion(id, 7)
+      clock.time += 7 * DAY + 1
+      down.add('us-west-2')
+      await east.sweep()
+      await west.offerAgain('us-east-1', { behind: false })
+      assert.equal(sent.at(-1), offer)
+      await west.offerAgain('us-east-1', { behind: true })
+      await assert.rejects(east.get(id), refused('key-not-found'))
     })
 
     test('each region of a multi-Region key unwraps data keys that the other wrapped', async () => {

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { KeyArns } from './arns.ts'
 import {
+  type HeldKeys,
   type KeyExchange,
   KeyExchangeError,
   type KeyMessage,
@@ -36,9 +37,17 @@ export interface MultiRegionKeys {
   accept(message: unknown): Promise<void>
   /** Sends what other regions have not accepted yet; a failed delivery is left to the next call. */
   notify(id: string): Promise<void>
-  /** Offers a region that has lost its store the keys of this primary that it held, until it has accepted them. */
-  offerAgain(region: string): Promise<void>
+  /**
+   * Offers a region the keys of this primary that were replicated to it and that it no longer holds, until it has accepted them.
+   * Throws KeyExchangeError if the region cannot be asked. A region that cannot report its keys is offered all of them, if `behind`:
+   * it lost its store or was put back.
+   */
+  offerAgain(region: string, options: { behind: boolean }): Promise<void>
+  /** The ids of the keys of another primary that this region holds. */
+  held(primary: string, after: string | undefined): Promise<HeldKeys>
 }
+
+const HELD_PAGE = 1_000
 
 /** An offer that is still open after this time was made by a process that has died since, and may be repeated. */
 const OFFER_MILLISECONDS = 60_000
@@ -186,6 +195,8 @@ export function createMultiRegionKeys({
       const { id, primary, replicas, revision } = message
       const multiRegion = { primary, replicas, revision, untold: [] }
       const present = await lockKey(tx, id)
+      // This replica was deleted here, and the primary will be notified: a repeated offer must not bring it back.
+      if (present && grantOf(present) === message.grant && (!isLive(present) || isDue(present, tx.now))) return
       if (present && isLive(present) && !isDue(present, tx.now)) {
         if (!hasMaterials(present, message.materials) || present.multiRegion?.primary !== primary) {
           throw new KeyExchangeError('refused', `this region has another key ${id}`)
@@ -201,6 +212,9 @@ export function createMultiRegionKeys({
         ),
       })
     })
+
+  const grantOf = (body: KeyRecord | RemovedKey): string | undefined =>
+    isLive(body) ? body.multiRegion?.replicas.find((one) => one.region === region)?.grant : body.grant
 
   const hasMaterials = (record: KeyRecord, materials: MessageOf<'replica'>['materials']): boolean => {
     const ours = material.open(record)
@@ -279,9 +293,24 @@ export function createMultiRegionKeys({
       const body = await findKey(store, id)
       if (body) await notify(body)
     },
-    offerAgain: async (to) => {
+    held: async (primary, after) => {
+      const ids: string[] = []
+      for await (const body of records.all(after)) {
+        // A key whose removal the primary has not received yet counts: it must not be offered again.
+        if ((isLive(body) ? body.multiRegion?.primary : body.primary) !== primary) continue
+        ids.push(body.id)
+        if (ids.length === HELD_PAGE) return { ids, next: body.id }
+      }
+      return { ids, next: null }
+    },
+    offerAgain: async (to, { behind }) => {
+      const held = await exchange?.held(to).catch((error: unknown) => {
+        if (behind && error instanceof KeyExchangeError) return undefined
+        throw error
+      })
+      if (!held && !behind) return
       for await (const body of records.all()) {
-        if (!isLive(body) || body.multiRegion?.primary !== region) continue
+        if (!isLive(body) || body.multiRegion?.primary !== region || held?.has(body.id)) continue
         if (!holders(body.multiRegion).some((one) => one.region === to)) continue
         const revised = await records.change(body.id, (record) =>
           withReplicas(record, (one) => (one.region === to ? { ...one, lost: true } : one)),

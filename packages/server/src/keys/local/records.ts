@@ -25,8 +25,8 @@ export interface KeyRecords {
   get(id: string): Promise<OpenKey>
   /** In the order of ids. */
   list(page: Page): Promise<KeyRecord[]>
-  /** Every row, in the order of ids. */
-  all(): AsyncGenerator<KeyRecord | RemovedKey>
+  /** Every row after an id, in the order of ids. */
+  all(after?: string): AsyncGenerator<KeyRecord | RemovedKey>
   removeIfDue(id: string): Promise<void>
   /** The record of a new key with new material. The caller saves it. */
   draft(id: string, draft: KeyDraft, of: Pick<KeyRecord, 'owner' | 'created'>): KeyRecord
@@ -145,7 +145,7 @@ export function createKeyRecords({
       }
       return found
     },
-    all: () => listKeys(store),
+    all: (after) => listKeys(store, after),
     removeIfDue,
     draft,
     change,

@@ -5,7 +5,7 @@ import { type KeyProvider, KeyUnavailableError } from '../provider.ts'
 import { createKeyAliases } from './aliases.ts'
 import { createKeyArns } from './arns.ts'
 import { addressOf, type EncryptionContext, openBlob, sealBlob } from './ciphertext-blob.ts'
-import { createKeyMessageSeal, type KeyExchange } from './key-exchange.ts'
+import { createKeyMessageSeal, type HeldKeys, type KeyExchange } from './key-exchange.ts'
 import { type Alias, holders, isDue, isLive, type KeyDraft, type KeyRecord, KeyRefusedError } from './key-record.ts'
 import { createKeyMaterial, FIRST_VERSION, type RingSecrets } from './material.ts'
 import { createMultiRegionKeys } from './multi-region.ts'
@@ -56,10 +56,12 @@ export interface LocalKeyRing extends KeyProvider {
   /** Processes a message of another region's key ring, with the same result if it comes twice. Throws KeyExchangeError `refused`. */
   accept(message: unknown): Promise<void>
   /**
-   * Offers a region that has lost its store the keys that it held, until it has accepted them. Description, policy and
-   * tags, which were that region's own, start as they are here, and the keys start enabled.
+   * Offers a region the keys that it should hold and does not, until it has accepted them. Description, policy and tags, which were
+   * that region's own, start as they are here, and the keys start enabled. `behind`: see MultiRegionKeys.
    */
-  offerAgain(region: string): Promise<void>
+  offerAgain(region: string, options: { behind: boolean }): Promise<void>
+  /** One page of the ids of the keys of another primary that this region holds. */
+  held(primary: string, after: string | undefined): Promise<HeldKeys>
   /** Seals all key material under the newest master key, one key per transaction, so a run that was interrupted is repeated. */
   rekey(): Promise<RekeyReport>
   /** Identifies the newest master key, and reveals nothing about it. */
@@ -222,6 +224,7 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
 
     accept: multiRegion.accept,
     offerAgain: multiRegion.offerAgain,
+    held: multiRegion.held,
     rekey: async () => {
       const report: RekeyReport = { keys: 0, resealed: 0, unreadable: [] }
       for await (const { id } of records.all()) {

@@ -4,7 +4,7 @@ import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
 export const DeleteUserAttributes: Handler<'DeleteUserAttributes', TokenCall> = async (context, call, input) => {
-  const writer = await context.pools.getClient(call.claims.client_id)
+  const { client: writer } = call
   await updateAttributes(context, call, { sub: call.user.sub, list: removalOf(input.UserAttributeNames), writer })
   return {}
 }

@@ -3,7 +3,8 @@ import { describeMfa } from '../../../identity/users/description.ts'
 import type { TokenCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 
-export const GetUser: Handler<'GetUser', TokenCall> = async ({ pools }, { claims, user }) => {
-  const client = await pools.getClient(claims.client_id)
-  return { Username: user.username, UserAttributes: listAttributes(user, client), ...describeMfa(user) }
-}
+export const GetUser: Handler<'GetUser', TokenCall> = async (_context, { client, user }) => ({
+  Username: user.username,
+  UserAttributes: listAttributes(user, client),
+  ...describeMfa(user),
+})

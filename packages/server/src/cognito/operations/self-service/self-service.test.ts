@@ -4,11 +4,14 @@ import {
   AdminCreateUserCommand,
   AdminDisableUserCommand,
   AdminGetUserCommand,
+  AdminResetUserPasswordCommand,
+  AdminSetUserPasswordCommand,
   AdminUpdateUserAttributesCommand,
   type AttributeType,
   ChangePasswordCommand,
   DeleteUserAttributesCommand,
   DeleteUserCommand,
+  DeleteUserPoolClientCommand,
   GetUserAttributeVerificationCodeCommand,
   GetUserCommand,
   UpdateUserAttributesCommand,
@@ -219,6 +222,55 @@ for (const engine of engines) {
       await plane.primary.cognito.send(new AdminDisableUserCommand({ UserPoolId: client.pool, Username: 'ann' }))
       await assert.rejects(get(token), { name: 'NotAuthorizedException' })
       await assert.rejects(signIn(client, 'ann'), { name: 'NotAuthorizedException', message: 'User is disabled.' })
+    })
+
+    test('after AdminResetUserPassword, tokens do nothing until the user has a new password', async () => {
+      const client = await start()
+      await createUser(plane.primary, client.pool, {
+        username: 'ann',
+        attributes: attributes({ email: 'reset@example.com', email_verified: 'true' }),
+      })
+      const { AccessToken, RefreshToken } = await people(plane.primary).signInByAdmin(client, { username: 'ann' })
+      const of = { UserPoolId: client.pool, Username: 'ann' }
+      await plane.primary.cognito.send(new AdminResetUserPasswordCommand(of))
+      const required = { name: 'PasswordResetRequiredException', message: 'Password reset required for the user' }
+      const change = new ChangePasswordCommand({
+        AccessToken,
+        PreviousPassword: PASSWORD,
+        ProposedPassword: 'N3w-password',
+      })
+      await assert.rejects(plane.primary.cognito.send(change), required)
+      await assert.rejects(get(AccessToken), required)
+      await assert.rejects(update(AccessToken, { nickname: 'A' }), required)
+      await assert.rejects(people(plane.primary).refresh(client, RefreshToken), required)
+      await plane.primary.cognito.send(
+        new AdminSetUserPasswordCommand({ ...of, Password: 'N3w-password', Permanent: true }),
+      )
+      assert.equal((await get(AccessToken)).Username, 'ann')
+      await people(plane.primary).refresh(client, RefreshToken)
+    })
+
+    test('the tokens of a deleted client neither read nor write', async () => {
+      const client = await start({ AutoVerifiedAttributes: ['email'] })
+      const token = await signedIn(client, 'ann', { email: 'gone@example.com', email_verified: 'true' })
+      await plane.primary.cognito.send(
+        new DeleteUserPoolClientCommand({ UserPoolId: client.pool, ClientId: client.id }),
+      )
+      const gone = {
+        name: 'ResourceNotFoundException',
+        message: `User pool client ${client.id} does not exist.`,
+      }
+      for (const command of [
+        new GetUserCommand({ AccessToken: token }),
+        new UpdateUserAttributesCommand({ AccessToken: token, UserAttributes: attributes({ nickname: 'A' }) }),
+        new DeleteUserAttributesCommand({ AccessToken: token, UserAttributeNames: ['nickname'] }),
+        new GetUserAttributeVerificationCodeCommand({ AccessToken: token, AttributeName: 'email' }),
+        new VerifyUserAttributeCommand({ AccessToken: token, AttributeName: 'email', Code: '123456' }),
+        new ChangePasswordCommand({ AccessToken: token, PreviousPassword: PASSWORD, ProposedPassword: 'N3w-password' }),
+        new DeleteUserCommand({ AccessToken: token }),
+      ]) {
+        await assert.rejects(plane.primary.cognito.send(command as GetUserCommand), gone)
+      }
     })
 
     test('DeleteUser deletes the account and ends its tokens; the name is free again', async () => {

@@ -163,7 +163,7 @@ for (const engine of engines) {
       const invented = await resend(hiding.id, 'ghost')
       assert.match(invented.CodeDeliveryDetails?.Destination ?? '', /^[a-z]\*\*\*@[a-z]\*\*\*$/)
       assert.deepEqual((await resend(hiding.id, 'ghost')).CodeDeliveryDetails, invented.CodeDeliveryDetails)
-      await assert.rejects(confirm(hiding.id, 'ghost', '123456'), { name: 'ExpiredCodeException' })
+      await assert.rejects(confirm(hiding.id, 'ghost', '123456'), { name: 'CodeMismatchException' })
       const notFound = { name: 'UserNotFoundException', message: 'Username/client id combination not found.' }
       await assert.rejects(resend(revealing.id, 'ghost'), notFound)
       await assert.rejects(confirm(revealing.id, 'ghost', '123456'), notFound)
