@@ -92,7 +92,7 @@ const bookkeeping: Record<string, string[]> = {
   facts: ['*'],
   cursors: ['*'],
   // The table of a lock file, not of a store.
-  holder: ['store/file-lock.ts'],
+  holder: ['file-lock.ts'],
   followers: ['*'],
   copies: ['*'],
   copy_touched: ['*'],
