@@ -77,7 +77,7 @@ export async function listRows<K extends Kind>(db: Connection, kind: K, query: P
   return rows.map((raw) => toRow(kind, raw))
 }
 
-function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw> {
+function conditionsOf<K extends Kind>(query: Omit<PageQuery<K>, 'limit'>): RawBuilder<unknown> {
   const conditions: RawBuilder<unknown>[] = [sql`pool = ${query.pool}`]
   for (const [name, value] of Object.entries(query.where ?? {})) {
     conditions.push(sql`${sql.ref(`i_${name}`)} = ${value}`)
@@ -87,10 +87,43 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
-  // SQLite plans the statement again for every value that is bound to a bare `limit ?`.
-  return sql`
-    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
-    order by key limit ${query.limit} + 0`
+  return sql.join(conditions, sql` and `)
+}
+
+// SQLite plans the statement again for every value that is bound to a bare `limit ?`.
+const listQuery = <K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw> => sql`
+  select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${conditionsOf(query)}
+  order by key limit ${query.limit} + 0`
+
+/** SQLite reads a body to measure it: rows that do not fit should not be measured. */
+const MEASURED_FIRST = 64
+
+/**
+ * Like listRows, with as many rows as fit in about `bytes`, at least one. `more`: whether the limits may have left out rows. The sizes
+ * are read first, so that no more bodies are held in memory than fit.
+ */
+export async function listRowsWithin<K extends Kind>(
+  db: Connection,
+  kind: K,
+  { bytes, limit, ...range }: Omit<PageQuery<K>, 'where' | 'prefix'> & { bytes: number },
+): Promise<{ rows: Row<K>[]; more: boolean }> {
+  const measure = async (scanned: number): Promise<{ found: number; fitting: number }> => {
+    const { rows } = await sql<{ found: number; fitting: number }>`
+      select count(*) as found, count(*) filter (where number = 1 or before < ${bytes}) as fitting from (
+        select row_number() over (order by key) as number,
+          sum(size) over (order by key rows unbounded preceding) - size as before
+        from (select key, octet_length(body) as size from ${sql.table(tableOf(kind))} where ${conditionsOf(range)}
+          order by key limit ${scanned} + 0) as sizes) as running`.execute(db)
+    return rows[0] as { found: number; fitting: number }
+  }
+  let scanned = Math.min(limit, MEASURED_FIRST)
+  let { found, fitting } = await measure(scanned)
+  if (fitting === scanned && scanned < limit) {
+    scanned = limit
+    ;({ found, fitting } = await measure(scanned))
+  }
+  const rows = await listRows(db, kind, { ...range, limit: fitting } as PageQuery<K>)
+  return { rows, more: rows.length > 0 && (fitting < found || found === scanned) }
 }
 
 /** Reads outside a transaction. */
