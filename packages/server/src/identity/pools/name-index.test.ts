@@ -119,6 +119,8 @@ for (const engine of engines) {
       await found('ann')
       await move('ann', 'ann@example.com')
       await assert.rejects(usernameOf(pool, `${NFD}@example.com`), notFound)
+      const aliases = await region.region.context.store.list('alias', { pool, limit: 100 })
+      assert.equal(aliases.length, 3, 'two usernames and one address')
     })
 
     it('names that older builds wrote are found in their spelling, and in all others once they are indexed', async () => {
