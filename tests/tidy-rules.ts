@@ -72,7 +72,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'clock.ts', 'bounded-cache.ts'],
+  ['errors.ts', 'clock.ts', 'bounded-cache.ts', 'base64.ts'],
 ]
 
 /** A face imports no other face: code that several faces need belongs to aws/, http/ or admission/. */

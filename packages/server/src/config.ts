@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { isNetwork } from './http/address.ts'
+import { MIN_BUDGET_BYTES } from './http/body-budget.ts'
 
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region name such as us-west-2')
 const baseUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
@@ -18,6 +20,8 @@ const schema = z
       .prefault({}),
     /** PEM files for TLS in this process. Leave it out if a proxy terminates TLS. */
     tls: z.strictObject({ certificateFile: z.string(), keyFile: z.string() }).optional(),
+    /** Addresses and networks of the proxies that may say where a call comes from: X-Forwarded-For, Forwarded, PROXY protocol. */
+    trustedProxies: z.array(z.string().refine(isNetwork, 'an IP address, or a network such as 10.0.0.0/8')).default([]),
     /** URL under which clients reach this region. Default: the address it listens on. */
     endpoint: baseUrl.optional(),
     /** Base URL of UPDATED issuers; it must reach any region that is up. Default, without peers: the endpoint. */
@@ -88,10 +92,24 @@ const schema = z
         passwords: z.number().int().min(1).default(500),
         /** Maximum open connections; the connection that has been idle for longest is closed first. Default: from the open-file limit. */
         connections: z.number().int().min(1).optional(),
+        /** Unsigned calls per minute and caller's address that fail because of a wrong name, password or code. */
+        failedAttemptsPerMinute: z.number().int().min(1).default(100),
+        /** Unsigned calls per minute and caller's address that may send a message. */
+        messagesPerMinute: z.number().int().min(1).default(100),
+        /** Messages per hour to one address that unsigned calls may cause. */
+        messagesPerDestinationPerHour: z.number().int().min(1).default(20),
+        /** Maximum memory of request bodies in flight, in bytes. */
+        bodyBytes: z
+          .number()
+          .int()
+          .min(MIN_BUDGET_BYTES)
+          .default(32 * 1024 * 1024),
         /** Time for the headers of a request to arrive. */
         headersSeconds: z.number().min(0.1).max(300).default(15),
         /** Time for a complete request to arrive. */
         requestSeconds: z.number().min(0.1).max(3_600).default(30),
+        /** Maximum time without progress while a request is sent or a response is read. */
+        progressSeconds: z.number().min(0.1).max(300).default(10),
         /** Keep-alive timeout; must be longer than that of a load balancer in front (usually 60 seconds). */
         idleSeconds: z.number().min(0.1).max(3_600).default(65),
       })

@@ -6,6 +6,7 @@ import type { OpenUsers } from './identity/sessions/token-holder.ts'
 import type { DeferredWork } from './identity/users/deferred-work.ts'
 import type { PoolKeys } from './keys/pool-keys.ts'
 import type { KeyProvider } from './keys/provider.ts'
+import type { Destinations } from './messages/destinations.ts'
 import type { Messenger } from './messages/messenger.ts'
 import type { Store } from './store/store.ts'
 import type { Throttling } from './store/throttling.ts'
@@ -44,5 +45,6 @@ export interface Context {
   serviceKeyArn: string
   throttling: Throttling
   messenger: Messenger
+  destinations: Destinations
   events: Events
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { createAdmission } from './admission/admission.ts'
+import { createCallerLimits } from './admission/caller-limits.ts'
 import { createOverload } from './admission/overload.ts'
 import { createCalls } from './aws/calls.ts'
 import { apiFallback, createApiRoutes } from './aws/routes.ts'
@@ -12,9 +13,13 @@ import { createBriefHealthRoute, createConsoleRoutes } from './console/routes.ts
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
 import { createEvents, type Events, type ResourceUse } from './events/events.ts'
+import { createAddressReader, trustedProxies } from './http/address.ts'
+import { readBody } from './http/body.ts'
+import { createBodyBudget } from './http/body-budget.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener, createRouteListener } from './http/listener.ts'
+import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
 import { createNodeServer, expiryOf, type NodeServer } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
@@ -28,6 +33,7 @@ import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
 import { createKmsFace } from './kms/face.ts'
+import { createDestinations } from './messages/destinations.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
@@ -99,6 +105,8 @@ async function composeRegion(
 ): Promise<Region> {
   const { region, accountId, limits } = config
   const throttling = createThrottling({ engine: store.engine, clock })
+  const overload = createOverload({ clock, events })
+  const budget = createBodyBudget({ bytes: limits.bodyBytes, overload })
 
   const stopping = new AbortController()
   const peers = createPeers({
@@ -140,6 +148,12 @@ async function composeRegion(
     keyProvider,
     serviceKeyArn,
     throttling,
+    destinations: createDestinations({
+      throttling,
+      secret: clusterSecret,
+      perHour: limits.messagesPerDestinationPerHour,
+      noted: overload.noted,
+    }),
     messenger: config.messages.kind === 'inbox' ? inboxMessenger(config.messages) : noMessenger,
     events,
   }
@@ -158,16 +172,21 @@ async function composeRegion(
     },
     trimMilliseconds: config.replication.trimSeconds * 1_000,
     acceptKey: regionKeys.accept,
+    readBody: (request, limit) => readBody(request, { limit, budget }),
     offerKeys: regionKeys.offerAgain,
     heldKeys: regionKeys.held,
     opensPool: keys.opens,
   })
 
-  const overload = createOverload({ clock, events })
   const admission = createAdmission({ limits, overload })
+  const callers = createCallerLimits({
+    clock,
+    overload,
+    limits: { failedAttempts: limits.failedAttemptsPerMinute, messages: limits.messagesPerMinute },
+  })
   const calls = createCalls({
     faces: [
-      createCognitoFace(context, admission),
+      createCognitoFace(context, { turn: admission.turn, callers }),
       createKmsFace({ keyRing, clock, region, accountId }),
       createOperatorFace({ context, replication }),
     ],
@@ -189,17 +208,21 @@ async function composeRegion(
   const sources = { overload, replication, resources }
   const consoleRoutes = createConsoleRoutes(context, sources)
   const { management } = config
+  const isTrusted = trustedProxies(config.trustedProxies)
+  const proxyProtocol = createProxyProtocol({ isTrusted, seconds: limits.headersSeconds })
+  const addressOf = createAddressReader(isTrusted, proxyProtocol.peerOf)
   const router = createRouter({
     mounted: [
       management ? createBriefHealthRoute(context, sources) : consoleRoutes,
-      createApiRoutes(calls),
+      createApiRoutes(calls, budget),
       createDiscovery(context),
       replication.routes,
     ],
     fallback: apiFallback(calls),
     clock,
+    addressOf,
   })
-  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, calls))
+  const server = createNodeServer({ tls: config.tls, limits }, createListener(router, { calls, budget, addressOf }))
   if (config.tls) events.certificateLoaded({ expiresAt: expiryOf(config.tls.certificateFile) })
   events.retention({
     changes: config.replication.retentionChanges,
@@ -209,12 +232,13 @@ async function composeRegion(
     management &&
     createNodeServer(
       { tls: undefined, limits },
-      createRouteListener(createRouter({ mounted: [consoleRoutes], fallback: apiFallback(calls), clock })),
+      createRouteListener(createRouter({ mounted: [consoleRoutes], fallback: apiFallback(calls), clock, addressOf })),
     )
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
   const maximum = limits.connections ?? maximumConnections({ storeConnections })
   const connections = limitConnections(server, { maximum, overload })
+  proxyProtocol.accept(server)
   const close = drainable(server)
   const closeManagement = managementServer && drainable(managementServer)
   let stopped: Promise<void> | undefined

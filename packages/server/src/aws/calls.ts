@@ -3,10 +3,11 @@ import type { Clock } from '../clock.ts'
 import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import { currentRequest, inRequest } from '../events/request-scope.ts'
-import type { CallHandler, OutgoingResponse } from '../http/call.ts'
+import type { CallHandler, IncomingCall, OutgoingResponse } from '../http/call.ts'
 import type { Face } from './face.ts'
+import { SMALL_INPUT } from './input-limits.ts'
 import { errorResponse, type ServiceResponse, serve } from './serve.ts'
-import { createSignatureCheck, type SignatureSettings } from './sigv4.ts'
+import { checkSignatureHead, createSignatureCheck, type SignatureSettings } from './sigv4.ts'
 
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
 /** Accepted content types; a missing one is accepted too. */
@@ -35,10 +36,26 @@ export function createCalls({
   clock: Pick<Clock, 'now' | 'monotonic' | 'uuid'>
   events: Pick<Events, 'requested' | 'failed'>
 }): CallHandler {
-  const byTarget = faces.map((face) => ({
-    face,
-    checkSignature: createSignatureCheck({ ...signatures, clock, services: [face.signingName] }),
-  }))
+  const byTarget = faces.map((face) => {
+    const settings = { ...signatures, clock, services: [face.signingName] }
+    return { face, settings, checkSignature: createSignatureCheck(settings) }
+  })
+  const findFace = (target: string) => byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+  /** The limit of a body, and the reason if the call can be refused without its body. */
+  const limitOf = (headers: IncomingCall['headers']): { bytes: number; refusal?: CognitoError } => {
+    const target = headers.get('x-amz-target') ?? ''
+    const found = findFace(target)
+    const operation = found?.face.find(target.slice(found.face.targetPrefix.length))
+    if (!found || !operation) return SMALL_INPUT
+    if (!operation.signed || operation.limits.bytes <= SMALL_INPUT.bytes) return operation.limits
+    try {
+      checkSignatureHead(found.settings, headers)
+      return operation.limits
+    } catch (error) {
+      if (!(error instanceof CognitoError)) throw error
+      return { bytes: SMALL_INPUT.bytes, refusal: error }
+    }
+  }
   const presentId = (): string => currentRequest()?.requestId ?? clock.uuid()
   const refuse: CallHandler['refuse'] = (error) => outgoingOf(presentId(), errorResponse(error))
   const fail: CallHandler['fail'] = ({ operation, error }) => {
@@ -49,7 +66,21 @@ export function createCalls({
   }
 
   const handler: CallHandler = {
+    bodyLimit: (headers) => limitOf(headers).bytes,
     refuse,
+    refuseBody: (reason, headers) => {
+      switch (reason) {
+        case 'too-large': {
+          const { bytes, refusal } = limitOf(headers)
+          const message = `The request body exceeds the limit of ${bytes} bytes.`
+          return refuse(refusal ?? new CognitoError('RequestEntityTooLargeException', message))
+        }
+        case 'busy':
+          return refuse(new CognitoError('TooManyRequestsException', 'Rate exceeded'))
+        case 'ended-early':
+          return refuse(new CognitoError('SerializationException', 'The request body ended early.'))
+      }
+    },
     fail,
     handle: async (incoming) => {
       const requestId = presentId()
@@ -63,7 +94,7 @@ export function createCalls({
       try {
         checkType(headers)
         const target = headers.get('x-amz-target') ?? ''
-        const found = byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
+        const found = findFace(target)
         if (!found) {
           throw new CognitoError('UnknownOperationException', 'X-Amz-Target does not name a service of this endpoint.')
         }

@@ -1,4 +1,5 @@
 import type { AwsError } from '../errors.ts'
+import type { InputLimits } from './input-limits.ts'
 
 /** The parts of a request that handlers of any face may need. */
 export interface Call {
@@ -12,6 +13,7 @@ export interface Call {
 export interface Operation {
   /** Whether the call must be signed. */
   signed: boolean
+  limits: InputLimits
   /**
    * Runs the call and returns its output. Sets `scope.pool` as soon as the pool is known, so that it is set even if the call
    * fails afterwards. May throw any error; the face's `explain` converts it.

@@ -1,9 +1,9 @@
 import { Hono, type Context as HonoContext } from 'hono'
 import { cors } from 'hono/cors'
 import { CognitoError } from '../errors.ts'
-import { addressOf } from '../http/address.ts'
 import { readBody } from '../http/body.ts'
-import { BODY_BYTES, type CallHandler, type OutgoingResponse } from '../http/call.ts'
+import type { BodyBudget } from '../http/body-budget.ts'
+import type { CallHandler, OutgoingResponse } from '../http/call.ts'
 import { EXPOSED } from './calls.ts'
 
 // Browsers call the API from other origins, without cookies. https://docs.aws.amazon.com/cognito/latest/developerguide/
@@ -31,18 +31,18 @@ const crossOrigin = cors({
   maxAge: 86_400,
 })
 
-/** `POST /`, for calls that the listener does not pass to the handler directly (http/listener.ts). */
-export function createApiRoutes(calls: CallHandler): Hono {
+/** `POST /`, for calls that do not come from the listener (http/listener.ts), and the CORS preflight of all calls. */
+export function createApiRoutes(calls: CallHandler, budget: BodyBudget): Hono {
   const app = new Hono()
   app.use('/', crossOrigin)
   app.post('/', async (c) => {
-    const body = await readBody(c.req.raw)
-    if (body === 'too-large') return send(c, calls.refuse(tooLarge()))
-    if (body === 'ended-early') {
-      return send(c, calls.refuse(new CognitoError('SerializationException', 'The request body ended early.')))
-    }
+    const { headers } = c.req.raw
+    const body = await readBody(c.req.raw, { limit: calls.bodyLimit(headers), budget })
+    if (typeof body === 'string') return send(c, calls.refuseBody(body, headers))
     const query = new URL(c.req.url).search.slice(1)
-    return send(c, await calls.handle({ headers: c.req.raw.headers, body, query, address: addressOf(c) }))
+    const response = await calls.handle({ headers, body: body.bytes, query, address: '' })
+    body.release()
+    return send(c, response)
   })
   return app
 }
@@ -52,9 +52,6 @@ export const apiFallback = (calls: CallHandler) => ({
   notFound: (c: HonoContext) => send(c, calls.refuse(new CognitoError('UnknownOperationException', 'No such path.'))),
   failed: (error: unknown, c: HonoContext) => send(c, calls.fail({ operation: c.req.path, error })),
 })
-
-const tooLarge = (): CognitoError =>
-  new CognitoError('RequestEntityTooLargeException', `The request body exceeds the limit of ${BODY_BYTES} bytes.`)
 
 const send = (c: HonoContext, { status, headers, body }: OutgoingResponse): Response =>
   c.body(body, status as 200, headers)

@@ -3,6 +3,7 @@ import { type AwsError, CognitoError } from '../errors.ts'
 import type { Events } from '../events/events.ts'
 import { encode } from './encode.ts'
 import type { Call, CallScope, Face } from './face.ts'
+import { parseJson } from './json.ts'
 
 /** The response to a call, without its headers. */
 export interface ServiceResponse {
@@ -40,7 +41,7 @@ export async function serve(
   try {
     if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
     if (operation.signed) accessKeyId = checkSignature().accessKeyId
-    const input = face.read(name, parseJson(body))
+    const input = face.read(name, parseJson(body, operation.limits))
     const output = await operation.run(call, input as never, scope)
     return { status: 200, body: encode(output), scope }
   } catch (thrown) {
@@ -63,24 +64,17 @@ export async function serve(
 
 const NOT_IMPLEMENTED = 501
 
+/** Maximum characters of an error message: some of them list what is wrong with each part of an input. */
+const MESSAGE_CHARACTERS = 32_768
+
 /** The response that carries an error. */
 export function errorResponse({
   code,
-  message,
+  message: full,
   status,
 }: Pick<AwsError, 'code' | 'message' | 'status'>): ServiceResponse {
+  const message = full.length > MESSAGE_CHARACTERS ? `${full.slice(0, MESSAGE_CHARACTERS).toWellFormed()}...` : full
   return { status, body: JSON.stringify({ __type: code, message }), error: { code, message }, scope: {} }
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
-
-function parseJson(body: Buffer): unknown {
-  if (body.length === 0) return {}
-  try {
-    return JSON.parse(decoder.decode(body))
-  } catch {
-    throw new CognitoError('SerializationException', 'The request body is not JSON.')
-  }
 }
 
 const quote = (text: string): string => text.slice(0, 100).replace(/[^\w.-]/g, '?')

@@ -5,7 +5,8 @@
  * joins them once; `validateShape` then checks a parsed JSON body against one structure. This file knows no service and no
  * error names: each face maps the result to its own errors.
  *
- * The check is linear in the size of the body (every pattern must be linear too); the shapes bound its depth.
+ * The check is linear in the size of the body (every pattern must be linear too); the shapes bound its depth. input-limits.ts
+ * computes from the same shapes how large a body can be.
  */
 
 export type ShapeType =
@@ -67,6 +68,8 @@ export interface ModelTables {
   readonly constraints: Constraints
   /** For strings (including map keys and values) that have neither a constraint nor an enum. */
   readonly unconstrained?: Constraint
+  /** For lists and maps that have no constraint. */
+  readonly unconstrainedSize?: Constraint
   /** Secret members that the SDK does not mark as sensitive; messages must not repeat them. */
   readonly sensitiveMembers?: readonly string[]
 }
@@ -103,7 +106,7 @@ const maximumDocumentDepth = 64
 
 /** Joins the tables of a service. Throws if a table references a structure or an enum that does not exist. */
 export function model(tables: ModelTables): Model {
-  const { structures, enums, enumAdditions = {}, constraints, unconstrained } = tables
+  const { structures, enums, enumAdditions = {}, constraints, unconstrained, unconstrainedSize } = tables
   const secret = new Set(tables.sensitiveMembers)
   const done = new Map<string, NamedMember[]>()
 
@@ -124,12 +127,15 @@ export function model(tables: ModelTables): Model {
     const sensitive = at.sensitive || member.sensitive === true
     const values = member.enum === undefined ? undefined : valuesOf(member.enum)
     const isFreeText = member.type === 'string' && values === undefined
+    const isCollection = member.type === 'list' || member.type === 'map'
     const inner = member.type === 'map' ? '{value}' : '[]'
     return {
       type: member.type,
       sensitive,
       values,
-      constraint: constraintOf(structure, name, suffix) ?? (isFreeText ? unconstrained : undefined),
+      constraint:
+        constraintOf(structure, name, suffix) ??
+        (isFreeText ? unconstrained : isCollection ? unconstrainedSize : undefined),
       structure: member.structure === undefined ? undefined : compile(member.structure, sensitive),
       of: member.of && check(member.of, { ...at, suffix: suffix + inner, sensitive }),
       keys: member.type === 'map' ? (constraintOf(structure, name, `${suffix}{key}`) ?? unconstrained) : undefined,
@@ -235,6 +241,7 @@ class ShapeReader {
     const { of } = shape
     if (of === undefined) return []
     this.#length(shape, input, input.length, path)
+    if (isTooLong(shape, input.length)) return []
     if (of.type === 'structure' || of.type === 'list' || of.type === 'map') {
       return input.map((element, index) => {
         const elementPath = `${path}.${index + 1}.member`
@@ -262,10 +269,12 @@ class ShapeReader {
     if (of === undefined) return output
     const keys = Object.keys(input).filter((key) => input[key] !== null && input[key] !== undefined)
     this.#length(shape, undefined, keys.length, path)
+    if (isTooLong(shape, keys.length)) return output
     let badKey = false
     let badValue = false
     for (const key of keys) {
       const element = input[key]
+      checkText(key)
       if (shape.keys !== undefined && failures(shape.keys, key, key.length).length > 0) badKey = true
       if (of.type === 'structure' || of.type === 'list' || of.type === 'map') {
         output[key] = this.value(of, element, `${path}.${key.slice(0, maximumEcho)}.member`)
@@ -293,6 +302,10 @@ class ShapeReader {
     this.violations.push(`${value} at '${path}' failed to satisfy constraint: ${rule}`)
   }
 }
+
+/** The elements of a list or map above its maximum are not checked: the input is refused in any case. */
+const isTooLong = ({ constraint }: Checked, length: number): boolean =>
+  constraint?.max !== undefined && length > constraint.max
 
 const notNull = 'Member must not be null'
 const atLeast = (min: number, of: 'length' | 'value') => `Member must have ${of} greater than or equal to ${min}`
@@ -357,7 +370,7 @@ function scalar(type: ShapeType, input: unknown): unknown {
   if (isObject(input)) throw new Malformed(foundStructure)
   switch (type) {
     case 'string':
-      if (typeof input === 'string') return input
+      if (typeof input === 'string') return checkText(input)
       break
     case 'boolean':
       if (typeof input === 'boolean') return input
@@ -379,6 +392,12 @@ function scalar(type: ShapeType, input: unknown): unknown {
   throw new Malformed(`${token(input)} can not be converted to ${typeNames[type]}`)
 }
 
+/** Refuses a lone surrogate: it has no encoding in UTF-8, so it would be stored and returned as another text. */
+function checkText(text: string): string {
+  if (!text.isWellFormed()) throw new Malformed('Text has a lone surrogate')
+  return text
+}
+
 function token(input: unknown): string {
   if (typeof input === 'string') return 'STRING_VALUE'
   if (typeof input === 'number') return 'NUMBER_VALUE'
@@ -387,16 +406,22 @@ function token(input: unknown): string {
 
 const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
 
-/** Accepts any JSON, with a bounded depth (so that recursive code cannot overflow the stack) and without `__proto__`. */
+/**
+ * Accepts any JSON, with a bounded depth (so that recursive code cannot overflow the stack), without `__proto__`, and without values
+ * that JSON cannot write again (a lone surrogate, a number that is too great).
+ */
 function checkedDocument(input: unknown): unknown {
   let level: unknown[] = [input]
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > maximumDocumentDepth) throw new Malformed('Document is nested too deeply')
     const next: unknown[] = []
     for (const value of level) {
-      if (Array.isArray(value)) for (const element of value) next.push(element)
+      if (typeof value === 'string') checkText(value)
+      else if (typeof value === 'number') scalar('double', value)
+      else if (Array.isArray(value)) for (const element of value) next.push(element)
       else if (isObject(value)) {
         for (const [key, element] of Object.entries(value)) {
+          checkText(key)
           if (key === '__proto__') throw new Malformed('Document has a member of a reserved name')
           next.push(element)
         }

@@ -29,7 +29,8 @@ export interface SignedRequest {
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 const TERMINATOR = 'aws4_request'
 const SKEW_MINUTES = 5
-const CACHED_KEYS = 100
+/** For about a hundred keys. */
+const CACHED_KEY_BYTES = 50_000
 /** If one of these headers were unsigned, a signed call could be turned into another call. */
 const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
@@ -42,33 +43,47 @@ const REGION_NAME = /^[a-z0-9-]{1,32}$/
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function createSignatureCheck(rules: SignatureSettings): SignatureCheck {
-  const withKeys = { ...rules, keys: new BoundedCache(CACHED_KEYS) as SigningKeys }
+  const withKeys = { ...rules, keys: new BoundedCache({ bytes: CACHED_KEY_BYTES, bytesOf: () => 300 }) as SigningKeys }
   return (request) => checkSignature(withKeys, request)
+}
+
+/** What the headers of a signed call say; nothing but the signature itself is left to check. */
+interface SignatureHead {
+  time: string
+  scope: Scope
+  signedHeaders: string[]
+  signature: string
+  secret: string
+}
+
+/** The part of the check that needs no body. Throws CognitoError. */
+export function checkSignatureHead(rules: SignatureSettings, headers: SignedRequest['headers']): SignatureHead {
+  const authorization = headers.get('authorization')
+  if (!authorization) throw new CognitoError('MissingAuthenticationTokenException', 'Missing Authentication Token')
+  const date = headers.get('x-amz-date') ?? headers.get('date')
+  const { scope, signedHeaders, signature } = parseAuthorization(authorization, date !== null)
+  const time = parseTime(date as string)
+
+  const secret = rules.credentials.get(scope.accessKeyId)
+  // All configured credentials are long-lived: none of them has a session token.
+  if (secret === undefined || headers.get('x-amz-security-token')) {
+    throw new CognitoError('UnrecognizedClientException', 'The security token included in the request is invalid.')
+  }
+  checkScope(rules, scope, time)
+  checkTime(rules.clock.now(), time)
+  for (const name of MUST_BE_SIGNED) {
+    if (headers.get(name) !== null && !signedHeaders.includes(name)) {
+      invalid(`'${name === 'host' ? "Host' or ':authority" : name}' must be a 'SignedHeader' in the AWS Authorization.`)
+    }
+  }
+  return { time, scope, signedHeaders, signature, secret }
 }
 
 function checkSignature(
   rules: SignatureSettings & { keys: SigningKeys },
   request: SignedRequest,
 ): { accessKeyId: string } {
-  const authorization = request.headers.get('authorization')
-  if (!authorization) throw new CognitoError('MissingAuthenticationTokenException', 'Missing Authentication Token')
-  const date = request.headers.get('x-amz-date') ?? request.headers.get('date')
-  const { scope, signedHeaders, signature } = parseAuthorization(authorization, date !== null)
-  const time = parseTime(date as string)
-
-  const secret = rules.credentials.get(scope.accessKeyId)
-  // All configured credentials are long-lived: none of them has a session token.
-  if (secret === undefined || request.headers.get('x-amz-security-token')) {
-    throw new CognitoError('UnrecognizedClientException', 'The security token included in the request is invalid.')
-  }
-  checkScope(rules, scope, time)
-  checkTime(rules.clock.now(), time)
-  for (const name of MUST_BE_SIGNED) {
-    if (request.headers.get(name) !== null && !signedHeaders.includes(name)) {
-      invalid(`'${name === 'host' ? "Host' or ':authority" : name}' must be a 'SignedHeader' in the AWS Authorization.`)
-    }
-  }
-
+  const { time, scope, signedHeaders, signature, secret } = checkSignatureHead(rules, request.headers)
   const text = stringToSign(request, signedHeaders, { time, scope })
   const expected = hmac(signingKey(rules.keys, secret, scope), text)
   const given = /^[0-9a-f]{64}$/.test(signature) ? Buffer.from(signature, 'hex') : Buffer.alloc(expected.length)

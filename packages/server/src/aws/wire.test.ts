@@ -66,7 +66,7 @@ for (const engine of engines) {
     })
 
     it('a message with any text is returned, in body and header', async () => {
-      for (const name of ['a\r\nset-cookie: x=y', 'Müller 😀', '\u0000', '\ud800', '%', 'x'.repeat(20_000)]) {
+      for (const name of ['a\r\nset-cookie: x=y', 'Müller 😀', '\u0000', '%', 'x'.repeat(20_000)]) {
         const reply = await call(endpoint, 'CreateUserPool', { PoolName: `{${name}}` })
         assert.equal(errorOf(reply), 'InvalidParameterException')
         assert.equal(reply.headers['set-cookie'], undefined)

@@ -76,7 +76,7 @@ const constraintOf = (operation: OperationName, name: string): Constraint | unde
 function wrongTypes(member: Member): unknown[] {
   switch (member.type) {
     case 'string':
-      return [1, true, {}, [], ['x']]
+      return [1, true, {}, [], ['x'], '\ud800', 'a\udfff']
     case 'blob':
       return [1, true, {}, [], 'not base64!']
     case 'integer':
@@ -106,7 +106,7 @@ function brokenRules({ min, max, matches }: Constraint, member: Member): unknown
   if (isNumber && min !== undefined) values.push(min - 1)
   if (isText && max !== undefined && max < 131_072) values.push('x'.repeat(max + 1))
   if (isText && min !== undefined && min > 0) values.push('')
-  if (isText && matches) values.push(...[' ', '\u0000', '\ud800', 'a\nb', '\t', '{'].filter((text) => !matches(text)))
+  if (isText && matches) values.push(...[' ', '\u0000', 'a\nb', '\t', '{'].filter((text) => !matches(text)))
   return values
 }
 

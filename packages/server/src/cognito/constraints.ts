@@ -7,6 +7,7 @@
  * or where the service accepts more values than the pattern.
  */
 import type { Constraint, Constraints, Enums } from '../aws/shapes.ts'
+import { MAX_SEALED_CHARACTERS } from '../base64.ts'
 
 const { raw } = String
 
@@ -68,10 +69,13 @@ const redirectUrl = text(1, 1024, visible)
 const scope = text(1, 256, identifier)
 const smsMessage = text(6, 140, raw`.*\{####\}.*`, (value) => value.includes('{####}') && /^.*$/u.test(value))
 const tagKey = range(1, 128)
-const token = text(0, undefined, raw`[A-Za-z0-9-_=.]+`)
+const token = text(0, MAX_SEALED_CHARACTERS, raw`[A-Za-z0-9-_=.]+`)
 
 /** The constraint of strings that have no other one (StringType in the model). */
 export const unconstrained: Constraint = { max: 131_072 }
+
+/** The size of lists and maps that have no other constraint. A user has fewer than 80 attributes. */
+export const unconstrainedSize = range(0, 200)
 
 /** Documented values that are missing from the SDK's enums. */
 export const enumAdditions: Enums = { ExplicitAuthFlowsType: ['ALLOW_CLIENT_TOKEN_AUTH'] }

@@ -1,4 +1,5 @@
 import type { Admission } from '../admission/admission.ts'
+import type { CallerLimits } from '../admission/caller-limits.ts'
 import { asCognitoError } from '../admission/errors.ts'
 import { checkGate } from '../admission/gate.ts'
 import type { Face, Operation } from '../aws/face.ts'
@@ -8,13 +9,15 @@ import { type Resolver, resolvers } from './callers.ts'
 import { operations } from './operations.ts'
 import type { OperationRow } from './rows.ts'
 import { type OperationName, operationNames } from './shapes.generated.ts'
-import { validateInput } from './validate.ts'
+import { limitsOf, validateInput } from './validate.ts'
+
+type FaceAdmission = Pick<Admission, 'turn'> & { callers: CallerLimits }
 
 /**
  * The user pools API as a face. After the signature and the input check of aws/serve.ts, each call goes through
- * pool -> gate -> caller -> password turn -> handler.
+ * pool -> gate -> caller -> password turn -> limits of the caller's address -> handler.
  */
-export function createCognitoFace(context: Context, admission: Pick<Admission, 'turn'>): Face {
+export function createCognitoFace(context: Context, admission: FaceAdmission): Face {
   const byName = new Map<string, Operation>(
     operationNames.map((name) => [name, operationOf(context, admission, name, operations[name])]),
   )
@@ -30,13 +33,15 @@ export function createCognitoFace(context: Context, admission: Pick<Admission, '
 
 function operationOf(
   context: Context,
-  admission: Pick<Admission, 'turn'>,
+  { turn, callers }: FaceAdmission,
   name: OperationName,
-  { caller, replica, handler, usesPassword, unknownClient }: OperationRow,
+  { caller, replica, handler, usesPassword, sendsMessage, usesCode, unknownClient }: OperationRow,
 ): Operation {
   const resolve = unknownClient ? withError(resolvers[caller], unknownClient) : resolvers[caller]
+  const signed = caller === 'account' || caller === 'pool' || caller === 'user'
   return {
-    signed: caller === 'account' || caller === 'pool' || caller === 'user',
+    signed,
+    limits: limitsOf(name, { signed }),
     run: async (call, input: Record<string, unknown>, scope) => {
       const { pool, complete } = await resolve(context, input)
       if (pool) {
@@ -45,8 +50,27 @@ function operationOf(
       }
       if (!handler) throw new CognitoError('NotImplementedException', `${name} is not implemented yet.`)
       const completeCall = { ...call, ...(await complete()) }
-      if (usesPassword(input)) await admission.turn()
-      return handler(context as never, completeCall as never, input as never)
+      const handle = () => handler(context as never, completeCall as never, input as never)
+      const takesTurn = usesPassword(input)
+      if (signed || !pool) {
+        if (takesTurn) await turn()
+        return handle()
+      }
+      const { address } = call
+      if (sendsMessage(input, pool)) callers.countMessage(address)
+      if (!takesTurn && !usesCode) return handle()
+      callers.checkAttempts(address)
+      const waiting = takesTurn ? turn() : undefined
+      if (waiting) {
+        await waiting
+        callers.checkAttempts(address)
+      }
+      try {
+        return await handle()
+      } catch (error) {
+        callers.countFailure(address, error)
+        throw error
+      }
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { ReplicaRight } from '../admission/gate.ts'
 import type { Context } from '../context.ts'
+import type { Pool } from '../directory/pool.ts'
 import type { CognitoError } from '../errors.ts'
 import type { AccountCall, Caller, ClientCall, PoolCall, SessionCall, TokenCall, UserCall } from './callers.ts'
 import type { OperationName } from './shapes.generated.ts'
@@ -18,12 +19,18 @@ export interface OperationRow {
   handler: Handler<never, never> | undefined
   /** Whether this call verifies or sets a password, and so waits for a password turn (admission/admission.ts). */
   usesPassword: (input: Record<string, unknown>) => boolean
+  /** Whether this call may send a message to an address. Limited by the caller's address (admission/caller-limits.ts). */
+  sendsMessage: (input: Record<string, unknown>, pool: Pool) => boolean
+  /** Whether this call tries a code. Failures of calls that use a password or a code are limited by the caller's address. */
+  usesCode: boolean
   /** The error for an unknown client, where the model of the operation lacks ResourceNotFoundException. */
   unknownClient?: () => CognitoError
 }
 
 interface RowOptions<Name extends OperationName> {
   usesPassword?: boolean | ((input: Input<Name>) => boolean)
+  sendsMessage?: boolean | ((input: Input<Name>, pool: Pool) => boolean)
+  usesCode?: boolean
   unknownClient?: () => CognitoError
 }
 
@@ -35,12 +42,15 @@ type RowConstructor<C> = <Name extends OperationName>(
 
 const rowsOf =
   <C>(caller: Caller): RowConstructor<C> =>
-  (replica, handler, { usesPassword = false, unknownClient } = {}) => ({
+  (replica, handler, { usesPassword = false, sendsMessage = false, usesCode = false, unknownClient } = {}) => ({
     caller,
     replica,
     handler: handler as OperationRow['handler'],
     usesPassword:
       typeof usesPassword === 'function' ? (usesPassword as OperationRow['usesPassword']) : () => usesPassword,
+    sendsMessage:
+      typeof sendsMessage === 'function' ? (sendsMessage as OperationRow['sendsMessage']) : () => sendsMessage,
+    usesCode,
     ...(unknownClient && { unknownClient }),
   })
 
@@ -55,3 +65,6 @@ export const feedback = rowsOf<PoolCall>('feedback')
 
 /** For operations that verify or set a password: the SRP arithmetic takes a millisecond or more of CPU time. */
 export const PASSWORD = { usesPassword: true } as const
+/** For operations that try a code, and for those that send a message. */
+export const CODE = { usesCode: true } as const
+export const MESSAGE = { sendsMessage: true } as const

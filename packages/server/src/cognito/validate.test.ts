@@ -420,11 +420,36 @@ describe('an input', () => {
   })
 
   it('is refused with a bounded message, however many violations it has', () => {
-    const many = Array.from({ length: 50_000 }, () => ({}))
-    const error = refusal('AdminUpdateUserAttributes', { UserPoolId: poolId, Username: 'a', UserAttributes: many })
+    const attributes = (length: number) => Array.from({ length }, () => ({}))
+    const error = refusal('AdminUpdateUserAttributes', {
+      UserPoolId: poolId,
+      Username: 'a',
+      UserAttributes: attributes(200),
+    })
     assert.match(error.message, /^20 validation errors detected: /)
+    const many = refusal('AdminUpdateUserAttributes', {
+      UserPoolId: poolId,
+      Username: 'a',
+      UserAttributes: attributes(50_000),
+    })
+    assert.match(many.message, /^1 validation error detected: .*length less than or equal to 200$/)
     const long = refusal('DeleteUserPool', { UserPoolId: 'x'.repeat(1_000_000) })
     assert.ok(long.message.length < 4000)
+  })
+
+  it('is not readable with a lone surrogate in any text', () => {
+    const lone = 'a\ud800'
+    const user = { ClientId: 'client', Username: 'a' }
+    for (const input of [
+      { ...user, Password: lone },
+      { ...user, ClientMetadata: { a: lone } },
+      { ...user, ClientMetadata: { [lone]: 'a' } },
+      { ...user, UserAttributes: [{ Name: 'name', Value: lone }] },
+    ]) {
+      cannotRead('SignUp', input, 'Text has a lone surrogate')
+    }
+    for (const Credential of [lone, { a: [lone] }, { [lone]: 1 }])
+      cannotRead('CompleteWebAuthnRegistration', { AccessToken: 'a', Credential }, 'Text has a lone surrogate')
   })
 
   it('is not readable, rather than refused, when both hold', () => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Hono } from 'hono'
 import type { Context } from '../context.ts'
 import type { Replication } from '../replication/replication.ts'
@@ -21,9 +22,16 @@ const STATE_MILLISECONDS = 1_000
 /** `GET /health`, `GET /metrics`, and `GET /` for browsers. */
 export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSources): Hono {
   const app = createHealthRoute(context, sources, (health) => health)
-  app.get('/metrics', async (c) =>
-    c.body(await readMetrics(context, sources), 200, { 'content-type': context.events.registry.contentType }),
-  )
+  const read = shared(() => readMetrics(context, sources))
+  let callers = 0
+  app.get('/metrics', async (c) => {
+    if (callers >= METRICS_CALLERS) return c.text('too many requests for the metrics', 503, { 'retry-after': '1' })
+    callers += 1
+    const text = await read().finally(() => {
+      callers -= 1
+    })
+    return c.body(text, 200, { 'content-type': context.events.registry.contentType })
+  })
 
   const readState = recent(context, async () => {
     const [health, status] = await Promise.all([
@@ -40,6 +48,42 @@ export function createConsoleRoutes(context: ConsoleContext, sources: ConsoleSou
   return app
 }
 
+/** Callers that share one run of `shared`. Writing a response of some kilobytes takes the time of a call. */
+const SHARING = 16
+/** Requests for the metrics in progress: their connections cannot be closed for new ones. */
+const METRICS_CALLERS = 64
+
+/**
+ * One run of `read` at a time. The callers that arrive during a run share the next ones, which begin after their call; other work of
+ * the process runs in between.
+ */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  const waiting: PromiseWithResolvers<T>[] = []
+  let running = false
+  const run = async (): Promise<void> => {
+    running = true
+    while (waiting.length > 0) {
+      const callers = waiting.splice(0, SHARING)
+      await read().then(
+        (value) => {
+          for (const { resolve } of callers) resolve(value)
+        },
+        (error: unknown) => {
+          for (const { reject } of callers) reject(error)
+        },
+      )
+      await setImmediate()
+    }
+    running = false
+  }
+  return () => {
+    const caller = Promise.withResolvers<T>()
+    waiting.push(caller)
+    if (!running) void run()
+    return caller.promise
+  }
+}
+
 /** `GET /health` without details: on the port of the API, when there is a management port. */
 export const createBriefHealthRoute = (context: ConsoleContext, sources: HealthSources): Hono =>
   createHealthRoute(context, sources, ({ status, region }) => ({ status, region }))
@@ -50,8 +94,9 @@ function createHealthRoute(
   describe: (health: Health) => Partial<Health>,
 ): Hono {
   const app = new Hono()
+  const read = shared(() => checkHealth(context, sources))
   app.get('/health', async (c) => {
-    const health = await checkHealth(context, sources)
+    const health = await read()
     return c.json(describe(health), health.status === 'failing' ? 503 : 200, { 'cache-control': 'no-store' })
   })
   return app

@@ -6,7 +6,7 @@ import type {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { CognitoError } from '../errors.ts'
 import { type PoolCipher, type PoolKeys, SealBrokenError } from '../keys/pool-keys.ts'
-import { type Cache, createCache } from '../store/cache.ts'
+import { type Cache, createCache, documentBytes } from '../store/cache.ts'
 import { findCopyInProgress } from '../store/copies.ts'
 import { ONLY, type Topology } from '../store/kinds.ts'
 import type { Replica, ReplicaStatus } from '../store/merge.ts'
@@ -92,12 +92,13 @@ export interface Pools {
 
 export function createPools({ store }: { store: Store }): Pools {
   const pools: Cache<Pool | undefined> = createCache(
-    { store },
+    // Twice: as it was read, and as it was opened.
+    { store, bytesOf: ({ document, settings }) => 2 * documentBytes(document) + documentBytes(settings) },
     (id) => loadPool(store, id),
     ({ kind, pool }) => (POOL_KINDS.has(kind) ? pool : undefined),
   )
   const clients: Cache<Client | undefined> = createCache(
-    { store },
+    { store, bytesOf: ({ document }) => documentBytes(document) },
     (id) => findClient(store, id),
     ({ kind, key }) => (kind === 'client' ? key : undefined),
   )

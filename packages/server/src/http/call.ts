@@ -17,13 +17,14 @@ export interface OutgoingResponse {
 
 /** Responds to calls, and to requests that cannot be read as a call. */
 export interface CallHandler {
+  /** Maximum bytes of the body of the call with these headers. */
+  bodyLimit(headers: IncomingCall['headers']): number
   /** Never throws. */
   handle(call: IncomingCall): Promise<OutgoingResponse>
+  /** The response to a call whose body was refused. */
+  refuseBody(reason: 'too-large' | 'busy' | 'ended-early', headers: IncomingCall['headers']): OutgoingResponse
   /** The response that carries an error. */
   refuse(error: { code: string; message: string; status: number }): OutgoingResponse
   /** Reports an unexpected error to the operator; the response to the caller has no detail of it. */
   fail(failure: { operation: string; error: unknown }): OutgoingResponse
 }
-
-/** Maximum size of a request body. The largest body that an operation accepts (branding assets) is well below this. */
-export const BODY_BYTES = 4 * 1024 * 1024

@@ -1,6 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { BODY_BYTES, type CallHandler, type IncomingCall, type OutgoingResponse } from './call.ts'
+import { receiveBody } from './body.ts'
+import type { BodyBudget } from './body-budget.ts'
+import type { CallHandler, IncomingCall, OutgoingResponse } from './call.ts'
 import type { createRouter } from './router.ts'
 
 /** The host of a request without the header: HTTP/1.0 does not require it, and some load balancers check health that way. */
@@ -9,21 +11,35 @@ const NO_HOST = 'localhost'
 /**
  * The request listener of Node's server. API calls, nearly all of a region's requests, go to their handler directly: wrapping
  * them in Request and Response objects costs more than most calls (docs/decisions/speed.md). All other requests go through the
- * router, and so do calls whose Content-Length is missing or above the limit, because the router limits the size of their bodies.
+ * router.
  */
 export function createListener(
   router: Pick<ReturnType<typeof createRouter>, 'fetch'>,
-  calls: Pick<CallHandler, 'handle'>,
+  {
+    calls,
+    budget,
+    addressOf,
+  }: { calls: CallHandler; budget: BodyBudget; addressOf(incoming: IncomingMessage): string },
 ): RequestListener {
   const others = createRouteListener(router)
   return (incoming, outgoing) => {
-    const { method, url, headers } = incoming
-    if (method !== 'POST' || url !== '/' || !(Number(headers['content-length']) <= BODY_BYTES)) {
-      return void others(incoming, outgoing)
-    }
-    readBody(incoming, (body) => {
-      const address = incoming.socket.remoteAddress ?? ''
-      void respond(outgoing, calls.handle({ headers: headersOf(incoming), body, query: '', address }))
+    // A closed connection may still have parsed requests.
+    if (incoming.socket.destroyed) return
+    const query = queryOfCall(incoming)
+    if (query === undefined) return void others(incoming, outgoing)
+    const headers = headersOf(incoming)
+    receiveBody(incoming, { limit: calls.bodyLimit(headers), budget }, (body) => {
+      if (typeof body === 'string') {
+        const response = calls.refuseBody(body, headers)
+        if (!discardRest(incoming)) response.headers.connection = 'close'
+        send(outgoing, response)
+        return
+      }
+      const response = calls.handle({ headers, body: body.bytes, query, address: addressOf(incoming) })
+      void response.then((ready) => {
+        body.release()
+        send(outgoing, ready)
+      })
     })
   }
 }
@@ -32,21 +48,38 @@ export function createListener(
 export const createRouteListener = (router: Pick<ReturnType<typeof createRouter>, 'fetch'>): RequestListener =>
   getRequestListener(router.fetch, { overrideGlobalObjects: false, hostname: NO_HOST })
 
-/** Node's parser enforces the Content-Length. If the body ends early, the connection is closed and there is no response to send. */
-function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void {
-  let first: Buffer | undefined
-  let more: Buffer[] | undefined
-  incoming.on('data', (chunk: Buffer) => {
-    if (!first) first = chunk
-    else if (!more) more = [first, chunk]
-    else more.push(chunk)
-  })
-  incoming.on('end', () => done(more ? Buffer.concat(more) : (first ?? Buffer.alloc(0))))
-  incoming.on('error', () => {})
+/** The path `/`, also with a scheme and a host before it (RFC 9112 §3.2.2), and the query. */
+const ROOT = /^(?:https?:\/\/[^/?]*)?\/?(?:\?(.*))?$/is
+
+/** The query of an API call, without the question mark; undefined for another request. */
+function queryOfCall({ method, url = '' }: IncomingMessage): string | undefined {
+  if (method !== 'POST') return undefined
+  if (url === '/') return ''
+  const match = ROOT.exec(url)
+  return match ? (match[1] ?? '') : undefined
 }
 
-async function respond(outgoing: ServerResponse, pending: Promise<OutgoingResponse>): Promise<void> {
-  const { status, headers, body } = await pending
+/** The rest of a refused body that is read, so that the connection can be used again. */
+const DISCARDED_BYTES = 256 * 1024
+/** Closing a connection that has unread bytes may also drop the response: the client has this time to read it. */
+const LINGER_MILLISECONDS = 500
+
+/** A small body is read to its end. A large one is not: returns false, and the connection is closed. */
+function discardRest(incoming: IncomingMessage): boolean {
+  if (Number(incoming.headers['content-length']) <= DISCARDED_BYTES) {
+    incoming.resume()
+    return true
+  }
+  const { socket } = incoming
+  // Node would read the rest of a body that nobody has begun to read, and would close the connection with the response.
+  incoming.read(0)
+  incoming.pause()
+  socket.destroySoon = () => void socket.end()
+  setTimeout(() => socket.destroy(), LINGER_MILLISECONDS)
+  return false
+}
+
+function send(outgoing: ServerResponse, { status, headers, body }: OutgoingResponse): void {
   headers['content-length'] = String(Buffer.byteLength(body))
   outgoing.writeHead(status, headers)
   outgoing.end(body)

@@ -19,7 +19,7 @@ export function createNodeServer(
     limits,
   }: {
     tls: { certificateFile: string; keyFile: string } | undefined
-    limits: { headersSeconds: number; requestSeconds: number; idleSeconds: number }
+    limits: { headersSeconds: number; requestSeconds: number; progressSeconds: number; idleSeconds: number }
   },
   listener: RequestListener,
 ): NodeServer {
@@ -29,14 +29,17 @@ export function createNodeServer(
     keepAliveTimeout: limits.idleSeconds * 1_000,
     connectionsCheckingInterval: Math.min(SWEEP_MILLISECONDS, limits.headersSeconds * 200),
   }
-  if (!tls) return createHttpServer(connections, listener)
-  return createHttpsServer(
-    {
-      ...connections,
-      handshakeTimeout: connections.headersTimeout,
-      cert: readFileSync(tls.certificateFile),
-      key: readFileSync(tls.keyFile),
-    },
-    listener,
-  )
+  const server = tls
+    ? createHttpsServer(
+        {
+          ...connections,
+          handshakeTimeout: connections.headersTimeout,
+          cert: readFileSync(tls.certificateFile),
+          key: readFileSync(tls.keyFile),
+        },
+        listener,
+      )
+    : createHttpServer(connections, listener)
+  server.timeout = limits.progressSeconds * 1_000
+  return server
 }

@@ -1,3 +1,4 @@
+import { decodeExactly } from '../base64.ts'
 import type { Context } from '../context.ts'
 import type { OpenPool } from '../directory/open-pool.ts'
 import { invalidParameter } from '../errors.ts'
@@ -30,9 +31,8 @@ export function openPageToken(
 ): string | undefined {
   if (token === undefined) return undefined
   try {
-    const sealed = Buffer.from(token, 'base64url')
-    // Refuse other spellings of the same base64url.
-    if (sealed.toString('base64url') !== token) throw new SealBrokenError()
+    const sealed = decodeExactly(token, 'base64url')
+    if (!sealed) throw new SealBrokenError()
     const plain = openPool.cipher.open('page', sealed, bindingOf(openPool, list))
     const { after, expires } = JSON.parse(plain.toString()) as { after: string; expires: number }
     if (expires > clock.now()) return after

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
@@ -86,7 +94,10 @@ export interface PoolKeys {
 const VERSION = 1
 /** Version of the rows of a pool whose data key is wrapped as that of a sealed pool. They have a subkey of their own. */
 const SEALED_POOL_VERSION = 2
-const REPORTED_ROWS = 1_000
+/** A data key and its subkeys. */
+const CIPHER_BYTES = 4_000
+/** For about a thousand rows. */
+const REPORTED_BYTES = 150_000
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
@@ -102,15 +113,16 @@ export function createPoolKeys({
   events: Pick<Events, 'noted'>
 }): PoolKeys {
   /** The rows that were reported recently: a row that nobody repairs is read again and again. */
-  const reported = new BoundedCache<true>(REPORTED_ROWS)
+  const reported = new BoundedCache<true>({ bytes: REPORTED_BYTES })
   const reportBroken = (binding: string, error: SealBrokenError): void => {
-    if (reported.get(binding)) return
-    reported.set(binding, true)
+    const name = hash('sha256', binding, 'base64')
+    if (reported.get(name)) return
+    reported.set(name, true)
     const [pool, kind, key] = binding.split('\n')
     events.noted('row-unreadable', { pool, kind, key, why: error.message })
   }
   const ciphers = createCache<PoolCipher>(
-    { store },
+    { store, bytesOf: () => CIPHER_BYTES },
     async (pool) => {
       const { dataKey } = await findDataKey(pool)
       return cipherOf(await unwrap(pool, dataKey), { clock, form: dataKey.form, reportBroken })

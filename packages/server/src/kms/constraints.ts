@@ -40,5 +40,11 @@ export const constraints: Constraints = {
   TagValue: range(0, 256),
 }
 
+/** The constraint of strings that have no other one: an encryption context has at most 8 KB. */
+export const unconstrained = range(0, 8192)
+
+/** The size of lists and maps that have no other constraint. */
+export const unconstrainedSize = range(0, 200)
+
 /** Secret members that the SDK does not mark. */
 export const sensitiveMembers = ['EncryptionContext', 'GrantTokens']

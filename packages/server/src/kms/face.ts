@@ -1,4 +1,5 @@
 import type { Face } from '../aws/face.ts'
+import { SMALL_INPUT } from '../aws/input-limits.ts'
 import { AwsError } from '../errors.ts'
 import { KeyRefusedError } from '../keys/local/key-record.ts'
 import { StoreBusyError } from '../store/database.ts'
@@ -6,7 +7,7 @@ import { asKmsError, KmsError } from './errors.ts'
 import { notImplemented, operations } from './operations.ts'
 import type { OperationName } from './shapes.generated.ts'
 import type { Handler, KmsContext } from './types.ts'
-import { validateInput } from './validate.ts'
+import { limitsOf, validateInput } from './validate.ts'
 
 const isOperation = (name: string): name is OperationName => Object.hasOwn(operations, name)
 
@@ -17,6 +18,7 @@ export function createKmsFace({
 }: Omit<KmsContext, 'keyRing'> & { keyRing: KmsContext['keyRing'] | undefined }): Face {
   const refusing = (message: string) => ({
     signed: true,
+    limits: SMALL_INPUT,
     run: () => Promise.reject(new KmsError('NotImplementedException', message)),
   })
   return {
@@ -28,7 +30,7 @@ export function createKmsFace({
       if (!isOperation(name)) return undefined
       if (!keyRing) return refusing('The keys of this region are in AWS KMS: call AWS KMS instead.')
       const run = operations[name] as Handler<OperationName>
-      return { signed: true, run: (_call, input) => run({ ...kms, keyRing }, input) }
+      return { signed: true, limits: limitsOf(name), run: (_call, input) => run({ ...kms, keyRing }, input) }
     },
     read: (name, body) => (keyRing && isOperation(name) ? validateInput(name, body) : body),
     explain: (thrown) => {

@@ -1,5 +1,6 @@
 import { asCognitoError } from '../admission/errors.ts'
 import type { Face } from '../aws/face.ts'
+import { SMALL_INPUT } from '../aws/input-limits.ts'
 import { CognitoError } from '../errors.ts'
 import { type OperatorContext, operations } from './operations.ts'
 
@@ -15,7 +16,7 @@ export function createOperatorFace(operator: OperatorContext): Face {
     signingName: 'cognito-idp',
     find: (name) => {
       const handler = Object.hasOwn(operations, name) ? operations[name] : undefined
-      return handler && { signed: true, run: (_call, input) => handler(operator, input) }
+      return handler && { signed: true, limits: SMALL_INPUT, run: (_call, input) => handler(operator, input) }
     },
     read: (_name, body) => {
       if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body

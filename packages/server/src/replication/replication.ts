@@ -15,7 +15,7 @@ import { createPeer, type Peer } from './peer.ts'
 import type { PeerClocks } from './peer-clocks.ts'
 import { createProver } from './proof.ts'
 import { createPurger } from './purger.ts'
-import { createReplicationRoutes } from './routes.ts'
+import { createReplicationRoutes, type RoutesContext } from './routes.ts'
 import { createStatusBoard, type StatusBoard } from './status.ts'
 import { openSupplier, type Retention } from './supplier.ts'
 
@@ -41,6 +41,7 @@ export interface ReplicationConfig {
   peers: Peers
   peerClocks: PeerClocks
   acceptKey(message: unknown): Promise<string | undefined>
+  readBody: RoutesContext['readBody']
   /** Offers a region that has connected the keys that it no longer holds; never throws. */
   offerKeys(peer: string, greeting: { behind: boolean }): Promise<void>
   /** One page of the ids of a peer's keys that this region holds. */
@@ -254,6 +255,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       events,
       peers: new Set(names),
       acceptKey: config.acceptKey,
+      readBody: config.readBody,
       heldKeys: config.heldKeys,
       status: board.status,
       signal: stopping.signal,

@@ -19,6 +19,8 @@ export interface RoutesContext {
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
   acceptKey(message: unknown): Promise<string | undefined>
+  /** Reads the body of a request, at most `limit` bytes. Returns the reason if it is refused. */
+  readBody(request: Request, limit: number): Promise<ReadBody | string>
   /** One page of the ids of the peer's keys that this region holds; undefined if it has no key ring. */
   heldKeys(peer: string, after: string | undefined): Promise<object | undefined>
   status(): Promise<Status>
@@ -26,7 +28,18 @@ export interface RoutesContext {
   signal: AbortSignal
 }
 
-const BODY_BYTES = 1024 * 1024
+/** A request body; `release` frees its share of the memory for bodies. */
+interface ReadBody {
+  bytes: Buffer
+  release(): void
+}
+
+/**
+ * Bodies are read before their proof is checked, because it covers them; more than ACK_BYTES only if it names a peer. A key message has
+ * a key with its policy and its tags.
+ */
+const ACK_BYTES = 4_096
+const KEY_BYTES = 1024 * 1024
 
 /** The routes that regions call on each other. Every request must carry a proof. */
 export function createReplicationRoutes(context: RoutesContext): Hono {
@@ -47,10 +60,23 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   type Handle = (c: Context, proven: ProvenRequest, body: string) => Promise<Response> | Response
 
-  const authenticated = (handle: Handle) => async (c: Context) => {
+  const authenticated = (handle: Handle, { bodyBytes }: { bodyBytes: number } = { bodyBytes: 0 }) => {
+    const authenticate = check(handle)
+    return async (c: Context) => {
+      if (c.req.method !== 'POST') return authenticate(c, '')
+      const isPeer = context.peers.has(c.req.header(PROOF_HEADER)?.split(' ')[1] ?? '')
+      const body = await context.readBody(c.req.raw, isPeer ? bodyBytes : Math.min(bodyBytes, ACK_BYTES))
+      if (typeof body === 'string') return c.json({ reason: 'size' }, 413)
+      try {
+        return await authenticate(c, body.bytes.toString('utf8'))
+      } finally {
+        body.release()
+      }
+    }
+  }
+
+  const check = (handle: Handle) => async (c: Context, body: string) => {
     const url = new URL(c.req.url)
-    const body = c.req.method === 'POST' ? await readBody(c.req.raw) : ''
-    if (body === undefined) return c.json({ reason: 'size' }, 413)
     const claimed = c.req.header(PROOF_HEADER)?.split(' ')[1] ?? ''
     const name = context.peers.has(claimed) ? claimed : 'unknown'
     const note = (reason: string): void => {
@@ -135,13 +161,16 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.post(
     '/replication/ack',
-    authenticated(async (c, request, body) => {
-      const { log, position } = parseObject(body) ?? {}
-      if (typeof log !== 'string' || !Number.isSafeInteger(position))
-        return respond(c, request, 400, { reason: 'body' })
-      await supplier.acknowledge(request.from, { log, position: position as number })
-      return respond(c, request, 200, {})
-    }),
+    authenticated(
+      async (c, request, body) => {
+        const { log, position } = parseObject(body) ?? {}
+        if (typeof log !== 'string' || !Number.isSafeInteger(position))
+          return respond(c, request, 400, { reason: 'body' })
+        await supplier.acknowledge(request.from, { log, position: position as number })
+        return respond(c, request, 200, {})
+      },
+      { bodyBytes: ACK_BYTES },
+    ),
   )
 
   app.get(
@@ -179,12 +208,15 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
 
   app.post(
     '/replication/key',
-    authenticated(async (c, request, body) => {
-      const message = parseObject(body)
-      if (!message) return respond(c, request, 400, { reason: 'body' })
-      const refusal = await context.acceptKey(message)
-      return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
-    }),
+    authenticated(
+      async (c, request, body) => {
+        const message = parseObject(body)
+        if (!message) return respond(c, request, 400, { reason: 'body' })
+        const refusal = await context.acceptKey(message)
+        return respond(c, request, 200, refusal === undefined ? {} : { refused: refusal })
+      },
+      { bodyBytes: KEY_BYTES },
+    ),
   )
 
   // The proof of the response has the time.
@@ -233,17 +265,4 @@ function parseObject(body: string): Record<string, unknown> | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Undefined if the body is larger than any that a region sends. */
-async function readBody(request: Request): Promise<string | undefined> {
-  if (!request.body) return ''
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.length
-    if (size > BODY_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

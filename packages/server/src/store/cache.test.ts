@@ -19,10 +19,10 @@ const write = (store: Store, key: string, body: string): Promise<void> =>
   store.write((tx) => tx.put('client', { pool, key, body }))
 
 /** A cache of clients, and the keys that it loaded. */
-function cacheOf(store: Store, capacity?: number): { cache: Cache<string | undefined>; loads: string[] } {
+function cacheOf(store: Store): { cache: Cache<string | undefined>; loads: string[] } {
   const loads: string[] = []
   const cache = createCache<string | undefined>(
-    { store, ...(capacity !== undefined && { capacity }) },
+    { store, bytesOf: () => 100 },
     async (key) => {
       loads.push(key)
       return (await store.find('client', { pool, key }))?.body
@@ -45,7 +45,7 @@ describe('a cache', () => {
 
   it('loads once for all concurrent callers', async () => {
     let loads = 0
-    const cache = createCache({ store }, async () => ++loads, staleName)
+    const cache = createCache({ store, bytesOf: () => 100 }, async () => ++loads, staleName)
     assert.deepEqual(await Promise.all([cache.get('a'), cache.get('a'), cache.get('a')]), [1, 1, 1])
   })
 
@@ -55,7 +55,7 @@ describe('a cache', () => {
       loading.push(Promise.withResolvers<string>())
       return (loading.at(-1) as PromiseWithResolvers<string>).promise
     }
-    const cache = createCache({ store }, load, staleName)
+    const cache = createCache({ store, bytesOf: () => 100 }, load, staleName)
     const early = cache.get('a')
     notify(touched('a'))
     loading[0]?.resolve('old')
@@ -68,7 +68,11 @@ describe('a cache', () => {
 
   it('caches neither a failure nor a missing value', async () => {
     const results = [Promise.reject(new Error('down')), Promise.resolve(undefined), Promise.resolve('there')]
-    const cache = createCache({ store }, () => results.shift() as Promise<string | undefined>, staleName)
+    const cache = createCache(
+      { store, bytesOf: () => 100 },
+      () => results.shift() as Promise<string | undefined>,
+      staleName,
+    )
     await assert.rejects(cache.get('a'), /down/)
     assert.equal(await cache.get('a'), undefined)
     assert.equal(await cache.get('a'), 'there')
@@ -77,7 +81,7 @@ describe('a cache', () => {
 
   it('drops all entries when notifications may be lost', async () => {
     let loads = 0
-    const cache = createCache({ store }, async () => ++loads, staleName)
+    const cache = createCache({ store, bytesOf: () => 100 }, async () => ++loads, staleName)
     await cache.get('a')
     await cache.get('b')
     notify(undefined)
@@ -90,7 +94,7 @@ describe('a cache', () => {
       loads.push(name)
       return name
     }
-    const cache = createCache({ store, capacity: 2 }, load, staleName)
+    const cache = createCache({ store, bytesOf: () => 1_000, capacityBytes: 3_000 }, load, staleName)
     for (const name of ['a', 'b', 'c', 'b', 'c', 'a']) await cache.get(name)
     assert.deepEqual(loads, ['a', 'b', 'c', 'a'])
   })

@@ -135,10 +135,13 @@ export interface RowReader {
   findFirst<K extends Kind>(kind: K, query: FirstQuery<K>): Promise<Row<K> | undefined>
 }
 
-/** One way to find a row. `near`: the first row whose key is not below it, or the first row of the pool. */
+/**
+ * One way to find a row: by an index column; through a row of another kind, whose column has the key; or by its key. `orNext` and `near`
+ * find the next row in the order of the keys if there is none, or after the last one the first: the work is the same.
+ */
 export type Way<K extends Kind> =
   | { column: IndexOf<K>; value: string }
-  | { through: Kind; key: string; column: string }
+  | { through: Kind; key: string; column: string; orNext?: true }
   | { near: string }
 
 export interface FirstQuery<K extends Kind> {
@@ -237,21 +240,26 @@ function firstQuery<K extends Kind>(kind: K, { pool, ways }: FirstQuery<K>): Raw
       return sql`(select min(key) from ${table} where pool = ${pool} and ${sql.ref(`i_${way.column}`)} = ${way.value})`
     }
     const through = sql.table(tableOf(way.through))
-    return sql`(select ${sql.ref(`i_${way.column}`)} from ${through} where pool = ${pool} and key = ${way.key})`
+    const column = sql.ref(`i_${way.column}`)
+    if (!way.orNext) return sql`(select ${column} from ${through} where pool = ${pool} and key = ${way.key})`
+    return [
+      sql`(select ${column} from ${through} where pool = ${pool} and key >= ${way.key} order by key limit 1)`,
+      sql`(select ${column} from ${through} where pool = ${pool} order by key limit 1)`,
+    ]
   })
   return sql`
     select ${columnsOf(kind)} from ${table} where pool = ${pool} and key = coalesce(${sql.join(keys)}, null)`
 }
 
 const formOfWays = (kind: Kind, ways: readonly Way<Kind>[]): string =>
-  `${kind},${ways.map((way) => ('near' in way ? '~' : 'value' in way ? way.column : `${way.through}.${way.column}`)).join()}`
+  `${kind},${ways.map((way) => ('near' in way ? '~' : 'value' in way ? way.column : `${way.through}.${way.column}${way.orNext ? '~' : ''}`)).join()}`
 
 /** In the order of the placeholders in firstQuery. */
 function parametersOfWays({ pool, ways }: FirstQuery<Kind>): string[] {
   const parameters = [pool]
   for (const way of ways) {
-    if ('near' in way) parameters.push(pool, way.near, pool)
-    else parameters.push(pool, 'value' in way ? way.value : way.key)
+    parameters.push(pool, 'near' in way ? way.near : 'value' in way ? way.value : way.key)
+    if ('near' in way || ('orNext' in way && way.orNext)) parameters.push(pool)
   }
   return parameters
 }

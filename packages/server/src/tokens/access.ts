@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
 import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import { notAuthorized } from '../errors.ts'
@@ -27,7 +27,8 @@ export async function verifyAccessToken(
   if (!jwt || typeof issuer !== 'string') throw notAuthorized('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
   const known = pool && (await context.signingKeys.verifying(pool, jwt.kid))
-  if (!known || !isSigned(context, known.key, token, jwt))
+  const isFresh = isFuture(context, jwt.claims.exp)
+  if (!known || !isSigned(context, { key: known.key, token, jwt, keep: isFresh }))
     throw notAuthorized('Could not verify signature for Access Token')
 
   // The signature is valid, so the claims have the shape that accessClaims wrote.
@@ -35,30 +36,35 @@ export async function verifyAccessToken(
   if (known.use !== 'access' || claims.token_use !== 'access' || !isIssuerOf(context, pool, issuer)) {
     throw notAuthorized('Invalid Access Token')
   }
-  if (claims.exp * 1000 <= context.clock.now()) throw notAuthorized('Access Token has expired')
+  if (!isFresh) throw notAuthorized('Access Token has expired')
   if (!claims.scope.split(' ').includes(SELF_SERVICE_SCOPE)) {
     throw notAuthorized('Access Token does not have required scopes')
   }
   return { claims, pool }
 }
 
+const isFuture = ({ clock }: Pick<AccessContext, 'clock'>, seconds: unknown): boolean =>
+  typeof seconds === 'number' && seconds * 1000 > clock.now()
+
 /**
- * Tokens with a verified signature, and the key that verified it: a token is presented many times. A replaced key is another
- * object, so no entry outlives its key.
+ * Hashes of tokens with a verified signature, and the key that verified it: a token is presented many times. A replaced key is
+ * another object, so no entry outlives its key.
  */
 export type VerifiedTokens = BoundedCache<KeyObject>
 
-/** About 10 MB. */
-export const createVerifiedTokens = (): VerifiedTokens => new BoundedCache(10_000)
+/** For about 10,000 tokens. */
+const VERIFIED_BYTES = 3_000_000
 
+export const createVerifiedTokens = (): VerifiedTokens => new BoundedCache({ bytes: VERIFIED_BYTES })
+
+/** `keep`: whether to remember the result. An expired token is refused anyway. */
 function isSigned(
   { verifiedTokens }: Pick<AccessContext, 'verifiedTokens'>,
-  key: KeyObject,
-  token: string,
-  jwt: ParsedJwt,
+  { key, token, jwt, keep }: { key: KeyObject; token: string; jwt: ParsedJwt; keep: boolean },
 ): boolean {
-  if (verifiedTokens.get(token) === key) return true
+  const name = hash('sha256', token, 'base64')
+  if (verifiedTokens.get(name) === key) return true
   if (!isSignedBy(key, jwt)) return false
-  verifiedTokens.set(token, key)
+  if (keep) verifiedTokens.set(name, key)
   return true
 }

@@ -1,3 +1,4 @@
+import { decodeExactly, MAX_SEALED_CHARACTERS } from '../base64.ts'
 import type { PoolSeal } from '../directory/open-pool.ts'
 import { SealBrokenError, SealVersionError } from '../keys/pool-keys.ts'
 
@@ -44,14 +45,29 @@ export function sealRefreshToken({ pool, cipher }: PoolSeal, token: RefreshToken
  * check expiry or revocation otherwise.
  */
 export function openRefreshToken({ pool, cipher }: PoolSeal, text: string): RefreshToken | 'expired' | undefined {
-  const [header, ...parts] = text.split('.')
-  if (header !== HEADER || parts.length !== 4) return undefined
+  const sealed = decodeParts(text)
+  if (!sealed) return undefined
   try {
-    const sealed = Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url')))
     return JSON.parse(cipher.open('refresh', sealed, pool.id).toString('utf8')) as RefreshToken
   } catch (error) {
     if (error instanceof SealVersionError) return 'expired'
     if (error instanceof SealBrokenError) return undefined
     throw error
   }
+}
+
+/** Exactly the parts that sealRefreshToken wrote: bytes that moved to another part would be a second spelling of the token. */
+function decodeParts(text: string): Buffer | undefined {
+  if (text.length > MAX_SEALED_CHARACTERS) return undefined
+  const [header, ...texts] = text.split('.', 6)
+  const parts = texts.map((part) => decodeExactly(part, 'base64url'))
+  const [key, iv, , tag] = parts
+  const isExact =
+    header === HEADER &&
+    parts.length === 4 &&
+    parts.every((part) => part !== undefined) &&
+    key?.length === IV_AT &&
+    iv?.length === BODY_AT - IV_AT &&
+    tag?.length === TAG_BYTES
+  return isExact ? Buffer.concat(parts) : undefined
 }

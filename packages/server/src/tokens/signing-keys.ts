@@ -68,6 +68,8 @@ export interface SigningKeys {
 }
 
 const MODULUS_BITS = 2048
+/** The rows of a pool and the keys that are opened from them, rounded up. */
+const POOL_BYTES = 30_000
 const KID_BYTES = 32
 
 const generateRsa = promisify(generateKeyPair)
@@ -103,7 +105,7 @@ export function createSigningKeys({
   generateKeyPair: GenerateKeyPair
 }): SigningKeys {
   const cache = createCache<PoolSigningKeys | undefined>(
-    { store },
+    { store, bytesOf: () => POOL_BYTES },
     async (pool) => {
       const documents = await findSigningKeys(store, pool)
       return documents && { documents }

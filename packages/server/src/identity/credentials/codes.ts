@@ -165,7 +165,7 @@ export const expiredCode = (): CognitoError =>
 export const codeMismatch = (): CognitoError =>
   new CognitoError('CodeMismatchException', 'Invalid verification code provided, please try again.')
 
-const limitExceeded = (): CognitoError =>
+export const limitExceeded = (): CognitoError =>
   new CognitoError('LimitExceededException', 'Attempt limit exceeded, please try after some time.')
 
 /** A one-time code of six digits. */

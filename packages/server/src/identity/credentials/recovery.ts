@@ -11,7 +11,7 @@ import { type CognitoError, invalidParameter, notAuthorized } from '../../errors
 import { DEFAULT_RECOVERY } from '../pools/settings.ts'
 import { checkStatus, userNotConfirmed } from '../sign-in/next-step.ts'
 import { VERIFIABLE, type Verifiable } from '../users/attributes.ts'
-import { sendCode } from '../users/delivery.ts'
+import { sendCode, sendCodeToOwn } from '../users/delivery.ts'
 import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from '../users/existence.ts'
 import {
   type CodeTarget,
@@ -24,7 +24,7 @@ import {
 } from './codes.ts'
 import { checkPassword, checkPasswordPolicy, setPassword, wrongPassword } from './passwords.ts'
 
-type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
+type RecoveryContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'destinations' | 'region'>
 
 /**
  * Sends a code for a password reset. For an unknown name, throws UserNotFoundException, or returns a decoy address for
@@ -68,7 +68,7 @@ async function sendRecoveryCode(
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'reset', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'reset' })
-  return sendCode(context, openPool, user, { ...target, code })
+  return sendCodeToOwn(context, openPool, user, { ...target, code })
 }
 
 /**

@@ -30,7 +30,7 @@ const encodeToken = (id: string): string => Buffer.from(JSON.stringify({ after: 
 function decodeToken(token: string): string {
   try {
     const { after } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { after?: unknown }
-    if (typeof after === 'string' && isPoolId(after)) return after
+    if (typeof after === 'string' && isPoolId(after) && encodeToken(after) === token) return after
   } catch {
     // Not JSON: refused below.
   }

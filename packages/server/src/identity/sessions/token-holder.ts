@@ -34,8 +34,12 @@ export async function findTokenHolder(
  */
 export type OpenUsers = BoundedCache<{ cipher: PoolCipher; body: string; user: User; signOutKey: string }>
 
-/** About 8 MB. */
-export const createOpenUsers = (): OpenUsers => new BoundedCache(4_000)
+/** For about 4,000 users with a few attributes. */
+const OPEN_USERS_BYTES = 8_000_000
+
+/** The sealed body is base64; the opened user has the same content, as strings of up to two bytes per character. */
+export const createOpenUsers = (): OpenUsers =>
+  new BoundedCache({ bytes: OPEN_USERS_BYTES, bytesOf: ({ body }) => 500 + 3 * body.length })
 
 function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

@@ -1,3 +1,4 @@
+import { decodeExactly } from '../../base64.ts'
 import type { Context } from '../../context.ts'
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { type CognitoError, notAuthorized } from '../../errors.ts'
@@ -51,15 +52,17 @@ export function sealSession(openPool: OpenPool, session: Session): string {
 
 /** The pool id in a session, if it has the format of a pool id. Unverified: openSession checks it. */
 export function poolOfSession(text: string): string | undefined {
-  const bytes = Buffer.from(text, TEXT)
-  const pool = bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString()
-  return isPoolId(pool) ? pool : undefined
+  const bytes = decodeExactly(text, TEXT)
+  const pool = bytes?.subarray(1, 1 + (bytes[0] ?? 0)).toString()
+  return pool !== undefined && isPoolId(pool) ? pool : undefined
 }
 
 /** Opens a session; call checkUsable before use. Throws NotAuthorizedException. */
 export function openSession(openPool: OpenPool, text: string): Session {
-  const bytes = Buffer.from(text, TEXT)
-  return open<Session>(openPool, 'session', bytes.subarray(1 + (bytes[0] ?? 0)))
+  const bytes = decodeExactly(text, TEXT)
+  const pool = bytes?.subarray(1, 1 + (bytes[0] ?? 0)).toString()
+  if (!bytes || pool !== openPool.pool.id) throw invalidSession()
+  return open<Session>(openPool, 'session', bytes.subarray(1 + pool.length))
 }
 
 export function sealSecretBlock(openPool: OpenPool, { srp: { A, b, u }, ...session }: SrpSession): Buffer {
@@ -68,14 +71,16 @@ export function sealSecretBlock(openPool: OpenPool, { srp: { A, b, u }, ...sessi
 }
 
 /** Opens the state of an SRP sign-in; call checkUsable before use. Throws NotAuthorizedException. */
-export function openSecretBlock(openPool: OpenPool, block: Buffer): SrpSession {
+export function openSecretBlock(openPool: OpenPool, text: string): SrpSession & { block: Buffer } {
+  const block = decodeExactly(text, BLOCK)
+  if (!block) throw invalidSession()
   const { srp, ...session } = open<Omit<SrpSession, 'srp'> & { srp: Record<keyof SrpState, string> }>(
     openPool,
     'srp',
     block,
   )
   const decode = (name: keyof SrpState): Buffer => Buffer.from(srp[name], BLOCK)
-  return { ...session, srp: { A: decode('A'), b: decode('b'), u: decode('u') } }
+  return { ...session, block, srp: { A: decode('A'), b: decode('b'), u: decode('u') } }
 }
 
 /** Checks that a session has neither expired nor been used. Throws NotAuthorizedException. */

@@ -69,11 +69,11 @@ export async function respondToPasswordVerifier(
   { session: text, responses }: { session: string | undefined; responses: Parameters },
 ): Promise<Step> {
   const name = requireUsername(openClient, responses)
-  const block = Buffer.from(requireParameter(responses, 'PASSWORD_CLAIM_SECRET_BLOCK'), 'base64')
+  const secretBlock = requireParameter(responses, 'PASSWORD_CLAIM_SECRET_BLOCK')
   const claimed = Buffer.from(requireParameter(responses, 'PASSWORD_CLAIM_SIGNATURE'), 'base64')
   const timestamp = requireParameter(responses, 'TIMESTAMP')
 
-  const { srp, ...session } = openSecretBlock(openClient, block)
+  const { srp, block, ...session } = openSecretBlock(openClient, secretBlock)
   const paired = text === undefined ? session : openSession(openClient, text)
   if (session.client !== openClient.client.id || paired.id !== session.id) throw invalidSession()
   noteSubject(session.sub)

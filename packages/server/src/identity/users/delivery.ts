@@ -5,7 +5,7 @@ import type { UserDocument } from '../../directory/user.ts'
 import { maskDestination } from '../../messages/masking.ts'
 import type { Message } from '../../messages/messenger.ts'
 import { invitationMessage, verificationMessage } from '../../messages/templates.ts'
-import type { CodeTarget } from '../credentials/codes.ts'
+import { type CodeTarget, limitExceeded } from '../credentials/codes.ts'
 import type { Verifiable } from './attributes.ts'
 
 /** The channel that delivers to an address. */
@@ -14,6 +14,31 @@ const channelOf = (attribute: Verifiable): Message['channel'] => (attribute === 
 /** The CodeDeliveryDetails of a sent code, with a masked address. */
 export function deliveryDetails({ attribute, value }: CodeTarget): CodeDeliveryDetailsType {
   return { Destination: maskDestination(value), DeliveryMedium: channelOf(attribute), AttributeName: attribute }
+}
+
+/**
+ * Counts a message to an address that the caller has given; call it before the transaction that issues the code. Throws
+ * LimitExceededException.
+ */
+export async function checkDestination(
+  { destinations }: Pick<Context, 'destinations'>,
+  { value }: Pick<CodeTarget, 'value'>,
+): Promise<void> {
+  if (!(await destinations.admit(value, 'given'))) throw limitExceeded()
+}
+
+/**
+ * Sends a code to the own address of a user, unless the address has received its messages of the hour. The result is the same in
+ * both cases: an error would reveal that the user exists. Throws CodeDeliveryFailedError.
+ */
+export async function sendCodeToOwn(
+  context: Pick<Context, 'messenger' | 'region' | 'destinations'>,
+  openPool: OpenPool,
+  user: Pick<UserDocument, 'username'>,
+  target: CodeTarget & { code: string },
+): Promise<CodeDeliveryDetailsType> {
+  if (!(await context.destinations.admit(target.value, 'own'))) return deliveryDetails(target)
+  return sendCode(context, openPool, user, target)
 }
 
 /** Sends a code; call it after the transaction that issued the code. Throws CodeDeliveryFailedError; the written rows stay. */

@@ -26,14 +26,17 @@ import {
 import { checkPasswordPolicy, setPassword } from '../credentials/passwords.ts'
 import { accountExists, moveAliases, parseUsername, withAliasError } from './aliases.ts'
 import { type Attributes, checkRequired, parseNewAttributes, VERIFIABLE, withChanges } from './attributes.ts'
-import { sendCode } from './delivery.ts'
+import { checkDestination, sendCode, sendCodeToOwn } from './delivery.ts'
 import { getUserByCode, hidesExistence, sendHidden, usernameNotFound } from './existence.ts'
 
-type SignUpContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region' | 'events'>
+type SignUpContext = Pick<
+  Context,
+  'store' | 'clock' | 'throttling' | 'messenger' | 'destinations' | 'region' | 'events'
+>
 
 /**
  * Creates an UNCONFIRMED user, and sends a code if the pool verifies an address automatically. Throws
- * UsernameExistsException, InvalidPasswordException, InvalidParameterException, NotAuthorizedException; and
+ * UsernameExistsException, InvalidPasswordException, InvalidParameterException, NotAuthorizedException, LimitExceededException; and
  * CodeDeliveryFailedError when the user was created and the code could not be sent.
  */
 export async function signUp(
@@ -57,6 +60,7 @@ export async function signUp(
   // The trigger PreSignUp_SignUp belongs here: it may confirm the user, or verify an address.
   const attributes = withChanges({}, given)
   const target = targetOf(pool, { attributes })
+  if (target) await checkDestination(context, target)
   const { user, code } = await withAliasError(accountExists, () =>
     context.store.write(async (tx) => {
       const user: UserDocument = {
@@ -199,7 +203,7 @@ async function sendSignUpCode(
     return { user, target, code: await issueCode(tx, context, openPool, { sub, purpose: 'sign-up', ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose: 'sign-up' })
-  return sendCode(context, openPool, user, { ...target, code })
+  return sendCodeToOwn(context, openPool, user, { ...target, code })
 }
 
 /**

@@ -25,21 +25,25 @@ import {
   type Writer,
   withChanges,
 } from './attributes.ts'
-import { sendCode } from './delivery.ts'
+import { checkDestination, sendCode, sendCodeToOwn } from './delivery.ts'
 
-type VerificationContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'region'>
+type VerificationContext = Pick<Context, 'store' | 'clock' | 'throttling' | 'messenger' | 'destinations' | 'region'>
 
 /**
  * Changes attributes of a user. Sends a code to a new address if the pool verifies it automatically; if the pool requires
  * verification before an update, the old address stays until the code is redeemed. Returns where codes were sent. Throws
  * InvalidParameterException, NotAuthorizedException, AliasExistsException, UserNotFoundException, CodeDeliveryFailedError.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-email-phone-verification.html
+ *
+ * @param change `limitedBy`: the user who makes the change; messages to new addresses are then limited. Throws
+ * LimitExceededException
  */
 export async function updateAttributes(
   context: VerificationContext,
   openPool: OpenPool,
-  { sub, list, writer }: { sub: string; list: readonly AttributeType[]; writer: Writer },
+  { sub, list, writer, limitedBy }: { sub: string; list: readonly AttributeType[]; writer: Writer; limitedBy?: User },
 ): Promise<CodeDeliveryDetailsType[]> {
+  if (limitedBy) await checkNewAddresses(context, openPool, limitedBy, list)
   const { user, codes } = await withAliasError(aliasExists, () =>
     context.store.write(async (tx) => {
       const before = await lockUser(tx, openPool, sub)
@@ -106,7 +110,7 @@ export async function startVerification(
     return { target, code: await issueCode(tx, context, openPool, { sub, purpose, ...target }) }
   })
   await clearWrongCodes(context, openPool, { sub, purpose })
-  return sendCode(context, openPool, user, { ...target, code })
+  return sendCodeToOwn(context, openPool, user, { ...target, code })
 }
 
 /**
@@ -135,6 +139,20 @@ export async function finishVerification(
       }),
     ),
   )
+}
+
+/** Counts the messages to addresses that the user does not have yet. Throws LimitExceededException. */
+async function checkNewAddresses(
+  context: VerificationContext,
+  openPool: OpenPool,
+  { attributes }: User,
+  list: readonly AttributeType[],
+): Promise<void> {
+  for (const attribute of VERIFIABLE) {
+    const value = list.findLast(({ Name }) => Name === attribute)?.Value
+    if (!value || value === attributes[attribute] || !rulesOf(openPool, attribute).send) continue
+    await checkDestination(context, { value })
+  }
 }
 
 /**

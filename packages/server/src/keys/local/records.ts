@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { createCache } from '../../store/cache.ts'
+import { createCache, documentBytes } from '../../store/cache.ts'
 import type { Store } from '../../store/store.ts'
 import type { Transaction } from '../../store/write.ts'
 import type { KeyArns } from './arns.ts'
@@ -61,7 +61,7 @@ export function createKeyRecords({
   material: KeyMaterial
 }): KeyRecords {
   const cache = createCache<OpenKey | undefined>(
-    { store },
+    { store, bytesOf: ({ record }) => documentBytes(record) },
     async (id) => {
       const body = await findKey(store, id)
       return body && isLive(body) ? { record: body, materials: material.open(body) } : undefined

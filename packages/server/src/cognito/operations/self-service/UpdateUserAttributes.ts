@@ -5,5 +5,7 @@ import type { Handler } from '../../rows.ts'
 export const UpdateUserAttributes: Handler<'UpdateUserAttributes', TokenCall> = async (context, call, input) => {
   const { client: writer } = call
   const list = input.UserAttributes
-  return { CodeDeliveryDetailsList: await updateAttributes(context, call, { sub: call.user.sub, list, writer }) }
+  const { user } = call
+  const change = { sub: user.sub, list, writer, limitedBy: user }
+  return { CodeDeliveryDetailsList: await updateAttributes(context, call, change) }
 }
