@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { credentials, freePorts } from '@twinpool/testing/regions'
+import { leanArguments } from 'twinpool/internal/lean'
 import { type LinkProxy, startLinkProxy } from 'twinpool/internal/link-proxy'
 import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { pause } from '../pace.ts'
@@ -45,7 +46,7 @@ interface BulkRegion {
 }
 
 function startProcess(): Process {
-  const child: ChildProcess = fork(new URL('./region.ts', import.meta.url), { execArgv: process.execArgv })
+  const child: ChildProcess = fork(new URL('./region.ts', import.meta.url), { execArgv: leanArguments() })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   child.on('message', ({ id, result, error }: { id: number; result?: unknown; error?: string }) => {
     if (error === undefined) waiting.get(id)?.resolve(result)
