@@ -27,6 +27,7 @@ const commands = {
   test: (args) => [source('scripts/test.ts', ...args)],
   packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
   torture: (args) => [source('torture/main.ts', ...args)],
+  bulk: (args) => [source('torture/bulk/main.ts', ...args)],
   attack: (args) => [source('torture/attacks/main.ts', ...args)],
   lint: (args) => [
     tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...args),

@@ -7,7 +7,11 @@ import type { FaultKind, Role } from './schedule.ts'
 export interface Arena {
   readonly clients: Readonly<Record<Role, RegionClients>>
   readonly able: ReadonlySet<FaultKind>
-  order(region: Role, action: Action, settings?: { ms?: number; oneWay?: boolean }): Promise<void>
+  order(
+    region: Role,
+    action: Action,
+    settings?: { ms?: number; oneWay?: boolean; bytesPerSecond?: number },
+  ): Promise<void>
   /** The process of a region; `pid` is undefined when it does not run. */
   look(region: Role): Promise<{ pid: number | undefined }>
   /** The log of a region from an offset in bytes. */
@@ -15,7 +19,7 @@ export interface Arena {
   stop(): Promise<void>
 }
 
-export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock'
+export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'throttle' | 'clock'
 
 /** Few, so that a follower that is disconnected for some seconds must copy again. */
 export const KEPT_CHANGES = 150
@@ -39,13 +43,14 @@ export async function openDevArena(engine: EngineName): Promise<Arena> {
       'cut',
       'cut-one-way',
       'slow',
+      'throttle',
       'clock',
       'deactivate',
       'recreate',
     ] satisfies FaultKind[]),
-    order: async (region, action, { ms, oneWay = false } = {}) => {
+    order: async (region, action, { ms, oneWay = false, bytesPerSecond } = {}) => {
       const from = oneWay ? nameOf(region === 'primary' ? 'secondary' : 'primary') : undefined
-      const response = await dev.control(nameOf(region), action, { ms, from })
+      const response = await dev.control(nameOf(region), action, { ms, from, bytesPerSecond })
       if (!response.ok) throw new Error(`${action} ${region}: ${await response.text()}`)
     },
     look: async (region) => ({ pid: (await describe()).regions[nameOf(region)]?.pid }),

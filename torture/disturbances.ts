@@ -15,7 +15,7 @@ export interface Disturbances {
 }
 
 /** Clock faults are not spans; see `stepped`. */
-const TROUBLES: readonly FaultKind[] = ['kill', 'restart', 'pause', 'cut', 'cut-one-way', 'slow']
+const TROUBLES: readonly FaultKind[] = ['kill', 'restart', 'pause', 'cut', 'cut-one-way', 'slow', 'throttle']
 /** Connections still break, and are restored, for a short time after a fault. */
 const AFTERMATH_MILLISECONDS = 750
 /** A paused region that is ordered to set its clock does so when it resumes. */

@@ -98,6 +98,13 @@ export function createFaults({
         await order(region, 'slow', { ms: 0 })
         return end()
       }
+      case 'throttle': {
+        const end = both(kind)
+        await order(region, 'throttle', { bytesPerSecond: fault.bytesPerSecond })
+        await pause(lasting)
+        await order(region, 'throttle', { bytesPerSecond: 0 })
+        return end()
+      }
       case 'clock': {
         disturbances.stepped(region, fault.milliseconds)
         await order(region, 'clock', { ms: fault.milliseconds })

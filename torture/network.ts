@@ -38,7 +38,7 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
     const network = makeNetwork(undo)
     const { weather } = network
     if (!weather) print('this kernel has no netem: no delay, no loss, no reordering; the line can only be cut')
-    const ways: FaultKind[] = weather ? ['cut', 'cut-one-way', 'slow'] : ['cut']
+    const ways: FaultKind[] = weather ? ['cut', 'cut-one-way', 'slow', 'throttle'] : ['cut']
     const directory = mkdtempSync(join(tmpdir(), 'torture-'))
     undo.push(() => rmSync(directory, { recursive: true, force: true }))
     const credentials = {
@@ -71,7 +71,7 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
     return {
       clients: { primary: clientsOf('primary'), secondary: clientsOf('secondary') },
       able: new Set<FaultKind>(['kill', 'restart', 'pause', ...ways, 'deactivate', 'recreate']),
-      order: async (role, action, { ms = 0, oneWay = false } = {}) => {
+      order: async (role, action, { ms = 0, oneWay = false, bytesPerSecond = 0 } = {}) => {
         const region = regions[role]
         // A cut towards one region drops the packets that its peer sends.
         const senders = oneWay ? [otherRole(role)] : ROLES
@@ -97,6 +97,11 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
           case 'slow':
             for (const sender of ROLES) {
               weather?.(sender, ms === 0 ? WEATHER : ['delay', `${70 + ms}ms`, '20ms', 'loss', '3%'])
+            }
+            return
+          case 'throttle':
+            for (const sender of ROLES) {
+              weather?.(sender, bytesPerSecond === 0 ? WEATHER : [...WEATHER, 'rate', `${bytesPerSecond * 8}bit`])
             }
             return
           case 'clock':

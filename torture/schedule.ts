@@ -8,6 +8,8 @@ export const otherRole = (role: Role): Role => (role === 'primary' ? 'secondary'
 export type Fault =
   | { kind: 'kill' | 'restart' | 'pause' | 'cut' | 'cut-one-way'; region: Role }
   | { kind: 'slow' | 'clock'; region: Role; milliseconds: number }
+  /** A limit of the link in each direction. */
+  | { kind: 'throttle'; region: Role; bytesPerSecond: number }
   | { kind: 'deactivate' | 'recreate'; region: 'secondary' }
 export type FaultKind = Fault['kind']
 
@@ -33,6 +35,7 @@ const table: Readonly<Record<FaultKind, Row>> = {
   cut:           { weight: 4, least: 300,   most: 6_000 },
   'cut-one-way': { weight: 4, least: 300,   most: 6_000 },
   slow:          { weight: 3, least: 1_000, most: 6_000 },
+  throttle:      { weight: 3, least: 2_000, most: 9_000 },
   clock:         { weight: 3, least: 2_000, most: 12_000 },
   deactivate:    { weight: 1, least: 200,   most: 2_000 },
   recreate:      { weight: 2, least: 0,     most: 0 },
@@ -41,6 +44,8 @@ const table: Readonly<Record<FaultKind, Row>> = {
 const QUIET_MILLISECONDS = 1_000
 const LONGEST_GAP_MILLISECONDS = 2_600
 const SLOWEST_MILLISECONDS = 300
+/** At the lower end, a message takes longer than the 3 s after which a silent link is closed. */
+const BYTES_PER_SECOND = { least: 2_000, most: 60_000 }
 /** Both clocks together stay within the limits of sign-in sessions (3 min) and signatures (5 min). */
 const FURTHEST_CLOCK_MILLISECONDS = 75_000
 
@@ -75,6 +80,9 @@ export function planFaults({
 function makeFault(kind: FaultKind, random: Random): Fault {
   const region = random.pick(ROLES)
   if (kind === 'slow') return { kind, region, milliseconds: random.between(5, SLOWEST_MILLISECONDS) }
+  if (kind === 'throttle') {
+    return { kind, region, bytesPerSecond: random.between(BYTES_PER_SECOND.least, BYTES_PER_SECOND.most) }
+  }
   if (kind === 'clock') {
     const far = random.chance(0.5) ? FURTHEST_CLOCK_MILLISECONDS : 3_000
     return { kind, region, milliseconds: random.between(-far, far) }

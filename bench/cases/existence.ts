@@ -10,6 +10,8 @@ const PACE = { full: { users: 50_000, pairs: 1_000 }, quick: { users: 2_000, pai
 /** The names of absent users continue those of the users. */
 const ABSENT = 5_000_000
 const UNCONFIRMED = 8_000_000
+/** Coprime to the numbers of users. Users with consecutive numbers are on one page of the store, and the next one would be read faster. */
+const STRIDE = 7_919
 
 /** Makes what the measured call needs, and returns the call. */
 type Prepare = (send: Send, service: Service, name: string) => Promise<() => Promise<unknown>>
@@ -93,8 +95,9 @@ export const existence: Case = {
     })
     const { send, socket } = await openLine(service.endpoint)
     for (let at = 0; at < pairs; at += 1) {
-      const Username = nameOf(UNCONFIRMED + at)
-      const UserAttributes = [{ Name: 'email', Value: emailOf(UNCONFIRMED + at) }]
+      const number = UNCONFIRMED + ((at * STRIDE) % users)
+      const Username = nameOf(number)
+      const UserAttributes = [{ Name: 'email', Value: emailOf(number) }]
       // The region has no messenger, so the call fails after it has created the user.
       await refused(send(callOf('SignUp', { ClientId: service.client, Username, Password: PASSWORD, UserAttributes })))
     }
@@ -104,7 +107,8 @@ export const existence: Case = {
       const times: Record<'user' | 'nobody', number[]> = { user: [], nobody: [] }
       for (const [at, isFirst] of order(pairs).entries()) {
         for (const who of isFirst ? (['user', 'nobody'] as const) : (['nobody', 'user'] as const)) {
-          const name = nameAt(first + at + (who === 'user' ? 0 : ABSENT))
+          const number = ((first + at) * STRIDE) % users
+          const name = nameAt(who === 'user' ? number : ABSENT + number)
           const call = await prepare(send, service, name)
           const started = performance.now()
           await refused(call())

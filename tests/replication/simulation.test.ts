@@ -1,7 +1,7 @@
 /**
  * Random histories of two or three regions in one process, from a seed: writes, cuts, kills, duplicates, trims, slow copies,
  * replicas that are toggled, deleted and created again, keys of pools that are lost and come back, databases restored from backups.
- * After every history, once the network is
+ * Every other history sends most transactions in parts. After every history, once the network is
  * restored, the directories are equal.
  *
  * TWINPOOL_HISTORIES=500 runs more histories; TWINPOOL_SEED=7 runs a single one.
@@ -16,10 +16,11 @@ import type {
   FeedBatch,
   Inventory,
   LogPosition,
+  Place,
   RowAddress,
   Source,
 } from '@twinpool/server/internal/replication/messages'
-import { openSupplier, type Supplier } from '@twinpool/server/internal/replication/supplier'
+import { openSupplier, type Supplier, type SupplierLimits } from '@twinpool/server/internal/replication/supplier'
 import { purgeTombstones, trimChanges } from '@twinpool/server/internal/store/changes'
 import { ONLY } from '@twinpool/server/internal/store/kinds'
 import {
@@ -45,6 +46,12 @@ const STEPS = 250
 /** Few, so that changes of the same row are frequent. */
 const USERS = 10
 const ROUNDS = 400
+/** Most transactions are sent in parts. */
+const SMALL: SupplierLimits = {
+  message: { changes: 2, bytes: 300 },
+  whole: { changes: 3, bytes: 500 },
+  pageBytes: 10,
+}
 
 interface Node {
   name: string
@@ -57,8 +64,10 @@ interface Node {
   lostKeys: Set<string>
 }
 
+type PlaceInLog = Place & Pick<LogPosition, 'log'>
+
 interface Delivery {
-  from: { log: string; position: number }
+  from: PlaceInLog
   batches: FeedBatch[]
   asOf: number | null
 }
@@ -67,7 +76,7 @@ interface Delivery {
 interface Link {
   to: Node
   from: Node
-  open: LogPosition | undefined
+  open: PlaceInLog | undefined
   inFlight: Delivery[]
   delivered: Delivery[]
 }
@@ -115,8 +124,9 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
       name: `twinpool_history_${process.pid}_${seed}_${nodes.length}`,
     })
     const node = { name, killable, lostKeys: new Set() } as unknown as Node
-    nodes.push(Object.assign(node, await compose(node, clock)))
-    Object.assign(node, { recompose: async () => Object.assign(node, await compose(node, clock)) })
+    const limits = seed % 2 === 0 ? SMALL : undefined
+    nodes.push(Object.assign(node, await compose(node, clock, limits)))
+    Object.assign(node, { recompose: async () => Object.assign(node, await compose(node, clock, limits)) })
   }
   const links = nodes.flatMap((to) =>
     nodes.flatMap((from) => (from === to ? [] : [{ to, from, open: undefined, inFlight: [], delivered: [] }])),
@@ -134,13 +144,18 @@ async function createWorld(seed: number, engine: EngineName): Promise<World> {
 }
 
 /** The objects that a process creates when it starts. */
-async function compose({ name, killable, lostKeys }: Node, clock: ReturnType<typeof createSteppedClock>) {
+async function compose(
+  { name, killable, lostKeys }: Node,
+  clock: ReturnType<typeof createSteppedClock>,
+  limits: SupplierLimits | undefined,
+) {
   const opensPool = async (pool: string): Promise<boolean> => !lostKeys.has(pool)
   const context = { store: killable.store, clock, region: name, opensPool }
   const supplier = await openSupplier({
     ...context,
     events: { noted: () => {} },
     retention: { milliseconds: Number.MAX_SAFE_INTEGER, changes: Number.MAX_SAFE_INTEGER },
+    ...(limits && { limits }),
   })
   return { supplier, follower: createFollower(context), copier: createCopier(context), eraser: createEraser(context) }
 }
@@ -171,7 +186,7 @@ async function connect(link: Link): Promise<void> {
     } while (after)
     await link.to.follower.restart(link.from.name, hello, rows)
   }
-  link.open = { log: hello.log, position: hello.position, mark: hello.mark }
+  link.open = { log: hello.log, position: hello.position, mark: hello.mark, part: hello.part }
   link.inFlight = []
 }
 
@@ -184,7 +199,7 @@ async function read(link: Link): Promise<boolean> {
   }
   if (reading.batches.length === 0) return false
   link.inFlight.push({ from: link.open, batches: reading.batches, asOf: reading.drained ? reading.asOf : null })
-  link.open = { ...link.open, position: reading.position, mark: reading.mark }
+  link.open = { log: link.open.log, position: reading.position, mark: reading.mark, part: reading.part }
   return true
 }
 

@@ -123,6 +123,26 @@ describe('a link proxy', () => {
     assert.equal(String((await farReady)[0]), 'held')
   })
 
+  it('carries only so many bytes per second when throttled, of all connections together', async () => {
+    proxy.throttle(100_000)
+    const sent = Buffer.alloc(10_000, 1)
+    const sockets = [await connectTo(proxy.port), await connectTo(proxy.port)]
+    const begun = performance.now()
+    for (const socket of sockets) socket.end(sent)
+    for (const received of await Promise.all(sockets.map(readAll))) assert.ok(received.equals(sent))
+    // The last slice of 5,000 bytes leaves without waiting for itself.
+    assert.ok(performance.now() - begun >= 149, '20,000 bytes take 0.2 s')
+  })
+
+  it('sends all held bytes when the throttle ends', { timeout: 10_000 }, async () => {
+    proxy.throttle(1)
+    const socket = await connectTo(proxy.port)
+    socket.end('throttled')
+    const received = readAll(socket)
+    proxy.throttle(0)
+    assert.equal((await received).toString(), 'throttled')
+  })
+
   it('stops reading from a source whose destination does not read', async () => {
     const stalled = await startProxy(await startTarget((socket) => socket.pause()))
     for (const delayMs of [0, 3_600_000]) {
@@ -166,9 +186,10 @@ describe('a link proxy', () => {
     assert.equal(problem, undefined)
   })
 
-  it('refuses an invalid delay', () => {
+  it('refuses an invalid delay or bandwidth', () => {
     assert.throws(() => proxy.slow(-1), RangeError)
     assert.throws(() => proxy.slow(Number.NaN), RangeError)
+    assert.throws(() => proxy.throttle(-1), RangeError)
   })
 
   it('stops listening when closed, also twice', async () => {

@@ -10,6 +10,8 @@ export interface LinkProxy {
   heal(): void
   /** Delays every chunk by `ms` milliseconds in each direction; 0 ends the delay and sends all held chunks at once. */
   slow(ms: number): void
+  /** Limits the bytes per second of all connections together, separately in each direction; 0 ends the limit. */
+  throttle(bytesPerSecond: number): void
   /** Resets open connections and stops listening. */
   close(): Promise<void>
 }
@@ -25,6 +27,16 @@ export interface LinkProxyOptions {
 /** Maximum bytes held per direction; above it the source is paused. */
 const holdLimitBytes = 256 * 1024
 
+/** A throttled line sends this many slices per second, so that bytes trickle like on a slow line. */
+const slicesPerSecond = 20
+
+/** The throttled bandwidth of one direction, shared by its lines. */
+interface Bandwidth {
+  bytesPerSecond: number
+  /** When the bytes sent so far have passed, by performance.now(). */
+  freeAt: number
+}
+
 interface Line {
   /** Sends all chunks whose delay is over. */
   advance(): void
@@ -37,6 +49,10 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
   const lines = new Set<Line>()
   let severed = false
   let delayMs = 0
+  const bandwidths: [Bandwidth, Bandwidth] = [
+    { bytesPerSecond: 0, freeAt: 0 },
+    { bytesPerSecond: 0, freeAt: 0 },
+  ]
 
   const finish = (line: Line) => {
     lines.delete(line)
@@ -52,7 +68,11 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
     const to = typeof targetPort === 'number' ? targetPort : targetPort()
     const target = connect({ host: targetHost, port: to, allowHalfOpen: true, noDelay: true })
     const pair = [caller, target]
-    const ours = [joinLine(caller, target, () => delayMs), joinLine(target, caller, () => delayMs)]
+    const [towards, back] = bandwidths
+    const ours = [
+      joinLine(caller, target, { delay: () => delayMs, bandwidth: towards }),
+      joinLine(target, caller, { delay: () => delayMs, bandwidth: back }),
+    ]
     for (const line of ours) lines.add(line)
     for (const socket of pair) {
       sockets.add(socket)
@@ -87,6 +107,13 @@ export async function startLinkProxy(options: LinkProxyOptions): Promise<LinkPro
       delayMs = ms
       for (const line of lines) line.advance()
     },
+    throttle: (bytesPerSecond) => {
+      if (!Number.isFinite(bytesPerSecond) || bytesPerSecond < 0) {
+        throw new RangeError('throttle takes bytes per second, 0 or more')
+      }
+      for (const bandwidth of bandwidths) Object.assign(bandwidth, { bytesPerSecond, freeAt: 0 })
+      for (const line of lines) line.advance()
+    },
     close: async () => {
       breakAll()
       if (!server.listening) return
@@ -106,9 +133,13 @@ export function sever(socket: Socket): void {
 
 /**
  * Carries one direction. Chunks, and the end of the stream after them, leave in their order of arrival, each when its delay is
- * over. The source is paused while too many bytes are held or the destination is full.
+ * over and the bandwidth is free. The source is paused while too many bytes are held or the destination is full.
  */
-function joinLine(source: Socket, destination: Socket, delay: () => number): Line {
+function joinLine(
+  source: Socket,
+  destination: Socket,
+  { delay, bandwidth }: { delay: () => number; bandwidth: Bandwidth },
+): Line {
   const held: { chunk: Buffer | 'end'; arrivedAt: number }[] = []
   let heldBytes = 0
   let blocked = false
@@ -120,18 +151,24 @@ function joinLine(source: Socket, destination: Socket, delay: () => number): Lin
     if (disposed) return
     while (held[0] !== undefined && !blocked) {
       const { chunk, arrivedAt } = held[0]
-      const waitMs = arrivedAt + delay() - performance.now()
+      const { bytesPerSecond, freeAt } = bandwidth
+      const now = performance.now()
+      const waitMs = Math.max(arrivedAt + delay(), bytesPerSecond > 0 ? freeAt : 0) - now
       if (waitMs > 0) {
         timer = setTimeout(advance, Math.ceil(waitMs))
         break
       }
-      held.shift()
       if (chunk === 'end') {
+        held.shift()
         destination.end()
-      } else {
-        heldBytes -= chunk.length
-        blocked = !destination.write(chunk)
+        continue
       }
+      const slice = bytesPerSecond > 0 ? chunk.subarray(0, Math.ceil(bytesPerSecond / slicesPerSecond)) : chunk
+      if (bytesPerSecond > 0) bandwidth.freeAt = Math.max(now, freeAt) + (slice.length / bytesPerSecond) * 1_000
+      if (slice.length === chunk.length) held.shift()
+      else held[0].chunk = chunk.subarray(slice.length)
+      heldBytes -= slice.length
+      blocked = !destination.write(slice)
     }
     if (heldBytes < holdLimitBytes && !blocked) source.resume()
     else source.pause()

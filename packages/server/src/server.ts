@@ -28,6 +28,7 @@ import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
 import { createOpenUsers } from './identity/sessions/token-holder.ts'
 import { createDeferredWork } from './identity/users/deferred-work.ts'
+import { runGroupSweeps } from './identity/users/group-removal.ts'
 import { exchangeOver } from './keys/local/key-exchange.ts'
 import { openKeys } from './keys/open.ts'
 import { createPoolKeys } from './keys/pool-keys.ts'
@@ -255,7 +256,8 @@ async function composeRegion(
       const { signal } = stopping
       const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
-      sweeping = Promise.all([runPoolSweeps(context, signal), sealing, runNameIndex(context, signal)])
+      const sweeps = [runPoolSweeps(context, signal), runGroupSweeps(context, signal), runNameIndex(context, signal)]
+      sweeping = Promise.all([...sweeps, sealing])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },

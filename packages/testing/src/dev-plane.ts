@@ -31,7 +31,7 @@ export interface DevProcess {
   secondary: RegionClients
   control(
     region: string,
-    action: 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'clock',
+    action: 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'heal' | 'slow' | 'throttle' | 'clock',
     settings?: object,
   ): Promise<Response>
   codeFor(to: string): Promise<string>

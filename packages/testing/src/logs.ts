@@ -6,7 +6,7 @@ export async function readBatches(
   engine: Engine,
   { after, limit }: { after: number; limit: number },
 ): Promise<Batch[]> {
-  return (await readLog(engine, { after, limit, now: 0 })).batches
+  return (await readLog(engine, { after, limit: { changes: limit, bytes: 64 * 1024 * 1024 }, now: 0 })).batches
 }
 
 /** Reads the position of the newest readable transaction; 0 when there is none. */

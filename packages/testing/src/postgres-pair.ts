@@ -20,8 +20,8 @@ export interface PostgresPair {
   attach(): Promise<void>
   /** The standby receives no transaction any more. */
   detach(): Promise<void>
-  /** Ends the primary as a crash does. */
-  kill(): Promise<void>
+  /** Ends a server, by default the primary, as a crash does. */
+  kill(port?: number): Promise<void>
   /** Makes the standby the primary. Resolves once it accepts writes. */
   promote(): Promise<void>
   stop(): Promise<void>
@@ -84,10 +84,10 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       await query(standbyPort, 'select pg_reload_conf()')
       await until(async () => !(await isReceiving()), { what: 'the end of the stream to the standby' })
     },
-    kill: async () => {
-      const file = readFileSync(join(directoryOf(primaryPort), 'data', 'postmaster.pid'), 'utf8')
+    kill: async (port = primaryPort) => {
+      const file = readFileSync(join(directoryOf(port), 'data', 'postmaster.pid'), 'utf8')
       process.kill(Number.parseInt(file, 10), 'SIGQUIT')
-      await stopAt(primaryPort)
+      await stopAt(port)
     },
     promote: async () => {
       await query(standbyPort, 'select pg_promote()')

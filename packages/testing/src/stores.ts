@@ -59,7 +59,7 @@ export async function openTestStore(
  * server holds the log back, including the transactions of other tests.
  */
 export async function settled({ engine }: Pick<Store, 'engine'>): Promise<void> {
-  await until(async () => !(await readLog(engine, { after: 0, limit: 1, now: 0 })).held, {
+  await until(async () => !(await readLog(engine, { after: 0, now: 0 })).held, {
     what: 'the log to be readable up to its end',
   })
 }

@@ -12,7 +12,7 @@ const BODY_BYTES = 4 * 1024 * 1024
 const HEALTH_PATIENCE_MILLISECONDS = 1_000
 const FORWARD_PATIENCE_MILLISECONDS = 5_000
 const WELL_KNOWN = /^\/[\w-]+_[0-9a-zA-Z]+\/\.well-known\/(?:jwks\.json|openid-configuration)$/
-const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|stop|start|pause|resume|clock|cut|heal|slow)$/
+const ACTION = /^\/dev\/regions\/([\w-]+)\/(kill|stop|start|pause|resume|clock|cut|heal|slow|throttle)$/
 const FURTHEST_CLOCK_MILLISECONDS = 24 * 3_600_000
 
 export interface Control {
@@ -112,8 +112,8 @@ export async function startControl({ port }: { port: number }): Promise<Control>
       if (action === 'heal') {
         link.proxy.heal()
         link.proxy.slow(0)
-        link.cut = false
-        link.slowMilliseconds = 0
+        link.proxy.throttle(0)
+        Object.assign(link, { cut: false, slowMilliseconds: 0, bytesPerSecond: 0 })
       }
       if (action === 'slow') {
         const { ms } = (settings ?? {}) as { ms?: unknown }
@@ -122,6 +122,14 @@ export async function startControl({ port }: { port: number }): Promise<Control>
         }
         link.proxy.slow(ms as number)
         link.slowMilliseconds = ms as number
+      }
+      if (action === 'throttle') {
+        const { bytesPerSecond } = (settings ?? {}) as { bytesPerSecond?: unknown }
+        if (!Number.isSafeInteger(bytesPerSecond) || (bytesPerSecond as number) < 0) {
+          return respond(outgoing, 400, { error: 'throttle takes {"bytesPerSecond": N}, N 0 or more' })
+        }
+        link.proxy.throttle(bytesPerSecond as number)
+        link.bytesPerSecond = bytesPerSecond as number
       }
     }
     return respond(outgoing, 200, describeRegion(plane, region))
@@ -223,7 +231,12 @@ function describeRegion(
     log: logFile,
     links: plane.links
       .filter(({ follower }) => follower === name)
-      .map(({ supplier, cut, slowMilliseconds }) => ({ from: supplier, cut, slowMilliseconds })),
+      .map(({ supplier, cut, slowMilliseconds, bytesPerSecond }) => ({
+        from: supplier,
+        cut,
+        slowMilliseconds,
+        bytesPerSecond,
+      })),
   }
 }
 

@@ -33,7 +33,7 @@ interface RegionStatus {
   state: string
   pid?: number
   endpoint: string
-  links: { from: string; cut: boolean; slowMilliseconds: number }[]
+  links: { from: string; cut: boolean; slowMilliseconds: number; bytesPerSecond: number }[]
   health?: { status: string }
 }
 
@@ -145,16 +145,23 @@ describe('a development plane', () => {
   })
 
   it('runs each region in its own process, healthy and linked both ways', async () => {
-    const status = await statusOf(ready)
+    // A plane is ready when its regions listen; their links are found a moment later.
+    const status = await until(async () => {
+      const status = await statusOf(ready)
+      return Object.values(status).every(({ health }) => health?.status === 'ok') && status
+    })
     const pids = await pidsOf(ready)
     assert.equal(new Set([...pids, plane.child.pid]).size, 3)
-    for (const { state, health, pid } of Object.values(status)) {
+    for (const { state, pid } of Object.values(status)) {
       assert.equal(state, 'running')
-      assert.equal(health?.status, 'ok')
       assert.ok(isAlive(pid as number))
     }
-    assert.deepEqual(status['us-west-2']?.links, [{ from: 'us-east-1', cut: false, slowMilliseconds: 0 }])
-    assert.deepEqual(status['us-east-1']?.links, [{ from: 'us-west-2', cut: false, slowMilliseconds: 0 }])
+    assert.deepEqual(status['us-west-2']?.links, [
+      { from: 'us-east-1', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
+    assert.deepEqual(status['us-east-1']?.links, [
+      { from: 'us-west-2', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
   })
 
   it('accepts calls signed with its credentials, at each region and at the router', async () => {
@@ -287,19 +294,29 @@ describe('a development plane', () => {
     await order('us-west-2', 'heal')
   })
 
-  it('cuts, slows and heals the links of a region, while its API stays up', async () => {
+  it('cuts, slows, throttles and heals the links of a region, while its API stays up', async () => {
     assert.equal((await order('us-west-2', 'cut')).status, 200)
-    assert.deepEqual(await linksOf('us-west-2'), [{ from: 'us-east-1', cut: true, slowMilliseconds: 0 }])
-    assert.deepEqual(await linksOf('us-east-1'), [{ from: 'us-west-2', cut: true, slowMilliseconds: 0 }])
+    assert.deepEqual(await linksOf('us-west-2'), [
+      { from: 'us-east-1', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
+    assert.deepEqual(await linksOf('us-east-1'), [
+      { from: 'us-west-2', cut: true, slowMilliseconds: 0, bytesPerSecond: 0 },
+    ])
     await clientOf(ready.regions['us-west-2']?.endpoint as string, 'us-west-2').send(
       new ListUserPoolsCommand({ MaxResults: 1 }),
     )
     assert.equal((await order('us-west-2', 'slow', { ms: 250 })).status, 200)
-    assert.deepEqual(await linksOf('us-east-1'), [{ from: 'us-west-2', cut: true, slowMilliseconds: 250 }])
+    assert.deepEqual(await linksOf('us-east-1'), [
+      { from: 'us-west-2', cut: true, slowMilliseconds: 250, bytesPerSecond: 0 },
+    ])
+    assert.equal((await order('us-east-1', 'throttle', { bytesPerSecond: 9_000 })).status, 200)
+    assert.deepEqual(await linksOf('us-east-1'), [
+      { from: 'us-west-2', cut: true, slowMilliseconds: 250, bytesPerSecond: 9_000 },
+    ])
     assert.equal((await order('us-east-1', 'heal')).status, 200)
     for (const region of ['us-west-2', 'us-east-1']) {
       const [link] = (await linksOf(region)) ?? []
-      assert.deepEqual([link?.cut, link?.slowMilliseconds], [false, 0])
+      assert.deepEqual([link?.cut, link?.slowMilliseconds, link?.bytesPerSecond], [false, 0, 0])
     }
   })
 
@@ -313,6 +330,9 @@ describe('a development plane', () => {
     const before = await atRest()
     for (const settings of [undefined, {}, { ms: -1 }, { ms: 'x' }, { ms: 1e9 }, { ms: 1.5 }, [], null]) {
       assert.equal((await order('us-west-2', 'slow', settings)).status, 400, JSON.stringify(settings))
+    }
+    for (const settings of [undefined, {}, { bytesPerSecond: -1 }, { bytesPerSecond: 1.5 }]) {
+      assert.equal((await order('us-west-2', 'throttle', settings)).status, 400, JSON.stringify(settings))
     }
     assert.equal((await order('eu-west-1', 'kill')).status, 404)
     assert.equal((await order('us-west-2', 'explode')).status, 404)

@@ -22,7 +22,7 @@ export const dev: Command = {
   --keep-changes N       changes kept for an unreachable region; a region that missed more copies its pools again   (5000000)
   --json                 print one line {"event":"ready", ...} on stdout once all regions are ready
 
-  Controls:  POST /dev/regions/<region>/kill|stop|start|pause|resume|cut|heal|slow|clock
+  Controls:  POST /dev/regions/<region>/kill|stop|start|pause|resume|cut|heal|slow|throttle|clock
              GET /dev/inbox?to=<address>   GET /dev/status
 `,
   run: async (args) => {

@@ -74,7 +74,7 @@ describe('the page of a control port', () => {
   it('escapes text that the regions report', async () => {
     const west = region('us-west-2', {
       health: { status: 'failing', checks: { store: { ok: false, detail: '<script>' }, keys: { ok: true } } },
-      links: [{ from: 'us-east-1', cut: false, slowMilliseconds: 0 }],
+      links: [{ from: 'us-east-1', cut: false, slowMilliseconds: 0, bytesPerSecond: 0 }],
       replication: {
         Peers: [{ Region: 'us-east-1', Connected: false, Problem: '<script>' }],
         Copies: [{ UserPoolId: '<script>', FromRegion: 'us-east-1', Rows: 1, EstimatedRows: 2 }],

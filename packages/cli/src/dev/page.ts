@@ -22,7 +22,7 @@ export interface RegionState {
   pid: number | undefined
   /** Path of its log file. */
   log: string
-  links: { from: string; cut: boolean; slowMilliseconds: number }[]
+  links: { from: string; cut: boolean; slowMilliseconds: number; bytesPerSecond: number }[]
   /** Undefined unless the region runs; `silent` if it does not respond. */
   health: { status: string; checks?: Record<string, { ok: boolean; detail?: string }> } | undefined
   /** Undefined unless the region responds. */
@@ -144,15 +144,16 @@ const renderLinks = (regions: readonly RegionState[]): Markup =>
     caption: 'Each region reads the changes of the others. Lag: what would be lost if the source were lost now.',
     columns: ['From', 'To', 'Link', 'Stream', 'Lag'],
     rows: regions.flatMap(({ name, links, replication }) =>
-      links.map(({ from, cut, slowMilliseconds }) => {
+      links.map(({ from, ...link }) => {
         const peer = replication?.Peers?.find(({ Region }) => Region === from)
-        return [from, name, renderLink({ cut, slowMilliseconds }), renderStream(peer), renderSeconds(peer?.LagSeconds)]
+        return [from, name, renderLink(link), renderStream(peer), renderSeconds(peer?.LagSeconds)]
       }),
     ),
   })
 
-function renderLink({ cut, slowMilliseconds }: { cut: boolean; slowMilliseconds: number }): Markup {
+function renderLink({ cut, slowMilliseconds, bytesPerSecond }: Omit<RegionState['links'][number], 'from'>): Markup {
   if (cut) return renderState('bad', 'cut')
+  if (bytesPerSecond > 0) return renderState('warn', `throttled: ${bytesPerSecond} bytes/s`)
   return slowMilliseconds > 0 ? renderState('warn', `slow: ${slowMilliseconds} ms`) : renderState('good', 'open')
 }
 
@@ -196,8 +197,8 @@ function renderControls({
     '# pause it: connections stay open, nothing responds; resume it',
     ...[order('pause'), order('resume')],
     '',
-    '# cut or slow its replication links, the API stays up; heal them',
-    ...[order('cut'), order('slow', '{"ms": 500}'), order('heal')],
+    '# cut, slow or throttle its replication links, the API stays up; heal them',
+    ...[order('cut'), order('slow', '{"ms": 500}'), order('throttle', '{"bytesPerSecond": 50000}'), order('heal')],
     '',
     '# set its clock ahead; correct it',
     ...[order('clock', '{"ms": 60000}'), order('clock', '{"ms": 0}')],

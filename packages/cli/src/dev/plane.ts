@@ -28,6 +28,8 @@ export interface Link {
   proxy: LinkProxy
   cut: boolean
   slowMilliseconds: number
+  /** 0: no limit. */
+  bytesPerSecond: number
 }
 
 /** The region processes of a development plane, and the links between them. */
@@ -65,7 +67,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
         if (follower === supplier) continue
         const proxy = await startLinkProxy({ targetPort: portOf.get(supplier) as number })
         undo.push(() => proxy.close())
-        links.push({ follower, supplier, proxy, cut: false, slowMilliseconds: 0 })
+        links.push({ follower, supplier, proxy, cut: false, slowMilliseconds: 0, bytesPerSecond: 0 })
       }
     }
 

@@ -134,7 +134,7 @@ describe('a management port', () => {
   it('has the metrics, the details of health, and the page', async () => {
     assert.match(await (await fetch(`${management}/metrics`)).text(), /^twinpool_build_info/m)
     const { checks } = (await (await fetch(`${management}/health`)).json()) as { checks: object }
-    assert.deepEqual(Object.keys(checks), ['store', 'keys', 'load', 'replication', 'audit'])
+    assert.deepEqual(Object.keys(checks), ['store', 'keys', 'load', 'replication', 'replicas', 'audit'])
     const page = await fetch(`${management}/`, { headers: { accept: 'text/html' } })
     assert.match(await page.text(), /<h1>Twinpool in us-west-2<\/h1>/)
   })

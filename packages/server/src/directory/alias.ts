@@ -78,17 +78,22 @@ export function waysOf(openPool: OpenPool, username: string): Way<'user'>[] {
   ]
 }
 
-/** Finds the sub of the user who has this alias. */
-export async function findAlias(
+/** Through the aliases of a name: each way finds the user, or if nobody has the alias, the user of the next alias in the index. */
+export const waysOrNext = (openPool: OpenPool, alias: Alias): Way<'user'>[] =>
+  addressesOf(openPool, alias).map(({ key }) => ({ through: 'alias', key, column: 'sub', orNext: true }))
+
+/** Finds the subs of the users who may have this alias: candidates, which their documents confirm. */
+export async function findHolders(
   db: Pick<Transaction, 'find'>,
   openPool: OpenPool,
   alias: Alias,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
+  const subs = new Set<string>()
   for (const address of addressesOf(openPool, alias)) {
-    const row = await db.find('alias', address)
-    if (row?.fields.sub) return row.fields.sub
+    const sub = (await db.find('alias', address))?.fields.sub
+    if (sub) subs.add(sub)
   }
-  return undefined
+  return [...subs]
 }
 
 /**
@@ -102,12 +107,12 @@ export async function lockAlias(tx: Transaction, openPool: OpenPool, alias: Alia
 
 /** The users who have the alias: two if each has another spelling since a release that compared names exactly. */
 export async function lockHolders(tx: Transaction, openPool: OpenPool, alias: Alias): Promise<string[]> {
-  const holders: string[] = []
+  const holders = new Set<string>()
   for (const address of addressesOf(openPool, alias)) {
     const row = await tx.lock('alias', address)
-    if (row?.fields.sub) holders.push(row.fields.sub)
+    if (row?.fields.sub) holders.add(row.fields.sub)
   }
-  return holders
+  return [...holders]
 }
 
 /** Assigns an unused alias to a user. Throws RowExistsError. */

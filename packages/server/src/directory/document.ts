@@ -33,6 +33,7 @@ interface SealedDocuments {
   code: CodeDocument
   'sealed-group': Group
   'sealed-member': { group: string }
+  'group-removal': { group: string }
 }
 
 type Body = Pick<Row, 'body'>

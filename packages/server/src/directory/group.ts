@@ -1,6 +1,7 @@
+import { CognitoError } from '../errors.ts'
 import type { Row } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
-import { RowExistsError, type Transaction } from '../store/write.ts'
+import type { Transaction } from '../store/write.ts'
 import { findDocument, parseDocument, sealDocument } from './document.ts'
 import {
   countEntries,
@@ -70,12 +71,6 @@ export async function listGroups(
   return { entries: [...new Map(groups.map((group) => [group.name, group])).values()], next }
 }
 
-/** Throws RowExistsError. */
-export async function insertGroup(tx: Transaction, openPool: OpenPool, group: Group): Promise<void> {
-  if (await lockGroup(tx, openPool, group.name)) throw new RowExistsError('sealed-group')
-  await putGroup(tx, openPool, group)
-}
-
 export async function putGroup(tx: Transaction, openPool: OpenPool, group: Group): Promise<void> {
   const { name, ...document } = group
   if ((await lockForm(tx, openPool)) === undefined) {
@@ -92,6 +87,8 @@ export async function removeGroup(tx: Transaction, openPool: OpenPool, name: str
   await tx.remove('sealed-group', sealedAddress(openPool, name))
   await removePlain(tx, openPool, 'group', plainAddress(openPool, name))
 }
+
+export const groupNotFound = (): CognitoError => new CognitoError('ResourceNotFoundException', 'Group not found.')
 
 const openGroup = (openPool: OpenPool, row: Row<'sealed-group'>): Group | undefined =>
   findDocument(openPool, 'sealed-group', row)

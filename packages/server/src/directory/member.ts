@@ -59,10 +59,10 @@ export async function removeMembers(
   const pool = openPool.pool.id
   await lockForm(tx, openPool)
   const sealed = await tx.list('sealed-member', { pool, where: { group: hashOf(openPool, group) }, limit })
-  for (const { key } of sealed) await tx.remove('sealed-member', { pool, key })
+  await tx.removeAll('sealed-member', { pool, keys: sealed.map(({ key }) => key) })
   if (!mayHavePlain(formOf(openPool)) || sealed.length === limit) return sealed.length
   const plain = await tx.list('member', { pool, where: { group_name: group }, limit: limit - sealed.length })
-  for (const { key } of plain) await tx.remove('member', { pool, key })
+  await tx.removeAll('member', { pool, keys: plain.map(({ key }) => key) })
   return sealed.length + plain.length
 }
 
@@ -72,7 +72,7 @@ export async function countGroupsOf(db: Reader, openPool: OpenPool, sub: string,
   const form = formOf(openPool)
   const sealed = await db.count('sealed-member', { pool, where: { sub } })
   const rows = sealed + (mayHavePlain(form) ? await db.count('member', { pool, where: { sub } }) : 0)
-  return rows < quota ? rows : countEntries(quota, (request) => listNamesOf(db, openPool, sub, request))
+  return rows < quota ? rows : countEntries(quota, (request) => listGroupsOf(db, openPool, sub, request))
 }
 
 /** Lists the groups of a user. */

@@ -4,7 +4,7 @@ import { noteSubject } from '../events/request-scope.ts'
 import { newestOf } from '../replication/freshness.ts'
 import { INDEXED_ATTRIBUTES, type IndexedAttribute } from '../store/kinds.ts'
 import { removeOwned } from '../store/owned.ts'
-import type { Row } from '../store/rows.ts'
+import type { Row, Way } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { RowExistsError, type Transaction } from '../store/write.ts'
 import {
@@ -12,12 +12,13 @@ import {
   type AliasType,
   activeAliases,
   aliasTypesOf,
-  findAlias,
+  findHolders,
   indexOf,
   insertAlias,
   lockAlias,
   normalize,
   waysOf,
+  waysOrNext,
 } from './alias.ts'
 import { findDocument, sealDocument } from './document.ts'
 import type { OpenPool } from './open-pool.ts'
@@ -59,52 +60,52 @@ export async function findUserBySub(
  * Finds a user by a name as typed: the username, the sub, or an active alias (an e-mail address or a phone number becomes
  * active when it is verified; with UsernameAttributes, at once). Spellings that `normalize` makes equal are one name.
  */
-export const findUser = async (db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> =>
-  (await search(db, openPool, name, { evenly: false })).user
-
-/**
- * Like findUser, with the same work whether or not a user has the name: all lookups are made, and each that misses reads another
- * user's row. `other`: such a user, whose other rows the caller reads in place of the missing user's; undefined in an empty pool.
- */
-export const findUserOrOther = (db: Reader, openPool: OpenPool, name: string): Promise<Found> =>
-  search(db, openPool, name, { evenly: true })
-
-interface Found {
-  user: User | undefined
-  other: User | undefined
+export async function findUser(db: Reader, openPool: OpenPool, name: string): Promise<User | undefined> {
+  const { pool } = openPool
+  if (pool.isCopiedAgain) return findUserDuringCopy(db, openPool, name)
+  const row = await db.findFirst('user', { pool: pool.id, ways: waysOf(openPool, name) })
+  const namesake = row && openUser(openPool, row)
+  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
+  if (namesake && hasName(pool, namesake, { type: 'username', value: name })) return namesake
+  if (UUID.test(name)) {
+    const bySub = await findUserBySub(db, openPool, name)
+    if (bySub) return bySub
+  }
+  for (const type of aliasTypesFor(pool, name)) {
+    for (const sub of await findHolders(db, openPool, { type, value: name })) {
+      const user = await findUserBySub(db, openPool, sub)
+      if (user && hasName(pool, user, { type, value: name })) return user
+    }
+  }
+  return undefined
 }
 
-async function search(db: Reader, openPool: OpenPool, name: string, { evenly }: { evenly: boolean }): Promise<Found> {
-  const { pool, cipher } = openPool
-  const found: Found = { user: undefined, other: undefined }
-  if (pool.isCopiedAgain) return { ...found, user: await findUserDuringCopy(db, openPool, name) }
-  const near = (step: string): string =>
-    cipher.derive(`other\n${step}\n${normalize(pool, 'username', name)}`, 16).toString('hex')
-  // Index columns and aliases are not sealed: they find candidates, and the sealed document decides.
-  const consider = (row: Row<'user'> | undefined, isWanted: (user: User) => boolean): void => {
-    const user = row && openUser(openPool, row)
-    if (user && isWanted(user)) found.user ??= user
-    else found.other = user
+/**
+ * Like findUser, with the same work whether or not a user has the name: all lookups are made, and one that misses reads another user's
+ * row in the same statement, over the same pages of the index. `other`: that user, whose other rows the caller reads in place of the
+ * missing user's; undefined in an empty pool, and while the pool is copied again.
+ */
+export async function findUserOrOther(
+  db: Reader,
+  openPool: OpenPool,
+  name: string,
+): Promise<{ user: User | undefined; other: User | undefined }> {
+  const { pool } = openPool
+  let user: User | undefined
+  let other: User | undefined
+  if (pool.isCopiedAgain) return { user: await findUserDuringCopy(db, openPool, name), other }
+  const consider = async (way: Way<'user'>, isWanted: (user: User) => boolean): Promise<void> => {
+    const row = await db.findFirst('user', { pool: pool.id, ways: [way] })
+    const read = row && openUser(openPool, row)
+    if (read && isWanted(read)) user ??= read
+    else other = read
   }
-  const isDone = (): boolean => found.user !== undefined && !evenly
-  const readBySub = (sub: string): Promise<Row<'user'> | undefined> =>
-    evenly
-      ? db.findFirst('user', { pool: pool.id, ways: [{ near: sub }] })
-      : db.find('user', { pool: pool.id, key: sub })
-
-  const byName = [...waysOf(openPool, name), ...(evenly ? [{ near: near('username') }] : [])]
-  consider(await db.findFirst('user', { pool: pool.id, ways: byName }), ({ username }) =>
-    isSame(pool, 'username', username, name),
-  )
-  if (UUID.test(name) && !isDone()) consider(await readBySub(name), ({ sub }) => sub === name)
-  for (const type of aliasTypesFor(pool, name)) {
-    if (isDone()) break
-    const sub = await findAlias(db, openPool, { type, value: name })
-    const read = sub ?? (evenly ? near(type) : undefined)
-    if (read === undefined) continue
-    consider(await readBySub(read), (user) => user.sub === sub && hasName(pool, user, { type, value: name }))
+  for (const type of ['username', ...aliasTypesFor(pool, name)] as const) {
+    const alias = { type, value: name }
+    for (const way of waysOrNext(openPool, alias)) await consider(way, (read) => hasName(pool, read, alias))
   }
-  return found
+  if (UUID.test(name)) await consider({ near: name }, ({ sub }) => sub === name)
+  return { user, other }
 }
 
 /** The types of alias that the name may be. */
@@ -123,9 +124,11 @@ async function findUserDuringCopy(db: Reader, openPool: OpenPool, name: string):
     if (user) return user
   }
   // A username in another form than the one that was typed.
-  const sub = await findAlias(db, openPool, { type: 'username', value: name })
-  const user = sub === undefined ? undefined : await findUserBySub(db, openPool, sub)
-  return user && hasName(openPool.pool, user, { type: 'username', value: name }) ? user : undefined
+  for (const sub of await findHolders(db, openPool, { type: 'username', value: name })) {
+    const user = await findUserBySub(db, openPool, sub)
+    if (user && hasName(openPool.pool, user, { type: 'username', value: name })) return user
+  }
+  return undefined
 }
 
 /** More users than this have one unconfirmed address only by intent; then the rows that an index finds first decide. */

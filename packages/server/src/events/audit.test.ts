@@ -148,7 +148,7 @@ for (const engine of engines) {
       renameSync(file, `${file}.1`)
       await plane.primary.region.reopen()
       await plane.primary.cognito.send(new AdminGetUserCommand({ UserPoolId: pool, Username: 'ada' }))
-      await until(() => existsSync(file) && linesOf(file).length === 1, { what: 'the new file' })
+      await until(() => existsSync(file) && linesOf(file).length > 0, { what: 'the new file' })
     })
   })
 }

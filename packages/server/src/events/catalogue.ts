@@ -120,6 +120,18 @@ export const catalogue = {
     meaning: 'After an upgrade, this region copies kinds of rows that it did not know before.',
     action: NOTHING,
   },
+  'feed-held': {
+    level: 'warn',
+    meaning:
+      'Committed changes for a peer have waited for `seconds` for an older transaction of the PostgreSQL server, in any of its databases. Details: `pid` and `database` of the transaction, its age (`transactionSeconds`, with pg_read_all_stats), `prepared` (its gid) for a prepared one.',
+    action:
+      'End the transaction: pg_terminate_backend(pid), or rollback prepared. The lag of the peer grows until then.',
+  },
+  'feed-released': {
+    level: 'info',
+    meaning: 'The transaction of `feed-held` has ended; the changes are sent.',
+    action: NOTHING,
+  },
   'log-renewed': {
     level: 'warn',
     meaning: 'This region began a new log, because its database was restored or moved. Peers copy its pools again.',

@@ -31,6 +31,8 @@ export interface Events {
   noted(event: EventId, details: Record<string, unknown>): void
   /** The result of a health check. */
   healthy(result: { check: string; ok: boolean }): void
+  /** How long committed changes for a peer have waited for an older transaction of the database server; 0 if none wait. */
+  feedHeld(hold: { peer: string; seconds: number }): void
   /** The state of the link to a peer, and the lag behind it. */
   link(link: { peer: string; connected: boolean; lagSeconds: number }): void
   /** The changes that a peer has not acknowledged. */
@@ -158,6 +160,7 @@ export function createEvents({
       metrics.connected.set({ peer }, connected ? 1 : 0)
       metrics.lag.set({ peer }, lagSeconds)
     },
+    feedHeld: ({ peer, seconds }) => metrics.feedHeld.set({ peer }, seconds),
     backlog: ({ peer, changes, seconds }) => {
       metrics.backlogChanges.set({ peer }, changes)
       metrics.backlogSeconds.set({ peer }, seconds)

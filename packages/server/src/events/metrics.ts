@@ -59,6 +59,11 @@ export function createMetrics(region: string) {
     backlogSeconds: gauge('replication_backlog_seconds', 'Age of the oldest entry that the peer has not acknowledged', [
       'peer',
     ]),
+    feedHeld: gauge(
+      'feed_held_seconds',
+      'How long committed changes for the peer have waited for an older transaction of the database server; 0 if none wait',
+      ['peer'],
+    ),
     backlogLimits: {
       changes: gauge('replication_retention_changes', 'Limit of twinpool_replication_backlog_changes'),
       seconds: gauge('replication_retention_seconds', 'Limit of twinpool_replication_backlog_seconds'),

@@ -14,7 +14,7 @@ import { findCursor } from '../store/cursors.ts'
 import { isKind, type Kind, type KindOfScope, kinds, ONLY, scopeOf, tableOf } from '../store/kinds.ts'
 import { isFact, type Replica } from '../store/merge.ts'
 import { readPoolRoles } from '../store/roles.ts'
-import { listRows, type Row } from '../store/rows.ts'
+import { listRowsWithin, type Row } from '../store/rows.ts'
 import type { StampedRow } from '../store/upsert.ts'
 import { findTopology } from './documents.ts'
 import {
@@ -58,6 +58,11 @@ export interface Copier {
 export type Step = 'moved' | 'waits' | 'locked' | 'orphaned' | 'ended' | 'dropped'
 
 const PAGE_ROWS = 1_000
+/** Of the rows that a page is compared with. */
+const COMPARED_BYTES = 1024 * 1024
+/** Bounds the memory while many pools are copied. */
+const MAX_PREFETCHED_PAGES = 8
+
 export function createCopier(context: FollowerContext): Copier {
   const { store, clock, region } = context
   /** Prefetched pages by pool and peer. */
@@ -80,16 +85,15 @@ export function createCopier(context: FollowerContext): Copier {
 
   /** Returns the prefetched page if it is the right one, otherwise fetches the page. */
   const takePage = (copy: Copy, source: Source): Promise<Page | undefined> => {
-    const address = `${copy.pool}\n${copy.peer}`
-    const waiting = prefetched.get(address)
-    prefetched.delete(address)
+    const waiting = prefetched.get(addressOf(copy))
+    prefetched.delete(addressOf(copy))
     return waiting?.name === pageIdOf(copy) ? waiting.page : fetchPage(copy, source)
   }
   const prefetch = (copy: Copy, source: Source): void => {
-    if (copy.stage === COMPLETE) return
+    if (copy.stage === COMPLETE || prefetched.size >= MAX_PREFETCHED_PAGES) return
     const page = fetchPage(copy, source)
     page.catch(() => {})
-    prefetched.set(`${copy.pool}\n${copy.peer}`, { name: pageIdOf(copy), page })
+    prefetched.set(addressOf(copy), { name: pageIdOf(copy), page })
   }
 
   /** Must run in the transaction of the step. Returns false if the copy has changed since it was read. */
@@ -157,13 +161,14 @@ export function createCopier(context: FollowerContext): Copier {
     const surplus: string[] = []
     let last = after
     for (;;) {
-      const present = await listRows(connection, kind, { pool, after: last, until, limit: PAGE_ROWS })
+      const limits = { limit: PAGE_ROWS, bytes: COMPARED_BYTES }
+      const { rows: present, more } = await listRowsWithin(connection, kind, { pool, after: last, until, ...limits })
       for (const row of present) {
         const other = incoming.get(row.key)
         if (!other && !streamed.has(row.key)) surplus.push(row.key)
         if (other && isSame(kind, row, other)) incoming.delete(row.key)
       }
-      if (present.length < PAGE_ROWS) break
+      if (!more) break
       last = present.at(-1)?.key
     }
     await sweepRows(connection, kind, { pool, keys: surplus })
@@ -245,7 +250,12 @@ export function createCopier(context: FollowerContext): Copier {
     })
 
   return {
-    listCopies: () => listCopies(store.db),
+    listCopies: async () => {
+      const copies = await listCopies(store.db)
+      const present = new Set(copies.map(addressOf))
+      for (const address of prefetched.keys()) if (!present.has(address)) prefetched.delete(address)
+      return copies
+    },
 
     listPoolsToCopy: async () => {
       const due: string[] = []
@@ -311,6 +321,8 @@ const isSame = (kind: Kind, a: Row, b: StampedRow): boolean =>
   a.stamp.seq === b.stamp.seq &&
   a.body === b.body &&
   kinds[kind].index.every((name) => (a.fields as StampedRow['fields'])[name] === b.fields[name])
+
+const addressOf = ({ pool, peer }: Pick<Copy, 'pool' | 'peer'>): string => `${pool}\n${peer}`
 
 const pageIdOf = ({ generation, stage, after }: Copy): string => `${generation}\n${stage}\n${after ?? ''}`
 

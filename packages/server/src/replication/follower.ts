@@ -34,6 +34,7 @@ import {
   type Hello,
   type Inventory,
   type MarkedPosition,
+  placeAfter,
   type ResumePoint,
 } from './messages.ts'
 import { holdsPool, isReplica, listTopologies, replicaIn, sharesPool } from './roles.ts'
@@ -95,12 +96,12 @@ export interface Follower {
   resume(peer: string, at: Hello): Promise<{ followed: string; gained: readonly string[] }>
   /**
    * Applies batches and moves the cursor past them, in one transaction. Throws CursorMovedError, with nothing done, unless the
-   * cursor is at `from` (and its kinds are those of `from`, if given). `asOf` is null unless the batches reach the end of the
+   * cursor is at `from`, including its part (and its kinds are those of `from`, if given). `asOf` is null unless the batches reach the end of the
    * peer's log. Until `settle` has resolved, a crash may undo the batches together with the cursor.
    */
   apply(
     peer: string,
-    from: Pick<Cursor, 'log' | 'position' | 'kinds'>,
+    from: Pick<Cursor, 'log' | 'position' | 'kinds' | 'part'>,
     batches: readonly FeedBatch[],
     asOf: number | null,
   ): Promise<void>
@@ -123,8 +124,8 @@ export function createFollower(context: FollowerContext): Follower {
       for await (const topology of listTopologies(store.db)) {
         if (topology.primary === peer) epoch = Math.max(epoch, topology.epoch)
       }
-      const { log, position, mark } = cursor
-      return { log, position, mark, epoch, witness: await findWitness(store.db, cursor) }
+      const { log, position, mark, part } = cursor
+      return { log, position, mark, ...(part && { part }), epoch, witness: await findWitness(store.db, cursor) }
     },
 
     restart: async (peer, { log, position, mark, kinds: peerKinds }, inventory) => {
@@ -161,15 +162,18 @@ export function createFollower(context: FollowerContext): Follower {
       return kinds
     },
 
-    resume: async (peer, { log, position, kinds: peerKinds }) => {
+    resume: async (peer, { log, position, part, kinds: peerKinds }) => {
       const common = commonKinds(known, parseKinds(peerKinds))
       const followed = formatKinds(common)
-      if ((await findCursor(store.db, peer))?.kinds === followed) return { followed, gained: [] }
+      const present = await findCursor(store.db, peer)
+      if (present?.kinds === followed && present.part?.mark === part?.mark) return { followed, gained: [] }
       return inApplyTransaction(context, async ({ connection }) => {
         const cursor = await findCursor(connection, peer)
-        if (cursor?.log !== log || cursor.position !== position) throw new CursorMovedError(peer)
+        const same = cursor?.log === log && cursor.position === position
+        if (!same || (part && cursor.part?.mark !== part.mark)) throw new CursorMovedError(peer)
         const gained = gainedKinds(parseKinds(cursor.kinds), common).filter(isKind)
-        await putCursor(connection, { ...cursor, kinds: followed })
+        // Without a part in the greeting, the transaction is sent again from its start.
+        await putCursor(connection, { ...cursor, kinds: followed, part })
         await dropUnknownKinds(connection, peer)
         if (gained.length > 0) await copyGained({ clock, region }, connection, { cursor, gained })
         return { followed, gained }
@@ -183,7 +187,8 @@ export function createFollower(context: FollowerContext): Follower {
       const relaxed = kindsInBatch.every(isRelaxed)
       const plain = relaxed && !kindsInBatch.some(isCached)
       const present = { peer, ...from }
-      const to = { peer, to: batches.at(-1), asOf: asOf ?? batches.at(-1)?.at }
+      const place = placeAfter({ ...from, mark: undefined }, batches)
+      const to = { peer, log: from.log, ...place, asOf: asOf ?? batches.at(-1)?.at }
 
       const attempt = (expected?: RoleRow[]): Promise<void> =>
         inApplyTransaction(
@@ -320,12 +325,13 @@ const MAX_EXPECTED_POOLS = 8
  */
 async function readLockedRoles(
   connection: Connection,
-  { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
+  { peer, log, position, kinds, part }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds' | 'part'>,
   pools: readonly string[],
 ): Promise<RoleRow[]> {
   const { roles: rows, cursor } = await readRolesAndCursor(connection, pools, peer)
   const same = kinds === undefined || cursor?.kinds === kindsOf(log, kinds)
-  if (cursor?.log !== log || cursor.position !== position || !same) throw new CursorMovedError(peer)
+  if (cursor?.log !== log || cursor.position !== position || !same || cursor.part?.mark !== part?.mark)
+    throw new CursorMovedError(peer)
   return rows
 }
 

@@ -21,6 +21,8 @@ import { createProver, PROOF_HEADER } from './proof.ts'
 
 const SECRET = 'a cluster secret of more than 32 characters'
 const pool = 'us-west-2_link'
+/** More than the time window of a proof. */
+const SKEW_MILLISECONDS = 3_600_000
 
 interface Told {
   Peers: { Region: string; Connected: boolean; Problem?: PeerProblem }[]
@@ -79,7 +81,7 @@ describe('a link', () => {
     const [west, east] = ports as [number, number]
     proxy = await startLinkProxy({ targetPort: west })
     // An hour apart: more than the time window of a proof.
-    primary = await start('us-west-2', { port: west, peer: ['us-east-1', east, east], skew: 3_600_000 })
+    primary = await start('us-west-2', { port: west, peer: ['us-east-1', east, east], skew: SKEW_MILLISECONDS })
     secondary = await start('us-east-1', { port: east, peer: ['us-west-2', west, proxy.port] })
     await primary.context.store.write(async (tx) => {
       await tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: 'us-west-2', epoch: 1 }) })
@@ -114,6 +116,21 @@ describe('a link', () => {
     await arrived('during')
   })
 
+  it('is kept while a message arrives more slowly than the time after which a silent link is given up', async () => {
+    const lost = async (): Promise<number> =>
+      Number(
+        /twinpool_events_total\{[^}]*event="peer-lost"[^}]*\} (\d+)/.exec(
+          await (await secondary.fetch(new Request('http://localhost/metrics'))).text(),
+        )?.[1] ?? 0,
+      )
+    const before = await lost()
+    proxy.throttle(40_000)
+    await primary.context.store.write((tx) => tx.put('group', { pool, key: 'large', body: 'x'.repeat(160_000) }))
+    await arrived('large')
+    assert.equal(await lost(), before)
+    proxy.throttle(0)
+  })
+
   it('is given up if it is open but silent', async () => {
     proxy.slow(600_000)
     await until(async () => (await peerOf('us-east-1', ports[1] as number))?.Problem === 'silent')
@@ -144,7 +161,11 @@ describe('a link', () => {
     })
     for (const path of ['/replication/ack', '/replication/key']) {
       for (const body of ['', 'no JSON', '{', 'null', '7', '"text"']) {
-        const { header } = prover.prove('us-west-2', { method: 'POST', path, body }, systemClock.now())
+        const { header } = prover.prove(
+          'us-west-2',
+          { method: 'POST', path, body },
+          systemClock.now() + SKEW_MILLISECONDS,
+        )
         const headers = { 'x-twinpool-format': FORMAT, [PROOF_HEADER]: header }
         const response = await fetch(`http://127.0.0.1:${ports[0]}${path}`, { method: 'POST', headers, body })
         assert.equal(response.status, 400, `${path} ${body}`)

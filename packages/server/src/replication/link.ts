@@ -9,13 +9,15 @@ import {
   FORMAT,
   type Inventory,
   type LogPosition,
+  type Place,
+  placeAfter,
   type RowAddress,
 } from './messages.ts'
 import { pause } from './pause.ts'
 import { type Peer, PeerError, type PeerProblem } from './peer.ts'
 import type { StatusBoard } from './status.ts'
 
-/** The supplier sends a heartbeat each second; after this long without a message the connection is given up. */
+/** The supplier sends a heartbeat each second; after this long without a byte the connection is given up. */
 const SILENCE_MILLISECONDS = 3_000
 const FIRST_BACKOFF_MILLISECONDS = 50
 /** Small, so that replication resumes soon after a peer returns. */
@@ -105,7 +107,8 @@ async function follow(
     }
   }
   try {
-    const first = await withinSilenceLimit(clock, stream.next(), both)
+    let first = await withinSilenceLimit(clock, stream.next(), both)
+    while (!first.done && first.value.length === 0) first = await withinSilenceLimit(clock, stream.next(), both)
     const [hello, ...rest] = first.done ? [] : first.value
     if (hello?.type !== 'hello') throw new PeerError('failing', `${peer.region} did not send a greeting`)
     const { format, log, standing, now } = hello
@@ -131,7 +134,7 @@ async function follow(
     onGreeted()
     onConnected()
 
-    let { position } = hello
+    let place: Place = { position: hello.position, mark: hello.mark, part: hello.part }
     let acknowledged = Number.NaN
     // The first message is acknowledged at once: until then the peer does not know this follower and may trim its log.
     let settledAt = Number.NEGATIVE_INFINITY
@@ -141,20 +144,25 @@ async function follow(
       // All messages received so far go into one transaction.
       const batches = [...pending, ...messages.flatMap((message) => advanceOf(message).batches)]
       const last = messages.at(-1)
-      if (last) {
+      if (!last) {
+        // A part of a message: the peer is alive, but nothing new can be applied.
+        state.heardAt = clock.now()
+        runInBackground(board.report(peer.region, { ...state }))
+      } else {
         const { now, asOf } = advanceOf(last)
         state.heardAt = clock.now()
         state.ahead = now - state.heardAt
         const due = clock.monotonic() - settledAt >= SETTLE_MILLISECONDS
         const changed = batches.some(({ changes }) => changes.length > 0)
         if (changed || (batches.length > 0 && (due || (await isCursorAwaited())))) {
-          await follower.apply(peer.region, { log, position, kinds }, batches, asOf)
-          position = batches.at(-1)?.position ?? position
+          await follower.apply(peer.region, { log, ...place, kinds }, batches, asOf)
+          place = placeAfter(place, batches)
           pending = []
           onCursorMoved()
         } else pending = batches.slice(-1)
         state.asOf = asOf ?? batches.at(-1)?.at ?? state.asOf
         if (due) settledAt = clock.monotonic()
+        const { position } = place
         if (due && position !== acknowledged && !acknowledging) {
           runInBackground(acknowledge({ log, position }))
           acknowledged = position
@@ -181,7 +189,7 @@ function advanceOf(message: FeedMessage): Advance {
   return message
 }
 
-/** Awaits the next message. Throws PeerError `silent` after SILENCE_MILLISECONDS without one. */
+/** Awaits the next bytes. Throws PeerError `silent` after SILENCE_MILLISECONDS without any. */
 async function withinSilenceLimit<T>(clock: Pick<Clock, 'wait'>, message: Promise<T>, signal: AbortSignal): Promise<T> {
   let received = false
   const arrival = message.finally(() => {
@@ -191,7 +199,7 @@ async function withinSilenceLimit<T>(clock: Pick<Clock, 'wait'>, message: Promis
   if (received) return arrival
   arrival.catch(() => {})
   if (signal.aborted) throw new PeerError('unreachable', 'the link was closed')
-  throw new PeerError('silent', `no message for ${SILENCE_MILLISECONDS} ms`)
+  throw new PeerError('silent', `nothing received for ${SILENCE_MILLISECONDS} ms`)
 }
 
 async function readInventory(peer: Peer): Promise<Inventory['rows']> {

@@ -1,4 +1,5 @@
 import type { Change } from '../store/apply.ts'
+import type { Part } from '../store/cursors.ts'
 import { isKind, type Kind, kinds } from '../store/kinds.ts'
 import type { Row } from '../store/rows.ts'
 import type { StampedRow } from '../store/upsert.ts'
@@ -16,11 +17,16 @@ export interface LogPosition {
   mark: string
 }
 
+/** A place in the log of a supplier: after a position, or after a part of the transaction that follows it. */
+export interface Place extends MarkedPosition {
+  part?: Part | undefined
+}
+
 /**
  * Where a follower resumes. `epoch`: the newest epoch that it knows of any pool whose primary is the supplier. `witness`: the
  * newest position of the log that it has seen in the stream or in pages, which run ahead of the stream.
  */
-export interface ResumePoint extends LogPosition {
+export interface ResumePoint extends LogPosition, Place {
   epoch: number
   witness: MarkedPosition
 }
@@ -31,8 +37,11 @@ export interface MarkedPosition {
   mark: string
 }
 
-/** First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. */
-export interface Hello extends LogPosition {
+/**
+ * First line of the stream. `now` is the supplier's time, milliseconds since the epoch, here and below. Without `part`, a
+ * transaction of which the follower has a part is sent again, from its start.
+ */
+export interface Hello extends LogPosition, Place {
   type: 'hello'
   format: string
   /** The kinds that the supplier knows (known-kinds.ts); the first release does not report them. */
@@ -46,12 +55,28 @@ export interface Hello extends LogPosition {
 /** Why a follower must restart, that is, copy its pools again. */
 export type RestartReason = 'unknown-log' | 'trimmed' | 'went-back'
 
-/** The changes of a transaction that the follower is to receive. The last batch may have none: it only moves the position. */
+/** The changes of a transaction that the follower is to receive. The last batch may have none: it only moves the place. */
 export interface FeedBatch {
   position: number
   mark: string
   at: number
   changes: WireChange[]
+  /** The next message continues the transaction; `mark` is that of this part. Sent only to followers that report `parts`. */
+  partial?: true
+}
+
+/** The place after batches that begin at a place. */
+export function placeAfter<Mark extends string | undefined>(
+  { position, mark, part }: Omit<Place, 'mark'> & { mark: Mark },
+  batches: readonly FeedBatch[],
+): Omit<Place, 'mark'> & { mark: Mark | string } {
+  const last = batches.at(-1)
+  if (!last) return { position, mark, part }
+  const complete = batches.findLast(({ partial }) => !partial)
+  return {
+    ...(complete ? { position: complete.position, mark: complete.mark } : { position, mark }),
+    part: last.partial ? { position: last.position, mark: last.mark } : undefined,
+  }
 }
 
 /**

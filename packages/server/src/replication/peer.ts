@@ -37,7 +37,10 @@ export class PeerError extends Error {
 /** The client of another region. Every call throws PeerError. */
 export interface Peer extends Source {
   readonly region: string
-  /** Yields the messages received since the last read, at least one; ends when the peer ends the stream. */
+  /**
+   * Yields the messages received since the last read, none if only a part of a message has arrived; ends when the peer ends the
+   * stream.
+   */
   feed(from: ResumePoint | undefined, signal: AbortSignal): AsyncIterable<FeedMessage[]>
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Asks for the time of the peer's clock. Peers of older versions do not know the path. */
@@ -50,10 +53,14 @@ export interface Peer extends Source {
   heldKeys(after: string | undefined): Promise<{ ids: string[]; next: string | null } | undefined>
 }
 
-const REQUEST_TIMEOUT_MILLISECONDS = 10_000
-/** A line may hold a whole transaction; this bounds the memory of a process. */
-const MAX_LINE_CHARACTERS = 256 * 1024 * 1024
-const MAX_BUFFERED_CHARACTERS = 8 * 1024 * 1024
+/** After this long without a byte of the response a call is given up. */
+const SILENCE_MILLISECONDS = 10_000
+/** Bounds the memory of a process. The first release sends transactions and pages of any size. */
+const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 512 * 1024
+const NEVER = new AbortController().signal
+const LINE_BREAK = 10
+const TAB = 9
 
 export function createPeer({
   region,
@@ -61,6 +68,7 @@ export function createPeer({
   prover,
   clock,
   signal,
+  silenceMilliseconds = SILENCE_MILLISECONDS,
 }: {
   region: string
   /** Base URL, without a slash at the end. */
@@ -69,20 +77,21 @@ export function createPeer({
   clock: Pick<Clock, 'now' | 'monotonic'>
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
+  silenceMilliseconds?: number
 }): Peer {
   /** How far the peer's clock is ahead of ours, in milliseconds; 0 until the peer has refused our time. */
   let ahead = 0
 
   const send = async (
     request: { method: 'GET' | 'POST'; path: string; body?: string },
-    signal: AbortSignal,
-    stream: boolean,
+    { ends = signal, stream = false }: { ends?: AbortSignal | undefined; stream?: boolean } = {},
   ): Promise<{ response: Response; proof: string; text: string; now: number }> => {
     const { method, path, body = '' } = request
     for (let attempt = 1; ; attempt += 1) {
       const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
       let response: Response
       let text = ''
+      const silence = watchSilence(stream ? undefined : silenceMilliseconds)
       try {
         response = await fetch(`${base}${path}`, {
           method,
@@ -93,11 +102,13 @@ export function createPeer({
             ...(method === 'POST' && { 'content-type': 'application/json' }),
           },
           ...(method === 'POST' && { body }),
-          signal,
+          signal: ends ? AbortSignal.any([ends, silence.signal]) : silence.signal,
         })
-        if (!stream || !response.ok) text = await response.text()
+        if (!stream || !response.ok) text = await readText(response, silence.broken)
       } catch (cause) {
         throw new PeerError('unreachable', `${region} cannot be reached`, { cause })
+      } finally {
+        silence.end()
       }
       const streaming = stream && response.ok
       const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
@@ -126,11 +137,8 @@ export function createPeer({
     return new PeerError('impostor', `the response for ${region} has no valid proof`)
   }
 
-  const requestTimeout = (): AbortSignal =>
-    AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS), ...(signal ? [signal] : [])])
-
   const get = async <T>(path: string): Promise<T | undefined> => {
-    const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
+    const { response, text } = await send({ method: 'GET', path })
     return response.status === 404 ? undefined : (JSON.parse(text) as T)
   }
 
@@ -143,7 +151,7 @@ export function createPeer({
       },
     outline: async (pool, witness) => {
       const path = `/replication/outline${query({ pool, ...positionParameters(witness) })}`
-      const { response, text } = await send({ method: 'GET', path }, requestTimeout(), false)
+      const { response, text } = await send({ method: 'GET', path })
       if (response.status !== 404) return JSON.parse(text) as Outline
       return (JSON.parse(text) as { reason?: string }).reason === UNKNOWN_POOL ? UNKNOWN_POOL : undefined
     },
@@ -153,11 +161,11 @@ export function createPeer({
       ),
     acknowledge: async ({ log, position }) => {
       const body = JSON.stringify({ log, position })
-      await send({ method: 'POST', path: '/replication/ack', body }, requestTimeout(), false)
+      await send({ method: 'POST', path: '/replication/ack', body })
     },
     clock: async () => {
       const began = clock.monotonic()
-      const { now } = await send({ method: 'GET', path: '/replication/clock' }, requestTimeout(), false)
+      const { now } = await send({ method: 'GET', path: '/replication/clock' })
       const error = (clock.monotonic() - began) / 2
       return { ahead: now - (clock.now() - error), error }
     },
@@ -165,8 +173,8 @@ export function createPeer({
       (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
     offerKey: async (message) => {
       const body = JSON.stringify(message)
-      const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS)
-      const { text } = await send({ method: 'POST', path: '/replication/key', body }, signal, false)
+      // The call of a client that the region still serves while it stops.
+      const { text } = await send({ method: 'POST', path: '/replication/key', body }, { ends: NEVER })
       const { refused } = JSON.parse(text) as { refused?: string }
       return refused === undefined ? undefined : { refused }
     },
@@ -174,8 +182,10 @@ export function createPeer({
     feed: async function* (from, signal) {
       const path = `/replication/feed${query({
         kinds: formatKinds(kindsOfThisBuild()),
+        parts: '1',
         ...(from && {
           ...positionParameters(from),
+          ...(from.part && { part: String(from.part.position), partMark: from.part.mark }),
           epoch: String(from.epoch),
           witness: String(from.witness.position),
           witnessMark: from.witness.mark,
@@ -183,7 +193,7 @@ export function createPeer({
       })}`
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
-      const { response, proof } = await send({ method: 'GET', path }, both, true)
+      const { response, proof } = await send({ method: 'GET', path }, { ends: both, stream: true })
       if (!response.body) throw new PeerError('unreachable', `${region} returned no body`)
       try {
         yield* readLines(response.body, prover.lineProver(proof), region)
@@ -194,39 +204,76 @@ export function createPeer({
   }
 }
 
+/** A signal that fires when `broken` has not been called for a time; never without a time. */
+function watchSilence(milliseconds: number | undefined): { signal: AbortSignal; broken(): void; end(): void } {
+  const controller = new AbortController()
+  const timer = milliseconds === undefined ? undefined : setTimeout(() => controller.abort(), milliseconds)
+  return { signal: controller.signal, broken: () => timer?.refresh(), end: () => clearTimeout(timer) }
+}
+
+/** Reads a response, and reports each arrival of bytes. */
+async function readText(response: Response, onBytes: () => void): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    onBytes()
+    size += chunk.length
+    if (size > MAX_MESSAGE_BYTES) throw new Error('the response is too long')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
 /**
  * Buffers messages ahead of the consumer, so that all messages received while a transaction is applied can be applied as one.
  * The buffer is bounded; when it is full, the peer waits.
  */
 async function* readLines(
   body: ReadableStream<Uint8Array>,
-  proofOf: (text: string) => string,
+  proofOf: (json: Buffer) => string,
   region: string,
 ): AsyncGenerator<FeedMessage[]> {
   let waiting: FeedMessage[] = []
   let size = 0
+  /** Whether bytes have arrived since the consumer last read. */
+  let arrived = false
   let end: { error?: unknown } | undefined
   let changed = Promise.withResolvers<void>()
   const notify = (): void => {
     changed.resolve()
     changed = Promise.withResolvers<void>()
   }
+  const accept = (line: Buffer): void => {
+    const tab = line.indexOf(TAB)
+    const json = line.subarray(tab + 1)
+    if (!isEqual(line.toString('latin1', 0, Math.max(0, tab)), proofOf(json))) {
+      throw new PeerError('impostor', `a line of the stream of ${region} has no valid proof`)
+    }
+    waiting.push(JSON.parse(json.toString()) as FeedMessage)
+    size += line.length
+  }
   const pump = async (): Promise<void> => {
-    let rest = ''
-    for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() as string
-      if (rest.length > MAX_LINE_CHARACTERS) throw new PeerError('failing', `${region} sent a line that is too long`)
-      for (const line of lines) {
-        const json = line.slice(line.indexOf('\t') + 1)
-        if (!isEqual(line.slice(0, line.indexOf('\t')), proofOf(json))) {
-          throw new PeerError('impostor', `a line of the stream of ${region} has no valid proof`)
-        }
-        waiting.push(JSON.parse(json) as FeedMessage)
-        size += line.length
+    /** The received pieces of a line, joined at its end. */
+    let pieces: Buffer[] = []
+    let length = 0
+    for await (const part of body) {
+      const chunk = Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+      let from = 0
+      for (;;) {
+        const at = chunk.indexOf(LINE_BREAK, from)
+        const piece = chunk.subarray(from, at < 0 ? undefined : at)
+        length += piece.length
+        if (length > MAX_MESSAGE_BYTES) throw new PeerError('failing', `${region} sent a line that is too long`)
+        pieces.push(piece)
+        if (at < 0) break
+        accept(Buffer.concat(pieces))
+        pieces = []
+        length = 0
+        from = at + 1
       }
+      arrived = true
       notify()
-      while (size > MAX_BUFFERED_CHARACTERS && !end) await changed.promise
+      while (size > MAX_BUFFERED_BYTES && !end) await changed.promise
     }
   }
   pump().then(
@@ -246,10 +293,11 @@ async function* readLines(
   )
   try {
     for (;;) {
-      if (waiting.length > 0) {
+      if (waiting.length > 0 || (arrived && !end)) {
         const messages = waiting
         waiting = []
         size = 0
+        arrived = false
         notify()
         yield messages
       } else if (end) {

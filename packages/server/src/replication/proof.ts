@@ -62,7 +62,7 @@ export interface Prover {
     response: { status: number; body: string | undefined },
   ): { now: number } | undefined
   /** Returns the function that computes the proof of each next line of a stream; `proof` is that of the request. */
-  lineProver(proof: string): (text: string) => string
+  lineProver(proof: string): (text: string | Buffer) => string
 }
 
 export function createProver({

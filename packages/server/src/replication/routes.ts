@@ -14,7 +14,7 @@ export interface RoutesContext {
   store: Store
   clock: Clock
   prover: Prover
-  events: Pick<Events, 'noted'>
+  events: Pick<Events, 'noted' | 'feedHeld'>
   /** The regions whose requests are accepted. */
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
@@ -118,6 +118,9 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
           ? undefined
           : {
               ...positionOf(c),
+              ...(c.req.query('part') !== undefined && {
+                part: { position: numberOf(c.req.query('part')), mark: c.req.query('partMark') ?? '' },
+              }),
               epoch: numberOf(c.req.query('epoch')),
               witness: { position: numberOf(c.req.query('witness')), mark: c.req.query('witnessMark') ?? '' },
             }
@@ -126,7 +129,11 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
       const proveLine = prover.lineProver(request.proof)
-      const messages = readFeed({ supplier, store, clock }, { peer: request.from, from: resumePoint, known }, both)
+      const messages = readFeed(
+        { supplier, store, clock, events: context.events },
+        { peer: request.from, from: resumePoint, known, parts: c.req.query('parts') !== undefined },
+        both,
+      )
       const encoder = new TextEncoder()
       const stream = new ReadableStream<Uint8Array>(
         {

@@ -2,8 +2,11 @@ import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
 import {
   findExcess,
+  hasPart,
   openLog,
   purgeTombstones,
+  READ_LIMITS,
+  type ReadLimits,
   readLog,
   readLogState,
   readNewest,
@@ -15,7 +18,7 @@ import { forgetFollowers, listFollowers, putFollower } from '../store/cursors.ts
 import type { Connection } from '../store/database.ts'
 import { isKind, kindNames, ONLY, type Topology } from '../store/kinds.ts'
 import { type PoolRoles, readPoolRoles, readRoles } from '../store/roles.ts'
-import { listRowsOfAllPools } from '../store/rows.ts'
+import { listRowsOfAllPools, listRowsWithin } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { openTransaction, type Transaction } from '../store/write.ts'
 import { findReplica } from './documents.ts'
@@ -30,6 +33,8 @@ import {
   type Outline,
   type Page,
   type PageQuery,
+  type Place,
+  placeAfter,
   type RestartReason,
   type ResumePoint,
   type RowAddress,
@@ -46,11 +51,9 @@ export interface Retention {
   changes: number
 }
 
-export interface FeedReading {
+/** With the peer's place after the batches. */
+export interface FeedReading extends Place {
   batches: FeedBatch[]
-  /** The peer's position after these batches, and its mark. */
-  position: number
-  mark: string
   /** Whether the batches reach the end of what can be read. */
   drained: boolean
   /** Whether committed changes wait for an older transaction to end. */
@@ -63,10 +66,16 @@ export interface FeedReading {
 export interface Supplier {
   hello(peer: string, from: ResumePoint | undefined): Promise<Hello>
   /**
-   * Reads the log from a position, for a peer that knows `peerKinds` (default: the kinds of the first release). Undefined if
-   * the log was renewed, was trimmed past the position, or has another transaction or none there.
+   * Reads the log from a place, for a peer that knows `peerKinds` (default: the kinds of the first release). A peer that does not
+   * know `parts` (default: it does) is sent complete transactions, however large they are. Undefined if the log was renewed, was
+   * trimmed past the place, or has another transaction or none there.
    */
-  read(peer: string, from: LogPosition, peerKinds?: KnownKinds): Promise<FeedReading | undefined>
+  read(
+    peer: string,
+    from: Pick<LogPosition, 'log'> & Place,
+    peerKinds?: KnownKinds,
+    options?: { parts?: boolean },
+  ): Promise<FeedReading | undefined>
   inventory(peer: string, after: RowAddress | undefined): Promise<Inventory>
   /** Undefined if the pool is not shared with the peer, or the log does not contain the witness. */
   outline(peer: string, pool: string, witness: LogPosition): Promise<Outline | typeof UNKNOWN_POOL | undefined>
@@ -77,7 +86,17 @@ export interface Supplier {
   trim(): Promise<number>
 }
 
-const READ_CHANGES = 500
+/** Limits of the memory and of the transfer times of both regions. */
+export interface SupplierLimits {
+  /** Of a message; a transaction that is larger, up to `whole`, is a message of its own. */
+  message: ReadLimits
+  /** Above this, a transaction is sent and applied in parts. */
+  whole: ReadLimits
+  pageBytes: number
+}
+
+const LIMITS: SupplierLimits = { ...READ_LIMITS, pageBytes: 512 * 1024 }
+const UNLIMITED: ReadLimits = { changes: 2_000_000_000, bytes: Number.MAX_SAFE_INTEGER }
 /** Maximum number of pools whose roles are read together with the log; reading more would mostly be wasted. */
 const MAX_RECENT_POOLS = 8
 const LIST_PAGE_ROWS = 500
@@ -95,6 +114,7 @@ export async function openSupplier({
   retention,
   onGreeted = () => {},
   known = kindsOfThisBuild(),
+  limits = LIMITS,
 }: {
   store: Store
   clock: Pick<Clock, 'now' | 'uuid'>
@@ -105,6 +125,7 @@ export async function openSupplier({
   onGreeted?: (peer: string, greeting: { behind: boolean }) => void
   /** The kinds that this region knows; tests set them to imitate another build. */
   known?: KnownKinds
+  limits?: SupplierLimits
 }): Promise<Supplier> {
   const { engine } = store
   /** The pools whose changes a peer was sent recently: most likely the next changes are theirs too. */
@@ -164,7 +185,8 @@ export async function openSupplier({
     if (from.log !== id) return from.epoch >= (await newestEpoch(peer)) && from.epoch > 0 ? 'went-back' : 'unknown-log'
     const comparable = [from, from.witness].filter(({ position }) => position >= trimmed)
     if (comparable.some(({ position, mark }) => marks.get(position) !== mark)) return 'went-back'
-    return from.position < trimmed ? 'trimmed' : undefined
+    if (from.position < trimmed) return 'trimmed'
+    return from.part && !(await hasPart(engine, from.part)) ? 'went-back' : undefined
   }
   /**
    * A log that was trimmed past a follower cannot tell whether it went back before. So that no stamp that the follower knows is
@@ -224,15 +246,23 @@ export async function openSupplier({
         now: clock.now(),
         ...(restartReason || !from
           ? { log: state.id, position: state.head, mark: state.headMark }
-          : { log: from.log, position: from.position, mark: from.mark }),
+          : { log: from.log, position: from.position, mark: from.mark, part: from.part }),
         standing: restartReason ?? 'continues',
       }
     },
 
-    read: async (peer, { log, position: after, mark }, peerKinds = FIRST_RELEASE_KINDS) => {
+    read: async (peer, { log, ...from }, peerKinds = FIRST_RELEASE_KINDS, { parts = true } = {}) => {
       const now = clock.now()
-      const reading = await readLog(engine, { after, limit: READ_CHANGES, now, pools: recentPools.get(peer) ?? [] })
-      if (reading.log !== log || reading.trimmed > after || reading.place !== mark) return undefined
+      const { position: after, part } = from
+      const reading = await readLog(engine, {
+        after,
+        part,
+        limit: limits.message,
+        whole: parts ? limits.whole : UNLIMITED,
+        now,
+        pools: recentPools.get(peer) ?? [],
+      })
+      if (reading.log !== log || reading.trimmed > after || reading.place !== from.mark) return undefined
       const pools = new Set(reading.batches.flatMap(({ changes }) => changes.map(({ pool }) => pool)))
       // The roles are as of the log or newer, so that no replica created before a change misses it.
       const { roles: rolesByPool } = reading
@@ -242,7 +272,7 @@ export async function openSupplier({
       }
       if (pools.size > 0) recentPools.set(peer, [...pools].slice(0, MAX_RECENT_POOLS))
       const batches: FeedBatch[] = []
-      for (const { position, mark, at, changes } of reading.batches) {
+      for (const { position, mark, at, changes, partial } of reading.batches) {
         const relevant = changes.filter(
           ({ kind, pool, body }) =>
             peerKinds.has(kind) &&
@@ -254,14 +284,14 @@ export async function openSupplier({
               replicaRegion: kind === 'replica' && body !== null ? findReplica(body)?.region : undefined,
             }),
         )
-        // An empty batch is sent only as the last one: it moves the peer's position.
+        // An empty batch is sent only as the last one: it moves the peer's place.
         if (batches.at(-1)?.changes.length === 0) batches.pop()
-        batches.push({ position, mark, at, changes: relevant.map(changeToWire) })
+        batches.push({ position, mark, at, changes: relevant.map(changeToWire), ...(partial && { partial }) })
       }
       const { drained, held, asOf } = reading
-      const last = batches.at(-1) ?? { position: after, mark }
-      noteRead({ log, position: last.position, mark: last.mark })
-      return { batches, position: last.position, mark: last.mark, drained, held, now, asOf }
+      const place = placeAfter(from, batches)
+      noteRead({ log, position: place.position, mark: place.mark })
+      return { batches, ...place, drained, held, now, asOf }
     },
 
     inventory: async (peer, after) => {
@@ -304,9 +334,14 @@ export async function openSupplier({
         return { rows: [], tombstones: found.map(changeToWire), more: found.length === pageRows, head }
       }
       if (!isKind(stage) || !known.has(stage)) return undefined
-      const rows = await store.list(stage, { pool, after, limit: pageRows })
+      const { rows, more } = await listRowsWithin(store.db, stage, {
+        pool,
+        after,
+        limit: pageRows,
+        bytes: limits.pageBytes,
+      })
       const head = await readNewest(engine)
-      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more: rows.length === pageRows, head }
+      return { rows: rows.map((row) => rowToWire(stage, row)), tombstones: [], more, head }
     },
 
     acknowledge: async (peer, { log, position }) => {

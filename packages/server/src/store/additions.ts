@@ -10,7 +10,7 @@ import { kindNames, kinds, tableOf } from './kinds.ts'
 
 /** Columns added to bookkeeping tables after their release: null in rows that an older build has inserted. */
 const LATER_COLUMNS: Readonly<Record<string, Readonly<Record<string, 'text' | 'bigint'>>>> = {
-  cursors: { kinds: 'text', kinds_at: 'bigint' },
+  cursors: { kinds: 'text', kinds_at: 'bigint', part: 'text' },
   copies: { kinds: 'text' },
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Connection, Touched } from './database.ts'
+import { type Connection, PIPELINED, type Touched } from './database.ts'
 import { isCached, type Kind, kindsOwnedBy, scopeOf, tableOf } from './kinds.ts'
 import type { Row, Stamp } from './rows.ts'
 import { inChunks, pipelineRows, type Resolution, type StampedRow, upsertRows } from './upsert.ts'
@@ -23,20 +23,19 @@ export interface Change {
  */
 export async function applyChanges(connection: Connection, changes: readonly Change[]): Promise<Change[]> {
   const { removals, puts } = newestOf(changes)
-  const applied: Change[] = []
-  for (const change of removals) if ((await applyRemoval(connection, change)).newer) applied.push(change)
+  const applied = await applyRemovals(connection, removals)
   for (const [kind, changes] of puts) {
     const written = await upsertRows(connection, kind, changes, resolutionOf(kind))
     const names = new Set(written.map(({ pool, key }) => `${pool}\n${key}`))
-    applied.push(...changes.filter(({ pool, key }) => names.has(`${pool}\n${key}`)))
+    for (const change of changes) if (names.has(`${change.pool}\n${change.key}`)) applied.push(change)
   }
   return applied
 }
 
-/** Like applyChanges, without reporting which changes were applied. Puts are pipelined; only removals are awaited. */
+/** Like applyChanges, pipelined: without reporting which changes were applied. */
 export async function pipelineChanges(connection: Connection, changes: readonly Change[]): Promise<void> {
   const { removals, puts } = newestOf(changes)
-  for (const change of removals) await applyRemoval(connection, change)
+  await applyRemovals(connection, removals, { pipelined: true })
   for (const [kind, changes] of puts) await pipelineRows(connection, kind, changes, resolutionOf(kind))
 }
 
@@ -59,9 +58,8 @@ function newestOf(changes: readonly Change[]): { removals: Change[]; puts: Map<K
   return { removals, puts }
 }
 
-/** Applies one change; returns whether it changed a row. */
+/** Applies one change; returns whether it was newer. */
 export async function applyChange(connection: Connection, change: Change): Promise<boolean> {
-  if (change.body === null) return (await applyRemoval(connection, change)).removed
   return (await applyChanges(connection, [change])).length > 0
 }
 
@@ -135,19 +133,37 @@ export async function eraseRows(
 
 const isNewer = (a: Stamp, b: Stamp): boolean => a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq)
 
-async function applyRemoval(
+/**
+ * Applies removals of distinct rows; returns the newer ones (none if pipelined), including removals of rows that did not exist.
+ */
+async function applyRemovals(
   connection: Connection,
-  { kind, pool, key, stamp, at }: Change,
-): Promise<{ newer: boolean; removed: boolean }> {
-  const recorded = await sql`
-    insert into tombstones (pool, kind, key, epoch, seq, at)
-    values (${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})
-    on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
-    where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning 1 as one`.execute(connection)
-  if (recorded.rows.length === 0) return { newer: false, removed: false }
-  const deleted = await sql`
-    delete from ${sql.table(tableOf(kind))}
-    where pool = ${pool} and key = ${key} and (epoch, seq) < (${stamp.epoch}, ${stamp.seq})
-    returning 1 as one`.execute(connection)
-  return { newer: true, removed: deleted.rows.length > 0 }
+  removals: readonly Change[],
+  { pipelined = false }: { pipelined?: boolean } = {},
+): Promise<Change[]> {
+  const newer: Change[] = []
+  const start = pipelined ? PIPELINED : sql``
+  for (const [, together] of Map.groupBy(removals, ({ kind, pool }) => `${kind}\n${pool}`)) {
+    for (const some of inChunks(together)) {
+      const { kind, pool } = some[0] as Change
+      const table = sql.table(tableOf(kind))
+      const tombstones = some.map(
+        ({ key, stamp, at }) => sql`(${pool}, ${kind}, ${key}, ${stamp.epoch}, ${stamp.seq}, ${at})`,
+      )
+      const recorded = await sql<{ key: string }>`${start}
+        insert into tombstones (pool, kind, key, epoch, seq, at) values ${sql.join(tombstones)}
+        on conflict (pool, kind, key) do update set epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
+        where (tombstones.epoch, tombstones.seq) < (excluded.epoch, excluded.seq) returning key`.execute(connection)
+      // A tombstone that is newer than the removal removes the row, too. One pool: PostgreSQL scans the table for pairs.
+      await sql`${start}
+        delete from ${table} where pool = ${pool} and key in (${sql.join(some.map(({ key }) => key))})
+          and (epoch, seq) < (select epoch, seq from tombstones
+            where tombstones.pool = ${pool} and tombstones.kind = ${kind} and tombstones.key = ${table}.key)`.execute(
+        connection,
+      )
+      const keys = new Set(recorded.rows.map(({ key }) => key))
+      for (const change of some) if (keys.has(change.key)) newer.push(change)
+    }
+  }
+  return newer
 }

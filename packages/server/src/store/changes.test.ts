@@ -5,7 +5,8 @@ import { engines, until } from '@twinpool/testing/regions'
 import { CONNECTIONS, openTestStore, settled, type TestStore } from '@twinpool/testing/stores'
 import fc from 'fast-check'
 import { applyChange } from './apply.ts'
-import { type Batch, readTrimmed, trimChanges } from './changes.ts'
+import { type Batch, hasPart, type Reading, readLog, readTrimmed, trimChanges } from './changes.ts'
+import type { Engine } from './database.ts'
 import { ONLY } from './kinds.ts'
 import type { Store } from './store.ts'
 import type { Transaction } from './write.ts'
@@ -81,6 +82,8 @@ async function put(tx: Transaction, key: string, body = '1'): Promise<void> {
   await tx.find('group', { pool, key })
 }
 
+const keysOf = ({ batches }: Reading): string[][] => batches.map(({ changes }) => changes.map(({ key }) => key))
+
 async function createPool(store: Store): Promise<void> {
   await store.write((tx) =>
     tx.put('topology', { pool, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) }),
@@ -123,6 +126,48 @@ for (const engine of engines) {
         [['0.0', '0.1', '0.2'], ['1.0'], ['2.0', '2.1', '2.2', '2.3'], ['3.0', '3.1']],
       )
       assert.equal(await readHead(store.engine), whole.batches.at(-1)?.position)
+    })
+
+    it('reads as many bytes as wanted, and a transaction that is larger than that in parts', async () => {
+      await settled(store)
+      const after = await readHead(store.engine)
+      await store.write((tx) => put(tx, 'small'))
+      await store.write(async (tx) => {
+        for (const key of ['one', 'two', 'three']) await put(tx, key, 'x'.repeat(1_000))
+      })
+      await settled(store)
+      const bytes = { limit: { changes: 100, bytes: 1_500 }, whole: { changes: 100, bytes: 2_000 }, now: 1 }
+      const first = await readLog(store.engine, { after, ...bytes })
+      assert.deepEqual(keysOf(first), [['small']])
+      const position = first.batches.at(-1)?.position as number
+      const part = await readLog(store.engine, { after: position, ...bytes })
+      assert.deepEqual([keysOf(part), part.batches[0]?.partial, part.drained], [[['one', 'two']], true, false])
+      const { position: at, mark } = part.batches[0] as Batch
+      assert.equal(await hasPart(store.engine, { position: at, mark }), true)
+      assert.equal(await hasPart(store.engine, { position: at + 1, mark }), false)
+      const rest = await readLog(store.engine, { after: position, part: { position: at, mark }, ...bytes })
+      assert.deepEqual([keysOf(rest), rest.batches[0]?.partial], [[['three']], false])
+      assert.equal((await readLog(store.engine, { after: at, ...bytes })).drained, true)
+    })
+
+    it('does not take the rest of a transaction that is being trimmed for all of it', async () => {
+      await settled(store)
+      const after = await readHead(store.engine)
+      await store.write(async (tx) => {
+        for (let n = 0; n < 600; n += 1) await tx.put('group', { pool, key: `trimmed ${n}`, body: '1' })
+      })
+      await settled(store)
+      const head = await readHead(store.engine)
+      let steps = 0
+      const transaction: Engine['transaction'] = (work, options) => {
+        steps += 1
+        return steps > 1 ? Promise.reject(new Error('killed')) : store.engine.transaction(work, options)
+      }
+      await assert.rejects(trimChanges({ ...store.engine, transaction }, head), /killed/)
+      const reading = await readLog(store.engine, { after, now: 1 })
+      assert.equal(reading.trimmed, head)
+      await trimChanges(store.engine, head)
+      assert.deepEqual((await readLog(store.engine, { after: 0, now: 1 })).batches, [])
     })
 
     it('returns no change of an open or rolled back transaction', async () => {
@@ -196,10 +241,11 @@ describe('the log of PostgreSQL under concurrent writes', { skip: !engines.inclu
   })
   after(() => opened.close())
 
-  it('is read while calls use every connection', async () => {
+  it('is read while writes use all of their connections', async () => {
     const [here] = stores
     await settled(here)
-    const open = await Promise.all(Array.from({ length: CONNECTIONS }, () => begin(here)))
+    // Their share (postgres-connections.ts).
+    const open = await Promise.all(Array.from({ length: (CONNECTIONS * 3) / 4 }, () => begin(here)))
     const [first] = await readBatches(here.engine, { after: 0, limit: 1 })
     assert.ok(first)
     for (const { rollBack } of open) await rollBack()

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Change } from './apply.ts'
+import type { Part } from './cursors.ts'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
 import { gatherRoles, type PoolRoles, type RoleRow, selectRoles } from './roles.ts'
@@ -14,6 +15,14 @@ export interface Batch {
   /** Start of the transaction (ms since the epoch on the clock of this region). */
   at: number
   changes: Change[]
+  /** More changes of the transaction follow in the log. `mark` is then that of the last change here. */
+  partial: boolean
+}
+
+/** At least one change is read, however large it is. */
+export interface ReadLimits {
+  changes: number
+  bytes: number
 }
 
 /** The result of reading a range of the log. */
@@ -24,7 +33,7 @@ export interface Reading {
   /** Everything up to this position has been removed: if it is past the requested position, changes may be missing. */
   trimmed: number
   batches: Batch[]
-  /** No readable transaction follows. */
+  /** Nothing readable follows. */
   drained: boolean
   /** A committed transaction cannot be read yet, because an earlier one is still running. */
   held: boolean
@@ -61,12 +70,16 @@ interface Raw {
 
 interface State {
   hidden: number | null
+  /** The transaction of the change after the stretch. */
+  following: number | null
   log: string | null
   trimmed: string | null
   trimmedMark: string | null
   /** Of the transaction at the requested position. */
   placeSeq: number | null
   placeAt: number | null
+  /** Of the last change of the requested part. */
+  partAt: number | null
 }
 
 /** A RoleRow in the columns of the log query. */
@@ -78,93 +91,138 @@ interface RoleInLog {
 }
 
 /**
- * Reads the log after a position: complete transactions, in the order of their numbers, and only below the oldest running one, so
- * that no transaction can appear later with a lower number. The same statement reads the mark at the position: without it, a log
- * that went back and then grew past the position would look continued. Also reads the roles in `pools` (64 at most): a caller
+ * Reads the log after a position, or after a part of the transaction that follows the position: complete transactions, in the order
+ * of their numbers, and only below the oldest running one, so that no transaction can appear later with a lower number. A
+ * transaction larger than `whole` is read in parts, each as the only batch. The same statement reads the mark at the place: without
+ * it, a log that went back and then grew past the place would look continued. Also reads the roles in `pools` (64 at most): a caller
  * that guesses which pools the changes belong to needs no second query.
  */
-export async function readLog(
+export async function readLog(engine: Engine, query: LogQuery): Promise<Reading> {
+  const { part, limit = READ_LIMITS.message, whole = READ_LIMITS.whole } = query
+  if (part) {
+    const rest = await readStretch(engine, { ...query, only: part.position }, whole)
+    if (rest.batches.length > 0) return rest
+  }
+  const reading = await readStretch(engine, query, limit)
+  const { batches } = reading
+  const [first, ...others] = batches
+  if (!batches.at(-1)?.partial) return reading
+  if (first && others.length === 0) return readStretch(engine, { ...query, only: first.position }, whole)
+  batches.pop()
+  return { ...reading, drained: false }
+}
+
+export interface LogQuery {
+  after: number
+  part?: Part | undefined
+  limit?: ReadLimits
+  /** The limits of a single transaction that is larger than `limit`. */
+  whole?: ReadLimits
+  now: number
+  pools?: readonly string[]
+}
+
+export const READ_LIMITS = {
+  message: { changes: 500, bytes: 256 * 1024 },
+  whole: { changes: 2_000, bytes: 512 * 1024 },
+} as const satisfies Record<string, ReadLimits>
+/** Approximate size of a change without its texts, as JSON. */
+const CHANGE_BYTES = 100
+
+async function readStretch(
   engine: Engine,
-  { after, limit, now, pools = [] }: { after: number; limit: number; now: number; pools?: readonly string[] },
+  { after, part, only, now, pools = [] }: LogQuery & { only?: number },
+  { changes, bytes }: ReadLimits,
 ): Promise<Reading> {
   const db = engine.logReader
+  const [fromTx, fromSeq] = part ? [part.position, seqOf(part.mark)] : [after, Number.MAX_SAFE_INTEGER]
   const none = sql`cast(null as bigint)`
   const roleRows =
     pools.length === 0
       ? sql``
       : sql`union all
-        select ${none}, null, null, null, ${none}, ${none},
+        select ${none}, null, null, null, null, ${none}, ${none}, ${none},
           ${none}, ${none}, pool, type, null, ${none}, value, null, ${none}
         from (${selectRoles(pools)}) as roles`
-  // One statement sees one snapshot. For `tx >= …` alone, PostgreSQL estimates a third of the log and scans all of it.
+  // For `tx > …` alone, PostgreSQL estimates a third of the log and scans all of it.
+  const rest = sql`tx >= ${fromTx} and (tx, seq) > (${fromTx}, ${fromSeq}) and tx < (select horizon from bound)
+    and tx <= ${only ?? Number.MAX_SAFE_INTEGER}`
+  // One statement sees one snapshot. The sizes are read before the texts, so that no more texts are read than fit.
   const found = await sql<(State & (Raw | Record<keyof Raw, null>)) | RoleInLog>`
     with bound as materialized (select ${engine.horizonSql} as horizon),
+      sizes as materialized (
+        select tx, seq, length(key) as key_size, octet_length(body) as body_size, octet_length(fields) as fields_size
+        from changes where ${rest} order by tx, seq limit ${changes} + 1),
+      running as materialized (
+        select tx, row_number() over (order by tx, seq) as number,
+          sum(size) over (order by tx, seq rows unbounded preceding) - size as before
+        from (select tx, seq,
+          ${sql.lit(CHANGE_BYTES)} + key_size + coalesce(body_size, 0) + coalesce(fields_size, 0) as size from sizes) as sums),
+      fitting as materialized (
+        select count(*) as number from running where number <= ${changes} and (number = 1 or before < ${bytes})),
       state as (select
-        (select min(at) from changes
-          where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}) as hidden,
+        (select at from changes where tx between (select horizon from bound) and ${sql.lit(Number.MAX_SAFE_INTEGER)}
+          order by tx, seq limit 1) as hidden,
+        (select tx from running where number = (select number + 1 from fitting)) as following,
         (select value from facts where name = ${LOG}) as log,
         (select value from facts where name = ${TRIMMED}) as trimmed,
         (select value from facts where name = ${TRIMMED_MARK}) as "trimmedMark",
-        place.seq as "placeSeq", place.at as "placeAt"
+        place.seq as "placeSeq", place.at as "placeAt",
+        (select at from changes where tx = ${fromTx} and seq = ${fromSeq}) as "partAt"
         from (select 1) as one left join
           (select seq, at from changes where tx = ${after} order by seq desc limit 1) as place on true),
       stretch as (select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-        where tx > ${after} and tx < (select horizon from bound) order by tx, seq limit ${limit})
+        where ${rest} order by tx, seq limit (select number from fitting))
     select state.*, stretch.* from state left join stretch on true
     ${roleRows} order by tx, seq`.execute(db)
-  const rows: Raw[] = []
-  const roles: RoleRow[] = []
-  let state: State | undefined
-  for (const row of found.rows) {
-    if (row.tx === null && row.kind !== null) roles.push({ type: row.kind, pool: row.pool, value: row.body })
-    else {
-      state = row as State
-      if (row.tx !== null) rows.push(row)
-    }
-  }
-  const hidden = state?.hidden ?? null
-  let log = state?.log ?? ''
-  let trimmed = Number(state?.trimmed ?? 0)
-  let place =
-    trimmed === after
-      ? (state?.trimmedMark ?? '')
-      : state?.placeSeq != null && state.placeAt != null
-        ? markOf({ seq: state.placeSeq, at: state.placeAt })
-        : undefined
-  const last = rows.at(-1)
-  const drained = rows.length < limit
-  if (last && !drained) {
-    const rest = await sql<Raw>`
-      select tx, seq, pool, kind, key, epoch, body, fields, at from changes
-      where tx = ${last.tx} and seq > ${last.seq} order by seq`.execute(db)
-    rows.push(...rest.rows)
-    // Read after the rest, to notice a log that was trimmed or renewed, or went back, while it was read.
-    const now = await readLogState(engine, [after], db)
-    log = now.id
-    trimmed = now.trimmed
-    place = now.marks.get(after)
-  }
   const batches: Batch[] = []
-  for (const row of rows) {
+  const roles: RoleRow[] = []
+  let state: Partial<State> = {}
+  for (const row of found.rows) {
+    if (row.tx === null && row.kind !== null) {
+      roles.push({ type: row.kind, pool: row.pool, value: row.body })
+      continue
+    }
+    state = row as State
+    if (row.tx === null) continue
     let batch = batches.at(-1)
     if (batch?.position !== row.tx) {
-      batch = { position: row.tx, mark: '', at: row.at, changes: [] }
+      batch = { position: row.tx, mark: '', at: row.at, changes: [], partial: row.tx === state.following }
       batches.push(batch)
     }
     batch.mark = markOf(row)
     const change = toChange(row)
     if (change) batch.changes.push(change)
   }
+  const { hidden = null, following = null } = state
   return {
-    log,
-    place,
-    trimmed,
+    log: state.log ?? '',
+    place: placeOf(state, { after, part }),
+    trimmed: Number(state.trimmed ?? 0),
     batches,
-    drained,
+    drained: following === null && only === undefined,
     held: hidden !== null,
+    // Every hidden transaction took its number, and so committed, after the first of them began.
     asOf: Math.min(now, hidden ?? now),
     roles: gatherRoles(pools, roles),
   }
+}
+
+/** The mark at a position; undefined if the log does not have the position, or not the part after it. */
+function placeOf(
+  { trimmed, trimmedMark, placeSeq, placeAt, partAt }: Partial<State>,
+  { after, part }: Pick<LogQuery, 'after' | 'part'>,
+): string | undefined {
+  if (part && (partAt == null || markOf({ seq: seqOf(part.mark), at: partAt }) !== part.mark)) return undefined
+  if (Number(trimmed ?? 0) === after) return trimmedMark ?? ''
+  return placeSeq != null && placeAt != null ? markOf({ seq: placeSeq, at: placeAt }) : undefined
+}
+
+/** Whether the log contains the last change of a part. */
+export async function hasPart(engine: Engine, { position, mark }: Part): Promise<boolean> {
+  const { rows } = await sql<{ seq: number; at: number }>`
+    select seq, at from changes where tx = ${position} and seq = ${seqOf(mark)}`.execute(engine.reader)
+  return rows[0] !== undefined && markOf(rows[0]) === mark
 }
 
 /** Reads the newest position of the log that readers of rows can see; it may be past the newest readable position. */
@@ -284,21 +342,20 @@ const TRIM_CHANGES = 500
 
 /**
  * Removes the log up to a position; returns the number of removed changes. Uses small transactions that do not wait for the disk:
- * while one runs, later commits cannot be read. Entries that a crash restores are removed again.
+ * while one runs, later commits cannot be read. Entries that a crash restores are removed again. The position is marked as trimmed
+ * before its last change is removed: no reader must take the rest of a transaction for all of it.
  */
 export async function trimChanges(engine: Engine, upTo: number): Promise<number> {
   const removeSome = async (tx: Connection): Promise<number> => {
-    const bound = await sql<{ tx: number }>`
-      select tx from changes where tx <= ${upTo} order by tx limit 1 offset ${TRIM_CHANGES}`.execute(tx)
-    const newest = await sql<{ tx: number; seq: number; at: number }>`
-      select tx, seq, at from changes where tx <= ${bound.rows[0]?.tx ?? upTo} order by tx desc, seq desc limit 1`.execute(
-      tx,
-    )
-    const last = newest.rows[0]
+    const { rows } = await sql<{ tx: number; seq: number }>`
+      select tx, seq from changes where tx <= ${upTo} order by tx, seq limit ${TRIM_CHANGES}`.execute(tx)
+    const last = rows.at(-1)
     if (!last) return 0
-    const { rows } = await sql`delete from changes where tx <= ${last.tx} returning 1 as one`.execute(tx)
+    const newest = await sql<{ tx: number; seq: number; at: number }>`
+      select tx, seq, at from changes where tx = ${last.tx} order by seq desc limit 1`.execute(tx)
     await writeFact(tx, TRIMMED, String(last.tx))
-    await writeFact(tx, TRIMMED_MARK, markOf(last))
+    await writeFact(tx, TRIMMED_MARK, markOf(newest.rows[0] as { seq: number; at: number }))
+    await sql`delete from changes where tx <= ${last.tx} and (tx, seq) <= (${last.tx}, ${last.seq})`.execute(tx)
     return rows.length
   }
   let total = 0
@@ -323,6 +380,7 @@ const TRIMMED = 'trimmed'
 const TRIMMED_MARK = 'trimmed-mark'
 
 const markOf = ({ seq, at }: { seq: number; at: number }): string => `${seq}.${at}`
+const seqOf = (mark: string): number => Number.parseInt(mark, 10) || 0
 
 async function readFact(db: Connection, name: string): Promise<string | undefined> {
   const { rows } = await sql<{ value: string }>`select value from facts where name = ${name}`.execute(db)

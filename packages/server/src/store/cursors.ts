@@ -13,6 +13,14 @@ export interface Cursor {
    * The kinds followed up to `position` (replication/known-kinds.ts); undefined when an older build has moved the cursor since.
    */
   kinds?: string | undefined
+  /** Set while a transaction after `position` is applied in parts: everything up to this part is here too. */
+  part?: Part | undefined
+}
+
+/** How far a reader is within a transaction: its position, and the mark of the last change that the reader has. */
+export interface Part {
+  position: number
+  mark: string
 }
 
 /** A peer's reported progress in this region's log. */
@@ -23,13 +31,14 @@ export interface Follower {
   at: number
 }
 
-interface RawCursor extends Omit<Cursor, 'asOf' | 'kinds'> {
+interface RawCursor extends Omit<Cursor, 'asOf' | 'kinds' | 'part'> {
   as_of: number
   kinds: string | null
   kinds_at: number | null
+  part: string | null
 }
 
-const CURSOR = sql.raw('peer, log, position, mark, as_of, kinds, kinds_at')
+const CURSOR = sql.raw('peer, log, position, mark, as_of, kinds, kinds_at, part')
 
 export async function findCursor(db: Connection, peer: string): Promise<Cursor | undefined> {
   const { rows } = await sql<RawCursor>`select ${CURSOR} from cursors where peer = ${peer}`.execute(db)
@@ -43,14 +52,15 @@ export async function listCursors(db: Connection): Promise<Cursor[]> {
 
 export async function putCursor(
   connection: Connection,
-  { peer, log, position, mark, asOf, kinds }: Cursor,
+  { peer, log, position, mark, asOf, kinds, part }: Cursor,
 ): Promise<void> {
   await sql`
-    insert into cursors (peer, log, position, mark, as_of, kinds, kinds_at)
-    values (${peer}, ${log}, ${position}, ${mark}, ${asOf}, ${kindsOf(log, kinds)}, ${position})
+    insert into cursors (peer, log, position, mark, as_of, kinds, kinds_at, part)
+    values (${peer}, ${log}, ${position}, ${mark}, ${asOf}, ${kindsOf(log, kinds)}, ${position},
+      ${partOf({ log, position, part })})
     on conflict (peer) do update set
       log = excluded.log, position = excluded.position, mark = excluded.mark, as_of = excluded.as_of,
-      kinds = excluded.kinds, kinds_at = excluded.kinds_at`.execute(connection)
+      kinds = excluded.kinds, kinds_at = excluded.kinds_at, part = excluded.part`.execute(connection)
 }
 
 /**
@@ -60,14 +70,29 @@ export async function putCursor(
 export const kindsOf = (log: string, kinds: string | undefined): string | null =>
   kinds === undefined ? null : `${log}\n${kinds}`
 
-/** Advances a cursor (without `to` only its `asOf`). `asOf` goes back when the peer's clock does. */
+/**
+ * The beginning of the column `part`. It includes the place: an older build that moves the cursor leaves the column unchanged, and
+ * applies the transaction again, from its start.
+ */
+export const partPrefix = ({ log, position }: Pick<Cursor, 'log' | 'position'>): string => `${log}\n${position}\n`
+
+/** The value of the column `part`. */
+export const partOf = (cursor: Pick<Cursor, 'log' | 'position' | 'part'>): string | null =>
+  cursor.part ? `${partPrefix(cursor)}${cursor.part.position}\n${cursor.part.mark}` : null
+
+/** Advances a cursor (without `mark`, only its `asOf` and `part`). `asOf` goes back when the peer's clock does. */
 export async function moveCursor(
   connection: Connection,
-  { peer, to, asOf }: { peer: string; to: Pick<Cursor, 'position' | 'mark'> | undefined; asOf: number | undefined },
+  {
+    peer,
+    mark,
+    asOf,
+    ...to
+  }: Pick<Cursor, 'peer' | 'log' | 'position' | 'part'> & { mark: string | undefined; asOf: number | undefined },
 ): Promise<void> {
   await sql`${PIPELINED}
-    update cursors set position = coalesce(${to?.position ?? null}, position), mark = coalesce(${to?.mark ?? null}, mark),
-      kinds_at = coalesce(${to?.position ?? null}, position),
+    update cursors set position = ${to.position}, mark = coalesce(${mark ?? null}, mark), kinds_at = ${to.position},
+      part = ${partOf(to)},
       as_of = coalesce(${asOf ?? null}, as_of)
     where peer = ${peer}`.execute(connection)
 }
@@ -88,10 +113,18 @@ export async function forgetFollowers(connection: Connection): Promise<void> {
   await sql`delete from followers`.execute(connection)
 }
 
-function toCursor({ as_of, kinds, kinds_at, ...cursor }: RawCursor): Cursor {
+function toCursor({ as_of, kinds, kinds_at, part, ...cursor }: RawCursor): Cursor {
   const [log, text] = kinds?.split('\n') ?? []
   const current = log === cursor.log && kinds_at === cursor.position
-  return { ...cursor, asOf: as_of, kinds: current ? text : undefined }
+  return { ...cursor, asOf: as_of, kinds: current ? text : undefined, part: parsePart(cursor, part) }
+}
+
+/** Reads the column `part`; undefined if an older build has moved the cursor since. */
+export function parsePart(cursor: Pick<Cursor, 'log' | 'position'>, text: string | null): Part | undefined {
+  const prefix = partPrefix(cursor)
+  if (!text?.startsWith(prefix)) return undefined
+  const [position, mark = ''] = text.slice(prefix.length).split('\n')
+  return { position: Number(position), mark }
 }
 
 /**

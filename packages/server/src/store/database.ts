@@ -58,6 +58,8 @@ export interface Engine {
   readonly hasWritableCtes: boolean
   /** SQL expression: all transactions with a lower number have ended, and the statement with this expression sees them. */
   readonly horizonSql: RawBuilder<number>
+  /** Finds the transaction below which the log can be read: the oldest one that has written to any database of the server. */
+  findHolder(): Promise<Holder | undefined>
   /** Notifies the other processes of the region of changed rows when the transaction commits. */
   announce(tx: Connection, touched: readonly Touched[]): Promise<void>
   /**
@@ -104,6 +106,17 @@ export interface TransactionOptions {
    * last one.
    */
   unlogged?: boolean | undefined
+}
+
+/** A running or prepared transaction of the database server. */
+export interface Holder {
+  database: string
+  /** Of its connection; undefined for a prepared transaction. */
+  pid: number | undefined
+  /** Of a prepared transaction. */
+  prepared?: string | undefined
+  /** How long the transaction has been running; undefined if this role may not see that. */
+  transactionSeconds: number | undefined
 }
 
 export interface Lease {

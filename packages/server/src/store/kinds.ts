@@ -64,6 +64,7 @@ export const kinds = {
   rotation:         { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   'sign-out':       { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   settings:         { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: false },
+  'group-removal':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'prefix-domain':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: true },
   'name-index':     { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'kms-key':        { scope: 'regional',   owner: 'region', index: [],                    cached: true,  byKey: false },

@@ -93,7 +93,7 @@ describe('the planner of PostgreSQL', { skip: !engines.includes('postgres') && '
       const scans = await engine.logReader.transaction().execute(async (logReader) => {
         const read = async () => {
           for (let time = 0; time < 10; time += 1) {
-            await readLog({ ...engine, logReader }, { after: 0, limit: 100, now: 1 })
+            await readLog({ ...engine, logReader }, { after: 0, limit: { changes: 100, bytes: 1_000_000 }, now: 1 })
           }
         }
         await read()

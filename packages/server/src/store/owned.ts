@@ -24,7 +24,9 @@ async function removeRowsWhere<K extends Kind>(
 ): Promise<void> {
   for (;;) {
     const rows = await tx.list(kind, { pool, where: where ?? {}, limit: PAGE_ROWS })
-    for (const { key } of rows) await removeRow(tx, kind, { pool, key })
+    const keys = rows.map(({ key }) => key)
+    if (scopeOf(kind) === 'regional') for (const key of keys) await removeRow(tx, kind, { pool, key })
+    else await tx.removeAll(kind as KindOfScope<'replicated'>, { pool, keys })
     if (rows.length < PAGE_ROWS) return
   }
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { engines } from '@twinpool/testing/regions'
+import { administer, createDatabase, dropDatabase, type TestDatabase } from '@twinpool/testing/databases'
+import { engines, until } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { ONLY } from './kinds.ts'
+import { openPostgres } from './postgres.ts'
 import type { Store } from './store.ts'
 import type { Transaction } from './write.ts'
 
@@ -118,5 +121,56 @@ describe('a pipelined write on PostgreSQL', {
     })
     assert.equal(runs, 2)
     assert.equal(await isThere('moved'), true)
+  })
+})
+
+describe('the transaction that holds the log', {
+  skip: !engines.includes('postgres') && 'PostgreSQL is not selected',
+}, () => {
+  const role = `twinpool_reader_${process.pid}`
+  let database: TestDatabase
+  let other: TestDatabase
+  let holder: pg.Client
+
+  before(async () => {
+    database = await createDatabase()
+    other = await createDatabase()
+    await administer([`create role ${role} login password 'reader'`, `grant pg_write_all_data to ${role}`])
+    await administer([`grant pg_read_all_data to ${role}`, `grant all on schema public to ${role}`], {
+      server: database.url,
+    })
+    holder = new pg.Client({ connectionString: other.url })
+    await holder.connect()
+    await holder.query('begin')
+    await holder.query('select pg_current_xact_id()')
+  })
+  after(async () => {
+    await holder.end()
+    for (const each of [database, other]) await dropDatabase(each)
+    await administer(`drop owned by ${role}`).then(() => administer(`drop role ${role}`))
+  })
+
+  it('is found in any database of the server; its age only with the right to see it', async () => {
+    const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid')
+    const pid = rows[0]?.pid
+    const asReader = new URL(database.url)
+    Object.assign(asReader, { username: role, password: 'reader' })
+    for (const [url, mayRead] of [
+      [database.url, true],
+      [asReader.href, false],
+    ] as const) {
+      const engine = openPostgres(url)
+      try {
+        // Until then, transactions of other tests are older.
+        const found = await until(async () => {
+          const found = await engine.findHolder()
+          return found?.pid === pid && found
+        })
+        assert.deepEqual([found.database, found.prepared], [other.name, undefined])
+        assert.equal(found.transactionSeconds !== undefined, mayRead)
+      } finally {
+        await engine.close()
+      }
+    }
   })
 })

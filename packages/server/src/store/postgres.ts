@@ -194,6 +194,29 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
     },
     transactionNumberSql: NUMBER,
     horizonSql: HORIZON,
+    // Every role sees the pid, database and transaction number of other roles' connections; their times only with
+    // pg_read_all_stats. https://www.postgresql.org/docs/current/monitoring-stats.html
+    findHolder: async () => {
+      const { rows } = await sql<{
+        database: string
+        pid: number | null
+        prepared: string | null
+        seconds: number | null
+      }>`
+        select datname as database, pid, null as prepared, extract(epoch from now() - xact_start)::float8 as seconds,
+          age(backend_xid) as age from pg_stat_activity where backend_xid is not null
+        union all select database, null, gid, extract(epoch from now() - prepared)::float8, age(transaction)
+        from pg_prepared_xacts order by age desc limit 1`.execute(log)
+      const [row] = rows
+      return (
+        row && {
+          database: row.database,
+          pid: row.pid ?? undefined,
+          prepared: row.prepared ?? undefined,
+          transactionSeconds: row.seconds === null ? undefined : Math.round(row.seconds),
+        }
+      )
+    },
     announce: async (tx, touched) => {
       const list = JSON.stringify(touched)
       await sql`${PIPELINED}select pg_notify(${CHANNEL}, ${Buffer.byteLength(list) > PAYLOAD_BYTES ? '*' : list})`.execute(

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { type Cursor, kindsOf } from './cursors.ts'
+import { type Cursor, kindsOf, parsePart, partOf, partPrefix } from './cursors.ts'
 import type { Connection } from './database.ts'
 import { parseStored } from './documents.ts'
 import { ONLY, type Topology, tableOf } from './kinds.ts'
@@ -22,7 +22,7 @@ export interface RoleRow {
 }
 
 /** The position of this region in the log of a peer; `kinds` is the raw column (see kindsOf). */
-export type StoredCursor = Pick<Cursor, 'log' | 'position'> & { kinds: string }
+export type StoredCursor = Pick<Cursor, 'log' | 'position' | 'part'> & { kinds: string }
 
 /** Maximum pools per query. */
 const MAX_POOLS = 64
@@ -51,30 +51,40 @@ export async function readRolesAndCursor(
   let cursor: StoredCursor | undefined
   for (let at = 0; at === 0 || at < pools.length; at += MAX_POOLS) {
     const selected = selectRoles(pools.slice(at, at + MAX_POOLS))
-    const withCursor = sql`select type, pool, value, cast(null as bigint) as position from (${selected}) as roles
-      union all select 'cursor', coalesce(kinds, ''), log, position from cursors where peer = ${peer}`
-    const { rows } = await sql<RoleRow | { type: 'cursor'; pool: string; value: string; position: number }>`
-      ${peer === undefined ? selected : withCursor}`.execute(db)
+    const withCursor = sql`
+      select type, pool, value, cast(null as bigint) as position, cast(null as text) as part from (${selected}) as roles
+      union all select 'cursor', coalesce(kinds, ''), log, position, part from cursors where peer = ${peer}`
+    const { rows } = await sql<
+      RoleRow | { type: 'cursor'; pool: string; value: string; position: number; part: string | null }
+    >`${peer === undefined ? selected : withCursor}`.execute(db)
     for (const row of rows) {
-      if (row.type === 'cursor') cursor = { log: row.value, position: row.position, kinds: row.pool }
-      else roles.push(row)
+      if (row.type === 'cursor') {
+        const place = { log: row.value, position: row.position }
+        cursor = { ...place, kinds: row.pool, part: parsePart(place, row.part) }
+      } else roles.push(row)
     }
   }
   return { roles, cursor }
 }
 
 /**
- * A condition: `roles` (not empty) are all role rows of up to MAX_POOLS pools, and the cursor for the peer is at this position of
+ * A condition: `roles` (not empty) are all role rows of up to MAX_POOLS pools, and the cursor for the peer is at this place of
  * this log.
  */
 export function rolesMatch(
   pools: readonly string[],
   roles: readonly RoleRow[],
-  { peer, log, position, kinds }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds'>,
+  { peer, kinds, ...place }: Pick<Cursor, 'peer' | 'log' | 'position' | 'kinds' | 'part'>,
 ): RawBuilder<boolean> {
+  const { log, position } = place
+  const prefix = partPrefix(place)
+  const part = partOf(place)
+  const samePart = part
+    ? sql`part = ${part}`
+    : sql`(part is null or substr(part, 1, ${sql.lit(prefix.length)}) <> ${prefix})`
   const rows = sql.join(roles.map(({ type, pool, value }) => sql`(${type}, ${pool}, ${value})`))
   return sql<boolean>`(
-    exists (select 1 from cursors where peer = ${peer} and log = ${log} and position = ${position}
+    exists (select 1 from cursors where peer = ${peer} and log = ${log} and position = ${position} and ${samePart}
       ${kinds === undefined ? sql`` : sql`and kinds = ${kindsOf(log, kinds)}`})
     and ${roles.length} = (
       select case when count(*) = count(*) filter (where (type, pool, value) in (values ${rows})) then count(*) else -1 end

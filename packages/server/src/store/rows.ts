@@ -77,7 +77,7 @@ export async function listRows<K extends Kind>(db: Connection, kind: K, query: P
   return rows.map((raw) => toRow(kind, raw))
 }
 
-function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw> {
+function conditionsOf<K extends Kind>(query: Omit<PageQuery<K>, 'limit'>): RawBuilder<unknown> {
   const conditions: RawBuilder<unknown>[] = [sql`pool = ${query.pool}`]
   for (const [name, value] of Object.entries(query.where ?? {})) {
     conditions.push(sql`${sql.ref(`i_${name}`)} = ${value}`)
@@ -87,10 +87,43 @@ function listQuery<K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw
   }
   if (query.after !== undefined) conditions.push(sql`key > ${query.after}`)
   if (query.until !== undefined) conditions.push(sql`key <= ${query.until}`)
-  // SQLite plans the statement again for every value that is bound to a bare `limit ?`.
-  return sql`
-    select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${sql.join(conditions, sql` and `)}
-    order by key limit ${query.limit} + 0`
+  return sql.join(conditions, sql` and `)
+}
+
+// SQLite plans the statement again for every value that is bound to a bare `limit ?`.
+const listQuery = <K extends Kind>(kind: K, query: PageQuery<K>): RawBuilder<Raw> => sql`
+  select ${columnsOf(kind)} from ${sql.table(tableOf(kind))} where ${conditionsOf(query)}
+  order by key limit ${query.limit} + 0`
+
+/** SQLite reads a body to measure it: rows that do not fit should not be measured. */
+const MEASURED_FIRST = 64
+
+/**
+ * Like listRows, with as many rows as fit in about `bytes`, at least one. `more`: whether the limits may have left out rows. The sizes
+ * are read first, so that no more bodies are held in memory than fit.
+ */
+export async function listRowsWithin<K extends Kind>(
+  db: Connection,
+  kind: K,
+  { bytes, limit, ...range }: Omit<PageQuery<K>, 'where' | 'prefix'> & { bytes: number },
+): Promise<{ rows: Row<K>[]; more: boolean }> {
+  const measure = async (scanned: number): Promise<{ found: number; fitting: number }> => {
+    const { rows } = await sql<{ found: number; fitting: number }>`
+      select count(*) as found, count(*) filter (where number = 1 or before < ${bytes}) as fitting from (
+        select row_number() over (order by key) as number,
+          sum(size) over (order by key rows unbounded preceding) - size as before
+        from (select key, octet_length(body) as size from ${sql.table(tableOf(kind))} where ${conditionsOf(range)}
+          order by key limit ${scanned} + 0) as sizes) as running`.execute(db)
+    return rows[0] as { found: number; fitting: number }
+  }
+  let scanned = Math.min(limit, MEASURED_FIRST)
+  let { found, fitting } = await measure(scanned)
+  if (fitting === scanned && scanned < limit) {
+    scanned = limit
+    ;({ found, fitting } = await measure(scanned))
+  }
+  const rows = await listRows(db, kind, { ...range, limit: fitting } as PageQuery<K>)
+  return { rows, more: rows.length > 0 && (fitting < found || found === scanned) }
 }
 
 /** Reads outside a transaction. */
@@ -102,10 +135,13 @@ export interface RowReader {
   findFirst<K extends Kind>(kind: K, query: FirstQuery<K>): Promise<Row<K> | undefined>
 }
 
-/** One way to find a row. `near`: the first row whose key is not below it, or the first row of the pool. */
+/**
+ * One way to find a row: by an index column; through a row of another kind, whose column has the key; or by its key. `orNext` and `near`
+ * find the next row in the order of the keys if there is none, or after the last one the first: the work is the same.
+ */
 export type Way<K extends Kind> =
   | { column: IndexOf<K>; value: string }
-  | { through: Kind; key: string; column: string }
+  | { through: Kind; key: string; column: string; orNext?: true }
   | { near: string }
 
 export interface FirstQuery<K extends Kind> {
@@ -204,21 +240,26 @@ function firstQuery<K extends Kind>(kind: K, { pool, ways }: FirstQuery<K>): Raw
       return sql`(select min(key) from ${table} where pool = ${pool} and ${sql.ref(`i_${way.column}`)} = ${way.value})`
     }
     const through = sql.table(tableOf(way.through))
-    return sql`(select ${sql.ref(`i_${way.column}`)} from ${through} where pool = ${pool} and key = ${way.key})`
+    const column = sql.ref(`i_${way.column}`)
+    if (!way.orNext) return sql`(select ${column} from ${through} where pool = ${pool} and key = ${way.key})`
+    return [
+      sql`(select ${column} from ${through} where pool = ${pool} and key >= ${way.key} order by key limit 1)`,
+      sql`(select ${column} from ${through} where pool = ${pool} order by key limit 1)`,
+    ]
   })
   return sql`
     select ${columnsOf(kind)} from ${table} where pool = ${pool} and key = coalesce(${sql.join(keys)}, null)`
 }
 
 const formOfWays = (kind: Kind, ways: readonly Way<Kind>[]): string =>
-  `${kind},${ways.map((way) => ('near' in way ? '~' : 'value' in way ? way.column : `${way.through}.${way.column}`)).join()}`
+  `${kind},${ways.map((way) => ('near' in way ? '~' : 'value' in way ? way.column : `${way.through}.${way.column}${way.orNext ? '~' : ''}`)).join()}`
 
 /** In the order of the placeholders in firstQuery. */
 function parametersOfWays({ pool, ways }: FirstQuery<Kind>): string[] {
   const parameters = [pool]
   for (const way of ways) {
-    if ('near' in way) parameters.push(pool, way.near, pool)
-    else parameters.push(pool, 'value' in way ? way.value : way.key)
+    parameters.push(pool, 'near' in way ? way.near : 'value' in way ? way.value : way.key)
+    if ('near' in way || ('orNext' in way && way.orNext)) parameters.push(pool)
   }
   return parameters
 }

@@ -173,6 +173,7 @@ export function openSqlite(file: string): Engine {
       return (rows[0]?.seq ?? 0) + 1
     },
     horizonSql: sql.lit(Number.MAX_SAFE_INTEGER),
+    findHolder: async () => undefined,
     announce: async () => {},
     listen: async (_, onInterrupted) => {
       interrupted = onInterrupted

@@ -41,7 +41,9 @@ export async function upsertRows(
   when: Resolution,
 ): Promise<{ pool: string; key: string }[]> {
   const written: { pool: string; key: string }[] = []
-  for (const some of inChunks(rows)) written.push(...(await upsertion(kind, some, when).execute(connection)).rows)
+  for (const some of inChunks(rows)) {
+    for (const row of (await upsertion(kind, some, when).execute(connection)).rows) written.push(row)
+  }
   return written
 }
 

@@ -218,6 +218,22 @@ for (const engine of engines) {
       assert.equal((await changesOf(pool)).length, logged)
     })
 
+    it('removes many rows at once, each with its change; rows that do not exist leave none', async () => {
+      const pool = await makePool()
+      const keys = Array.from({ length: 70 }, (_, at) => `user ${at}`)
+      await store.write(async (tx) => {
+        for (const key of keys) await tx.put('user', { pool, key, body: '{}' })
+      })
+      await store.write((tx) => tx.removeAll('user', { pool, keys: [...keys.slice(1), 'missing'] }))
+      assert.deepEqual(
+        (await store.list('user', { pool, limit: 10 })).map(({ key }) => key),
+        ['user 0'],
+      )
+      const removals = (await changesOf(pool)).filter(({ body }) => body === null)
+      assert.deepEqual(removals.map(({ key }) => key).sort(), keys.slice(1).sort())
+      assert.equal(new Set(removals.map(({ stamp }) => stamp.seq)).size, 69)
+    })
+
     it('a transaction whose condition does not hold is rolled back completely', async () => {
       const pool = await makePool()
       await store.write((tx) => tx.put('user', { pool, key: 'ada', body: '{}' }))

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
-import { applyChange } from './apply.ts'
+import { applyChange, pipelineChanges } from './apply.ts'
 import { type Connection, type Engine, PIPELINED, type Touched } from './database.ts'
 import { parseStored } from './documents.ts'
 import { type IndexOf, type Kind, type KindOfScope, ONLY, tableOf } from './kinds.ts'
@@ -16,7 +16,7 @@ import {
   type Row,
   type Stamp,
 } from './rows.ts'
-import { upsertion } from './upsert.ts'
+import { inChunks, upsertion } from './upsert.ts'
 
 /** A row to write; the write assigns its stamp. */
 export interface Draft<K extends Kind> {
@@ -69,6 +69,11 @@ export interface Transaction {
   /** Writes a new row; throws RowExistsError. */
   insert<K extends KindOfScope<'replicated'>>(kind: K, draft: Draft<K>): Promise<void>
   remove<K extends KindOfScope<'replicated'>>(kind: K, address: Address): Promise<void>
+  /** Removes many rows of one kind with few statements. */
+  removeAll<K extends KindOfScope<'replicated'>>(
+    kind: K,
+    rows: { pool: string; keys: readonly string[] },
+  ): Promise<void>
   /** Adds a shared fact, in any region; merges it with the stored version by the rule of its kind. */
   share<K extends KindOfScope<'shared'>>(kind: K, draft: Draft<K>): Promise<void>
   /** Writes a regional row. */
@@ -121,12 +126,12 @@ export async function openTransaction(
     return begun
   }
 
-  const lockRow = async (kind: Kind, { pool, key }: Address): Promise<void> => {
-    const name = `${pool}\n${kind}\n${key}`
-    if (locked.has(name)) return
-    await engine.lock(connection, [name])
-    locked.add(name)
+  const lockRows = async (kind: Kind, { pool, keys }: { pool: string; keys: readonly string[] }): Promise<void> => {
+    const names = keys.map((key) => `${pool}\n${kind}\n${key}`).filter((name) => !locked.has(name))
+    if (names.length > 0) await engine.lock(connection, names)
+    for (const name of names) locked.add(name)
   }
+  const lockRow = (kind: Kind, { pool, key }: Address): Promise<void> => lockRows(kind, { pool, keys: [key] })
 
   /** Appends to the log and applies the change. The only function that changes a replicated or shared row. */
   const change = async (kind: Kind, draft: Draft<never> | Address, epoch: number): Promise<void> => {
@@ -178,6 +183,28 @@ export async function openTransaction(
       const epoch = await primaryEpoch(address.pool, kind)
       await lockRow(kind, address)
       if (await findRow(connection, kind, address)) await change(kind, { pool: address.pool, key: address.key }, epoch)
+    },
+    removeAll: async (kind, { pool, keys }) => {
+      const epoch = await primaryEpoch(pool, kind)
+      for (const some of inChunks(keys)) {
+        await lockRows(kind, { pool, keys: some })
+        const { rows } = await sql<{ key: string; seq: number }>`
+          insert into changes (tx, pool, kind, key, epoch, body, fields, at)
+          select ${await transactionNumber()}, pool, cast(${kind} as text), key, cast(${epoch} as bigint), null, null,
+            cast(${now} as bigint) from ${sql.table(tableOf(kind))} where pool = ${pool} and key in (${sql.join(some)})
+          returning key, seq`.execute(connection)
+        const removals = rows.map(({ key, seq }) => ({
+          pool,
+          kind,
+          key,
+          body: null,
+          fields: {},
+          stamp: { epoch, seq },
+          at: now,
+        }))
+        await pipelineChanges(connection, removals)
+        for (const { key } of rows) touched.push({ kind, pool, key })
+      }
     },
     share: async (kind, draft) => {
       await lockRow(kind, draft)

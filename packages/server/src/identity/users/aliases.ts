@@ -107,17 +107,20 @@ async function claimAlias(
   force: boolean,
 ): Promise<void> {
   const { type, value } = alias
-  const holders = await lockHolders(tx, openPool, alias)
-  const holder = holders.find((other) => other !== sub)
+  const others = (await lockHolders(tx, openPool, alias)).filter((holder) => holder !== sub)
   if (type === 'preferred_username') {
     const namesakes = await lockHolders(tx, openPool, { type: 'username', value })
     if (namesakes.some((other) => other !== sub)) throw new AliasTakenError(type)
   }
-  if (holder === undefined) return putAlias(tx, openPool, alias, sub)
-  if (!force) throw new AliasTakenError(type)
-  const previous = await lockUser(tx, openPool, holder)
-  if (type !== 'preferred_username') previous.attributes[`${type}_verified`] = 'false'
-  await putUser(tx, openPool, previous)
+  if (others.length > 0 && !force) throw new AliasTakenError(type)
+  for (const other of others) {
+    const previous = await lockUser(tx, openPool, other)
+    // Its spelling may differ: all of the alias must go, or the name would still lead to this user.
+    const lost = activeAliases(openPool.pool, previous)[type]
+    if (lost !== undefined) await removeAlias(tx, openPool, { type, value: lost }, other)
+    if (type !== 'preferred_username') previous.attributes[`${type}_verified`] = 'false'
+    await putUser(tx, openPool, previous)
+  }
   await putAlias(tx, openPool, alias, sub)
 }
 

@@ -8,9 +8,10 @@ import * as memberRows from '../../directory/member.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import { findUserBySub, lockUser, type User, withoutLostNames } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
-import { RowExistsError } from '../../store/write.ts'
+import type { Transaction } from '../../store/write.ts'
 import { withKept } from '../omitted.ts'
 import { openPageToken, pageSize, sealPageToken } from '../page-token.ts'
+import { removeSomeMembers } from './group-removal.ts'
 import { GROUP_ROWS } from './omitted.ts'
 
 export type GroupSettings = Pick<GroupDocument, 'Description' | 'RoleArn' | 'Precedence'>
@@ -18,7 +19,6 @@ export type GroupSettings = Pick<GroupDocument, 'Description' | 'RoleArn' | 'Pre
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
 const GROUPS_PER_POOL = 10_000
 const GROUPS_PER_USER = 100
-const BATCH_ROWS = 500
 
 /** Throws GroupExistsException, LimitExceededException. */
 export async function createGroup(
@@ -27,19 +27,29 @@ export async function createGroup(
   name: string,
   settings: GroupSettings,
 ): Promise<GroupType> {
-  return store.write(async (tx) => {
-    if ((await groupRows.countGroups(tx, openPool, GROUPS_PER_POOL)) >= GROUPS_PER_POOL) {
-      throw new CognitoError('LimitExceededException', `A user pool can have at most ${GROUPS_PER_POOL} groups.`)
-    }
-    const group: Group = { name, ...settings, created: tx.now, modified: tx.now }
-    try {
-      await groupRows.insertGroup(tx, openPool, group)
-    } catch (error) {
-      if (!(error instanceof RowExistsError)) throw error
-      throw new CognitoError('GroupExistsException', 'A group with the name already exists')
-    }
-    return describeGroup(openPool, group)
-  })
+  for (;;) {
+    const group = await store.write((tx) => insertEmptyGroup(tx, openPool, name, settings))
+    if (group) return describeGroup(openPool, group)
+  }
+}
+
+/** Returns undefined if memberships of a deleted group with the same name are left: the next transaction continues. */
+async function insertEmptyGroup(
+  tx: Transaction,
+  openPool: OpenPool,
+  name: string,
+  settings: GroupSettings,
+): Promise<Group | undefined> {
+  if ((await groupRows.countGroups(tx, openPool, GROUPS_PER_POOL)) >= GROUPS_PER_POOL) {
+    throw new CognitoError('LimitExceededException', `A user pool can have at most ${GROUPS_PER_POOL} groups.`)
+  }
+  if (await groupRows.lockGroup(tx, openPool, name)) {
+    throw new CognitoError('GroupExistsException', 'A group with the name already exists')
+  }
+  if (!(await removeSomeMembers(tx, openPool, name))) return undefined
+  const group: Group = { name, ...settings, created: tx.now, modified: tx.now }
+  await groupRows.putGroup(tx, openPool, group)
+  return group
 }
 
 /** Throws ResourceNotFoundException. */
@@ -49,7 +59,7 @@ export async function getGroup(
   name: string,
 ): Promise<GroupType> {
   const group = await groupRows.findGroup(store, openPool, name)
-  if (!group) throw groupNotFound()
+  if (!group) throw groupRows.groupNotFound()
   return describeGroup(openPool, group)
 }
 
@@ -62,27 +72,11 @@ export async function updateGroup(
 ): Promise<GroupType> {
   return store.write(async (tx) => {
     const present = await groupRows.lockGroup(tx, openPool, name)
-    if (!present) throw groupNotFound()
+    if (!present) throw groupRows.groupNotFound()
     const group: Group = { ...present, ...withKept(GROUP_ROWS, settings, present), modified: tx.now }
     await groupRows.putGroup(tx, openPool, group)
     return describeGroup(openPool, group)
   })
-}
-
-/**
- * Removes a group and its memberships, in transactions of bounded size. The last batch and the group go in one transaction, so
- * that a later group with the same name starts without members. Throws ResourceNotFoundException.
- */
-export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: OpenPool, name: string): Promise<void> {
-  for (let removed = false; !removed; ) {
-    removed = await store.write(async (tx) => {
-      if (!(await groupRows.lockGroup(tx, openPool, name))) throw groupNotFound()
-      const members = await memberRows.removeMembers(tx, openPool, { group: name, limit: BATCH_ROWS })
-      if (members === BATCH_ROWS) return false
-      await groupRows.removeGroup(tx, openPool, name)
-      return true
-    })
-  }
 }
 
 /**
@@ -91,7 +85,7 @@ export async function deleteGroup({ store }: Pick<Context, 'store'>, openPool: O
  */
 export async function addMember({ store }: Pick<Context, 'store'>, openPool: OpenPool, member: Member): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await groupRows.lockGroup(tx, openPool, member.group))) throw groupNotFound()
+    if (!(await groupRows.lockGroup(tx, openPool, member.group))) throw groupRows.groupNotFound()
     await lockUser(tx, openPool, member.sub)
     if (await memberRows.lockMember(tx, openPool, member)) return
     if ((await memberRows.countGroupsOf(tx, openPool, member.sub, GROUPS_PER_USER)) >= GROUPS_PER_USER) {
@@ -108,7 +102,7 @@ export async function removeMember(
   member: Member,
 ): Promise<void> {
   await store.write(async (tx) => {
-    if (!(await groupRows.findGroup(tx, openPool, member.group))) throw groupNotFound()
+    if (!(await groupRows.findGroup(tx, openPool, member.group))) throw groupRows.groupNotFound()
     await memberRows.removeMember(tx, openPool, member)
   })
 }
@@ -151,7 +145,7 @@ export async function listMembers(
   page: PageInput,
 ): Promise<{ users: User[]; token: string | undefined }> {
   const { store } = context
-  if (!(await groupRows.findGroup(store, openPool, group))) throw groupNotFound()
+  if (!(await groupRows.findGroup(store, openPool, group))) throw groupRows.groupNotFound()
   const { entries, token } = await listPage(context, openPool, ['ListUsersInGroup', group], page, (wanted) =>
     memberRows.listMembers(store, openPool, group, wanted),
   )
@@ -176,8 +170,6 @@ async function listPage<T>(
   const { entries, next } = await read({ after, size: pageSize(limit) })
   return { entries, token: next && sealPageToken(context, openPool, { list, after: next }) }
 }
-
-const groupNotFound = (): CognitoError => new CognitoError('ResourceNotFoundException', 'Group not found.')
 
 const describeGroup = ({ pool }: OpenPool, { name, created, modified, ...settings }: Group): GroupType => ({
   GroupName: name,

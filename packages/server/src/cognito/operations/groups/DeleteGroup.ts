@@ -1,4 +1,4 @@
-import { deleteGroup } from '../../../identity/users/groups.ts'
+import { deleteGroup } from '../../../identity/users/group-removal.ts'
 import type { PoolCall } from '../../callers.ts'
 import type { Handler } from '../../rows.ts'
 

@@ -17,7 +17,9 @@ import { people } from '@twinpool/testing/people'
 import { createClient, createPool, createUser } from '@twinpool/testing/pools'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { putMember } from '../../../directory/member.ts'
+import type { OpenPool } from '../../../directory/open-pool.ts'
 import { getOpenPool } from '../../../directory/pool.ts'
+import { deleteGroup, sweepDeletedGroups } from '../../../identity/users/group-removal.ts'
 
 const RoleArn = 'arn:aws:iam::000000000000:role/readers'
 const notFound = { name: 'ResourceNotFoundException', message: 'Group not found.' }
@@ -116,20 +118,58 @@ for (const engine of engines) {
       assert.deepEqual(await membersOf('phoenix'), [])
     })
 
-    test('deleting a group deletes all of its memberships, however many', async () => {
-      await create('crowd')
+    /** Creates a group with more members than one transaction removes: 'ann', and subs that sort before every other. */
+    const createCrowd = async (group: string): Promise<OpenPool> => {
+      await create(group)
+      await add(group, 'ann')
       const { context } = plane.primary.region
       const openPool = await getOpenPool(context, UserPoolId)
       await context.store.write(async (tx) => {
-        for (let at = 0; at < 501; at += 1) {
-          const sub = `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`
-          await putMember(tx, openPool, { group: 'crowd', sub })
+        for (let at = 0; at < 512; at += 1) {
+          await putMember(tx, openPool, { group, sub: `00000000-0000-0000-0000-${String(at).padStart(12, '0')}` })
         }
       })
+      return openPool
+    }
+    const countMembers = ({ cipher }: OpenPool, group: string): Promise<number> =>
+      plane.primary.region.context.store.count('sealed-member', {
+        pool: UserPoolId,
+        where: { group: cipher.index('group', group) },
+      })
+
+    test('deleting a group deletes all of its memberships, however many', async () => {
+      const openPool = await createCrowd('crowd')
       await remove('crowd')
       await assert.rejects(get('crowd'), notFound)
-      const where = { group: openPool.cipher.index('group', 'crowd') }
-      assert.equal(await context.store.count('sealed-member', { pool: UserPoolId, where }), 0)
+      assert.equal(await countMembers(openPool, 'crowd'), 0)
+      assert.equal(await plane.primary.region.context.store.count('group-removal', { pool: UserPoolId }), 0)
+    })
+
+    test('a deletion that is cut short has deleted the group, and is finished by a sweep or by CreateGroup', async () => {
+      const { context } = plane.primary.region
+      const { store } = context
+      for (const group of ['swept', 'created-again']) {
+        const openPool = await createCrowd(group)
+        let writes = 0
+        const dying: typeof store.write = (work) => {
+          writes += 1
+          return writes > 1 ? Promise.reject(new Error('killed')) : store.write(work)
+        }
+        await assert.rejects(deleteGroup({ store: { ...store, write: dying } }, openPool, group), /killed/)
+        await assert.rejects(get(group), notFound)
+        assert.equal(await countMembers(openPool, group), 1)
+        assert.ok(!(await groupsOf('ann')).includes(group))
+
+        if (group === 'created-again') {
+          await create(group)
+          assert.deepEqual(await membersOf(group), [])
+          await add(group, 'bob')
+        }
+        await sweepDeletedGroups(context)
+        assert.equal(await countMembers(openPool, group), group === 'swept' ? 0 : 1)
+        assert.equal(await store.count('group-removal', { pool: UserPoolId }), 0)
+      }
+      assert.deepEqual(await membersOf('created-again'), ['bob'])
     })
 
     test('a deleted user is in no group', async () => {
