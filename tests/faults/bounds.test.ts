@@ -35,7 +35,7 @@ describe('the bounds of a region', () => {
     // A kept connection may have been closed for new ones: a client makes the call again.
     const { status } = await getUser(token).catch(() => getUser(token))
     assert.equal(status, 200)
-    assert.equal((await region.health()).code, 200)
+    assert.equal((await region.health().catch(() => region.health())).code, 200)
   }
 
   it('a token has one spelling', async () => {
@@ -103,7 +103,7 @@ describe('the bounds of a region', () => {
     assert.match(message, /^1 validation error detected: .*'userAttributes'.*less than or equal to 200$/)
   })
 
-  it('incomplete bodies share a budget: the slowest is ended for others, and a small call is served', async () => {
+  it('bodies without progress are ended, and a small call is served in between', async () => {
     // Signed operations have the largest bodies. The headers are those of a caller who knows an access key id.
     const body = Buffer.alloc(1.5 * MEGABYTE, ' ')
     const headers = await sign(region.endpoint, { headers: headersOf('CreateManagedLoginBranding'), body })
@@ -111,10 +111,9 @@ describe('the bounds of a region', () => {
     const parts = Buffer.concat([Buffer.from(head), body.subarray(1)])
     const sockets = await openConnections(region.endpoint, 6, parts)
     for (const socket of sockets) socket.resume()
-    await until(() => sockets.some(({ closed }) => closed), { what: 'the end of the slowest' })
+    await until(() => sockets.some(({ closed }) => closed), { what: 'the end of one' })
     await checkServing()
     await until(() => sockets.every(({ closed }) => closed), { what: 'the end of all that make no progress' })
-    await region.logged(/too many request bodies were in flight: the slowest was ended/)
   })
 
   for (const [what, words] of [

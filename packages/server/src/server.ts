@@ -284,10 +284,13 @@ async function composeRegion(
 const urlOf = ({ host, port }: { host: string; port: number }): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
+/** Connections that wait to be accepted. Above it, the system drops new ones, which then try again after seconds. */
+const BACKLOG = 4_096
+
 async function listen(server: NodeServer, { host, port }: { host: string; port: number }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen(port, host, resolve)
+  server.listen({ port, host, backlog: BACKLOG }, resolve)
   await promise
 }
 
