@@ -18,35 +18,23 @@ export const dropAddress: Write = async (writer) => {
   return person ? moveAddress(writer, person, undefined) : false
 }
 
-/** Tries to give a person an address that another person has, which must be refused. */
-export const contestAddress: Write = async (writer) => {
-  const { directory, journal, random } = writer
-  const address = random.pick(directory.addresses)
+/** Gives a person an address that another person has, who keeps it unverified: an administrator takes it over. */
+export const takeAddress: Write = async (writer) => {
+  const address = writer.random.pick(writer.directory.addresses)
   const { owner } = address
+  if (!owner || owner.taken || !isPresent(owner) || !isSettled(owner.email) || !isFree(address)) return false
   const person = writer.pickPerson((one) => one !== owner && isPresent(one) && isSettled(one.email))
-  if (!person || !owner || owner.taken || !isPresent(owner) || !isFree(address)) return false
-  address.busy = true
-  person.sharers += 1
-  owner.sharers += 1
-  person.email.busy = true
-  const outcome = await updateAttributes(writer, person, { email: address.name, email_verified: 'true' })
-  if (outcome.kind === 'done' || (outcome.kind === 'refused' && outcome.name !== 'AliasExistsException')) {
-    const result = outcome.kind === 'done' ? 'done' : `${outcome.name} ${outcome.message}`
-    journal.violation(`${address.name} belongs to ${owner.username}; giving it to ${person.username}: ${result}`)
-  }
-  person.email.busy = false
-  owner.sharers -= 1
-  person.sharers -= 1
-  address.busy = false
-  return isAway(outcome)
+  return person ? moveAddress(writer, person, address) : false
 }
 
-/** Moves a person to another address, or to none; the previous address is free afterwards. */
+/** Moves a person to another address, of which the present owner keeps the unverified value, or to none; the previous one is free afterwards. */
 async function moveAddress(writer: Writer, person: Person, to: Address | undefined): Promise<boolean> {
   const present = findAddress(writer.directory, person.email.value)
   const from = present?.owner === person ? present : undefined
   if (from && !isFree(from)) return false
   const held = [from, to].filter((address) => address !== undefined)
+  const loser = to?.owner
+  if (loser) loser.sharers += 1
   for (const address of held) address.busy = true
   const input = {
     UserPoolId: writer.setting.pool,
@@ -54,13 +42,17 @@ async function moveAddress(writer: Writer, person: Person, to: Address | undefin
     UserAttributeNames: ['email', 'email_verified'],
   }
   const outcome = await writer.writeShared(person, {
-    changes: [change(person.email, to && emailOf(to.name, true))],
+    changes: [
+      change(person.email, to && emailOf(to.name, true)),
+      ...(to && loser ? [change(loser.email, emailOf(to.name, false))] : []),
+    ],
     what: to ? `moving ${to.name} to the user` : 'removal of the address',
     send: (): Promise<Outcome<unknown>> =>
       to
         ? updateAttributes(writer, person, { email: to.name, email_verified: 'true' })
         : writer.send(new AdminDeleteUserAttributesCommand(input)),
   })
+  if (loser) loser.sharers -= 1
   for (const address of held) {
     address.busy = false
     if (outcome.kind === 'unknown') address.waitsFor = person

@@ -8,7 +8,7 @@ import { registersOf } from '../directory.ts'
 import { pause } from '../pace.ts'
 import { createRandom } from '../random.ts'
 import { type SettleContext, settle } from '../settle.ts'
-import { contestAddress, dropAddress, giveAddress } from './addresses.ts'
+import { dropAddress, giveAddress, takeAddress } from './addresses.ts'
 import { toggleClient } from './app-clients.ts'
 import { createUser, createWithTakenAddress, signUp } from './creation.ts'
 import { describeGroup, join, leave, toggleGroup } from './groups.ts'
@@ -25,7 +25,7 @@ const table = {
   setAttribute:           { weight: 30, write: setAttribute },
   giveAddress:            { weight: 10, write: giveAddress },
   dropAddress:            { weight: 5,  write: dropAddress },
-  contestAddress:         { weight: 2,  write: contestAddress },
+  takeAddress:            { weight: 2,  write: takeAddress },
   join:                   { weight: 8,  write: join },
   leave:                  { weight: 6,  write: leave },
   setPassword:            { weight: 6,  write: setPassword },
