@@ -44,7 +44,7 @@ export interface SessionModel {
   rotates: boolean
   began: number
   ended: number
-  /** When the sign-in was complete, by the clock of its region; the tokens contain it. */
+  /** When the sign-in was complete, by the clock of the primary as its region knows it; the tokens contain it. */
   origin: number
   access: string
   refresh: string
@@ -66,7 +66,7 @@ export interface Fact {
 
 /** Ends all tokens that the person has received before it. */
 export interface SignOut extends Fact {
-  /** Bounds of the moment up to which it ends sessions: its time by its region's clock, or the later start of the session that requested it. */
+  /** Bounds of the moment up to which it ends sessions: its time by the primary's clock as its region knows it, or the later start of the session that requested it. */
   earliest: number
   latest: number
 }

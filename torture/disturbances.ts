@@ -7,8 +7,11 @@ export interface Disturbances {
   explains(region: Role, kinds: readonly FaultKind[], from: number, to?: number): boolean
   /** Whether a region, a link or a clock had a fault at any moment between the two. Changes of the replica do not count. */
   troubled(from: number, to?: number): boolean
-  /** The bounds of how far the region's clock was ahead between two moments. */
-  ahead(region: Role, from: number, to: number): { least: number; most: number }
+  /**
+   * The bounds of how far the time by which a region orders sign-ins and sign-outs was ahead between two moments. It is the primary's
+   * clock; the secondary knows it from its last measurement, which may be from before either clock was set.
+   */
+  orderAhead(region: Role, from: number, to: number): { least: number; most: number }
   stepped(region: Role, milliseconds: number): void
   /** The number of replicas that were created after the first. */
   replicas: number
@@ -20,6 +23,10 @@ const TROUBLES: readonly FaultKind[] = ['kill', 'restart', 'pause', 'cut', 'cut-
 const AFTERMATH_MILLISECONDS = 750
 /** A paused region that is ordered to set its clock does so when it resumes. */
 const LONGEST_ORDER_MILLISECONDS = 8_000
+/** Longer than any fault that keeps the secondary from measuring the primary's clock. */
+const LONGEST_UNMEASURED_MILLISECONDS = 20_000
+/** A measurement over a slow link errs by half of its delay. */
+const MEASUREMENT_ERROR_MILLISECONDS = 300
 
 export function createDisturbances(): Disturbances {
   const spans: { region: Role; kind: FaultKind; from: number; to: number }[] = []
@@ -29,7 +36,8 @@ export function createDisturbances(): Disturbances {
   }
   const explains: Disturbances['explains'] = (region, kinds, from, to = Date.now()) =>
     spans.some((span) => span.region === region && kinds.includes(span.kind) && span.from <= to && span.to >= from)
-  const aheadIn: Disturbances['ahead'] = (region, from, to) => {
+  /** The bounds of how far the region's clock was ahead between two moments. */
+  const aheadIn: Disturbances['orderAhead'] = (region, from, to) => {
     const list = steps[region]
     const known = list.filter(
       ({ at }, index) =>
@@ -54,6 +62,15 @@ export function createDisturbances(): Disturbances {
         return least !== 0 || most !== 0 || explains(region, TROUBLES, from, to)
       }),
     stepped: (region, milliseconds) => steps[region].push({ at: Date.now(), ahead: milliseconds }),
-    ahead: aheadIn,
+    orderAhead: (region, from, to) => {
+      if (region === 'primary') return aheadIn('primary', from, to)
+      const now = aheadIn('secondary', from, to)
+      const primary = aheadIn('primary', from - LONGEST_UNMEASURED_MILLISECONDS, to)
+      const measured = aheadIn('secondary', from - LONGEST_UNMEASURED_MILLISECONDS, to)
+      return {
+        least: now.least + primary.least - measured.most - MEASUREMENT_ERROR_MILLISECONDS,
+        most: now.most + primary.most - measured.least + MEASUREMENT_ERROR_MILLISECONDS,
+      }
+    },
   }
 }

@@ -7,6 +7,7 @@ import {
   InitiateAuthCommand,
   RevokeTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { SIGN_OUT_MARGIN_MILLISECONDS } from '@twinpool/server/internal/tokens/pool-clock'
 import { srpSignIn } from '@twinpool/testing/srp'
 import type { Outcome } from './calls.ts'
 import { type Fact, isSettled, type Person, type SessionModel, type SignOut } from './directory.ts'
@@ -208,11 +209,11 @@ function createReader(
     const outcome = await send(region)
     const took = close(entry, outcome)
     if (!took) person.signOuts.splice(person.signOuts.indexOf(entry), 1)
-    const { least, most } = disturbances.ahead(region, entry.began, entry.ended)
+    const { least, most } = disturbances.orderAhead(region, entry.began, entry.ended)
     // It also ends the session that requests it, whatever the clock of the region.
     const origin = by?.origin ?? Number.NEGATIVE_INFINITY
     entry.earliest = entry.outcome === 'done' ? Math.max(entry.began + least, origin) : Number.NEGATIVE_INFINITY
-    entry.latest = Math.max(entry.ended + most, origin)
+    entry.latest = Math.max(entry.ended + most + SIGN_OUT_MARGIN_MILLISECONDS, origin)
     if (entry.outcome === 'done') journal.count('sign-outs')
     return isAway(outcome)
   }

@@ -3,7 +3,7 @@ import type { Role } from './schedule.ts'
 
 /**
  * live: every region accepts the tokens. ended: every region refuses them, once the change has reached it. open: both are
- * correct. clocks: signed out after it began, but by a region whose clock was behind the clock of the issuing region.
+ * correct. clocks: signed out after it began, but one of the regions did not know the primary's clock, because a clock had just been set.
  */
 export type SessionState = 'live' | 'ended' | 'open' | 'clocks'
 
