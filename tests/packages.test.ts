@@ -32,9 +32,14 @@ const plainNode = (process.env.PATH ?? '')
   .find((path) => existsSync(path)) as string
 const pinnedNode = process.execPath
 
-/** A clean environment: variables of npm and Node about this repository must not reach the installed package. */
+/**
+ * A clean environment: variables of npm and Node about this repository must not reach the installed package. The certificates of the
+ * machine are not about the repository, and npm needs them behind a proxy.
+ */
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|TWINPOOL_|INIT_CWD$)/i.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => name === 'NODE_EXTRA_CA_CERTS' || !/^(npm_|NODE_|TWINPOOL_|INIT_CWD$)/i.test(name),
+  ),
 )
 
 const tarballs = new Map<string, { file: string; paths: string[] }>()
