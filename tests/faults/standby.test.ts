@@ -122,9 +122,9 @@ describe('a region on PostgreSQL with a synchronous standby', { skip }, () => {
       }
       assert.deepEqual([...errors].sort(), ['InternalErrorException', 'TooManyRequestsException'])
       assert.deepEqual(acknowledged, [])
-      const { code, checks } = await region.health()
-      assert.equal(code, 503)
-      assert.equal(checks.store?.detail, 'all writes wait for a synchronous standby that does not respond')
+      const reason = 'all writes wait for a synchronous standby that does not respond'
+      await until(async () => (await region.health()).checks.store?.detail === reason, { what: 'the reason in health' })
+      assert.equal((await region.health()).code, 503)
     } finally {
       resume()
     }
