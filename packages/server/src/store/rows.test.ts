@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { ONLY } from './kinds.ts'
-import { findRowsByKey, listRowsOfAllPools } from './rows.ts'
+import { findRowsByKey, listRowsOfAllPools, listRowsWithin } from './rows.ts'
 import type { Store } from './store.ts'
 
 const region = 'us-west-2'
@@ -44,6 +44,38 @@ for (const engine of engines) {
 
     it('rows of one pool are listed in the byte order of their keys', async () => {
       assert.deepEqual(await listed({}), keys)
+    })
+
+    it('a page for the rest of a range has all of it, although rows are added or removed between its statements', async () => {
+      const changing = `${region}_changing`
+      const write = (put: readonly string[], remove: readonly string[] = []) =>
+        store.write(async (tx) => {
+          await tx.put('topology', { pool: changing, key: ONLY, body: JSON.stringify({ primary: region, epoch: 1 }) })
+          for (const key of put) await tx.put('group', { pool: changing, key, body: 'x'.repeat(100) })
+          for (const key of remove) await tx.remove('group', { pool: changing, key })
+        })
+      /** Reads a page; the change is made after its first statement. */
+      const read = async (bytes: number, change: () => Promise<void>) => {
+        let due = true
+        const db = store.db.withPlugin({
+          transformQuery: ({ node }) => node,
+          transformResult: async ({ result }) => {
+            if (due) {
+              due = false
+              await change()
+            }
+            return result
+          },
+        })
+        const { rows, more } = await listRowsWithin(db, 'group', { pool: changing, limit: 100, bytes })
+        return { keys: rows.map(({ key }) => key), more }
+      }
+      await write(['c', 'x', 'z'])
+      assert.deepEqual(await read(10_000, () => write(['b'])), { keys: ['b', 'c', 'x', 'z'], more: false })
+      assert.deepEqual(await read(10_000, () => write(['d'], ['b'])), { keys: ['c', 'd', 'x', 'z'], more: false })
+      // The only row that fits disappears: the next one takes its place.
+      assert.deepEqual(await read(100, () => write([], ['c', 'd', 'x'])), { keys: ['z'], more: true })
+      await write([], ['z'])
     })
 
     it('reads inside and outside a transaction return the same rows, for every form of query', async () => {

@@ -116,14 +116,20 @@ export async function listRowsWithin<K extends Kind>(
           order by key limit ${scanned} + 0) as sizes) as running`.execute(db)
     return rows[0] as { found: number; fitting: number }
   }
-  let scanned = Math.min(limit, MEASURED_FIRST)
-  let { found, fitting } = await measure(scanned)
-  if (fitting === scanned && scanned < limit) {
-    scanned = limit
-    ;({ found, fitting } = await measure(scanned))
+  for (;;) {
+    let scanned = Math.min(limit, MEASURED_FIRST)
+    let { found, fitting } = await measure(scanned)
+    if (fitting === scanned && scanned < limit) {
+      scanned = limit
+      ;({ found, fitting } = await measure(scanned))
+    }
+    // Rows may be added and removed between the two statements. The caller takes a page without `more` for the complete rest of the
+    // range, so such a page must not be cut at the number of rows that were measured, and no row at all is not the rest.
+    const isRest = fitting === found && found < scanned
+    const rows = await listRows(db, kind, { ...range, limit: isRest ? limit : fitting } as PageQuery<K>)
+    if (isRest) return { rows, more: rows.length === limit }
+    if (rows.length > 0) return { rows, more: true }
   }
-  const rows = await listRows(db, kind, { ...range, limit: fitting } as PageQuery<K>)
-  return { rows, more: rows.length > 0 && (fitting < found || found === scanned) }
 }
 
 /** Reads outside a transaction. */
