@@ -26,6 +26,7 @@ const commands = {
   new: (args) => [source('scripts/new.ts', ...args)],
   test: (args) => [source('scripts/test.ts', ...args)],
   packages: (args) => [source('scripts/build.ts'), source('scripts/test.ts', 'tests/packages.test.ts', ...args)],
+  patroni: (args) => [source('scripts/test.ts', 'tests/replication/patroni.test.ts', ...args)],
   torture: (args) => [source('torture/main.ts', ...args)],
   bulk: (args) => [source('torture/bulk/main.ts', ...args)],
   attack: (args) => [source('torture/attacks/main.ts', ...args)],

@@ -22,8 +22,8 @@ import { handOver } from './hand-over.mjs'
 const root = join(import.meta.dirname, '..')
 const engines = ['sqlite', 'postgres']
 
-/** Needs built packages and the npm cache: `node scripts/run.mjs packages` runs it. */
-const onlyWhenNamed = 'tests/packages.test.ts'
+/** They need built packages and the npm cache, or minutes: `npm run packages` and `npm run patroni` run them. */
+const onlyWhenNamed = ['tests/packages.test.ts', 'tests/replication/patroni.test.ts']
 
 /**
  * Files run in groups, one process per group, because loading the server and the SDK takes a second of CPU time. These
@@ -70,8 +70,8 @@ function testFiles(words: string[]): string[] {
   const files = globSync(['packages/*/src/**/*.test.ts', '{tests,scripts}/**/*.test.ts'], { cwd: root })
   return files
     .sort()
-    .filter((file) => (words.length === 0 ? file !== onlyWhenNamed : words.some((word) => file.includes(word))))
-    .filter((file) => file !== onlyWhenNamed || words.includes(onlyWhenNamed))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .filter((file) => !onlyWhenNamed.includes(file) || words.includes(file))
 }
 
 /** Writes a file per group that imports the test files of the group as suites. Resolves with all files to run. */
@@ -116,7 +116,7 @@ async function main(): Promise<number> {
   if (files.length === 0) throw new Error(`no test file's path contains ${request.words.join(' or ')}`)
 
   const given = process.env.TWINPOOL_TEST_POSTGRES
-  const wanted = request.engines.includes('postgres') && !files.every((file) => file === onlyWhenNamed)
+  const wanted = request.engines.includes('postgres') && !files.every((file) => onlyWhenNamed.includes(file))
   process.env.TMPDIR = temporaryDirectory()
   const directory = mkdtempSync(join(tmpdir(), 'twinpool-tests-'))
   let postgres: Postgres | undefined

@@ -1,4 +1,4 @@
-/** Programs of Debian packages for tests: unpacked into the user's cache, so nothing is installed on the machine. */
+/** Programs of Debian packages for tests: unpacked into the user's cache (root's: /var/cache), so nothing is installed on the machine. */
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -19,7 +19,7 @@ export interface DebianTools {
  * `skip` of a test, if the machine has no `apt-get`, no package lists or no network.
  */
 export async function debianTools(packages: readonly string[]): Promise<DebianTools | string> {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'twinpool', 'debian')
+  const cache = join(process.env.XDG_CACHE_HOME ?? cacheFolder(), 'twinpool', 'debian')
   const root = join(cache, [...packages].sort().join('+'))
   try {
     if (!existsSync(root)) await unpack(packages, { cache, root })
@@ -28,6 +28,9 @@ export async function debianTools(packages: readonly string[]): Promise<DebianTo
   }
   return { root, env: environmentOf(root) }
 }
+
+/** Programs that refuse to run as root run under a user that cannot reach root's home. */
+const cacheFolder = (): string => (process.getuid?.() === 0 ? '/var/cache' : join(homedir(), '.cache'))
 
 async function unpack(packages: readonly string[], { cache, root }: { cache: string; root: string }): Promise<void> {
   mkdirSync(cache, { recursive: true })
