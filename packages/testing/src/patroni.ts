@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { type LinkProxy, startLinkProxy } from 'twinpool/internal/link-proxy'
+import { isServerOf, postmasterPid } from 'twinpool/internal/postgres/data-directory'
 import { giveTo } from 'twinpool/internal/postgres/home'
 import { systemBinaries } from 'twinpool/internal/postgres/installation'
 import { type OsUser, unprivilegedUser } from 'twinpool/internal/postgres/os-user'
@@ -64,6 +65,7 @@ export async function startPatroniPair(tools: DebianTools): Promise<PatroniPair>
     spawn('setpriv', [...identityOf(as), '--pdeathsig=TERM', program, ...args], {
       env: { ...tools.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
       cwd: '/',
+      detached: true,
       stdio: ['ignore', output, output],
     })
 
@@ -86,7 +88,7 @@ export async function startPatroniPair(tools: DebianTools): Promise<PatroniPair>
       port,
       restPort,
       data: join(folder, 'data'),
-      config: join(home, `member-${at}.yml`),
+      config: join(folder, 'patroni.yml'),
       link: await startLinkProxy({ targetPort: port }),
     }
     // JSON is YAML.
@@ -125,30 +127,25 @@ export async function startPatroniPair(tools: DebianTools): Promise<PatroniPair>
     })
   }
   const log = (): string => readFileSync(logFile, 'utf8')
-  const end = async (child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+  /** With the programs that it has started, apart from the server. */
+  const end = async (child: ChildProcess | undefined): Promise<void> => {
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
-    child.kill(signal)
+    process.kill(-child.pid, 'SIGKILL')
     await exited
   }
-  const killServer = (member: Member): void => {
-    try {
-      process.kill(Number.parseInt(readFileSync(join(member.data, 'postmaster.pid'), 'utf8'), 10), 'SIGKILL')
-    } catch {
-      // It does not run.
-    }
-  }
   const crash = async (member: Member): Promise<void> => {
-    await end(member.process, 'SIGKILL')
+    await end(member.process)
     delete member.process
-    killServer(member)
+    const pid = await postmasterPid(member.data)
+    if (pid !== undefined && (await isServerOf(pid, member.data))) process.kill(pid, 'SIGKILL')
   }
   const stop = async (): Promise<void> => {
     for (const member of members) {
       await crash(member)
       await member.link.close()
     }
-    await end(etcd, 'SIGKILL')
+    await end(etcd)
     rmSync(home, { recursive: true, force: true })
   }
 
@@ -219,7 +216,12 @@ function configOf(
         maximum_lag_on_failover: 1024 ** 3,
         postgresql: {
           use_pg_rewind: true,
-          parameters: { max_connections: 100, wal_keep_size: '256MB', wal_retrieve_retry_interval: '200ms' },
+          parameters: {
+            max_connections: 100,
+            wal_keep_size: '256MB',
+            wal_retrieve_retry_interval: '200ms',
+            fsync: 'off',
+          },
         },
       },
       initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums'],
