@@ -1,4 +1,4 @@
-/** The stream while an older transaction of the database server holds it. */
+/** The stream while an older transaction of the database server holds it, and when the database fails. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Clock } from '../clock.ts'
@@ -52,4 +52,25 @@ it('a held stream is read less and less often, and its holder is reported once',
   ])
   assert.ok(Math.max(...gauge) > 59)
   assert.equal(gauge.at(-1), 0)
+})
+
+it('a reading that fails ends the stream, and is logged', async () => {
+  const error = new Error('Connection terminated unexpectedly')
+  const failures: unknown[] = []
+  const context = {
+    clock: { monotonic: () => 0 },
+    store: { onChange: () => () => {}, onInterrupted: () => () => {} },
+    events: { failed: (failure: object) => failures.push(failure) },
+    supplier: {
+      hello: async () => ({ type: 'hello', log: 'log', position: 1 }),
+      read: async () => {
+        throw error
+      },
+    },
+  } as unknown as FeedContext
+  const peer = { peer: 'us-east-1', from: undefined, known: FIRST_RELEASE_KINDS, parts: true }
+  const types: string[] = []
+  for await (const { type } of readFeed(context, peer, new AbortController().signal)) types.push(type)
+  assert.deepEqual(types, ['hello'])
+  assert.deepEqual(failures, [{ operation: 'feed', error, requestId: '' }])
 })

@@ -22,12 +22,12 @@ export interface FeedContext {
   supplier: Supplier
   store: Pick<Store, 'onChange' | 'onInterrupted'> & { engine: Pick<Engine, 'findHolder'> }
   clock: Clock
-  events: Pick<Events, 'noted' | 'feedHeld'>
+  events: Pick<Events, 'noted' | 'feedHeld' | 'failed'>
 }
 
 /**
  * The stream for a peer: a greeting, then transactions as they are committed, and heartbeats while there are none. It ends when
- * the log can no longer be read from the peer's place, or the connection to the database was lost: the database may be
+ * the log can no longer be read from the peer's place, a reading fails, or the connection to the database was lost: the database may be
  * another one now, and only a greeting compares everything that the peer knows of the log. The peer reconnects, and the next
  * greeting gives the reason. Backpressure applies: the log is read only as fast as the stream is consumed. `parts`: whether the peer
  * accepts transactions in parts.
@@ -37,7 +37,7 @@ export async function* readFeed(
   { peer, from, known, parts }: { peer: string; from: ResumePoint | undefined; known: KnownKinds; parts: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<FeedMessage> {
-  const { supplier, store, clock } = context
+  const { supplier, store, clock, events } = context
   let changed = Promise.withResolvers<void>()
   let interrupted = false
   const unsubscribe = [
@@ -76,6 +76,9 @@ export async function* readFeed(
       const announced = heldMilliseconds < ANNOUNCED_MILLISECONDS
       await pause(clock, milliseconds, { signal, ...(announced && { until: changed.promise }) })
     }
+  } catch (error) {
+    // Thrown, it would reach the HTTP adapter, which prints it past the log and sends its message to the peer.
+    events.failed({ operation: 'feed', error, requestId: '' })
   } finally {
     for (const stop of unsubscribe) stop()
     hold.report(false)

@@ -14,7 +14,7 @@ export interface RoutesContext {
   store: Store
   clock: Clock
   prover: Prover
-  events: Pick<Events, 'noted' | 'feedHeld'>
+  events: Pick<Events, 'noted' | 'feedHeld' | 'failed'>
   /** The regions whose requests are accepted. */
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
