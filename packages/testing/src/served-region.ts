@@ -27,6 +27,8 @@ export interface ServedRegion {
   readonly cognito: CognitoIdentityProviderClient
   readonly kms: KMSClient
   readonly process: ChildProcess
+  readonly configFile: string
+  readonly config: RegionConfigInput
   /** All output so far: log lines, and the message of an exit. */
   readonly log: string
   /** Waits for words in the log. The log comes through a pipe and may arrive later than a response. */
@@ -73,13 +75,14 @@ export async function loneConfig(
     store: { engine: 'sqlite', file: '' },
     credentials: [credentials],
     keys: { provider: 'local', masterKey: MASTER_KEY },
-    cluster: { secret: 'a-cluster-secret-for-tests-0123456789' },
+    cluster: { secret: CLUSTER_SECRET },
     ...config,
     listen: { ...config.listen, port },
   }
 }
 
 export const MASTER_KEY = randomBytes(32).toString('base64')
+const CLUSTER_SECRET = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
 export async function serveRegion({
@@ -119,6 +122,8 @@ export async function serveRegion({
     cognito,
     kms,
     process: child,
+    configFile: file,
+    config: whole,
     get log() {
       return log
     },
@@ -141,7 +146,8 @@ export async function serveRegion({
     stop: async () => {
       cognito.destroy()
       kms.destroy()
-      child.kill('SIGTERM')
+      // SIGTERM would give load balancers time to notice.
+      child.kill('SIGINT')
       await exited
       rmSync(directory, { recursive: true, force: true })
     },

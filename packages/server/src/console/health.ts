@@ -15,6 +15,7 @@ const CHECK_TIMEOUT_MILLISECONDS = 2_000
 export interface HealthSources {
   overload: Pick<Overload, 'recent'>
   replication: Pick<Replication, 'links' | 'closedReplicas'>
+  isStopping: () => boolean
 }
 
 /** Checks that a sign-in does not need: the region stays in service when they fail. */
@@ -59,6 +60,13 @@ export async function checkHealth(
   const status = failed.length === 0 ? 'ok' : failed.every((name) => SIDE_CHECKS.has(name)) ? 'degraded' : 'failing'
   return { status, region, checks }
 }
+
+/** A region that stops fails its check at once, so that load balancers send new calls elsewhere while the present ones complete. */
+export const stoppingHealth = ({ region }: Pick<Context, 'region'>): Health => ({
+  status: 'failing',
+  region,
+  checks: { process: { ok: false, detail: 'the region is stopping' } },
+})
 
 function checkReplication(links: readonly LinkState[]): Health['checks'][string] {
   const lost = links.filter(({ connected }) => !connected)

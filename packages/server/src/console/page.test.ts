@@ -212,6 +212,7 @@ describe('the state on a page', () => {
       overload: { recent: () => undefined },
       replication: { status, links: () => [], backlogs: async () => [], closedReplicas: () => 0 },
       resources: () => [],
+      isStopping: () => false,
     })
     return {
       page: async () => {

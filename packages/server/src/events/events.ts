@@ -55,6 +55,10 @@ export interface Events {
   keyServiceOutage(outage: { seconds: number }): void
   /** The key service refuses the use of a key, so the pools under that key cannot be used. */
   keyRefused(refusal: { arn: string; reason: string }): void
+  /** The configuration was not read again, because it has mistakes; the present one stays in effect. */
+  reloadFailed(failure: { why: string }): void
+  /** Changes the lowest level that is logged. */
+  setLevel(level: string): void
   readonly registry: Registry
   /** Why audit records cannot be written at the moment; undefined if they can, or if there is no audit file. */
   auditProblem(): string | undefined
@@ -168,6 +172,10 @@ export function createEvents({
     retention: ({ changes, seconds }) => {
       metrics.backlogLimits.changes.set(changes)
       metrics.backlogLimits.seconds.set(seconds)
+    },
+    reloadFailed: (failure) => count('reload-failed', failure, 'the configuration was not reloaded'),
+    setLevel: (next) => {
+      log.level = next
     },
     resource: ({ resource, used, limit, waiting }) => {
       metrics.resourceUse.set({ resource }, used)

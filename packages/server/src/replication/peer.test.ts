@@ -12,7 +12,7 @@ import { createProver, type ProvenRequest } from './proof.ts'
 const SECRET = 'a cluster secret of more than 32 characters'
 const SILENCE_MILLISECONDS = 1_200
 const throttling = { once: async () => true }
-const proverOf = (region: string) => createProver({ secret: SECRET, region, clock: systemClock, throttling })
+const proverOf = (region: string) => createProver({ secrets: [SECRET], region, clock: systemClock, throttling })
 
 describe('a peer over a slow line', () => {
   const receiver = proverOf('us-west-2')
@@ -76,7 +76,7 @@ describe('a peer over a slow line', () => {
         'x-twinpool-answer',
         receiver.proveResponse(request, { status: 200, now: Date.now(), body: undefined }),
       )
-      const proofOf = receiver.lineProver(request.proof)
+      const proofOf = receiver.lineProver(request)
       // Characters of several bytes may be cut between two pieces.
       const lines = ['ä🎉', 'b'].map((mark) => JSON.stringify({ ...message, mark }))
       await trickle(response, lines.map((json) => `${proofOf(json)}\t${json}\n`).join(''), 9)

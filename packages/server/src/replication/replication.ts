@@ -67,14 +67,16 @@ export interface Peers {
 }
 
 export function createPeers({
-  secret,
+  secrets,
   region,
   bases,
   clock,
   throttling,
   signal,
+  connect,
 }: {
-  secret: string
+  /** The new cluster secret and, while it is replaced, the old one. */
+  secrets: readonly string[]
   region: string
   /** Region -> base URL of its replication paths. */
   bases: Readonly<Record<string, string>>
@@ -82,10 +84,14 @@ export function createPeers({
   throttling: Pick<Throttling, 'once'>
   /** Fires when this region stops. */
   signal?: AbortSignal
+  connect?: typeof fetch
 }): Peers {
-  const prover = createProver({ secret, region, clock, throttling })
+  const prover = createProver({ secrets, region, clock, throttling })
   const all = new Map(
-    Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock, signal })]),
+    Object.entries(bases).map(([name, base]) => [
+      name,
+      createPeer({ region: name, base, prover, clock, signal, connect }),
+    ]),
   )
   return { all, prover }
 }
