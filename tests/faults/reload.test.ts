@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -125,6 +126,9 @@ describe('a running region', () => {
     }
     const keys = { provider: 'local', masterKey: fresh }
     assert.deepEqual(await check(withMembers({ keys })), { code: 0, failed: {} })
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const taken = other.address() as AddressInfo
     const broken = await check(
       withMembers({
         keys: { provider: 'local', masterKey: old },
@@ -133,10 +137,23 @@ describe('a running region', () => {
         peers: { 'us-east-1': { endpoint: 'http://127.0.0.1:1' } },
         messages: { kind: 'inbox', url: 'http://127.0.0.1:1/' },
         tls: { certificateFile: 'none.pem', keyFile: 'none.pem' },
+        management: { port: taken.port },
+        audit: { file: join(directory, 'none', 'audit.jsonl') },
       }),
     )
+    other.close()
     assert.equal(broken.code, 1)
-    assert.deepEqual(Object.keys(broken.failed).sort(), ['keys', 'messages', 'peers.us-east-1', 'store', 'tls'])
+    assert.deepEqual(Object.keys(broken.failed).sort(), [
+      'audit.file',
+      'keys',
+      'management',
+      'messages',
+      'peers.us-east-1',
+      'store',
+      'tls',
+    ])
+    assert.match(broken.failed.management as string, /EADDRINUSE/)
+    assert.match(broken.failed['audit.file'] as string, /ENOENT/)
     assert.match(broken.failed.store as string, /belongs to the region us-west-2/)
     assert.match(broken.failed.tls as string, /tls\.certificateFile: none\.pem: ENOENT/)
     const misspelt = await check(withMembers({ paritty: 'aws' }))

@@ -1,4 +1,6 @@
+import { accessSync, constants, existsSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { ConfigError, readConfig } from '../config/read.ts'
 import type { RegionConfig } from '../config/schema.ts'
@@ -55,7 +57,7 @@ export async function checkConfiguration(file: string): Promise<CheckReport> {
       })
     }
   }
-  const { tls, peerTls, store: storeConfig, keys, peers, messages } = config
+  const { tls, peerTls, store: storeConfig, management, audit, keys, peers, messages } = config
   const areValid = 'the files are valid'
   if (tls) await attempt('tls', () => readTls(tls) && areValid)
   if (peerTls) await attempt('peerTls', () => createPeerTls(peerTls) && areValid)
@@ -64,7 +66,9 @@ export async function checkConfiguration(file: string): Promise<CheckReport> {
     store = await inspectStore(storeConfig)
     return describeStore(config, store)
   })
-  await attempt('listen', () => checkPort(config, store))
+  await attempt('listen', () => checkPort(config.listen, { store, config }))
+  if (management) await attempt('management', () => checkPort(management, { store, config }))
+  if (audit) await attempt('audit.file', () => checkAppendable(audit.file))
   if (keys.provider === 'aws-kms') await attempt('keys', () => checkAwsKms(config, keys))
   else await attempt('keys', () => checkMasterKeys(config, { keys, store }))
   await store?.close()
@@ -91,11 +95,14 @@ function describeStore({ region, store, listen }: RegionConfig, found: FoundStor
   return `${store.engine}, ${found.region === undefined ? 'region not recorded yet' : `of ${found.region}`}${used}`
 }
 
-async function checkPort({ listen }: RegionConfig, store: FoundStore | undefined): Promise<string> {
-  const address = `${listen.host}:${listen.port}`
+async function checkPort(
+  { host, port }: { host: string; port: number },
+  { store, config: { listen } }: { store: FoundStore | undefined; config: RegionConfig },
+): Promise<string> {
+  const address = `${host}:${port}`
   const server = createServer()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject).listen(listen.port, listen.host, resolve)
+  server.once('error', reject).listen(port, host, resolve)
   try {
     await promise
     return `${address} is free`
@@ -109,6 +116,12 @@ async function checkPort({ listen }: RegionConfig, store: FoundStore | undefined
   } finally {
     server.close()
   }
+}
+
+function checkAppendable(file: string): string {
+  const isThere = existsSync(file)
+  accessSync(isThere ? file : dirname(file), constants.W_OK)
+  return isThere ? `${file} can be written` : `${file} can be created`
 }
 
 async function checkMasterKeys(
