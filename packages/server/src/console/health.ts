@@ -22,9 +22,9 @@ export interface HealthSources {
 const SIDE_CHECKS = new Set(['replication', 'audit'])
 
 /**
- * Checks every dependency of a sign-in, the links to peers and their clocks, and the audit file. A recent overload and replicas that cannot be opened are
- * reported, but the region counts as healthy: taking it out of service would move the load to the other regions, and stop its other
- * pools.
+ * Checks every dependency of a sign-in, the links to peers and their clocks, and the audit file. A recent overload and replicas that
+ * cannot be opened are reported, but the region counts as healthy: taking it out of service would move the load to the other regions,
+ * and stop its other pools.
  */
 export async function checkHealth(
   {

@@ -74,7 +74,7 @@ export async function openPeerClocks({
   }
   const measure = async (name: string, peer: Pick<Peer, 'clock'>, signal: AbortSignal): Promise<void> => {
     const value = saved.get(name)
-    // Otherwise one slow request would replace it.
+    // Without it, a slow first request would replace the saved value.
     const seed = value === undefined ? undefined : { ahead: value, error: SAVED_ERROR_MILLISECONDS }
     let samples: ClockSample[] = seed ? [seed] : []
     while (!signal.aborted) {
