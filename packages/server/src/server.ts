@@ -138,7 +138,7 @@ async function composeRegion(
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
-  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all })
+  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all, events })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`

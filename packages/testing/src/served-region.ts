@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
+import { readMetric } from './metrics.ts'
 import { programArguments } from './program.ts'
 import { credentials, freePorts, until } from './regions.ts'
 
@@ -15,7 +16,7 @@ const REGION = 'us-west-2'
 
 export interface HealthReport {
   code: number
-  status: 'ok' | 'failing'
+  status: 'ok' | 'degraded' | 'failing'
   checks: Record<string, { ok: boolean; detail?: string }>
 }
 
@@ -132,17 +133,7 @@ export async function serveRegion({
       const response = await fetch(`${endpoint}/health`)
       return { code: response.status, ...((await response.json()) as Omit<HealthReport, 'code'>) }
     },
-    metric: async (name, labels = {}) => {
-      const text = await (await fetch(`${endpoint}/metrics`)).text()
-      const line = text
-        .split('\n')
-        .find(
-          (entry) =>
-            new RegExp(`^${name}[{ ]`).test(entry) &&
-            Object.entries(labels).every(([key, value]) => entry.includes(`${key}="${value}"`)),
-        )
-      return Number(line?.slice(line.lastIndexOf(' ')) ?? 0)
-    },
+    metric: async (name, labels) => (await readMetric(endpoint, name, labels)) ?? 0,
     stop: async () => {
       cognito.destroy()
       kms.destroy()

@@ -13,7 +13,7 @@ type ConsoleContext = Pick<
 >
 
 export interface ConsoleSources extends MetricsSources {
-  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'status'>
+  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'skewedClocks' | 'status'>
 }
 
 /** The page is public: its state is read at most once in this time, however often it is requested. */

@@ -115,6 +115,18 @@ export const catalogue = {
     action:
       'Compare `cluster.secret`, `peers` and the clocks of both regions. An `unknown` caller: restrict the replication paths in your proxy.',
   },
+  'clocks-differ': {
+    level: 'error',
+    meaning:
+      "The clock of a peer differs from that of this process by more than 5 s (`aheadSeconds`; negative: the peer's clock is behind). Sign-outs of a pool are ordered by the clock of its primary, and hold with clocks up to 5 s apart.",
+    action:
+      'Compare the clocks of both machines with a time server (`chronyc tracking`), and repair the synchronization of the wrong one. Both regions report the event.',
+  },
+  'clocks-agree': {
+    level: 'info',
+    meaning: 'The clock of a peer is close enough again after `clocks-differ`.',
+    action: NOTHING,
+  },
   behind: {
     level: 'warn',
     meaning: 'The log of a peer no longer continues at the position of this region, so its pools are copied again.',

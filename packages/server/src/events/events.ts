@@ -35,6 +35,8 @@ export interface Events {
   feedHeld(hold: { peer: string; seconds: number }): void
   /** The state of the link to a peer, and the lag behind it. */
   link(link: { peer: string; connected: boolean; lagSeconds: number }): void
+  /** How far a peer's clock is ahead of that of this process, give or take the uncertainty. */
+  clockMeasured(measurement: { peer: string; aheadSeconds: number; uncertaintySeconds: number }): void
   /** The changes that a peer has not acknowledged. */
   backlog(backlog: { peer: string; changes: number; seconds: number }): void
   /** The limits of `backlog`. */
@@ -163,6 +165,10 @@ export function createEvents({
     link: ({ peer, connected, lagSeconds }) => {
       metrics.connected.set({ peer }, connected ? 1 : 0)
       metrics.lag.set({ peer }, lagSeconds)
+    },
+    clockMeasured: ({ peer, aheadSeconds, uncertaintySeconds }) => {
+      metrics.clockSkew.set({ peer }, aheadSeconds)
+      metrics.clockSkewUncertainty.set({ peer }, uncertaintySeconds)
     },
     feedHeld: ({ peer, seconds }) => metrics.feedHeld.set({ peer }, seconds),
     backlog: ({ peer, changes, seconds }) => {

@@ -141,7 +141,15 @@ describe('a link', () => {
 
   it('refuses requests without a proof, on every path', async () => {
     const base = `http://127.0.0.1:${ports[0]}`
-    for (const path of ['feed', 'inventory', `outline?pool=${pool}`, `page?pool=${pool}&stage=user`, 'status']) {
+    for (const path of [
+      'feed',
+      'inventory',
+      `outline?pool=${pool}`,
+      `page?pool=${pool}&stage=user`,
+      'clock',
+      'keys',
+      'status',
+    ]) {
       const response = await fetch(`${base}/replication/${path}`, { headers: { 'x-twinpool-format': FORMAT } })
       assert.equal(response.status, 401, path)
       await response.body?.cancel()
@@ -220,6 +228,7 @@ describe('a link', () => {
     stranger.listen(ports[3], '127.0.0.1')
     await until(() => (stranger.address() as AddressInfo | null) !== null)
     await assert.rejects(peer.inventory(undefined), { problem: 'impostor' })
+    await assert.rejects(peer.clock(), { problem: 'impostor' })
     proven = true
     await assert.rejects(peer.inventory(undefined), { problem: 'format' })
     stranger.close()

@@ -187,10 +187,12 @@ export function createPeer({
       await send({ method: 'POST', path: '/replication/ack', body })
     },
     clock: async () => {
-      const began = clock.monotonic()
+      const began = { wall: clock.now(), monotonic: clock.monotonic() }
       const { now } = await send({ method: 'GET', path: '/replication/clock' })
-      const error = (clock.monotonic() - began) / 2
-      return { ahead: now - (clock.now() - error), error }
+      const ended = clock.now()
+      // The monotonic clock stops while a machine is suspended; the wall clock may be set back.
+      const error = Math.max(clock.monotonic() - began.monotonic, ended - began.wall) / 2
+      return { ahead: now - (ended - error), error }
     },
     hasOlderProcesses: async (ability = 'sealing') => {
       const status = await get<{ olderProcesses?: boolean; withoutRotation?: boolean }>('/replication/status')

@@ -4,6 +4,7 @@ import type { Events } from '../events/events.ts'
 import { ORPHANED } from '../store/copies.ts'
 import type { Store } from '../store/store.ts'
 import type { Throttling } from '../store/throttling.ts'
+import type { ClockSkew } from './clock-skew.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
@@ -28,6 +29,8 @@ export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
   stop(): Promise<void>
   /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
   closedReplicas(): number
+  /** The peers whose clocks differ from that of this process by more than is tolerated. */
+  skewedClocks(): ClockSkew[]
   readonly orphans: Orphans
 }
 
@@ -281,6 +284,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     links: board.links,
     backlogs: board.backlogs,
     closedReplicas: () => keyWatch.closed,
+    skewedClocks: config.peerClocks.skewed,
     orphans,
   }
 }
