@@ -14,6 +14,7 @@ interface Line {
 
 /** Effects of the disturbances; their reasons are judged below. */
 const EXPECTED = [
+  'clocks-differ',
   'peer-lost',
   'replication-refused',
   'behind',
@@ -57,7 +58,7 @@ export function judgeLogs({
       const at = Date.parse(line.time)
       // Timers expire while a process is paused: a connection that it waited for times out when it resumes.
       const overdue = /timeout/.test(line.err?.message ?? '') && disturbances.explains(region, ['pause'], at, at)
-      const bad = line.level === 'error' || (line.level === 'warn' && !EXPECTED.includes(line.event ?? ''))
+      const bad = (line.level === 'error' || line.level === 'warn') && !EXPECTED.includes(line.event ?? '')
       if (bad && !overdue) journal.violation(described())
       if (line.event) journal.count(`${line.event}${line.reason ? ` (${line.reason})` : ''}`)
       if (line.event === 'log-renewed') journal.violation(described())
