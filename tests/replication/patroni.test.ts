@@ -1,6 +1,6 @@
 /**
  * Patroni replaces a leader that crashes under load by a standby that lacks the last transactions: for a region behind HAProxy, and for
- * one with both addresses in its URL. Two minutes, most of them Patroni's timeouts: `npm run patroni` runs it.
+ * one with both addresses in its URL. It takes one to three minutes: `npm run patroni` runs it.
  */
 import { after, before, describe, it } from 'node:test'
 import { debianTools } from '@twinpool/testing/debian'

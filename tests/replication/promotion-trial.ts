@@ -13,7 +13,7 @@ import { createClient, createUser, PASSWORD } from '@twinpool/testing/pools'
 import type { PostgresPair } from '@twinpool/testing/postgres-pair'
 import { credentials, freePorts, until } from '@twinpool/testing/regions'
 import { createReplicatedPool } from '@twinpool/testing/replicas'
-import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
+import { type ServedOptions, type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 import { createServiceCaller } from '@twinpool/toolkit/internal/service-call'
 import { type LinkProxy, startLinkProxy } from 'twinpool/internal/link-proxy'
 
@@ -92,13 +92,30 @@ export async function startPromotionPlane(url: string): Promise<PromotionPlane> 
     ...config(WEST, westPort, EAST, eastPort),
     store: { engine: 'postgres' as const, url, connections: 6, statementSeconds: 2 },
   }
-  const west: [ServedRegion, ServedRegion] = [
-    await serveRegion({ config: ofWest }),
-    await serveRegion({ config: { ...ofWest, listen: { port: otherPort } } }),
-  ]
-  const east = await serveRegion({ config: config(EAST, eastPort, WEST, link.port) })
-  const pool = await createReplicatedPool({ primary: west[0], secondary: east, regions: [west[0], east] })
-  const client = await createClient(west[0], pool)
+  const running: ServedRegion[] = []
+  const serve = async (options: NonNullable<ServedOptions['config']>): Promise<ServedRegion> => {
+    const served = await serveRegion({ config: options })
+    running.push(served)
+    return served
+  }
+  const stop = async (): Promise<void> => {
+    if (process.env.TWINPOOL_TEST_LOG) process.stderr.write(running.map(({ log }) => log).join(''))
+    await Promise.all(running.map((served) => served.stop()))
+    await link.close()
+  }
+  const start = async () => {
+    const west: [ServedRegion, ServedRegion] = [
+      await serve(ofWest),
+      await serve({ ...ofWest, listen: { port: otherPort } }),
+    ]
+    const east = await serve(config(EAST, eastPort, WEST, link.port))
+    const pool = await createReplicatedPool({ primary: west[0], secondary: east, regions: [west[0], east] })
+    return { west, east, pool, client: await createClient(west[0], pool) }
+  }
+  const { west, east, pool, client } = await start().catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
   let count = 0
 
   const ask = <T>({ endpoint, name }: ServedRegion, operation: string) =>
@@ -250,13 +267,5 @@ export async function startPromotionPlane(url: string): Promise<PromotionPlane> 
       },
     }
   }
-  return {
-    link,
-    startTrial,
-    stop: async () => {
-      if (process.env.TWINPOOL_TEST_LOG) process.stderr.write([...west, east].map(({ log }) => log).join(''))
-      await Promise.all([...west, east].map((served) => served.stop()))
-      await link.close()
-    },
-  }
+  return { link, startTrial, stop }
 }
