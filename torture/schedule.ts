@@ -11,6 +11,11 @@ export type Fault =
   /** A limit of the link in each direction. */
   | { kind: 'throttle'; region: Role; bytesPerSecond: number }
   | { kind: 'deactivate' | 'recreate'; region: 'secondary' }
+  /**
+   * The database of the region is replaced by its spare: a promoted standby (`failover`), or a backup of the file (`put-back`).
+   * `lossy`: the spare lacks the newest transactions, for the duration of the fault. `running`: under the region's process.
+   */
+  | { kind: 'failover' | 'put-back'; region: Role; lossy: boolean; running: boolean }
 export type FaultKind = Fault['kind']
 
 /** A fault and when it begins and ends, in milliseconds from the start of the run. */
@@ -39,6 +44,8 @@ const table: Readonly<Record<FaultKind, Row>> = {
   clock:         { weight: 3, least: 2_000, most: 12_000 },
   deactivate:    { weight: 1, least: 200,   most: 2_000 },
   recreate:      { weight: 2, least: 0,     most: 0 },
+  failover:      { weight: 4, least: 200,   most: 3_000 },
+  'put-back':    { weight: 3, least: 200,   most: 3_000 },
 }
 
 const QUIET_MILLISECONDS = 1_000
@@ -87,6 +94,8 @@ function makeFault(kind: FaultKind, random: Random): Fault {
     const far = random.chance(0.5) ? FURTHEST_CLOCK_MILLISECONDS : 3_000
     return { kind, region, milliseconds: random.between(-far, far) }
   }
+  if (kind === 'failover') return { kind, region, lossy: random.chance(0.6), running: random.chance(0.75) }
+  if (kind === 'put-back') return { kind, region, lossy: true, running: random.chance(0.6) }
   if (kind === 'deactivate' || kind === 'recreate') return { kind, region: 'secondary' }
   return { kind, region }
 }

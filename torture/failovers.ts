@@ -1,0 +1,134 @@
+import type { Arena } from './arena.ts'
+import type { Disturbances } from './disturbances.ts'
+import type { Journal } from './journal.ts'
+import { pause } from './pace.ts'
+import { type Fault, ROLES, type Role } from './schedule.ts'
+
+export type FailoverFault = Extract<Fault, { kind: 'failover' | 'put-back' }>
+
+/** One replacement of a region's database: what it could lose, and how it was noticed. */
+export interface Failover extends FailoverFault {
+  /** Milliseconds from the start of the run. */
+  at: number
+  /** Date.now() when the spare had taken the place. */
+  replacedAt: number
+  /** For how long the spare had received nothing, and what the region acknowledged then: writes, revocations, sign-outs. */
+  gap: { milliseconds: number; acknowledged: number }
+  /** Milliseconds until the region was healthy again. */
+  servedAfter: number
+  /** The size of the region's log when the database was replaced. */
+  logOffset: number
+  /** Renewals of the change log, by the region's log; filled in at the end. */
+  noticed: { reason: string; after: number }[]
+}
+
+export interface Failovers {
+  readonly list: readonly Failover[]
+  /** Replaces the database of a region. `inTurn` runs its work while no other fault of the region's process is carried out. */
+  carryOut(
+    fault: FailoverFault,
+    options: { gapMilliseconds: number; inTurn: (work: () => Promise<void>) => Promise<void> },
+  ): Promise<void>
+  /** Resolves when no failover and no construction of a spare is in progress. */
+  settled(): Promise<void>
+}
+
+/** Longer than the time after which a statement without a response is given up. */
+const SERVED_MILLISECONDS = 20_000
+
+export function createFailovers({
+  arena,
+  disturbances,
+  journal,
+  order,
+}: {
+  arena: Arena
+  disturbances: Disturbances
+  journal: Journal
+  order: Arena['order']
+}): Failovers {
+  const began = Date.now()
+  const list: Failover[] = []
+  /** One failover of a region after another; each waits until the spare of the one before exists. */
+  const queues: Record<Role, Promise<void>> = { primary: Promise.resolve(), secondary: Promise.resolve() }
+
+  const isHealthy = async ({ clients }: Arena, region: Role): Promise<boolean> => {
+    const signal = AbortSignal.timeout(SERVED_MILLISECONDS)
+    return fetch(`${clients[region].endpoint}/health`, { signal }).then(
+      (response) => response.ok,
+      () => false,
+    )
+  }
+
+  const replaceDatabase = async (fault: FailoverFault, gapMilliseconds: number): Promise<void> => {
+    const { kind, region, lossy, running } = fault
+    const database = arena.databases?.[region]
+    if (!database) throw new Error(`the database of the ${region} has no spare`)
+    journal.note(`fault: ${kind} ${region} ${JSON.stringify({ lossy, running })}`)
+    const at = Date.now() - began
+    const gap = lossy ? disturbances.openGap(region) : undefined
+    await database.catchUp()
+    if (lossy) {
+      await database.detach()
+      await pause(gapMilliseconds)
+    }
+    const ends = [disturbances.begin(region, kind)]
+    if (!running) {
+      // A file may be put back only under a region that has stopped.
+      const way = kind === 'put-back' ? 'stop' : 'kill'
+      ends.push(disturbances.begin(region, way === 'stop' ? 'restart' : 'kill'))
+      await order(region, way)
+    }
+    await database.end()
+    gap?.close()
+    const logOffset = arena.readLog(region, 0).end
+    await database.replace()
+    const replacedAt = Date.now()
+    if (!running) await order(region, 'start')
+    while (!(await isHealthy(arena, region))) {
+      if (Date.now() - replacedAt > SERVED_MILLISECONDS) {
+        journal.violation(`the ${region} is not healthy ${SERVED_MILLISECONDS} ms after a ${kind}`)
+        break
+      }
+      await pause(20)
+    }
+    for (const end of ends) end()
+    const failover: Failover = {
+      ...fault,
+      at,
+      replacedAt,
+      gap: { milliseconds: gap ? gap.to - gap.from : 0, acknowledged: gap?.acknowledged ?? 0 },
+      servedAfter: Date.now() - replacedAt,
+      logOffset,
+      noticed: [],
+    }
+    list.push(failover)
+    journal.note(`${kind} ${region}: ${JSON.stringify(failover.gap)}, healthy after ${failover.servedAfter} ms`)
+  }
+
+  return {
+    list,
+    carryOut: (fault, { gapMilliseconds, inTurn }) => {
+      const { region } = fault
+      const replaced = queues[region].then(() => inTurn(() => replaceDatabase(fault, gapMilliseconds)))
+      queues[region] = replaced.then(() => arena.databases?.[region].renewSpare())
+      return replaced
+    },
+    settled: async () => {
+      await Promise.all(ROLES.map((region) => queues[region]))
+    },
+  }
+}
+
+/** One line of the report. */
+export function describeFailover({ kind, region, lossy, running, at, gap, servedAfter, noticed }: Failover): string {
+  const spare =
+    kind === 'put-back' ? 'a backup of the file' : lossy ? 'a standby without the tail' : 'a synchronous standby'
+  const times = noticed.map(({ reason, after }) => `log-renewed (${reason}) after ${after} ms`)
+  return [
+    `${(at / 1_000).toFixed(1).padStart(7)} s  ${kind} of the ${region} to ${spare}, process ${running ? 'running' : 'down'}`,
+    ...(lossy ? [`gap ${gap.milliseconds} ms with ${gap.acknowledged} acknowledged changes`] : []),
+    `healthy after ${servedAfter} ms`,
+    times.length > 0 ? times.join(', ') : 'no new log: no follower had read past the backup',
+  ].join('; ')
+}
