@@ -10,16 +10,16 @@ export type FailoverFault = Extract<Fault, { kind: 'failover' | 'put-back' }>
 export interface Failover extends FailoverFault {
   /** Milliseconds from the start of the run. */
   at: number
-  /** Date.now() when the spare had taken the place. */
-  replacedAt: number
+  /** Date.now() when nothing was written to the database any more. */
+  endedAt: number
   /** For how long the spare had received nothing, and what the region acknowledged then: writes, revocations, sign-outs. */
   gap: { milliseconds: number; acknowledged: number }
   /** Milliseconds until the region was healthy again. */
   servedAfter: number
   /** The size of the region's log when the database was replaced. */
   logOffset: number
-  /** Renewals of the change log, by the region's log; filled in at the end. */
-  noticed: { reason: string; after: number }[]
+  /** From the logs, at the end: that the region renewed its change log, and that its peer was first found behind. */
+  noticed: { event: 'log-renewed' | 'behind'; reason: string; after: number }[]
 }
 
 export interface Failovers {
@@ -79,14 +79,14 @@ export function createFailovers({
       ends.push(disturbances.begin(region, way === 'stop' ? 'restart' : 'kill'))
       await order(region, way)
     }
+    const logOffset = arena.readLog(region, 0).end
     await database.end()
     gap?.close()
-    const logOffset = arena.readLog(region, 0).end
+    const endedAt = Date.now()
     await database.replace()
-    const replacedAt = Date.now()
     if (!running) await order(region, 'start')
     while (!(await isHealthy(arena, region))) {
-      if (Date.now() - replacedAt > SERVED_MILLISECONDS) {
+      if (Date.now() - endedAt > SERVED_MILLISECONDS) {
         journal.violation(`the ${region} is not healthy ${SERVED_MILLISECONDS} ms after a ${kind}`)
         break
       }
@@ -96,9 +96,9 @@ export function createFailovers({
     const failover: Failover = {
       ...fault,
       at,
-      replacedAt,
+      endedAt,
       gap: { milliseconds: gap ? gap.to - gap.from : 0, acknowledged: gap?.acknowledged ?? 0 },
-      servedAfter: Date.now() - replacedAt,
+      servedAfter: Date.now() - endedAt,
       logOffset,
       noticed: [],
     }
@@ -111,7 +111,10 @@ export function createFailovers({
     carryOut: (fault, { gapMilliseconds, inTurn }) => {
       const { region } = fault
       const replaced = queues[region].then(() => inTurn(() => replaceDatabase(fault, gapMilliseconds)))
-      queues[region] = replaced.then(() => arena.databases?.[region].renewSpare())
+      queues[region] = replaced.then(async () => {
+        await arena.databases?.[region].renewSpare()
+        journal.note(`the ${region} has a spare again`)
+      })
       return replaced
     },
     settled: async () => {
@@ -124,11 +127,11 @@ export function createFailovers({
 export function describeFailover({ kind, region, lossy, running, at, gap, servedAfter, noticed }: Failover): string {
   const spare =
     kind === 'put-back' ? 'a backup of the file' : lossy ? 'a standby without the tail' : 'a synchronous standby'
-  const times = noticed.map(({ reason, after }) => `log-renewed (${reason}) after ${after} ms`)
+  const times = noticed.map(({ event, reason, after }) => `${event} (${reason}) after ${after} ms`)
   return [
     `${(at / 1_000).toFixed(1).padStart(7)} s  ${kind} of the ${region} to ${spare}, process ${running ? 'running' : 'down'}`,
     ...(lossy ? [`gap ${gap.milliseconds} ms with ${gap.acknowledged} acknowledged changes`] : []),
     `healthy after ${servedAfter} ms`,
-    times.length > 0 ? times.join(', ') : 'no new log: no follower had read past the backup',
+    times.length > 0 ? times.join(', ') : 'not noticed: no follower had read past the backup',
   ].join('; ')
 }

@@ -73,13 +73,16 @@ export function judgeLogs({
       if (line.event === 'log-renewed') {
         const failover = own.findLast(({ logOffset }) => logOffset <= start)
         if (!failover) journal.violation(described())
-        failover?.noticed.push({ reason: String(line.reason), after: at - failover.replacedAt })
+        failover?.noticed.push({ event: 'log-renewed', reason: String(line.reason), after: at - failover.endedAt })
       }
       if (line.event === 'behind') {
         gaps += 1
         // The first contact is not a gap and is not logged as one.
         const trimmed = line.reason === 'trimmed' && explained(at)
-        const renewed = line.reason !== 'trimmed' && ofPeer.some(({ replacedAt }) => replacedAt <= at)
+        const failover = ofPeer.findLast(({ endedAt }) => endedAt <= at)
+        const renewed = line.reason !== 'trimmed' && failover !== undefined
+        if (failover && !failover.noticed.some(({ event }) => event === 'behind'))
+          failover.noticed.push({ event: 'behind', reason: String(line.reason), after: at - failover.endedAt })
         if (!trimmed && !renewed) journal.violation(`a gap that no fault explains: ${described()}`)
       }
       if (line.event === 'copy-begun') begun += 1

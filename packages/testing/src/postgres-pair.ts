@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -156,22 +157,24 @@ async function copyRunning({ from, to, upstream }: StandbyCopy): Promise<void> {
   await client.connect()
   try {
     await client.query(`select pg_backup_start('standby', true)`)
+    const data = join(to, 'data')
+    const { uid, gid } = statSync(join(from, 'data'))
+    // Not the log, which the standby fetches.
+    for (const path of [to, data, join(data, 'pg_wal')]) {
+      mkdirSync(path, { mode: 0o700 })
+      chownSync(path, uid, gid)
+    }
+    const names = readdirSync(join(from, 'data')).filter((name) => name !== 'pg_wal' && name !== 'postmaster.pid')
+    const paths = names.map((name) => join(from, 'data', name))
     // Files that vanish while they are copied are in the log.
-    await promisify(execFile)('cp', ['-a', from, to]).catch((error: Error & { stderr: string }) => {
+    await promisify(execFile)('cp', ['-a', ...paths, data]).catch((error: Error & { stderr: string }) => {
       if (!/^(cp: [^\n]*No such file or directory\n)+$/.test(error.stderr)) throw error
     })
     const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)')
-    const data = join(to, 'data')
     makeStandby(to, upstream)
     const label = join(data, 'backup_label')
     writeFileSync(label, rows[0]?.labelfile as string)
-    const { uid, gid } = statSync(data)
     chownSync(label, uid, gid)
-    rmSync(join(data, 'postmaster.pid'), { force: true })
-    // They were copied while they were written; the standby fetches them.
-    for (const name of readdirSync(join(data, 'pg_wal'))) {
-      if (/^[0-9A-F]{24}$/.test(name)) rmSync(join(data, 'pg_wal', name))
-    }
   } finally {
     await client.end()
   }

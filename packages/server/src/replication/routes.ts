@@ -14,7 +14,7 @@ export interface RoutesContext {
   store: Store
   clock: Clock
   prover: Prover
-  events: Pick<Events, 'noted' | 'feedHeld'>
+  events: Pick<Events, 'noted' | 'feedHeld' | 'failed'>
   /** The regions whose requests are accepted. */
   peers: ReadonlySet<string>
   /** Handles a key message. Returns the reason if it is refused, otherwise undefined. */
@@ -138,10 +138,16 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       const stream = new ReadableStream<Uint8Array>(
         {
           pull: async (controller) => {
-            const next = await messages.next()
-            if (next.done) return controller.close()
-            const json = JSON.stringify(next.value)
-            controller.enqueue(encoder.encode(`${proveLine(json)}\t${json}\n`))
+            try {
+              const next = await messages.next()
+              if (next.done) return controller.close()
+              const json = JSON.stringify(next.value)
+              controller.enqueue(encoder.encode(`${proveLine(json)}\t${json}\n`))
+            } catch (error) {
+              // The HTTP server would print it in a form of its own. The follower connects again.
+              if (!both.aborted) context.events.failed({ operation: 'feed', error, requestId: '' })
+              controller.close()
+            }
           },
           cancel: async () => {
             ended.abort()
