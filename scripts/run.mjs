@@ -39,6 +39,7 @@ const commands = {
   generate: (args) => [
     source('scripts/generate-shapes.ts', ...args),
     source('scripts/generate-operations-table.ts', ...args),
+    source('scripts/generate-configuration.ts', ...args),
     source('scripts/generate-events-table.ts', ...args),
   ],
   check: (args) => [...commands.lint([]), ...commands.types([]), ...commands.test(args)],

@@ -50,7 +50,8 @@ const clientPeer = '@aws-sdk/client-cognito-identity-provider'
 const serverMap = [
   ['index.ts'],
   ['server.ts'],
-  ['config.ts'],
+  ['reload.ts', 'maintenance'],
+  ['config'],
   ['context.ts'],
   ['cognito'],
   ['kms'],
@@ -72,7 +73,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'clock.ts', 'bounded-cache.ts', 'base64.ts'],
+  ['errors.ts', 'clock.ts', 'bounded-cache.ts', 'base64.ts', 'configured-file.ts'],
 ]
 
 /** A face imports no other face: code that several faces need belongs to aws/, http/ or admission/. */
@@ -90,6 +91,8 @@ const bookkeeping: Record<string, string[]> = {
   tombstones: ['apply.ts', 'changes.ts', 'copies.ts'],
   facts: ['*'],
   cursors: ['*'],
+  // The table of a lock file, not of a store.
+  holder: ['file-lock.ts'],
   followers: ['*'],
   copies: ['*'],
   copy_touched: ['*'],
@@ -192,7 +195,7 @@ export const rules: Rule[] = [
     },
     bad: [
       server('store/users.ts', `import { signIn } from '../identity/sign-in/begin.ts'`),
-      server('identity/sign-up.ts', `import type { RegionConfig } from '../config.ts'`),
+      server('identity/sign-up.ts', `import type { RegionConfig } from '../config/schema.ts'`),
       server('store/users.ts', `const later = await import('../cognito/face.ts')`),
       server('oauth/token.ts', `import { validateInput } from '../console/health.ts'`),
       server('identity/sign-up.ts', `import { context } from '../context.ts'`),
@@ -203,7 +206,7 @@ export const rules: Rule[] = [
         'identity/sign-up.ts',
         `import { issue } from '../tokens/issue.ts'\nimport { CognitoError } from '../errors.ts'`,
       ),
-      server('server.ts', `import { readConfig } from './config.ts'`),
+      server('server.ts', `import { readConfig } from './config/read.ts'`),
       server('tokens/issue.ts', `import type { Context } from '../context.ts'`),
       server(
         'store/users.ts',
@@ -276,13 +279,16 @@ export const rules: Rule[] = [
   },
   {
     name: 'only the configuration reads the environment',
-    advice: 'read it in packages/server/src/config.ts and pass the value on',
+    advice: 'read it in packages/server/src/config/ and pass the value on',
     find: (source) => {
-      if (!inServer(source.path) || withinServer(source.path) === 'config.ts') return []
+      if (!inServer(source.path) || withinServer(source.path).startsWith('config/')) return []
       return findAll(inCode(source), /\bprocess\.env\b|\benv\s*\}\s*=\s*process\b/g, () => 'reads process.env')
     },
     bad: [server('keys/ring.ts', 'const file = process.env.KEYS'), server('keys/ring.ts', 'const { env } = process')],
-    good: [server('config.ts', 'const file = process.env.KEYS'), server('keys/ring.ts', 'const { file } = config')],
+    good: [
+      server('config/read.ts', 'const file = process.env.KEYS'),
+      server('keys/ring.ts', 'const { file } = config'),
+    ],
   },
   {
     name: 'files and folders are named for nouns of the domain',

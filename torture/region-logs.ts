@@ -15,6 +15,7 @@ interface Line {
 
 /** Effects of the disturbances; their reasons are judged below. */
 const EXPECTED = [
+  'clocks-differ',
   'peer-lost',
   'replication-refused',
   'behind',
@@ -66,7 +67,7 @@ export function judgeLogs({
       const at = Date.parse(line.time)
       // Timers expire while a process is paused: a connection that it waited for times out when it resumes.
       const overdue = /timeout/.test(line.err?.message ?? '') && disturbances.explains(region, ['pause'], at, at)
-      const bad = line.level === 'error' || (line.level === 'warn' && !EXPECTED.includes(line.event ?? ''))
+      const bad = (line.level === 'error' || line.level === 'warn') && !EXPECTED.includes(line.event ?? '')
       const replaced = disturbances.explains(region, ['failover', 'put-back'], at, at)
       if (bad && !overdue && !replaced) journal.violation(described())
       if (line.event) journal.count(`${line.event}${line.reason ? ` (${line.reason})` : ''}`)

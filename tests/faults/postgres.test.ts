@@ -119,7 +119,7 @@ describe('a PostgreSQL that fails', { skip }, () => {
   const administer = async (server: Postgres, statement: string): Promise<number> =>
     (await query(server, statement)).rowCount ?? 0
   const listening = async (server: Postgres): Promise<number[]> => {
-    const statement = `select pid from pg_stat_activity where application_name = 'twinpool-listener'`
+    const statement = `select pid from pg_stat_activity where application_name = 'twinpool-listener-2'`
     const pids = async () => (await query(server, statement)).rows.map(({ pid }) => pid as number)
     await until(async () => (await pids()).length === 2, { what: 'both processes to listen' })
     return pids()

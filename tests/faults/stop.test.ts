@@ -17,7 +17,7 @@ describe('a region that stops', () => {
     const base = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
     const stopping = new AbortController()
     const peers = createPeers({
-      ...{ secret: 'a secret of thirty-two characters', region: 'us-west-2', bases: { 'us-east-1': base } },
+      ...{ secrets: ['a secret of thirty-two characters'], region: 'us-west-2', bases: { 'us-east-1': base } },
       ...{ clock: systemClock, throttling: { once: async () => true }, signal: stopping.signal },
     })
     const peer = peers.all.get('us-east-1')

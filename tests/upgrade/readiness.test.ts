@@ -1,12 +1,13 @@
 /** A region reports to its peers whether a process of the first release still serves it. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { systemClock } from '@twinpool/server/internal/clock'
 import { createPeers } from '@twinpool/server/internal/replication/replication'
 import { engines, startRegions } from '@twinpool/testing/regions'
 import { sql } from 'kysely'
 
-const secret = 'a-cluster-secret-for-tests-0123456789'
+const secret = randomBytes(32).toString('base64')
 
 for (const engine of engines) {
   describe(`a region with processes of two builds, on ${engine}`, () => {
@@ -14,7 +15,7 @@ for (const engine of engines) {
       const plane = await startRegions({ engine, config: { cluster: { secret } } })
       const { name, endpoint, region } = plane.secondary
       const peers = createPeers({
-        ...{ secret, region: plane.primary.name, bases: { [name]: endpoint } },
+        ...{ secrets: [secret], region: plane.primary.name, bases: { [name]: endpoint } },
         ...{ clock: systemClock, throttling: { once: async () => true } },
       })
       const reported = () => peers.all.get(name)?.hasOlderProcesses()

@@ -9,6 +9,8 @@ const commands: Record<string, () => Promise<Command>> = {
   drill: async () => (await import('./drill.ts')).drill,
   doctor: async () => (await import('./doctor/doctor.ts')).doctor,
   serve: async () => (await import('./serve.ts')).serve,
+  check: async () => (await import('./check.ts')).check,
+  rekey: async () => (await import('./rekey.ts')).rekey,
   'dev-region': async () => (await import('./dev/region-command.ts')).devRegion,
 }
 
@@ -19,6 +21,8 @@ const usage = `twinpool ${version}: user pools that survive the loss of a region
   twinpool drill    kill the primary under load, measure what happens
   twinpool doctor   check whether this machine can run 'twinpool dev'
   twinpool serve    one region, from a configuration file
+  twinpool check    find what 'twinpool serve' would refuse
+  twinpool rekey    move the key ring of a region to a new master key
 
 Options of a command: ${invocation('dev --help')}
 `

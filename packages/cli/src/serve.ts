@@ -1,4 +1,12 @@
-import { type Clock, ConfigError, createRegion, DRAIN_SECONDS, type Region, readConfig } from '@twinpool/server'
+import {
+  type Clock,
+  ConfigError,
+  createRegion,
+  DRAIN_SECONDS,
+  type Region,
+  type RegionConfig,
+  readConfig,
+} from '@twinpool/server'
 import { type Command, CommandError, readOptions } from './command.ts'
 import { reportUnless, untilAskedToStop } from './signals.ts'
 
@@ -6,6 +14,7 @@ export const serve: Command = {
   help: `twinpool serve --config FILE
 
   Runs one region until SIGINT or SIGTERM; a second signal, more than a second later, ends it without draining connections.
+  SIGHUP reads certificates, credentials, secrets and the log level again, and opens the audit file again (not on Windows).
 
   --config FILE   the region's configuration (JSON; "\${NAME}" is replaced by the environment variable)
   --json          print one line {"event":"ready", ...} on stdout once it listens
@@ -13,7 +22,7 @@ export const serve: Command = {
   run: async (args) => {
     const options = readOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } })
     if (!options.config) throw new CommandError('--config FILE is required')
-    return serveRegion({ file: options.config, json: options.json })
+    return serveRegion({ file: options.config, json: options.json, givesNotice: true })
   },
 }
 
@@ -22,15 +31,24 @@ export async function serveRegion({
   file,
   json = false,
   clock,
+  givesNotice = false,
 }: {
   file: string
   json?: boolean | undefined
   clock?: Clock
+  /** Whether load balancers get `shutdown.noticeSeconds` after SIGTERM. */
+  givesNotice?: boolean
 }): Promise<number> {
   const report = reportUnless(json)
-  const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report })
+  let region: Region | undefined
+  const reload = (): void => {
+    void region?.reopen()
+    void region?.reload(() => readConfig(file))
+  }
+  const stopping = untilAskedToStop({ drainSeconds: DRAIN_SECONDS, report, reload })
   try {
-    const region = await open(file, clock)
+    const config = read(file)
+    region = await open(config, clock)
     const endpoint = await listen(region)
     const urls = { endpoint, health: `${region.management}/health`, metrics: `${region.management}/metrics` }
     const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }
@@ -40,8 +58,8 @@ export async function serveRegion({
         : `${ready.region} listens on ${endpoint}; health: ${urls.health}, metrics: ${urls.metrics}\n`,
     )
     if (process.connected) process.send?.(ready)
-    await stopping
-    await region.stop()
+    const reason = await stopping
+    await region.stop({ noticeSeconds: givesNotice && reason === 'SIGTERM' ? config.shutdown.noticeSeconds : 0 })
     report('stopped')
     return 0
   } finally {
@@ -64,11 +82,18 @@ async function listen(region: Region): Promise<string> {
   }
 }
 
-async function open(file: string, clock: Clock | undefined) {
+function read(file: string): RegionConfig {
   try {
-    return await createRegion(readConfig(file), { clock })
+    return readConfig(file)
   } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError(error.message)
+    throw error instanceof ConfigError ? new CommandError(error.message) : error
+  }
+}
+
+async function open(config: RegionConfig, clock: Clock | undefined): Promise<Region> {
+  try {
+    return await createRegion(config, { clock })
+  } catch (error) {
     throw new CommandError(`the region cannot start: ${(error as Error).message}`)
   }
 }

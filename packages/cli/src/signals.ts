@@ -1,24 +1,36 @@
+export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'disconnect'
+
 /**
  * Resolves at SIGINT, SIGTERM or SIGHUP, or when the parent process has ended. A second signal, more than a second later, ends
- * this process at once. `report` receives a line at each signal.
+ * this process at once. `report` receives a line at each signal. With `reload`, SIGHUP calls it instead; on Windows SIGHUP means that
+ * the console was closed.
  */
-export function untilAskedToStop({ drainSeconds, report }: { drainSeconds: number; report: Report }): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+export function untilAskedToStop({
+  drainSeconds,
+  report,
+  reload,
+}: {
+  drainSeconds: number
+  report: Report
+  reload?: (() => void) | undefined
+}): Promise<StopReason> {
+  const { promise, resolve } = Promise.withResolvers<StopReason>()
   let first: number | undefined
-  const ask = (): void => {
+  const ask = (signal: NodeJS.Signals): void => {
     if (first === undefined) {
       first = performance.now()
       report(`stopping: draining connections (up to ${drainSeconds} s); a second Ctrl-C stops at once`)
-      resolve()
+      resolve(signal as StopReason)
     } else if (performance.now() - first > REPEAT_MILLISECONDS) {
       // If a launcher forwards signals, a terminal's Ctrl-C arrives twice; only a later signal asks for an immediate exit.
       report('stopped at once, without draining connections', () => process.exit(130))
     }
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, ask)
+  process.on('SIGHUP', reload && process.platform !== 'win32' ? reload : ask)
   // `connected` is undefined without an IPC channel, and false if the parent process has already ended.
-  if (process.connected === false) resolve()
-  if (process.connected) process.once('disconnect', resolve)
+  if (process.connected === false) resolve('disconnect')
+  if (process.connected) process.once('disconnect', () => resolve('disconnect'))
   return promise
 }
 

@@ -1,3 +1,6 @@
 export { type Clock, systemClock } from './clock.ts'
-export { ConfigError, parseConfig, type RegionConfig, type RegionConfigInput, readConfig } from './config.ts'
+export { ConfigError, parseConfig, readConfig } from './config/read.ts'
+export type { RegionConfig, RegionConfigInput } from './config/schema.ts'
+export { type CheckReport, checkConfiguration } from './maintenance/check.ts'
+export { newestMasterKeyId, rekeyStore } from './maintenance/rekey.ts'
 export { createRegion, DRAIN_SECONDS, type Region } from './server.ts'

@@ -8,7 +8,7 @@ import { createCalls } from './aws/calls.ts'
 import { apiFallback, createApiRoutes } from './aws/routes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCognitoFace } from './cognito/face.ts'
-import type { RegionConfig } from './config.ts'
+import type { RegionConfig } from './config/schema.ts'
 import { createBriefHealthRoute, createConsoleRoutes } from './console/routes.ts'
 import type { Context } from './context.ts'
 import { createPools } from './directory/pool.ts'
@@ -16,13 +16,16 @@ import { createEvents, type Events, type ResourceUse } from './events/events.ts'
 import { createAddressReader, trustedProxies } from './http/address.ts'
 import { readBody } from './http/body.ts'
 import { createBodyBudget } from './http/body-budget.ts'
+import { requireClientCertificate } from './http/client-certificates.ts'
 import { limitConnections, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener, createRouteListener } from './http/listener.ts'
+import { createPeerTls } from './http/peer-tls.ts'
 import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer, expiryOf, type NodeServer } from './http/server.ts'
+import { createNodeServer, expiryOf, type NodeServer, prepareTls } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
+import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
@@ -37,8 +40,11 @@ import { createDestinations } from './messages/destinations.ts'
 import { inboxMessenger, noMessenger } from './messages/messenger.ts'
 import { createDiscovery } from './oauth/discovery.ts'
 import { createOperatorFace } from './operator/face.ts'
+import { createReload, type Reload } from './reload.ts'
 import { openPeerClocks } from './replication/peer-clocks.ts'
 import { createPeers, openReplication } from './replication/replication.ts'
+import type { Ability } from './store/database.ts'
+import { checkRegionName, recordRegionName } from './store/region-name.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createThrottling } from './store/throttling.ts'
 import { createVerifiedTokens } from './tokens/access.ts'
@@ -55,10 +61,15 @@ export interface Region {
   readonly management: string
   /** Listens and starts background work. */
   start(): Promise<{ endpoint: string; port: number }>
+  /** Reads the configuration again: certificates, credentials, secrets and the log level. */
+  reload: Reload
   /** Opens the audit file again after logrotate has renamed it. Never rejects. */
   reopen(): Promise<void>
-  /** Drains connections and calls, ends background work, closes the store. */
-  stop(): Promise<void>
+  /**
+   * Drains connections and calls, ends background work, closes the store. `/health` returns 503 from the beginning, all other calls
+   * are served for `noticeSeconds` (0).
+   */
+  stop(options?: { noticeSeconds?: number }): Promise<void>
 }
 
 /** Drain deadline; keep it below the supervisor's kill timeout. */
@@ -77,11 +88,11 @@ export async function createRegion(
   { clock = systemClock, generateKeyPair = generateSigningKeyPair }: RegionSources = {},
 ): Promise<Region> {
   const { region } = config
-  const audit = config.audit && { ...config.audit, secret: config.cluster.secret, clock }
+  const audit = config.audit && { ...config.audit, secret: [config.cluster.secret].flat()[0] as string, clock }
   const events = createEvents({ region, level: config.log.level, audit })
   try {
     if (config.store.engine === 'sqlite') mkdirSync(dirname(config.store.file), { recursive: true, mode: 0o700 })
-    const store = await openStore(config.store, { clock, region, events })
+    const store = await openStore(config.store, { clock, region, port: config.listen.port, events })
     try {
       return await composeRegion(config, { clock, generateKeyPair, events, store })
     } catch (error) {
@@ -109,21 +120,25 @@ async function composeRegion(
   const budget = createBodyBudget({ bytes: limits.bodyBytes, overload })
 
   const stopping = new AbortController()
+  const clusterSecrets = [config.cluster.secret].flat()
+  const peerTls = createPeerTls(config.peerTls)
   const peers = createPeers({
-    secret: config.cluster.secret,
+    secrets: clusterSecrets,
     region,
     bases: mapValues(config.peers, (peer) => peer.replication ?? peer.endpoint),
     clock,
     throttling,
     signal: stopping.signal,
+    connect: peerTls.connect,
   })
-  const clusterSecret = config.cluster.secret
   const exchange = exchangeOver((name) => peers.all.get(name))
-  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecret, store, clock, events, exchange })
+  await checkRegionName(store)
+  const regionKeys = await openKeys(config.keys, { region, accountId, clusterSecrets, store, clock, events, exchange })
+  await recordRegionName(store)
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
-  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all })
+  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all, events })
 
   const scheme = config.tls ? 'https' : 'http'
   const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
@@ -150,7 +165,7 @@ async function composeRegion(
     throttling,
     destinations: createDestinations({
       throttling,
-      secret: clusterSecret,
+      secret: clusterSecrets[0] as string,
       perHour: limits.messagesPerDestinationPerHour,
       noted: overload.noted,
     }),
@@ -158,6 +173,8 @@ async function composeRegion(
     events,
   }
 
+  const hasOlderProcesses = async (name: string, ability: Ability) =>
+    (await peers.all.get(name)?.hasOlderProcesses(ability)) ?? true
   const replication = await openReplication({
     store,
     clock,
@@ -184,14 +201,15 @@ async function composeRegion(
     overload,
     limits: { failedAttempts: limits.failedAttemptsPerMinute, messages: limits.messagesPerMinute },
   })
+  const credentials = new Map(credentialsOf(config))
   const calls = createCalls({
     faces: [
       createCognitoFace(context, { turn: admission.turn, callers }),
       createKmsFace({ keyRing, clock, region, accountId }),
-      createOperatorFace({ context, replication }),
+      createOperatorFace({ context: { ...context, hasOlderProcesses }, replication, keyRing }),
     ],
     signatures: {
-      credentials: new Map(config.credentials.map((pair) => [pair.accessKeyId, pair.secretAccessKey])),
+      credentials,
       region,
       anyRegion: config.anyRegionInSignature,
     },
@@ -205,7 +223,8 @@ async function composeRegion(
     connections.usage(),
     ...[store.engine.connectionUsage()].flatMap((use) => (use ? [{ resource: 'store-connections', ...use }] : [])),
   ]
-  const sources = { overload, replication, resources }
+  let isStopping = false
+  const sources = { overload, replication, resources, isStopping: () => isStopping }
   const consoleRoutes = createConsoleRoutes(context, sources)
   const { management } = config
   const isTrusted = trustedProxies(config.trustedProxies)
@@ -216,6 +235,7 @@ async function composeRegion(
       management ? createBriefHealthRoute(context, sources) : consoleRoutes,
       createApiRoutes(calls, budget),
       createDiscovery(context),
+      ...(config.tls?.clientCaFile === undefined ? [] : [requireClientCertificate('/replication/*')]),
       replication.routes,
     ],
     fallback: apiFallback(calls),
@@ -240,6 +260,38 @@ async function composeRegion(
   const connections = limitConnections(server, { maximum, overload })
   proxyProtocol.accept(server)
   const close = drainable(server)
+  const reload = createReload(config, {
+    events,
+    parts: [
+      {
+        prepare: ({ tls }) => {
+          const use = prepareTls(server, tls)
+          const expiresAt = config.tls && tls && expiryOf(tls.certificateFile)
+          return () => {
+            use()
+            if (expiresAt !== undefined) events.certificateLoaded({ expiresAt })
+          }
+        },
+      },
+      { prepare: (next) => peerTls.prepare(next.peerTls) },
+      {
+        prepare: async (next) => {
+          const secrets = [next.cluster.secret].flat()
+          const replaceSecrets = await regionKeys.prepareSecrets(next.keys, secrets)
+          return () => {
+            replaceSecrets()
+            peers.prover.setSecrets(secrets)
+          }
+        },
+      },
+      {
+        prepare: (next) => () => {
+          credentials.clear()
+          for (const [id, secret] of credentialsOf(next)) credentials.set(id, secret)
+        },
+      },
+    ],
+  })
   const closeManagement = managementServer && drainable(managementServer)
   let stopped: Promise<void> | undefined
   let sweeping: Promise<unknown> | undefined
@@ -254,16 +306,19 @@ async function composeRegion(
       regionKeys.start()
       replication.start()
       const { signal } = stopping
-      const hasOlderProcesses = async (name: string) => (await peers.all.get(name)?.hasOlderProcesses()) ?? true
       const sealing = runSealing({ ...context, hasOlderProcesses }, signal)
+      const rotation = runDataKeyRotation({ ...context, hasOlderProcesses }, config.dataKeyRotation, signal)
       const sweeps = [runPoolSweeps(context, signal), runGroupSweeps(context, signal), runNameIndex(context, signal)]
-      sweeping = Promise.all([...sweeps, sealing])
+      sweeping = Promise.all([...sweeps, sealing, rotation])
       events.noted('listening', { endpoint })
       return { endpoint, port: (server.address() as AddressInfo).port }
     },
+    reload,
     reopen: events.reopen,
-    stop: async () => {
+    stop: async ({ noticeSeconds = 0 } = {}) => {
+      isStopping = true
       stopped ??= (async () => {
+        if (noticeSeconds > 0) await clock.wait(noticeSeconds * 1_000)
         stopping.abort()
         // Both waits share one deadline.
         const { promise: deadline, resolve } = Promise.withResolvers<void>()
@@ -280,6 +335,9 @@ async function composeRegion(
     },
   }
 }
+
+const credentialsOf = ({ credentials }: RegionConfig): [string, string][] =>
+  credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey])
 
 const urlOf = ({ host, port }: { host: string; port: number }): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`

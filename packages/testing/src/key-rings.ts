@@ -26,6 +26,8 @@ export interface KeyRingPlane {
   open(region: string): Promise<LocalKeyRing>
 }
 
+const CLUSTER_SECRET = 'a secret that all regions of the cluster have'
+
 /** Opens local key rings, each over its own store. */
 export function createKeyRings(
   engine: 'sqlite' | 'postgres',
@@ -46,7 +48,7 @@ export function createKeyRings(
       clock,
       region,
       accountId: '000000000000',
-      masterKey: randomBytes(32),
+      secrets: { masterKeys: [randomBytes(32)], clusterSecrets: [CLUSTER_SECRET] },
       ...config,
     }
     return { ring: createLocalKeyRing(settings), settings, testStore }
@@ -71,8 +73,7 @@ export function createKeyRings(
       return new Set((await peer.held(from, undefined)).ids)
     }
     const open = async (region: string): Promise<LocalKeyRing> => {
-      const clusterSecret = 'a secret that all regions of the cluster have'
-      const { ring } = await openRing(region, { clusterSecret, exchange: { offer, held: heldBy(region) } })
+      const { ring } = await openRing(region, { exchange: { offer, held: heldBy(region) } })
       rings.set(region, ring)
       return ring
     }

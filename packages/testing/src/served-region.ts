@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionConfigInput } from '@twinpool/server'
+import { readMetric } from './metrics.ts'
 import { programArguments } from './program.ts'
 import { credentials, freePorts, until } from './regions.ts'
 
@@ -15,7 +16,7 @@ const REGION = 'us-west-2'
 
 export interface HealthReport {
   code: number
-  status: 'ok' | 'failing'
+  status: 'ok' | 'degraded' | 'failing'
   checks: Record<string, { ok: boolean; detail?: string }>
 }
 
@@ -27,6 +28,8 @@ export interface ServedRegion {
   readonly cognito: CognitoIdentityProviderClient
   readonly kms: KMSClient
   readonly process: ChildProcess
+  readonly configFile: string
+  readonly config: RegionConfigInput
   /** All output so far: log lines, and the message of an exit. */
   readonly log: string
   /** Waits for words in the log. The log comes through a pipe and may arrive later than a response. */
@@ -73,13 +76,14 @@ export async function loneConfig(
     store: { engine: 'sqlite', file: '' },
     credentials: [credentials],
     keys: { provider: 'local', masterKey: MASTER_KEY },
-    cluster: { secret: 'a-cluster-secret-for-tests-0123456789' },
+    cluster: { secret: CLUSTER_SECRET },
     ...config,
     listen: { ...config.listen, port },
   }
 }
 
 export const MASTER_KEY = randomBytes(32).toString('base64')
+const CLUSTER_SECRET = randomBytes(32).toString('base64')
 
 /** Starts a region and resolves once it listens. Throws NotServedError. */
 export async function serveRegion({
@@ -119,6 +123,8 @@ export async function serveRegion({
     cognito,
     kms,
     process: child,
+    configFile: file,
+    config: whole,
     get log() {
       return log
     },
@@ -127,21 +133,12 @@ export async function serveRegion({
       const response = await fetch(`${endpoint}/health`)
       return { code: response.status, ...((await response.json()) as Omit<HealthReport, 'code'>) }
     },
-    metric: async (name, labels = {}) => {
-      const text = await (await fetch(`${endpoint}/metrics`)).text()
-      const line = text
-        .split('\n')
-        .find(
-          (entry) =>
-            new RegExp(`^${name}[{ ]`).test(entry) &&
-            Object.entries(labels).every(([key, value]) => entry.includes(`${key}="${value}"`)),
-        )
-      return Number(line?.slice(line.lastIndexOf(' ')) ?? 0)
-    },
+    metric: async (name, labels) => (await readMetric(endpoint, name, labels)) ?? 0,
     stop: async () => {
       cognito.destroy()
       kms.destroy()
-      child.kill('SIGTERM')
+      // SIGTERM would give load balancers time to notice.
+      child.kill('SIGINT')
       await exited
       rmSync(directory, { recursive: true, force: true })
     },

@@ -556,7 +556,8 @@ describe('invalid options of a development plane', { concurrency: 3 }, () => {
 
   it('a region port in use by another program is named in the error', async () => {
     const port = nextPort()
-    const other = createServer().listen(port + 2, '127.0.0.1')
+    // The region that did start connects to this port, and breaks the connection when it is stopped.
+    const other = createServer((socket) => socket.on('error', () => {}).destroy()).listen(port + 2, '127.0.0.1')
     await once(other, 'listening')
     try {
       const { ended, errors } = run(['--ephemeral', '--port', String(port)])

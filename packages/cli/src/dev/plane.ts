@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { RegionConfigInput } from '@twinpool/server'
+import { FileInUseError, type FileLock, lockFile } from '@twinpool/server/file-lock'
 import pg from 'pg'
 import { CommandError } from '../command.ts'
 import { type LinkProxy, startLinkProxy } from '../link-proxy.ts'
@@ -56,6 +57,8 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   try {
     const directory = options.directory ? resolve(options.directory) : mkdtempSync(join(tmpdir(), 'twinpool-'))
     if (!options.directory) undo.push(() => rmSync(directory, { recursive: true, force: true }))
+    const lock = lockDirectory(directory, options.port)
+    undo.push(() => lock.release())
     const secrets = readSecrets(directory, options.regions)
     const storeOf = await prepareStores(options, directory, undo)
 
@@ -118,9 +121,18 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   }
 }
 
+/** Throws CommandError while another plane uses the data directory. */
+function lockDirectory(directory: string, port: number): FileLock {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  try {
+    return lockFile(join(directory, 'plane.json'), { port })
+  } catch (error) {
+    throw error instanceof FileInUseError ? new CommandError(error.message) : error
+  }
+}
+
 /** Reads the secrets of a data directory, or creates them; without them its stores cannot be read. */
 function readSecrets(directory: string, regions: readonly string[]): Secrets {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const file = join(directory, 'plane.json')
   if (existsSync(file)) {
     const kept = JSON.parse(readFileSync(file, 'utf8')) as Secrets

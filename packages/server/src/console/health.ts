@@ -1,5 +1,6 @@
 import type { Overload } from '../admission/overload.ts'
 import type { Context } from '../context.ts'
+import type { ClockSkew } from '../replication/clock-skew.ts'
 import type { Replication } from '../replication/replication.ts'
 import type { LinkState } from '../replication/status.ts'
 
@@ -14,16 +15,17 @@ const CHECK_TIMEOUT_MILLISECONDS = 2_000
 
 export interface HealthSources {
   overload: Pick<Overload, 'recent'>
-  replication: Pick<Replication, 'links' | 'closedReplicas'>
+  replication: Pick<Replication, 'links' | 'closedReplicas' | 'skewedClocks'>
+  isStopping: () => boolean
 }
 
 /** Checks that a sign-in does not need: the region stays in service when they fail. */
 const SIDE_CHECKS = new Set(['replication', 'audit'])
 
 /**
- * Checks every dependency of a sign-in, the links to peers and the audit file. A recent overload and replicas that cannot be opened are
- * reported, but the region counts as healthy: taking it out of service would move the load to the other regions, and stop its other
- * pools.
+ * Checks every dependency of a sign-in, the links to peers and their clocks, and the audit file. A recent overload and replicas that
+ * cannot be opened are reported, but the region counts as healthy: taking it out of service would move the load to the other regions,
+ * and stop its other pools.
  */
 export async function checkHealth(
   {
@@ -51,7 +53,7 @@ export async function checkHealth(
     store: storeCheck,
     keys: keysCheck,
     load: { ok: true, ...(load !== undefined && { detail: load }) },
-    replication: checkReplication(replication.links()),
+    replication: checkReplication(replication.links(), replication.skewedClocks()),
     replicas: checkReplicas(replication.closedReplicas()),
     audit: checkAudit(events.auditProblem()),
   }
@@ -60,14 +62,27 @@ export async function checkHealth(
   return { status, region, checks }
 }
 
-function checkReplication(links: readonly LinkState[]): Health['checks'][string] {
+/** A region that stops fails its check at once, so that load balancers send new calls elsewhere while the present ones complete. */
+export const stoppingHealth = ({ region }: Pick<Context, 'region'>): Health => ({
+  status: 'failing',
+  region,
+  checks: { process: { ok: false, detail: 'the region is stopping' } },
+})
+
+function checkReplication(links: readonly LinkState[], skews: readonly ClockSkew[]): Health['checks'][string] {
   const lost = links.filter(({ connected }) => !connected)
-  if (lost.length === 0) return { ok: true }
-  const detail = lost.map(
-    ({ peer, problem, lagSeconds }) =>
-      `${peer} is not connected${problem ? ` (${problem})` : ''}, the lag is ${Math.round(lagSeconds)} s`,
-  )
-  return { ok: false, detail: detail.join('; ') }
+  if (lost.length + skews.length === 0) return { ok: true }
+  const details = [
+    ...lost.map(
+      ({ peer, problem, lagSeconds }) =>
+        `${peer} is not connected${problem ? ` (${problem})` : ''}, the lag is ${Math.round(lagSeconds)} s`,
+    ),
+    ...skews.map(
+      ({ peer, aheadSeconds }) =>
+        `the clock of ${peer} is ${Math.abs(aheadSeconds).toFixed(1)} s ${aheadSeconds > 0 ? 'ahead' : 'behind'}`,
+    ),
+  ]
+  return { ok: false, detail: details.join('; ') }
 }
 
 const checkReplicas = (closed: number): Health['checks'][string] => ({

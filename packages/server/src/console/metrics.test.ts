@@ -11,6 +11,7 @@ import {
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import { debianTools } from '@twinpool/testing/debian'
+import { readMetric } from '@twinpool/testing/metrics'
 import { createClient, createUser } from '@twinpool/testing/pools'
 import { engines, freePorts, startRegions, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
@@ -175,9 +176,9 @@ describe('the metrics', { skip: typeof prometheus === 'string' && prometheus }, 
         await assert.rejects(
           plane.primary.cognito.send(new AdminGetUserCommand({ UserPoolId: 'us-west-2_none', Username: 'x' })),
         )
-        const backlogs = async () =>
-          (await (await fetch(`${plane.primary.endpoint}/metrics`)).text()).match(/backlog_seconds\{/)
-        await until(async () => (await backlogs()) !== null, { what: 'a peer that follows' })
+        const has = async (metric: string) => (await readMetric(plane.primary.endpoint, metric)) !== undefined
+        await until(() => has('twinpool_replication_backlog_seconds'), { what: 'a peer that follows' })
+        await until(() => has('twinpool_clock_skew_uncertainty_seconds'), { what: 'a measured clock' })
         const text = await (await fetch(`${plane.primary.endpoint}/metrics`)).text()
         const check = execFile('promtool', ['check', 'metrics'], { env: prometheus.env })
         let words = ''

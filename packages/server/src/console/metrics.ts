@@ -4,7 +4,7 @@ import type { Replication } from '../replication/replication.ts'
 import { checkHealth, type HealthSources, inTime } from './health.ts'
 
 export interface MetricsSources extends HealthSources {
-  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas'>
+  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'skewedClocks'>
   /** The use of resources of this process that have a limit. */
   resources(): ResourceUse[]
 }

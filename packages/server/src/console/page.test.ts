@@ -210,8 +210,15 @@ describe('the state on a page', () => {
     } as unknown as Parameters<typeof createConsoleRoutes>[0]
     const app = createConsoleRoutes(context, {
       overload: { recent: () => undefined },
-      replication: { status, links: () => [], backlogs: async () => [], closedReplicas: () => 0 },
+      replication: {
+        status,
+        links: () => [],
+        backlogs: async () => [],
+        closedReplicas: () => 0,
+        skewedClocks: () => [],
+      },
       resources: () => [],
+      isStopping: () => false,
     })
     return {
       page: async () => {

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Context } from '../context.ts'
 import type { Replication } from '../replication/replication.ts'
 import { acceptsDocument, documentHeaders } from './document.ts'
-import { checkHealth, type Health, type HealthSources, inTime } from './health.ts'
+import { checkHealth, type Health, type HealthSources, inTime, stoppingHealth } from './health.ts'
 import { type MetricsSources, readMetrics } from './metrics.ts'
 import { type PageState, renderPage } from './page.ts'
 
@@ -13,7 +13,7 @@ type ConsoleContext = Pick<
 >
 
 export interface ConsoleSources extends MetricsSources {
-  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'status'>
+  replication: Pick<Replication, 'links' | 'backlogs' | 'closedReplicas' | 'skewedClocks' | 'status'>
 }
 
 /** The page is public: its state is read at most once in this time, however often it is requested. */
@@ -96,7 +96,7 @@ function createHealthRoute(
   const app = new Hono()
   const read = shared(() => checkHealth(context, sources))
   app.get('/health', async (c) => {
-    const health = await read()
+    const health = sources.isStopping() ? stoppingHealth(context) : await read()
     return c.json(describe(health), health.status === 'failing' ? 503 : 200, { 'cache-control': 'no-store' })
   })
   return app

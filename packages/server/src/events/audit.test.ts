@@ -169,6 +169,26 @@ describe('the audit file of a process', () => {
     assert.equal(linesOf(file).filter(({ operation }) => operation === 'CreateUserPool').length, 20)
   })
 
+  it('is opened again at SIGHUP after it was renamed, and no record is lost', {
+    skip: process.platform === 'win32' && 'Windows has no SIGHUP',
+  }, async () => {
+    const [current, renamed] = [join(directory, 'rotated.jsonl'), join(directory, 'rotated.jsonl.1')]
+    const served = await serveRegion({ config: { audit: { file: current } } })
+    for (let n = 0; n < 10; n += 1) {
+      await createPool(served)
+      if (n !== 4) continue
+      renameSync(current, renamed)
+      served.process.kill('SIGHUP')
+      await until(() => existsSync(current), { what: 'the file under its name' })
+    }
+    await served.stop()
+    const pools = [renamed, current].map(
+      (path) => linesOf(path).filter(({ operation }) => operation === 'CreateUserPool').length,
+    )
+    assert.equal((pools[0] as number) + (pools[1] as number), 10)
+    assert.ok((pools[1] as number) >= 5, String(pools))
+  })
+
   it('that cannot be opened prevents the start', async () => {
     const missing = { audit: { file: join(directory, 'none', 'audit.jsonl') } }
     await assert.rejects(serveRegion({ config: missing }), /the region cannot start: ENOENT.*audit\.jsonl/)

@@ -17,6 +17,17 @@ export const catalogue = {
     meaning: 'The region listens and serves calls.',
     action: NOTHING,
   },
+  reloaded: {
+    level: 'info',
+    meaning:
+      'The configuration was read again; `needRestart` lists changed members that take effect only at a restart.',
+    action: 'Restart the region if `needRestart` is present.',
+  },
+  'reload-failed': {
+    level: 'error',
+    meaning: 'The configuration was not read again, because it has mistakes; the present one stays in effect.',
+    action: 'Read `why`, correct the configuration (`twinpool check`), and send SIGHUP again.',
+  },
   'signed-in': {
     level: 'info',
     meaning: 'A user completed a sign-in.',
@@ -103,6 +114,18 @@ export const catalogue = {
       'This region refused a replication request; `reason` says why. `peer` is `unknown` if the caller is not configured.',
     action:
       'Compare `cluster.secret`, `peers` and the clocks of both regions. An `unknown` caller: restrict the replication paths in your proxy.',
+  },
+  'clocks-differ': {
+    level: 'error',
+    meaning:
+      "The clock of a peer differs from that of this process by more than 5 s (`aheadSeconds`; negative: the peer's clock is behind). Sign-outs of a pool are ordered by the clock of its primary, and hold with clocks up to 5 s apart.",
+    action:
+      'Compare the clocks of both machines with a time server (`chronyc tracking`), and repair the synchronization of the wrong one. Both regions report the event.',
+  },
+  'clocks-agree': {
+    level: 'info',
+    meaning: 'The clock of a peer is close enough again after `clocks-differ`.',
+    action: NOTHING,
   },
   behind: {
     level: 'warn',
@@ -206,6 +229,16 @@ export const catalogue = {
     level: 'warn',
     meaning: 'The form of a sealed pool was altered in the database, and is correct again.',
     action: 'Find out who wrote to the database.',
+  },
+  'data-key-created': {
+    level: 'info',
+    meaning: 'A pool got a new data key. It seals as soon as every region of the pool has it.',
+    action: NOTHING,
+  },
+  'data-key-active': {
+    level: 'info',
+    meaning: 'New values of a pool are sealed under its new data key.',
+    action: 'Do not go back to a version that does not know rotation of data keys.',
   },
   'key-service-lost': {
     level: 'error',

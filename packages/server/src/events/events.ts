@@ -35,6 +35,8 @@ export interface Events {
   feedHeld(hold: { peer: string; seconds: number }): void
   /** The state of the link to a peer, and the lag behind it. */
   link(link: { peer: string; connected: boolean; lagSeconds: number }): void
+  /** How far a peer's clock is ahead of that of this process, give or take the uncertainty. */
+  clockMeasured(measurement: { peer: string; aheadSeconds: number; uncertaintySeconds: number }): void
   /** The changes that a peer has not acknowledged. */
   backlog(backlog: { peer: string; changes: number; seconds: number }): void
   /** The limits of `backlog`. */
@@ -55,6 +57,10 @@ export interface Events {
   keyServiceOutage(outage: { seconds: number }): void
   /** The key service refuses the use of a key, so the pools under that key cannot be used. */
   keyRefused(refusal: { arn: string; reason: string }): void
+  /** The configuration was not read again, because it has mistakes; the present one stays in effect. */
+  reloadFailed(failure: { why: string }): void
+  /** Changes the lowest level that is logged. */
+  setLevel(level: string): void
   readonly registry: Registry
   /** Why audit records cannot be written at the moment; undefined if they can, or if there is no audit file. */
   auditProblem(): string | undefined
@@ -160,6 +166,10 @@ export function createEvents({
       metrics.connected.set({ peer }, connected ? 1 : 0)
       metrics.lag.set({ peer }, lagSeconds)
     },
+    clockMeasured: ({ peer, aheadSeconds, uncertaintySeconds }) => {
+      metrics.clockSkew.set({ peer }, aheadSeconds)
+      metrics.clockSkewUncertainty.set({ peer }, uncertaintySeconds)
+    },
     feedHeld: ({ peer, seconds }) => metrics.feedHeld.set({ peer }, seconds),
     backlog: ({ peer, changes, seconds }) => {
       metrics.backlogChanges.set({ peer }, changes)
@@ -168,6 +178,10 @@ export function createEvents({
     retention: ({ changes, seconds }) => {
       metrics.backlogLimits.changes.set(changes)
       metrics.backlogLimits.seconds.set(seconds)
+    },
+    reloadFailed: (failure) => count('reload-failed', failure, 'the configuration was not reloaded'),
+    setLevel: (next) => {
+      log.level = next
     },
     resource: ({ resource, used, limit, waiting }) => {
       metrics.resourceUse.set({ resource }, used)

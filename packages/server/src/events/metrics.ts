@@ -53,6 +53,16 @@ export function createMetrics(region: string) {
       'Changes that would be lost if the peer were lost now, in seconds; grows while the link is down',
       ['peer'],
     ),
+    clockSkew: gauge(
+      'clock_skew_seconds',
+      "The peer's clock minus that of this process, as last measured; negative if the peer's clock is behind, absent until measured",
+      ['peer'],
+    ),
+    clockSkewUncertainty: gauge(
+      'clock_skew_uncertainty_seconds',
+      'Largest possible error of twinpool_clock_skew_seconds: half of the duration of the request that measured it',
+      ['peer'],
+    ),
     backlogChanges: gauge('replication_backlog_changes', 'Entries of the log that the peer has not acknowledged', [
       'peer',
     ]),

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { readConfiguredFile } from '../configured-file.ts'
 
 export type NodeServer = HttpServer | HttpsServer
 
@@ -10,7 +11,7 @@ const SWEEP_MILLISECONDS = 5_000
 
 /** The end of validity of the first certificate in a PEM file, in milliseconds since the epoch. */
 export const expiryOf = (certificateFile: string): number =>
-  new X509Certificate(readFileSync(certificateFile)).validToDate.getTime()
+  new X509Certificate(readConfiguredFile('tls.certificateFile', certificateFile)).validToDate.getTime()
 
 /** Node's HTTP server; HTTPS if a certificate is configured. Limits are in seconds. */
 export function createNodeServer(
@@ -18,7 +19,7 @@ export function createNodeServer(
     tls,
     limits,
   }: {
-    tls: { certificateFile: string; keyFile: string } | undefined
+    tls: TlsFiles | undefined
     limits: { headersSeconds: number; requestSeconds: number; progressSeconds: number; idleSeconds: number }
   },
   listener: RequestListener,
@@ -34,12 +35,41 @@ export function createNodeServer(
         {
           ...connections,
           handshakeTimeout: connections.headersTimeout,
-          cert: readFileSync(tls.certificateFile),
-          key: readFileSync(tls.keyFile),
+          ...readTls(tls),
+          // The routes that require a certificate check it (client-certificates.ts); browsers have none.
+          ...(tls.clientCaFile !== undefined && { requestCert: true, rejectUnauthorized: false }),
         },
         listener,
       )
     : createHttpServer(connections, listener)
   server.timeout = limits.progressSeconds * 1_000
   return server
+}
+
+/** Reads the files again; the returned function uses them for new connections. Throws an error that names the member. */
+export function prepareTls(server: NodeServer, tls: TlsFiles | undefined): () => void {
+  if (!tls || !('setSecureContext' in server)) return () => {}
+  const options = readTls(tls)
+  return () => server.setSecureContext(options)
+}
+
+/** Files in PEM. */
+export interface TlsFiles {
+  certificateFile: string
+  keyFile: string
+  clientCaFile?: string | undefined
+}
+
+export function readTls({ certificateFile, keyFile, clientCaFile }: TlsFiles): SecureContextOptions {
+  const options = {
+    cert: readConfiguredFile('tls.certificateFile', certificateFile),
+    key: readConfiguredFile('tls.keyFile', keyFile),
+    ...(clientCaFile !== undefined && { ca: readConfiguredFile('tls.clientCaFile', clientCaFile) }),
+  }
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    throw new Error(`tls: ${(error as Error).message}`)
+  }
+  return options
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -618,13 +618,14 @@ describe('keys of AWS KMS', () => {
         region: 'us-west-2',
         store: { engine: 'sqlite', file: ${JSON.stringify(join(directory, 'region.db'))} },
         credentials: [{ accessKeyId: 'AKIATWINPOOLTESTING0', secretAccessKey: 'x'.repeat(32) }],
-        cluster: { secret: 'x'.repeat(32) },
+        cluster: { secret: ${JSON.stringify(randomBytes(32).toString('base64'))} },
         log: { level: 'silent' },
       }
       const local = { provider: 'local', masterKey: Buffer.alloc(32).toString('base64') }
       await (await createRegion(parseConfig({ ...common, keys: local }))).fetch(new Request('http://localhost/health'))
       const kms = { provider: 'aws-kms', serviceKeyArn: ${JSON.stringify(arn)} }
-      await createRegion(parseConfig({ ...common, keys: kms })).then(
+      const store = { engine: 'sqlite', file: ${JSON.stringify(join(directory, 'other.db'))} }
+      await createRegion(parseConfig({ ...common, store, keys: kms })).then(
         () => console.log('started'),
         (error) => console.log(error.message),
       )

@@ -53,7 +53,7 @@ for (const engine of engines) {
       const keys = await openKeys(settings, {
         region,
         accountId: '000000000000',
-        clusterSecret: 'a secret that all regions of the cluster have',
+        clusterSecrets: ['a secret that all regions of the cluster have'],
         store: testStore.store,
         clock,
         events: { failed: ({ error }: { error: unknown }) => void failures.push(error) } as unknown as Events,

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
+import { readConfiguredFile } from '../configured-file.ts'
 import type { Events } from '../events/events.ts'
 import type { Store } from '../store/store.ts'
 import { openAwsKms } from './aws-kms.ts'
 import { type HeldKeys, type KeyExchange, KeyExchangeError } from './local/key-exchange.ts'
+import type { RingSecrets } from './local/material.ts'
 import { createLocalKeyRing, type LocalKeyRing } from './local/ring.ts'
 import type { KeyProvider } from './provider.ts'
 
@@ -20,6 +21,8 @@ export interface RegionKeys {
   offerAgain(region: string, options: { behind: boolean }): Promise<void>
   /** The ids of a region's keys that this region holds. Undefined when AWS KMS holds the keys. */
   held(primary: string, after: string | undefined): Promise<HeldKeys | undefined>
+  /** Checks new secrets; the returned function replaces the old ones. Throws if they do not open the keys. */
+  prepareSecrets(settings: KeySettings, clusterSecrets: readonly string[]): Promise<() => void>
   /** Starts the periodic work: removal of keys whose deletion is due, lost replicas of keys, or the checks of keys at AWS KMS. */
   start(): void
   stop(): Promise<void>
@@ -28,9 +31,9 @@ export interface RegionKeys {
 export type KeySettings =
   | {
       provider: 'local'
-      /** 32 bytes, base64; either this or the file that holds them. */
-      masterKey?: string | undefined
-      masterKeyFile?: string | undefined
+      /** 32 bytes, base64, newest first; either this or the files that hold them. */
+      masterKey?: string | [string, string] | undefined
+      masterKeyFile?: string | [string, string] | undefined
     }
   | {
       provider: 'aws-kms'
@@ -44,7 +47,7 @@ export type KeySettings =
 export interface KeysContext {
   region: string
   accountId: string
-  clusterSecret: string
+  clusterSecrets: readonly string[]
   store: Store
   clock: Clock
   events: Events
@@ -70,17 +73,18 @@ async function openKeysAtAws(
     accept: async () => 'this region has no key ring of its own',
     offerAgain: async () => {},
     held: async () => undefined,
+    prepareSecrets: async () => () => {},
     start: () => provider.start(),
     stop: () => provider.stop(),
   }
 }
 
 async function openKeyRing(
-  { masterKey, masterKeyFile }: Extract<KeySettings, { provider: 'local' }>,
-  { clock, events, ...context }: KeysContext,
+  settings: Extract<KeySettings, { provider: 'local' }>,
+  { clock, events, clusterSecrets, ...context }: KeysContext,
 ): Promise<RegionKeys> {
-  const encoded = masterKey ?? readFileSync(masterKeyFile as string, 'utf8').trim()
-  const keyRing = createLocalKeyRing({ ...context, clock, masterKey: Buffer.from(encoded, 'base64') })
+  const secrets: RingSecrets = { masterKeys: readMasterKeys(settings), clusterSecrets }
+  const keyRing = createLocalKeyRing({ ...context, clock, secrets })
   const stopping = new AbortController()
   let sweeping: Promise<void> | undefined
 
@@ -117,6 +121,12 @@ async function openKeyRing(
     },
     offerAgain,
     held: (primary, after) => keyRing.held(primary, after),
+    prepareSecrets: async (next, clusterSecrets) => {
+      // Another provider needs a restart.
+      const masterKeys = next.provider === 'local' ? readMasterKeys(next) : secrets.masterKeys
+      await keyRing.checkMasterKeys(masterKeys)
+      return () => Object.assign(secrets, { masterKeys, clusterSecrets } satisfies RingSecrets)
+    },
     start: () => {
       sweeping ??= sweepUntilStopped()
     },
@@ -125,4 +135,17 @@ async function openKeyRing(
       await sweeping
     },
   }
+}
+
+const MASTER_KEY_BYTES = 32
+
+/** The master keys, newest first. Throws an error that names the member of the configuration. */
+export function readMasterKeys({ masterKey, masterKeyFile }: Extract<KeySettings, { provider: 'local' }>): Buffer[] {
+  if (masterKey !== undefined) return [masterKey].flat().map((text) => Buffer.from(text, 'base64'))
+  return [masterKeyFile as string | string[]].flat().map((file) => {
+    const text = readConfiguredFile('keys.masterKeyFile', file).toString('utf8').trim()
+    const key = Buffer.from(text, 'base64')
+    if (key.length !== MASTER_KEY_BYTES) throw new Error(`keys.masterKeyFile: ${file} must hold 32 bytes in base64`)
+    return key
+  })
 }

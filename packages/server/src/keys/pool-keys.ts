@@ -1,12 +1,4 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hash,
-  hkdfSync,
-  type KeyObject,
-} from 'node:crypto'
+import { hash } from 'node:crypto'
 import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events/events.ts'
@@ -14,43 +6,10 @@ import { createCache } from '../store/cache.ts'
 import { ONLY } from '../store/kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
+import { cipherOf, type PoolCipher, type SealBrokenError } from './pool-cipher.ts'
 import { type KeyProvider, KeyUnavailableError } from './provider.ts'
 
-/**
- * Seals and opens under the data key of one pool (AES-256-GCM, one subkey per purpose by HKDF, RFC 5869). A value opens
- * only with the purpose and the binding that it was sealed with: one that was moved to another row or use is refused.
- */
-export interface PoolCipher {
-  /**
-   * Whether the pool is known to be sealed: its data key was wrapped as that of a sealed pool, or a row has opened that was sealed
-   * after that. Turns true at most, never false again.
-   */
-  readonly isSealed: boolean
-  seal(purpose: Purpose, plain: Buffer, binding?: string): Buffer
-  /** Throws SealBrokenError when the value was sealed elsewhere, altered, or sealed for another purpose or binding. */
-  open(purpose: Purpose, sealed: Buffer, binding?: string): Buffer
-  /** A keyed hash of a value, for index columns: it reveals nothing but whether two values are equal. */
-  index(field: string, value: string): string
-  /** A keyed pseudo-random value, stable for the pool: plausible data for users who do not exist. */
-  derive(label: string, size: number): Buffer
-}
-
-export type Purpose = 'row' | 'session' | 'srp' | 'refresh' | 'code' | 'page'
-
-export class SealBrokenError extends Error {
-  constructor(message = 'the sealed value cannot be opened') {
-    super(message)
-    this.name = 'SealBrokenError'
-  }
-}
-
-/** The value has a version that this build does not know: a newer build sealed it, or a much older one. It counts as expired. */
-export class SealVersionError extends SealBrokenError {
-  constructor() {
-    super('the sealed value has an unknown version')
-    this.name = 'SealVersionError'
-  }
-}
+export { type PoolCipher, type Purpose, SealBrokenError, SealVersionError } from './pool-cipher.ts'
 
 /**
  * Body of a `data-key` row. It unwraps in every region that holds the material of the wrapping key. `form` is part of the encryption
@@ -60,6 +19,23 @@ export interface DataKey {
   keyArn: string
   wrapped: string
   form?: 'sealed'
+}
+
+/** Body of a `newer-data-key` row; its key is the number of the data key, from 1. */
+interface NewerDataKey {
+  keyArn: string
+  wrapped: string
+  /** Milliseconds since the epoch. */
+  created: number
+  /** Whether values are sealed under it; before, every region only learns to open them. */
+  active: boolean
+}
+
+export interface NewestDataKey {
+  number: number
+  /** Milliseconds since the epoch; undefined for the data key that the pool was created with. */
+  created: number | undefined
+  active: boolean
 }
 
 /** The data key of a pool, to be written in a transaction that begins later: on SQLite, waiting in it holds up all other writes. */
@@ -89,17 +65,22 @@ export interface PoolKeys {
    * stored data key is that of a sealed pool already.
    */
   seal(pool: string): Promise<(WrappedAgain & { cipher: PoolCipher }) | undefined>
+  /** The newest data key of a pool, read from the store. */
+  newest(pool: string): Promise<NewestDataKey>
+  /** A further data key for a sealed pool, which opens values from now on and seals none. Write it in a transaction. */
+  createNewer(pool: string): Promise<WrappedAgain & { number: number }>
+  /** Lets the data key with this number seal. Returns false when it already does, or is not the newest any more. */
+  activate(tx: Transaction, pool: string, number: number): Promise<boolean>
+  /** Takes the seals counted since the last call, by pool and number of the data key, where there are at least `least`. */
+  takeSealCounts(least: number): { pool: string; number: number; count: number }[]
 }
 
-const VERSION = 1
-/** Version of the rows of a pool whose data key is wrapped as that of a sealed pool. They have a subkey of their own. */
-const SEALED_POOL_VERSION = 2
 /** A data key and its subkeys. */
 const CIPHER_BYTES = 4_000
 /** For about a thousand rows. */
 const REPORTED_BYTES = 150_000
-const IV_BYTES = 12
-const TAG_BYTES = 16
+/** Data keys of a pool; at one rotation per day they last for two years. */
+const MAXIMUM_NEWER = 1_000
 
 export function createPoolKeys({
   store,
@@ -121,13 +102,39 @@ export function createPoolKeys({
     const [pool, kind, key] = binding.split('\n')
     events.noted('row-unreadable', { pool, kind, key, why: error.message })
   }
+  /** Seals by pool and number of the data key, since they were last taken. */
+  const counts = new Map<string, { pool: string; number: number; count: number }>()
+  const counterOf = (pool: string, number: number): (() => void) => {
+    const name = `${pool}\n${number}`
+    return () => {
+      const entry = counts.get(name)
+      if (entry) entry.count += 1
+      else counts.set(name, { pool, number, count: 1 })
+    }
+  }
   const ciphers = createCache<PoolCipher>(
     { store, bytesOf: () => CIPHER_BYTES },
     async (pool) => {
       const { dataKey } = await findDataKey(pool)
-      return cipherOf(await unwrap(pool, dataKey), { clock, form: dataKey.form, reportBroken })
+      const rows = await listNewer(pool)
+      const [first, ...others] = await Promise.all([
+        unwrap(pool, dataKey),
+        ...rows.map(({ number, body }) => unwrapNewer(pool, number, body)),
+      ])
+      const newer = new Map(rows.map(({ number }, at) => [number, others[at] as Buffer]))
+      const sealing = rows.findLast(({ body }) => body.active)?.number ?? 0
+      return cipherOf(
+        { first: first as Buffer, newer, sealing },
+        // A newer data key is wrapped as that of a sealed pool.
+        {
+          clock,
+          isSealed: dataKey.form === 'sealed' || rows.length > 0,
+          countSeal: counterOf(pool, sealing),
+          reportBroken,
+        },
+      )
     },
-    ({ kind, pool }) => (kind === 'data-key' ? pool : undefined),
+    ({ kind, pool }) => (kind === 'data-key' || kind === 'newer-data-key' ? pool : undefined),
   )
   provider.onChange(() => ciphers.clear())
 
@@ -139,6 +146,18 @@ export function createPoolKeys({
   }
   const unwrap = (pool: string, { keyArn, wrapped, form }: DataKey): Promise<Buffer> =>
     provider.unwrap(localArn(keyArn, provider.region), Buffer.from(wrapped, 'base64'), contextOf(pool, form))
+  const listNewer = async (pool: string) =>
+    (await store.list('newer-data-key', { pool, limit: MAXIMUM_NEWER })).map((row) => {
+      return { number: Number(row.key), body: parseKeyBody(pool, row.body) as unknown as NewerDataKey, text: row.body }
+    })
+  const unwrapNewer = (pool: string, number: number, { keyArn, wrapped }: NewerDataKey): Promise<Buffer> =>
+    provider.unwrap(
+      localArn(keyArn, provider.region),
+      Buffer.from(wrapped, 'base64'),
+      contextOf(pool, 'sealed', number),
+    )
+  const writeNewer = (tx: Transaction, pool: string, number: number, body: NewerDataKey) =>
+    tx.put('newer-data-key', { pool, key: keyOfNumber(number), body: JSON.stringify(body) })
   const write = (tx: Transaction, pool: string, { wrapped, ...rest }: Omit<DataKey, 'wrapped'> & { wrapped: Buffer }) =>
     tx.put('data-key', {
       pool,
@@ -174,14 +193,38 @@ export function createPoolKeys({
     create: async (pool, keyArn, form) => {
       const { plain, wrapped } = await provider.generateDataKey(keyArn, contextOf(pool, form))
       return {
-        cipher: cipherOf(plain, { clock, form, reportBroken }),
+        cipher: cipherOf(
+          { first: plain },
+          { clock, isSealed: form === 'sealed', countSeal: counterOf(pool, 0), reportBroken },
+        ),
         write: (tx) => write(tx, pool, { keyArn, wrapped, ...(form && { form }) }),
       }
     },
     rewrap: async (pool, keyArn) => {
       const { body, dataKey } = await findDataKey(pool)
       const plain = await unwrap(pool, dataKey)
-      return wrapAgain(pool, { body, plain, dataKey: { ...dataKey, keyArn } })
+      const first = await wrapAgain(pool, { body, plain, dataKey: { ...dataKey, keyArn } })
+      const newer = await Promise.all(
+        (await listNewer(pool)).map(async ({ number, body, text }) => {
+          const wrapped = await provider.wrap(
+            keyArn,
+            await unwrapNewer(pool, number, body),
+            contextOf(pool, 'sealed', number),
+          )
+          return { number, text, body: { ...body, keyArn, wrapped: wrapped.toString('base64') } }
+        }),
+      )
+      return {
+        write: async (tx) => {
+          await tx.lock('data-key', { pool, key: ONLY })
+          const present = await tx.list('newer-data-key', { pool, limit: MAXIMUM_NEWER })
+          // A data key that was added or activated since would stay under the old KMS key.
+          if (present.map(({ body }) => body).join() !== newer.map(({ text }) => text).join()) return false
+          if (!(await first.write(tx))) return false
+          for (const { number, body } of newer) await writeNewer(tx, pool, number, body)
+          return true
+        },
+      }
     },
     seal: async (pool) => {
       const { body, dataKey } = await findDataKey(pool)
@@ -189,13 +232,56 @@ export function createPoolKeys({
       const plain = await unwrap(pool, dataKey)
       const keyArn = localArn(dataKey.keyArn, provider.region)
       const wrapped = await wrapAgain(pool, { body, plain, dataKey: { keyArn, form: 'sealed' } })
-      return { ...wrapped, cipher: cipherOf(plain, { clock, form: 'sealed', reportBroken }) }
+      return {
+        ...wrapped,
+        cipher: cipherOf({ first: plain }, { clock, isSealed: true, countSeal: counterOf(pool, 0), reportBroken }),
+      }
+    },
+    newest: async (pool) => {
+      const newest = (await listNewer(pool)).at(-1)
+      if (!newest) return { number: 0, created: undefined, active: true }
+      return { number: newest.number, created: newest.body.created, active: newest.body.active }
+    },
+    createNewer: async (pool) => {
+      const { dataKey } = await findDataKey(pool)
+      if (dataKey.form !== 'sealed') throw new Error(`the pool ${pool} is not sealed`)
+      const number = ((await listNewer(pool)).at(-1)?.number ?? 0) + 1
+      if (number > MAXIMUM_NEWER) throw new Error(`the pool ${pool} has ${MAXIMUM_NEWER} data keys`)
+      const keyArn = localArn(dataKey.keyArn, provider.region)
+      const { wrapped } = await provider.generateDataKey(keyArn, contextOf(pool, 'sealed', number))
+      const text = wrapped.toString('base64')
+      return {
+        number,
+        write: async (tx) => {
+          // The lock of the data key excludes a change of the KMS key.
+          const present = await tx.lock('data-key', { pool, key: ONLY })
+          if (!present || localArn(parseDataKey(pool, present.body).keyArn, provider.region) !== keyArn) return false
+          if (await tx.lock('newer-data-key', { pool, key: keyOfNumber(number) })) return false
+          await writeNewer(tx, pool, number, { keyArn, wrapped: text, created: tx.now, active: false })
+          return true
+        },
+      }
+    },
+    activate: async (tx, pool, number) => {
+      await tx.lock('data-key', { pool, key: ONLY })
+      const row = await tx.lock('newer-data-key', { pool, key: keyOfNumber(number) })
+      const body = row && (parseKeyBody(pool, row.body) as unknown as NewerDataKey)
+      if (!body || body.active) return false
+      await writeNewer(tx, pool, number, { ...body, active: true })
+      return true
+    },
+    takeSealCounts: (least) => {
+      const taken = [...counts].filter(([, { count }]) => count >= least)
+      for (const [name] of taken) counts.delete(name)
+      return taken.map(([, entry]) => entry)
     },
   }
 }
 
 /** Throws KeyUnavailableError for a body that no build wrote: the pool stops, as with a key that does not unwrap. */
-function parseDataKey(pool: string, body: string): DataKey {
+const parseDataKey = (pool: string, body: string): DataKey => parseKeyBody(pool, body)
+
+function parseKeyBody(pool: string, body: string): DataKey {
   let parsed: Partial<DataKey> | null = null
   try {
     parsed = JSON.parse(body) as Partial<DataKey> | null
@@ -204,10 +290,14 @@ function parseDataKey(pool: string, body: string): DataKey {
   throw new KeyUnavailableError(`the data key of the pool ${pool} is damaged`)
 }
 
-const contextOf = (pool: string, form: DataKey['form']): Record<string, string> => ({
+const contextOf = (pool: string, form: DataKey['form'], number = 0): Record<string, string> => ({
   'twinpool:user-pool': pool,
   ...(form && { 'twinpool:form': form }),
+  ...(number > 0 && { 'twinpool:data-key': String(number) }),
 })
+
+/** In the order of the numbers. */
+const keyOfNumber = (number: number): string => String(number).padStart(5, '0')
 
 /**
  * The ARN of a key in another region: a replica key has the id and material of its primary key, and an ARN of its own region.
@@ -217,77 +307,4 @@ export function localArn(keyArn: string, region: string): string {
   const parts = keyArn.split(':')
   parts[3] = region
   return parts.join(':')
-}
-
-function cipherOf(
-  dataKey: Buffer,
-  {
-    clock,
-    form,
-    reportBroken,
-  }: {
-    clock: Pick<Clock, 'randomBytes'>
-    form: DataKey['form']
-    /** Called for a row that does not open; other values come from clients, who may send anything. */
-    reportBroken(binding: string, error: SealBrokenError): void
-  },
-): PoolCipher {
-  let isSealed = form === 'sealed'
-  // Key objects, because node:crypto needs four times as long with a key given as bytes.
-  const subkeys = new Map<string, KeyObject>()
-  const subkey = (label: string): KeyObject => {
-    let key = subkeys.get(label)
-    if (!key) {
-      key = createSecretKey(Buffer.from(hkdfSync('sha256', dataKey, '', `twinpool/${label}`, 32)))
-      subkeys.set(label, key)
-    }
-    return key
-  }
-  const keyOf = (purpose: Purpose, version: number): KeyObject =>
-    subkey(version === VERSION ? purpose : `${purpose}/${version}`)
-  const open: PoolCipher['open'] = (purpose, sealed, binding = '') => {
-    if (sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
-    const version = sealed[0]
-    const ofSealedPool = version === SEALED_POOL_VERSION && purpose === 'row'
-    if (version !== VERSION && !ofSealedPool) throw new SealVersionError()
-    const decipher = createDecipheriv('aes-256-gcm', keyOf(purpose, version), sealed.subarray(1, 1 + IV_BYTES), {
-      authTagLength: TAG_BYTES,
-    })
-    decipher.setAAD(Buffer.from(binding))
-    decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-    let plain: Buffer
-    try {
-      plain = decipher.update(sealed.subarray(1 + IV_BYTES, -TAG_BYTES))
-      // GCM returns the plaintext before it has verified the tag; `final` verifies it, and throws.
-      decipher.final()
-    } catch {
-      throw new SealBrokenError()
-    }
-    isSealed ||= ofSealedPool
-    return plain
-  }
-  return {
-    get isSealed() {
-      return isSealed
-    },
-    seal: (purpose, plain, binding = '') => {
-      const version = isSealed && purpose === 'row' ? SEALED_POOL_VERSION : VERSION
-      const iv = clock.randomBytes(IV_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', keyOf(purpose, version), iv)
-      cipher.setAAD(Buffer.from(binding))
-      const body = cipher.update(plain)
-      cipher.final()
-      return Buffer.concat([Buffer.of(version), iv, body, cipher.getAuthTag()])
-    },
-    open: (purpose, sealed, binding = '') => {
-      try {
-        return open(purpose, sealed, binding)
-      } catch (error) {
-        if (purpose === 'row' && error instanceof SealBrokenError) reportBroken(binding, error)
-        throw error
-      }
-    },
-    index: (field, value) => createHmac('sha256', subkey('index')).update(`${field}\n${value}`).digest('base64url'),
-    derive: (label, size) => Buffer.from(hkdfSync('sha256', subkey('derive'), '', label, size)),
-  }
 }

@@ -66,8 +66,7 @@ for (const engine of engines) {
         clock,
         region,
         accountId,
-        masterKey: randomBytes(32),
-        clusterSecret: 'a secret that all regions of the cluster have',
+        secrets: { masterKeys: [randomBytes(32)], clusterSecrets: ['a secret that all regions of the cluster have'] },
         exchange: {
           offer: async (to, message) => {
             if (down.has(to)) throw new KeyExchangeError('unreachable', to)

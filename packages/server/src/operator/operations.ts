@@ -1,12 +1,17 @@
 import type { Context } from '../context.ts'
 import { invalidParameter } from '../errors.ts'
+import { type RotationContext, requestDataKey } from '../identity/pools/data-key-rotation.ts'
+import type { LocalKeyRing } from '../keys/local/ring.ts'
+import type { NewestDataKey } from '../keys/pool-keys.ts'
 import { checksumOf } from '../replication/checksum.ts'
 import type { Orphan, Orphans } from '../replication/orphans.ts'
 import type { CopyStatus, PeerStatus, StatusBoard } from '../replication/status.ts'
 
 export interface OperatorContext {
-  context: Pick<Context, 'store' | 'pools' | 'clock' | 'events'>
+  context: RotationContext & Pick<Context, 'store' | 'pools' | 'clock' | 'events'>
   replication: Pick<StatusBoard, 'status' | 'poolStatus'> & { orphans: Orphans }
+  /** Undefined when AWS KMS holds the keys. */
+  keyRing?: Pick<LocalKeyRing, 'rekey' | 'masterKeyId'> | undefined
 }
 
 const MAX_ORPHANS = 100
@@ -71,7 +76,40 @@ export const operations: Readonly<Record<string, OperatorHandler>> = {
     const { checksum, rows } = await checksumOf(context.store, pool.id, context.clock.now())
     return { Checksum: checksum, Users: rows.user ?? 0, Rows: rows }
   },
+
+  /**
+   * {UserPoolId} -> {UserPoolId, DataKey, Status}: gives the pool a new data key, at its primary region; while one is PENDING, returns that.
+   */
+  RotateDataKey: async ({ context }, input) => {
+    const pool = await context.pools.get(poolId(input))
+    return describeDataKey(pool.id, await requestDataKey(context, pool))
+  },
+
+  /** {UserPoolId} -> {UserPoolId, DataKey, Status}: the newest data key. PENDING: it seals as soon as every region of the pool has it. */
+  DescribeDataKey: async ({ context }, input) => {
+    const pool = await context.pools.get(poolId(input))
+    return describeDataKey(pool.id, await context.keys.newest(pool.id))
+  },
+
+  /**
+   * {MasterKeyId} -> {Keys, Resealed, UnreadableKeyArns}: seals all keys of the key ring under the new master key. The id is that of
+   * the new master key; a process that has not read it yet refuses.
+   */
+  RekeyKeyRing: async ({ keyRing }, input) => {
+    if (!keyRing) throw invalidParameter('The keys of this region are in AWS KMS.')
+    if (input.MasterKeyId !== keyRing.masterKeyId()) {
+      throw invalidParameter('This process does not use the new master key yet: send it SIGHUP, or restart it.')
+    }
+    const { keys, resealed, unreadable } = await keyRing.rekey()
+    return { Keys: keys, Resealed: resealed, UnreadableKeyArns: unreadable }
+  },
 }
+
+const describeDataKey = (pool: string, { number, active }: NewestDataKey) => ({
+  UserPoolId: pool,
+  DataKey: number,
+  Status: active ? 'ACTIVE' : 'PENDING',
+})
 
 const describeOrphan = async ({ store }: Pick<Context, 'store'>, { pool, primary, since, isComplete }: Orphan) => ({
   Id: pool,

@@ -19,7 +19,7 @@ import { FORMAT } from './messages.ts'
 import { createPeer, type PeerProblem } from './peer.ts'
 import { createProver, PROOF_HEADER } from './proof.ts'
 
-const SECRET = 'a cluster secret of more than 32 characters'
+const SECRET = randomBytes(32).toString('base64')
 const pool = 'us-west-2_link'
 /** More than the time window of a proof. */
 const SKEW_MILLISECONDS = 3_600_000
@@ -141,7 +141,15 @@ describe('a link', () => {
 
   it('refuses requests without a proof, on every path', async () => {
     const base = `http://127.0.0.1:${ports[0]}`
-    for (const path of ['feed', 'inventory', `outline?pool=${pool}`, `page?pool=${pool}&stage=user`, 'status']) {
+    for (const path of [
+      'feed',
+      'inventory',
+      `outline?pool=${pool}`,
+      `page?pool=${pool}&stage=user`,
+      'clock',
+      'keys',
+      'status',
+    ]) {
       const response = await fetch(`${base}/replication/${path}`, { headers: { 'x-twinpool-format': FORMAT } })
       assert.equal(response.status, 401, path)
       await response.body?.cancel()
@@ -154,7 +162,7 @@ describe('a link', () => {
 
   it('refuses a body that is not a JSON object, on every path', async () => {
     const prover = createProver({
-      secret: SECRET,
+      secrets: [SECRET],
       region: 'us-east-1',
       clock: systemClock,
       throttling: { once: async () => true },
@@ -164,7 +172,7 @@ describe('a link', () => {
         const { header } = prover.prove(
           'us-west-2',
           { method: 'POST', path, body },
-          systemClock.now() + SKEW_MILLISECONDS,
+          { secret: SECRET, now: systemClock.now() + SKEW_MILLISECONDS },
         )
         const headers = { 'x-twinpool-format': FORMAT, [PROOF_HEADER]: header }
         const response = await fetch(`http://127.0.0.1:${ports[0]}${path}`, { method: 'POST', headers, body })
@@ -179,7 +187,7 @@ describe('a link', () => {
     await start('us-east-1', {
       port: third,
       peer: ['us-west-2', west, west],
-      secret: 'another secret of more than 32 characters',
+      secret: randomBytes(32).toString('base64'),
     })
     const status = await until(async () => {
       const peer = await peerOf('us-east-1', third)
@@ -194,14 +202,14 @@ describe('a link', () => {
       base: `http://127.0.0.1:${ports[3]}`,
       clock: systemClock,
       prover: createProver({
-        secret: SECRET,
+        secrets: [SECRET],
         region: 'us-east-1',
         clock: systemClock,
         throttling: { once: async () => true },
       }),
     })
     const receiver = createProver({
-      secret: SECRET,
+      secrets: [SECRET],
       region: 'us-west-2',
       clock: systemClock,
       throttling: { once: async () => true },
@@ -220,6 +228,7 @@ describe('a link', () => {
     stranger.listen(ports[3], '127.0.0.1')
     await until(() => (stranger.address() as AddressInfo | null) !== null)
     await assert.rejects(peer.inventory(undefined), { problem: 'impostor' })
+    await assert.rejects(peer.clock(), { problem: 'impostor' })
     proven = true
     await assert.rejects(peer.inventory(undefined), { problem: 'format' })
     stranger.close()

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
+import type { Events } from '../events/events.ts'
 import { findClockAhead, putClockAhead } from '../store/cursors.ts'
 import type { Store } from '../store/store.ts'
+import { createSkewWatch, type SkewWatch } from './clock-skew.ts'
 import { pause } from './pause.ts'
 import type { Peer } from './peer.ts'
 
@@ -11,6 +13,7 @@ import type { Peer } from './peer.ts'
 export interface PeerClocks {
   /** Milliseconds; negative if the peer's clock is behind; undefined before the first contact. */
   ahead(peer: string): number | undefined
+  skewed: SkewWatch['skewed']
   /** Measures until the signal fires. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -28,6 +31,8 @@ const SAMPLE_MILLISECONDS = 2_000
 const DRIFT_MILLISECONDS = 2
 /** Smaller changes are not saved. */
 const SAVED_MILLISECONDS = 5
+/** The error that a saved value is taken to have: more than that of most requests, less than that of a slow one. */
+const SAVED_ERROR_MILLISECONDS = 250
 
 /** Chooses from the recent samples of one peer, oldest first. A sample that contradicts the others shows that a clock was set. */
 export function addSample(recent: readonly ClockSample[], sample: ClockSample): ClockSample[] {
@@ -45,14 +50,14 @@ export async function openPeerClocks({
   store,
   clock,
   peers,
-  onMeasured = () => {},
+  events,
 }: {
   store: Pick<Store, 'db' | 'transaction'>
   clock: Clock
   peers: ReadonlyMap<string, Pick<Peer, 'clock'>>
-  /** Called with each measured value. */
-  onMeasured?: (peer: string, milliseconds: number) => void
+  events: Pick<Events, 'noted' | 'clockMeasured'>
 }): Promise<PeerClocks> {
+  const watch = createSkewWatch(events)
   const known = new Map<string, number>()
   const saved = new Map<string, number>()
   for (const peer of peers.keys()) {
@@ -68,13 +73,16 @@ export async function openPeerClocks({
     saved.set(peer, ahead)
   }
   const measure = async (name: string, peer: Pick<Peer, 'clock'>, signal: AbortSignal): Promise<void> => {
-    let samples: ClockSample[] = []
+    const value = saved.get(name)
+    // Without it, a slow first request would replace the saved value.
+    const seed = value === undefined ? undefined : { ahead: value, error: SAVED_ERROR_MILLISECONDS }
+    let samples: ClockSample[] = seed ? [seed] : []
     while (!signal.aborted) {
       try {
         samples = addSample(samples, await peer.clock())
         const ahead = (bestOf(samples) as ClockSample).ahead
         known.set(name, ahead)
-        onMeasured(name, ahead)
+        watch.measured(name, bestOf(samples.filter((sample) => sample !== seed)) as ClockSample)
         await save(name, ahead)
       } catch {
         // The link to the peer reports why it cannot be reached.
@@ -84,6 +92,7 @@ export async function openPeerClocks({
   }
   return {
     ahead: (peer) => known.get(peer),
+    skewed: watch.skewed,
     run: async (signal) => {
       await Promise.all([...peers].map(([name, peer]) => measure(name, peer, signal)))
     },

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { until } from '@twinpool/testing/regions'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { FeedMessage } from './messages.ts'
 import { createPeer, type Peer } from './peer.ts'
 import { createProver, type ProvenRequest } from './proof.ts'
@@ -12,7 +12,7 @@ import { createProver, type ProvenRequest } from './proof.ts'
 const SECRET = 'a cluster secret of more than 32 characters'
 const SILENCE_MILLISECONDS = 1_200
 const throttling = { once: async () => true }
-const proverOf = (region: string) => createProver({ secret: SECRET, region, clock: systemClock, throttling })
+const proverOf = (region: string) => createProver({ secrets: [SECRET], region, clock: systemClock, throttling })
 
 describe('a peer over a slow line', () => {
   const receiver = proverOf('us-west-2')
@@ -28,18 +28,21 @@ describe('a peer over a slow line', () => {
     })
     server.listen(0, '127.0.0.1')
     await until(() => (server.address() as AddressInfo | null) !== null)
-    peer = createPeer({
-      region: 'us-west-2',
-      base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      clock: systemClock,
-      prover: proverOf('us-east-1'),
-      silenceMilliseconds: SILENCE_MILLISECONDS,
-    })
+    peer = peerWith(systemClock)
   })
   after(() => {
     server.close()
     server.closeAllConnections()
   })
+
+  const peerWith = (clock: Clock): Peer =>
+    createPeer({
+      region: 'us-west-2',
+      base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      clock,
+      prover: proverOf('us-east-1'),
+      silenceMilliseconds: SILENCE_MILLISECONDS,
+    })
 
   /** Sends a text in pieces, with a pause after each that is shorter than the allowed silence. */
   const trickle = async (response: ServerResponse, text: string, pieces: number): Promise<void> => {
@@ -60,6 +63,22 @@ describe('a peer over a slow line', () => {
     assert.deepEqual((await peer.inventory(undefined)).rows, [])
   })
 
+  it('measures the clock within the possible error, also when the machine is suspended during the request', async () => {
+    const suspended = { milliseconds: 0 }
+    const sleeper = peerWith({ ...systemClock, now: () => systemClock.now() + suspended.milliseconds })
+    for (const milliseconds of [0, 60_000]) {
+      respond = async (response, request) => {
+        const now = systemClock.now() + suspended.milliseconds
+        response.setHeader('x-twinpool-answer', receiver.proveResponse(request, { status: 200, now, body: '{}' }))
+        suspended.milliseconds = milliseconds
+        response.end('{}')
+      }
+      const { ahead, error } = await sleeper.clock()
+      // The times are whole milliseconds.
+      assert.ok(Math.abs(ahead) <= error + 1, `${ahead} ms ahead, give or take ${error}`)
+    }
+  })
+
   it('gives up a call whose response stops', async () => {
     respond = async (response) => {
       response.write('{')
@@ -76,7 +95,7 @@ describe('a peer over a slow line', () => {
         'x-twinpool-answer',
         receiver.proveResponse(request, { status: 200, now: Date.now(), body: undefined }),
       )
-      const proofOf = receiver.lineProver(request.proof)
+      const proofOf = receiver.lineProver(request)
       // Characters of several bytes may be cut between two pieces.
       const lines = ['ä🎉', 'b'].map((mark) => JSON.stringify({ ...message, mark }))
       await trickle(response, lines.map((json) => `${proofOf(json)}\t${json}\n`).join(''), 9)

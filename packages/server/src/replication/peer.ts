@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Ability } from '../store/database.ts'
 import { formatKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
   type FeedMessage,
@@ -20,6 +21,7 @@ export type PeerProblem =
   | 'silent' // the connection is open, but no message arrives
   | 'secret' // the peer refuses our proof: its cluster secret is different
   | 'impostor' // the response has no valid proof of the cluster secret
+  | 'certificate' // the peer requires a client certificate of its CA
   | 'clock' // the peer refuses our time although we use the time that it reported
   | 'format' // the peer runs a version with another wire format
   | 'failing' // the peer returns an error
@@ -45,8 +47,8 @@ export interface Peer extends Source {
   acknowledge(position: Pick<LogPosition, 'log' | 'position'>): Promise<void>
   /** Asks for the time of the peer's clock. Peers of older versions do not know the path. */
   clock(): Promise<ClockSample>
-  /** Whether a process of the first release serves the peer's region; the first release does not report it. */
-  hasOlderProcesses(): Promise<boolean>
+  /** Whether a process without this ability serves the peer's region; builds without it do not report it. */
+  hasOlderProcesses(ability?: Ability): Promise<boolean>
   /** Sends a key message. Returns the reason if the peer refuses it, undefined if it accepts it. */
   offerKey(message: unknown): Promise<{ refused: string } | undefined>
   /** One page of the ids of this region's keys that the peer holds; undefined if it does not report them. */
@@ -69,6 +71,7 @@ export function createPeer({
   clock,
   signal,
   silenceMilliseconds = SILENCE_MILLISECONDS,
+  connect = fetch,
 }: {
   region: string
   /** Base URL, without a slash at the end. */
@@ -78,22 +81,34 @@ export function createPeer({
   /** Fires when this region stops: calls in flight are aborted. */
   signal?: AbortSignal | undefined
   silenceMilliseconds?: number
+  /** Sends a request; for a private CA or a client certificate. */
+  connect?: typeof fetch | undefined
 }): Peer {
+  /** The secret that the peer accepted last. */
+  let secret: string | undefined
   /** How far the peer's clock is ahead of ours, in milliseconds; 0 until the peer has refused our time. */
   let ahead = 0
 
   const send = async (
     request: { method: 'GET' | 'POST'; path: string; body?: string },
     { ends = signal, stream = false }: { ends?: AbortSignal | undefined; stream?: boolean } = {},
-  ): Promise<{ response: Response; proof: string; text: string; now: number }> => {
+  ): Promise<{ response: Response; proven: { proof: string; secret: string }; text: string; now: number }> => {
     const { method, path, body = '' } = request
-    for (let attempt = 1; ; attempt += 1) {
-      const { header, proof } = prover.prove(region, { method, path, body }, clock.now() + ahead)
+    // The peer may know only the old secret, or only the new one.
+    const untried = [...prover.secrets].sort((a, b) => Number(b === secret) - Number(a === secret))
+    let using = untried.shift() as string
+    let timeCorrected = false
+    for (;;) {
+      const { header, proof } = prover.prove(
+        region,
+        { method, path, body },
+        { secret: using, now: clock.now() + ahead },
+      )
       let response: Response
       let text = ''
       const silence = watchSilence(stream ? undefined : silenceMilliseconds)
       try {
-        response = await fetch(`${base}${path}`, {
+        response = await connect(`${base}${path}`, {
           method,
           redirect: 'error',
           headers: {
@@ -111,19 +126,26 @@ export function createPeer({
         silence.end()
       }
       const streaming = stream && response.ok
-      const proven = prover.checkResponse(proof, response.headers.get(RESPONSE_PROOF_HEADER), {
+      const proven = prover.checkResponse({ proof, secret: using }, response.headers.get(RESPONSE_PROOF_HEADER), {
         status: response.status,
         body: streaming ? undefined : text,
       })
-      if (proven && response.status === 401 && attempt === 1) {
+      if (proven) secret = using
+      if (proven && response.status === 401 && !timeCorrected) {
         ahead = proven.now - clock.now()
+        timeCorrected = true
+        continue
+      }
+      const next = !proven && response.status === 401 ? untried.shift() : undefined
+      if (next !== undefined) {
+        using = next
         continue
       }
       if (!proven || !response.ok) {
         if (streaming) await response.body?.cancel().catch(() => {})
         if (!proven || response.status !== 404) throw refusalOf(response.status, proven !== undefined)
       }
-      return { response, proof, text, now: proven.now }
+      return { response, proven: { proof, secret: using }, text, now: proven.now }
     }
   }
 
@@ -132,6 +154,7 @@ export function createPeer({
     if (status === 401) return new PeerError('secret', `${region} refuses our proof: is its cluster secret the same?`)
     if (proven && status === 409) return new PeerError('format', `${region} runs a version with another wire format`)
     if (proven) return new PeerError('failing', `${region} returned status ${status}`)
+    if (status === 403) return new PeerError('certificate', `${region} requires a client certificate`)
     if (status === 404 || status >= 500)
       return new PeerError('unreachable', `${region} returned status ${status} without a proof`)
     return new PeerError('impostor', `the response for ${region} has no valid proof`)
@@ -164,13 +187,17 @@ export function createPeer({
       await send({ method: 'POST', path: '/replication/ack', body })
     },
     clock: async () => {
-      const began = clock.monotonic()
+      const began = { wall: clock.now(), monotonic: clock.monotonic() }
       const { now } = await send({ method: 'GET', path: '/replication/clock' })
-      const error = (clock.monotonic() - began) / 2
-      return { ahead: now - (clock.now() - error), error }
+      const ended = clock.now()
+      // The monotonic clock stops while a machine is suspended; the wall clock may be set back.
+      const error = Math.max(clock.monotonic() - began.monotonic, ended - began.wall) / 2
+      return { ahead: now - (ended - error), error }
     },
-    hasOlderProcesses: async () =>
-      (await get<{ olderProcesses?: boolean }>('/replication/status'))?.olderProcesses !== false,
+    hasOlderProcesses: async (ability = 'sealing') => {
+      const status = await get<{ olderProcesses?: boolean; withoutRotation?: boolean }>('/replication/status')
+      return (ability === 'sealing' ? status?.olderProcesses : status?.withoutRotation) !== false
+    },
     offerKey: async (message) => {
       const body = JSON.stringify(message)
       // The call of a client that the region still serves while it stops.
@@ -193,10 +220,10 @@ export function createPeer({
       })}`
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal])
-      const { response, proof } = await send({ method: 'GET', path }, { ends: both, stream: true })
+      const { response, proven } = await send({ method: 'GET', path }, { ends: both, stream: true })
       if (!response.body) throw new PeerError('unreachable', `${region} returned no body`)
       try {
-        yield* readLines(response.body, prover.lineProver(proof), region)
+        yield* readLines(response.body, prover.lineProver(proven), region)
       } finally {
         ended.abort()
       }

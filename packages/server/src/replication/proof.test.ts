@@ -8,18 +8,22 @@ import { createProver, ProofRefusedError, WINDOW_MILLISECONDS } from './proof.ts
 const SECRET = 'a cluster secret of more than 32 characters'
 const request = { method: 'GET', path: '/replication/page?pool=us-west-2_abc', body: '' }
 
-function proverOf(region: string, { secret = SECRET, skew = 0 } = {}) {
+function proverOf(
+  region: string,
+  { secret = SECRET, secrets, skew = 0 }: { secret?: string; secrets?: string[]; skew?: number } = {},
+) {
   const clock = createSteppedClock(createDice(region.length), { now: 1_700_000_000_000 }, skew)
   const used = new Set<string>()
   const throttling: Pick<Throttling, 'once'> = { once: async (name) => !used.has(name) && used.add(name) !== undefined }
-  return { ...createProver({ secret, region, clock, throttling }), clock }
+  return { ...createProver({ secrets: secrets ?? [secret], region, clock, throttling }), clock, secret }
 }
 
 const refuses = (reason: string) => (error: unknown) => error instanceof ProofRefusedError && error.reason === reason
 
 describe('the proof of a request', () => {
   const sender = proverOf('us-east-1')
-  const prove = (to = 'us-west-2', prover = sender) => prover.prove(to, request, prover.clock.now()).header
+  const prove = (to = 'us-west-2', prover = sender) =>
+    prover.prove(to, request, { secret: prover.secret, now: prover.clock.now() }).header
 
   it('is accepted by the region that it was made for, once', async () => {
     const receiver = proverOf('us-west-2')
@@ -41,43 +45,69 @@ describe('the proof of a request', () => {
     }
   })
 
+  it('is accepted under the new and the old secret, and the response is proved with the same', async () => {
+    const [old, fresh] = [SECRET, 'the secret that replaces it, which the sender may lack']
+    for (const secret of [old, fresh]) {
+      const receiver = proverOf('us-west-2', { secrets: [fresh, old] })
+      const single = proverOf('us-east-1', { secret })
+      const proven = await receiver.check(prove('us-west-2', single), request)
+      const response = receiver.proveResponse(proven, { status: 200, now: 5, body: '' })
+      assert.ok(single.checkResponse({ ...proven, secret }, response, { status: 200, body: '' }))
+    }
+    const replaced = proverOf('us-west-2', { secrets: [fresh, old] })
+    replaced.setSecrets([fresh])
+    await assert.rejects(replaced.check(prove(), request), refuses('proof'))
+  })
+
   it('is refused outside its time window, and the refusal contains the time, with a proof', async () => {
     const receiver = proverOf('us-west-2', { skew: 2 * WINDOW_MILLISECONDS })
-    const { header, proof } = sender.prove('us-west-2', request, sender.clock.now())
+    const { header, proof } = sender.prove('us-west-2', request, { secret: SECRET, now: sender.clock.now() })
     const refusal = await receiver.check(header, request).catch((error: unknown) => error)
     assert.ok(refusal instanceof ProofRefusedError && refusal.reason === 'clock' && refusal.request)
     const now = receiver.clock.now()
     const response = receiver.proveResponse(refusal.request, { status: 401, now, body: 'late' })
-    assert.equal(sender.checkResponse(proof, response, { status: 401, body: 'late' })?.now, now)
+    assert.equal(sender.checkResponse({ proof, secret: SECRET }, response, { status: 401, body: 'late' })?.now, now)
   })
 })
 
 describe('the proof of a response', () => {
   it('covers the request, the status, the time and the body', async () => {
     const [sender, receiver] = [proverOf('us-east-1'), proverOf('us-west-2')]
-    const { header, proof } = sender.prove('us-west-2', request, sender.clock.now())
+    const { header, proof } = sender.prove('us-west-2', request, { secret: SECRET, now: sender.clock.now() })
     const proven = await receiver.check(header, request)
     const response = receiver.proveResponse(proven, { status: 200, now: 5, body: '{}' })
-    assert.deepEqual(sender.checkResponse(proof, response, { status: 200, body: '{}' }), { now: 5 })
-    const other = sender.prove('us-west-2', request, sender.clock.now()).proof
-    assert.equal(sender.checkResponse(other, response, { status: 200, body: '{}' }), undefined)
-    assert.equal(sender.checkResponse(proof, response, { status: 404, body: '{}' }), undefined)
-    assert.equal(sender.checkResponse(proof, response, { status: 200, body: '[]' }), undefined)
-    assert.equal(sender.checkResponse(proof, response.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }), undefined)
-    assert.equal(sender.checkResponse(proof, null, { status: 200, body: '{}' }), undefined)
+    assert.deepEqual(sender.checkResponse({ proof, secret: SECRET }, response, { status: 200, body: '{}' }), { now: 5 })
+    const other = sender.prove('us-west-2', request, { secret: SECRET, now: sender.clock.now() }).proof
+    assert.equal(
+      sender.checkResponse({ proof: other, secret: SECRET }, response, { status: 200, body: '{}' }),
+      undefined,
+    )
+    assert.equal(sender.checkResponse({ proof, secret: SECRET }, response, { status: 404, body: '{}' }), undefined)
+    assert.equal(sender.checkResponse({ proof, secret: SECRET }, response, { status: 200, body: '[]' }), undefined)
+    assert.equal(
+      sender.checkResponse({ proof, secret: SECRET }, response.replace(' 5 ', ' 6 '), { status: 200, body: '{}' }),
+      undefined,
+    )
+    assert.equal(sender.checkResponse({ proof, secret: SECRET }, null, { status: 200, body: '{}' }), undefined)
     const stranger = proverOf('us-west-2', { secret: 'another secret of more than 32 characters' })
-    const forged = stranger.proveResponse(proven, { status: 200, now: 5, body: '{}' })
-    assert.equal(sender.checkResponse(proof, forged, { status: 200, body: '{}' }), undefined)
+    const forged = stranger.proveResponse({ ...proven, secret: stranger.secret }, { status: 200, now: 5, body: '{}' })
+    assert.equal(sender.checkResponse({ proof, secret: SECRET }, forged, { status: 200, body: '{}' }), undefined)
   })
 
   it('covers the number of each line of a stream', () => {
     const [sender, receiver] = [proverOf('us-east-1'), proverOf('us-west-2')]
-    const [sent, received] = [receiver.lineProver('proof'), sender.lineProver('proof')]
+    const [sent, received] = [
+      receiver.lineProver({ proof: 'proof', secret: SECRET }),
+      sender.lineProver({ proof: 'proof', secret: SECRET }),
+    ]
     assert.equal(sent('one'), received('one'))
     assert.equal(sent('two'), received('two'))
     assert.notEqual(sent('two'), received('one'))
-    assert.notEqual(receiver.lineProver('proof')('one'), receiver.lineProver('another')('one'))
-    const repeated = receiver.lineProver('proof')
+    assert.notEqual(
+      receiver.lineProver({ proof: 'proof', secret: SECRET })('one'),
+      receiver.lineProver({ proof: 'another', secret: SECRET })('one'),
+    )
+    const repeated = receiver.lineProver({ proof: 'proof', secret: SECRET })
     assert.notEqual(repeated('one'), repeated('one'))
   })
 })

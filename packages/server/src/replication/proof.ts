@@ -18,6 +18,8 @@ export interface ProvenRequest {
   from: string
   /** The proof of the request; the response is bound to it. */
   proof: string
+  /** The secret of the proof, which also proves the response: the sender may not know the other. */
+  secret: string
 }
 
 export type ProofRefusal = 'proof' | 'clock' | 'replay'
@@ -49,69 +51,89 @@ const NONCE_BYTES = 18
 const STREAM = 'stream'
 
 export interface Prover {
-  /** The header for a request to a peer. `now`: the time on the peer's clock. */
-  prove(to: string, request: Request, now: number): { header: string; proof: string }
+  /** The new cluster secret and, while it is replaced, the old one. */
+  readonly secrets: readonly string[]
+  /** Replaces the secrets; requests in progress keep theirs. */
+  setSecrets(secrets: readonly string[]): void
+  /** The header for a request to a peer, proved with one of the secrets. `now`: the time on the peer's clock. */
+  prove(to: string, request: Request, proof: { secret: string; now: number }): { header: string; proof: string }
   /** Throws ProofRefusedError. */
   check(header: string | undefined, request: Request): Promise<ProvenRequest>
   /** The header for a response; `body` is undefined for a stream. */
   proveResponse(request: ProvenRequest, response: { status: number; now: number; body: string | undefined }): string
   /** The time on the responder's clock, or undefined if the proof is not valid. */
   checkResponse(
-    proof: string,
+    request: Pick<ProvenRequest, 'proof' | 'secret'>,
     header: string | null,
     response: { status: number; body: string | undefined },
   ): { now: number } | undefined
-  /** Returns the function that computes the proof of each next line of a stream; `proof` is that of the request. */
-  lineProver(proof: string): (text: string | Buffer) => string
+  /** Returns the function that computes the proof of each next line of the stream that responds to a request. */
+  lineProver(request: Pick<ProvenRequest, 'proof' | 'secret'>): (text: string | Buffer) => string
 }
 
 export function createProver({
-  secret,
+  secrets: given,
   region,
   clock,
   throttling,
 }: {
-  secret: string
+  secrets: readonly string[]
   region: string
   clock: Pick<Clock, 'now' | 'randomBytes'>
   throttling: Pick<Throttling, 'once'>
 }): Prover {
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/replication', 32))
-  const mac = (...parts: (string | number)[]): string =>
-    createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url')
-  const proofOf = ({ method, path, body }: Request, { from, to, date, nonce }: Envelope): string =>
-    mac('request', VERSION, from, to, date, nonce, method, path, digest(body))
+  let secrets = given
+  const keys = new Map<string, Buffer>()
+  const keyOf = (secret: string): Buffer => {
+    const key = keys.get(secret) ?? Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/replication', 32))
+    keys.set(secret, key)
+    return key
+  }
+  const mac = (secret: string, ...parts: (string | number)[]): string =>
+    createHmac('sha256', keyOf(secret)).update(JSON.stringify(parts)).digest('base64url')
+  const proofOf = (secret: string, { method, path, body }: Request, { from, to, date, nonce }: Envelope): string =>
+    mac(secret, 'request', VERSION, from, to, date, nonce, method, path, digest(body))
 
   return {
-    prove: (to, request, now) => {
+    get secrets() {
+      return secrets
+    },
+    setSecrets: (next) => {
+      secrets = next
+      keys.clear()
+    },
+    prove: (to, request, { secret, now }) => {
       const nonce = clock.randomBytes(NONCE_BYTES).toString('base64url')
       const date = Math.round(now)
-      const proof = proofOf(request, { from: region, to, date, nonce })
+      const proof = proofOf(secret, request, { from: region, to, date, nonce })
       return { header: [VERSION, region, date, nonce, proof].join(' '), proof }
     },
     check: async (header, request) => {
-      const [version, from = '', dateText = '', nonce = '', given = ''] = header?.split(' ') ?? []
+      const [version, from = '', dateText = '', nonce = '', found = ''] = header?.split(' ') ?? []
       const date = Number(dateText)
-      const proof = proofOf(request, { from, to: region, date, nonce })
-      if (version !== VERSION || !Number.isSafeInteger(date) || !isEqual(given, proof) || from === region) {
+      const proven = secrets
+        .map((secret) => ({ secret, proof: proofOf(secret, request, { from, to: region, date, nonce }) }))
+        .filter(({ proof }) => isEqual(found, proof))[0]
+      if (version !== VERSION || !Number.isSafeInteger(date) || !proven || from === region) {
         throw new ProofRefusedError('proof')
       }
-      if (Math.abs(clock.now() - date) > WINDOW_MILLISECONDS) throw new ProofRefusedError('clock', { from, proof })
+      const accepted = { from, ...proven }
+      if (Math.abs(clock.now() - date) > WINDOW_MILLISECONDS) throw new ProofRefusedError('clock', accepted)
       if (!(await throttling.once(`replication/nonce/${from}/${nonce}`, 2 * WINDOW_MILLISECONDS))) {
         throw new ProofRefusedError('replay')
       }
-      return { from, proof }
+      return accepted
     },
-    proveResponse: ({ proof }, { status, now, body }) =>
-      `${VERSION} ${now} ${mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))}`,
-    checkResponse: (proof, header, { status, body }) => {
-      const [version, nowText = '', given = ''] = header?.split(' ') ?? []
+    proveResponse: ({ proof, secret }, { status, now, body }) =>
+      `${VERSION} ${now} ${mac(secret, 'answer', proof, status, now, body === undefined ? STREAM : digest(body))}`,
+    checkResponse: ({ proof, secret }, header, { status, body }) => {
+      const [version, nowText = '', found = ''] = header?.split(' ') ?? []
       const now = Number(nowText)
-      const expected = mac('answer', proof, status, now, body === undefined ? STREAM : digest(body))
-      return version === VERSION && isEqual(given, expected) ? { now } : undefined
+      const expected = mac(secret, 'answer', proof, status, now, body === undefined ? STREAM : digest(body))
+      return version === VERSION && isEqual(found, expected) ? { now } : undefined
     },
-    lineProver: (proof) => {
-      const lineKey = createHmac('sha256', key)
+    lineProver: ({ proof, secret }) => {
+      const lineKey = createHmac('sha256', keyOf(secret))
         .update(JSON.stringify(['stream', proof]))
         .digest()
       let number = 0

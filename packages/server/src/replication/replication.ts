@@ -4,6 +4,7 @@ import type { Events } from '../events/events.ts'
 import { ORPHANED } from '../store/copies.ts'
 import type { Store } from '../store/store.ts'
 import type { Throttling } from '../store/throttling.ts'
+import type { ClockSkew } from './clock-skew.ts'
 import { createCopier } from './copier.ts'
 import { createEraser } from './eraser.ts'
 import { createFollower } from './follower.ts'
@@ -28,6 +29,8 @@ export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
   stop(): Promise<void>
   /** How many replicas of this region cannot be opened, because their key is missing, disabled or deleted here. */
   closedReplicas(): number
+  /** The peers whose clocks differ from that of this process by more than is tolerated. */
+  skewedClocks(): ClockSkew[]
   readonly orphans: Orphans
 }
 
@@ -67,14 +70,16 @@ export interface Peers {
 }
 
 export function createPeers({
-  secret,
+  secrets,
   region,
   bases,
   clock,
   throttling,
   signal,
+  connect,
 }: {
-  secret: string
+  /** The new cluster secret and, while it is replaced, the old one. */
+  secrets: readonly string[]
   region: string
   /** Region -> base URL of its replication paths. */
   bases: Readonly<Record<string, string>>
@@ -82,10 +87,14 @@ export function createPeers({
   throttling: Pick<Throttling, 'once'>
   /** Fires when this region stops. */
   signal?: AbortSignal
+  connect?: typeof fetch
 }): Peers {
-  const prover = createProver({ secret, region, clock, throttling })
+  const prover = createProver({ secrets, region, clock, throttling })
   const all = new Map(
-    Object.entries(bases).map(([name, base]) => [name, createPeer({ region: name, base, prover, clock, signal })]),
+    Object.entries(bases).map(([name, base]) => [
+      name,
+      createPeer({ region: name, base, prover, clock, signal, connect }),
+    ]),
   )
   return { all, prover }
 }
@@ -275,6 +284,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
     links: board.links,
     backlogs: board.backlogs,
     closedReplicas: () => keyWatch.closed,
+    skewedClocks: config.peerClocks.skewed,
     orphans,
   }
 }

@@ -128,7 +128,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       await savePeerKinds(store, request.from, known)
       const ended = new AbortController()
       const both = AbortSignal.any([signal, ended.signal, c.req.raw.signal])
-      const proveLine = prover.lineProver(request.proof)
+      const proveLine = prover.lineProver(request)
       const messages = readFeed(
         { supplier, store, clock, events: context.events },
         { peer: request.from, from: resumePoint, known, parts: c.req.query('parts') !== undefined },
@@ -245,6 +245,8 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
       respond(c, request, 200, {
         ...(await context.status()),
         olderProcesses: await store.engine.hasOlderProcesses(),
+        // Absent from builds that cannot open values under a newer data key.
+        withoutRotation: await store.engine.hasOlderProcesses('rotation'),
       }),
     ),
   )

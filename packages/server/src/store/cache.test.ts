@@ -196,7 +196,7 @@ describe('caches of several processes over one PostgreSQL', { skip: !engines.inc
       await shows(cache, 'cut', body)
       await sql`
         select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'twinpool-listener' and datname = current_database()`.execute(here.db)
+        where application_name = 'twinpool-listener-2' and datname = current_database()`.execute(here.db)
       await write(here, 'cut', `${body} while away`)
       await shows(cache, 'cut', `${body} while away`)
     }
@@ -206,12 +206,12 @@ describe('caches of several processes over one PostgreSQL', { skip: !engines.inc
     const brief = await opened.openAgain()
     await sql`
       select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'twinpool-listener' and datname = current_database()`.execute(here.db)
+      where application_name = 'twinpool-listener-2' and datname = current_database()`.execute(here.db)
     await brief.close()
     await until(async () => {
       const { rows } = await sql<{ count: number }>`
         select count(*) as count from pg_stat_activity
-        where application_name = 'twinpool-listener' and datname = current_database()`.execute(here.db)
+        where application_name = 'twinpool-listener-2' and datname = current_database()`.execute(here.db)
       return Number(rows[0]?.count) === 2
     })
   })

@@ -414,3 +414,15 @@ function parseFields(text: string | null): Record<string, string | null> {
     return {}
   }
 }
+
+/** Whether a peer has acknowledged every change of a row that the log still holds. */
+export async function hasAcknowledged(
+  db: Connection,
+  peer: string,
+  { kind, pool, key }: { kind: string; pool: string; key: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from changes where pool = ${pool} and kind = ${kind} and key = ${key}
+      and tx > coalesce((select position from followers where peer = ${peer}), 0) limit 1`.execute(db)
+  return rows.length === 0
+}

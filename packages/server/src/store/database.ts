@@ -14,6 +14,9 @@ export interface Touched {
   key: string
 }
 
+/** What older builds cannot do: read sealed groups and memberships; open values under a newer data key. */
+export type Ability = 'sealing' | 'rotation'
+
 /** Only the differences between the two engines. All other SQL is written once, for both. */
 export interface Engine {
   readonly name: 'sqlite' | 'postgres'
@@ -76,8 +79,8 @@ export interface Engine {
   connectionUsage(): { used: number; limit: number; waiting: number } | undefined
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */
   lead(signal: AbortSignal): Promise<Lease>
-  /** Whether a process of the first release, which cannot read sealed groups, is connected to this database. */
-  hasOlderProcesses(): Promise<boolean>
+  /** Whether a process without this ability is connected to this database. Default: the first release. */
+  hasOlderProcesses(ability?: Ability): Promise<boolean>
   /** SQLite: opens the file of the throttling state beside the store; `close` closes it. */
   openThrottlingFile?(): ThrottlingFile
   close(): Promise<void>

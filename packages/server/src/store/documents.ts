@@ -1,5 +1,5 @@
 import type { Topology } from './kinds.ts'
-import type { Replica, Revocation, Rotation, SignOut } from './merge.ts'
+import type { Replica, Revocation, Rotation, SealCount, SignOut } from './merge.ts'
 
 /**
  * The documents that the store and replication read themselves; they treat all other bodies as text. `directory/document.ts` adds
@@ -11,6 +11,7 @@ export interface StoreDocuments {
   revocation: Revocation
   rotation: Rotation
   'sign-out': SignOut
+  'seal-count': SealCount
 }
 
 export const parseStored = <K extends keyof StoreDocuments>(_kind: K, body: string): StoreDocuments[K] =>

@@ -16,7 +16,8 @@
  * byKey  whether rows are also looked up by key alone, across all pools
  *
  * Name, scope and owner of a kind never change once it has been released. A copy copies the kinds in this order: a replica that
- * serves during a copy needs the sealed groups and memberships before the pool says that there are no others.
+ * serves during a copy needs data keys before the rows sealed under them, and the sealed groups and memberships before the pool says
+ * that there are no others.
  */
 export interface KindRow {
   scope: 'replicated' | 'shared' | 'regional'
@@ -47,6 +48,7 @@ const USER_INDEX = [...INDEXED_ATTRIBUTES, 'user_status', 'enabled'] as const
 export const kinds = {
   topology:         { scope: 'replicated', owner: 'pool',   index: [],                    cached: true,  byKey: false },
   replica:          { scope: 'shared',     owner: 'pool',   index: [],                    cached: true,  byKey: false },
+  'newer-data-key': { scope: 'replicated', owner: 'pool',   index: [],                    cached: true,  byKey: false },
   'sealed-group':   { scope: 'replicated', owner: 'pool',   index: [],                    cached: false, byKey: false },
   'sealed-member':  { scope: 'replicated', owner: 'user',   index: ['group', 'sub'],      cached: false, byKey: false },
   pool:             { scope: 'replicated', owner: 'pool',   index: ['name'],              cached: true,  byKey: false },
@@ -63,6 +65,7 @@ export const kinds = {
   revocation:       { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   rotation:         { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   'sign-out':       { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
+  'seal-count':     { scope: 'shared',     owner: 'pool',   index: [],                    cached: false, byKey: false },
   settings:         { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: false },
   'group-removal':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: false, byKey: false },
   'prefix-domain':  { scope: 'regional',   owner: 'pool',   index: [],                    cached: true,  byKey: true },

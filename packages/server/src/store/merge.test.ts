@@ -18,6 +18,7 @@ const bodies: Record<Shared, fc.Arbitrary<unknown>> = {
   revocation: fc.record({ expires: moment }),
   rotation: fc.record({ generation: moment, at: moment, expires: moment }),
   'sign-out': fc.record({ before: moment }),
+  'seal-count': fc.record({ count: moment }),
 }
 
 const shared = kindNames.filter((kind: Kind): kind is Shared => scopeOf(kind) === 'shared')

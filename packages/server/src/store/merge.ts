@@ -37,6 +37,11 @@ export interface SignOut {
   before: number
 }
 
+/** Body of a `seal-count` row: how many values a region has sealed under a data key; only this region raises it. */
+export interface SealCount {
+  count: number
+}
+
 /** The kinds of shared facts that expire, at the time in their bodies. */
 export const expiringKinds = ['revocation', 'rotation'] as const
 
@@ -63,6 +68,7 @@ export const rules: {
     expires: Math.max(a.expires, b.expires),
   }),
   'sign-out': (a, b) => ({ before: Math.max(a.before, b.before) }),
+  'seal-count': (a, b) => ({ count: Math.max(a.count, b.count) }),
 }
 
 /**
@@ -95,6 +101,7 @@ const members: Partial<Record<string, Readonly<Record<string, 'string' | 'number
   revocation: { expires: 'number' },
   rotation: { generation: 'number', at: 'number', expires: 'number' },
   'sign-out': { before: 'number' },
+  'seal-count': { count: 'number' },
 }
 
 /**

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import { systemClock } from '../clock.ts'
 import {
+  type Ability,
   type Engine,
   FLUSH,
   gatherSchema,
@@ -14,11 +15,13 @@ import {
 import { type ConnectionSettings, disconnect, isLost, openConnections } from './postgres-connections.ts'
 
 const CHANNEL = 'twinpool'
-/**
- * application_name of each process's listening connection. The first release, which cannot read sealed groups, has another name.
- */
-const LISTENER = 'twinpool-listener'
-const FIRST_LISTENER = 'twinpool-listen'
+/** application_name of each process's listening connection: it shows what the process is able to do. */
+const LISTENER = 'twinpool-listener-2'
+/** The names of builds that lack an ability. */
+const LISTENERS_WITHOUT: Record<Ability, readonly string[]> = {
+  sealing: ['twinpool-listen'],
+  rotation: ['twinpool-listen', 'twinpool-listener'],
+}
 const HORIZON = sql<number>`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 const NUMBER = sql<number>`pg_current_xact_id()::text::bigint`
 /** Payloads of NOTIFY must be shorter than 8,000 bytes. https://www.postgresql.org/docs/current/sql-notify.html */
@@ -284,10 +287,12 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
       }
     },
     connectionUsage: connections.usage,
-    hasOlderProcesses: async () => {
+    hasOlderProcesses: async (ability = 'sealing') => {
       const { rows } = await sql`
         select 1 from pg_stat_activity
-        where datname = current_database() and application_name = ${FIRST_LISTENER} limit 1`.execute(db)
+        where datname = current_database() and application_name in (${sql.join(LISTENERS_WITHOUT[ability])}) limit 1`.execute(
+        db,
+      )
       return rows.length > 0
     },
     close: async () => {

@@ -35,7 +35,12 @@ describe('the store in a file', () => {
       name,
       (statSync(join(directory, name)).mode & 0o777).toString(8),
     ])
-    assert.deepEqual(Object.fromEntries(modes), { 'region.db': '600', 'region.db-shm': '600', 'region.db-wal': '600' })
+    assert.deepEqual(Object.fromEntries(modes), {
+      'region.db': '600',
+      'region.db-lock': '600',
+      'region.db-shm': '600',
+      'region.db-wal': '600',
+    })
   })
 
   /** https://www.sqlite.org/pragma.html#pragma_synchronous : 1 is NORMAL, 2 is FULL. */

@@ -12,11 +12,12 @@ import {
   type TransactionOptions,
   UnexpectedError,
 } from './database.ts'
+import { type FileLock, lockFile } from './file-lock.ts'
 import { watchFile } from './sqlite-file.ts'
 import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
 
 /**
- * The embedded engine: one file per region and one process per file, write-ahead log, and `synchronous=FULL`, so that a
+ * The embedded engine: one file per region and one process per file (file-lock.ts), write-ahead log, and `synchronous=FULL`, so that a
  * transaction is on the disk when its promise resolves (a relaxed one: when the next durable one is). One connection for writes,
  * one write at a time; one for reads, so that they see only committed rows; one for single statements, which do not wait for a
  * reading transaction.
@@ -24,13 +25,23 @@ import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
  * If another file takes the place of the file, or another program writes to it (`sqlite3 region.db ".restore backup.db"`), the
  * connections are opened again, and the database is checked before the next transaction: see `guard`.
  */
-export function openSqlite(file: string): Engine {
+export function openSqlite(file: string, { port }: { port?: number | undefined } = {}): Engine {
   if (!existsSync(file)) {
     closeSync(openSync(file, 'a', 0o600))
     chmodSync(file, 0o600)
   }
   // SQLite's own error, "unable to open", does not mention missing permissions.
   accessSync(file, constants.R_OK | constants.W_OK)
+  const lock = lockFile(file, { port })
+  try {
+    return openLocked(file, lock)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function openLocked(file: string, lock: FileLock): Engine {
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
   const single = connect(file, 'begin')
@@ -197,6 +208,7 @@ export function openSqlite(file: string): Engine {
       if (single.raw.isOpen) single.raw.close()
       await reader.db.destroy()
       await writer.db.destroy()
+      lock.release()
     },
   }
 }

@@ -46,12 +46,17 @@ export type StoreConfig =
   | { engine: 'sqlite'; file: string }
   | ({ engine: 'postgres'; url: string } & ConnectionSettings)
 
-/** Opens the store of a region and migrates its schema. */
+/** Opens the store of a region and migrates its schema. `port`: shown to a second process on the same file. */
 export async function openStore(
   config: StoreConfig,
-  { clock, region, events }: { clock: Pick<Clock, 'now'>; region: string; events?: Pick<Events, 'noted'> | undefined },
+  {
+    clock,
+    region,
+    port,
+    events,
+  }: { clock: Pick<Clock, 'now'>; region: string; port?: number; events?: Pick<Events, 'noted'> | undefined },
 ): Promise<Store> {
-  const opened = config.engine === 'sqlite' ? openSqlite(config.file) : openPostgres(config.url, config)
+  const opened = config.engine === 'sqlite' ? openSqlite(config.file, { port }) : openPostgres(config.url, config)
   const probe = createProbe(opened, { clock, events })
   const engine: Engine = {
     ...opened,

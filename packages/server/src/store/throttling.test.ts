@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -179,8 +179,10 @@ describe('throttling state of a SQLite region', { skip: !engines.includes('sqlit
     await throttling.update('lock', () => lock, 'lockout')
     await throttling.count('count', 100)
     now += 10
-    // The first process has not closed its file: like one that was killed.
-    const second = openSqlite(file)
+    // The files of a process that was killed: not closed, and without its lock.
+    const left = join(directory, 'left.db')
+    for (const suffix of ['', '-wal']) cpSync(`${file}.throttling${suffix}`, `${left}.throttling${suffix}`)
+    const second = openSqlite(left)
     const again = createThrottling({ engine: second, clock })
     assert.equal(await again.once('mark', 100), false)
     assert.equal(await again.once('short', 100), true)

@@ -7,6 +7,7 @@ import { CognitoError, invalidParameter } from '../../errors.ts'
 import { localArn } from '../../keys/pool-keys.ts'
 import { peerKnows } from '../../replication/known-kinds.ts'
 import { type Replica, versionAfter } from '../../store/merge.ts'
+import { NEWER_KEY_KINDS } from './data-key-rotation.ts'
 import { poolArn } from './description.ts'
 import { parityOf } from './parity.ts'
 import { SEALED_KINDS } from './sealing.ts'
@@ -45,7 +46,9 @@ export async function createReplica(
     if (replicas.some((replica) => replica.region === region))
       throw invalidParameter(`The user pool already has a replica in ${region}.`)
     await checkReplicaKey(context, document, region)
-    if (document.form !== undefined && (await peerKnows(context.store, region, SEALED_KINDS)) === false) {
+    const hasNewerKeys = (await tx.count('newer-data-key', { pool })) > 0
+    const wanted = hasNewerKeys ? [...SEALED_KINDS, ...NEWER_KEY_KINDS] : SEALED_KINDS
+    if (document.form !== undefined && (await peerKnows(context.store, region, wanted)) === false) {
       throw invalidParameter(`The Region ${region} runs an older version, which cannot hold this user pool.`)
     }
     const version = versionAfter(present, 'CREATING')

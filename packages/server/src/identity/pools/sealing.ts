@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import { formOf, type OpenPool } from '../../directory/open-pool.ts'
-import { lockPool, openPoolOf, type Pool, type PoolDocument, putPool } from '../../directory/pool.ts'
+import { lockPool, openPoolOf, type PoolDocument, putPool } from '../../directory/pool.ts'
 import { sealBatch } from '../../directory/sealing.ts'
 import { resealSigningKeys } from '../../directory/signing-key.ts'
 import { type PoolKeys, SealBrokenError } from '../../keys/pool-keys.ts'
@@ -11,6 +11,7 @@ import type { Kind } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
 import type { Transaction } from '../../store/write.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
+import { isReadyEverywhere, type ReadinessContext } from './readiness.ts'
 import { sweepPeriodically } from './sweep.ts'
 
 /*
@@ -39,10 +40,7 @@ const PAGE_POOLS = 100
 const STEP_ROWS = 25
 const PAGE_ROWS = 500
 
-type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'> & {
-  /** Whether a process of the first release is connected to the database of another region. Throws if it cannot be reached. */
-  hasOlderProcesses(region: string): Promise<boolean>
-}
+type SealingContext = Pick<Context, 'store' | 'region' | 'pools' | 'keys' | 'events' | 'clock'> & ReadinessContext
 
 /** When this process last checked the proofs and rewrote the sign-outs of a sealed pool (ms since the epoch). */
 type RewriteTimes = Map<string, number>
@@ -93,7 +91,8 @@ async function sealPool(context: SealingContext, opened: OpenPool): Promise<void
   const { store } = context
   const { pool } = opened
   if (pool.document.form === undefined) {
-    if (await isReadyEverywhere(context, pool)) await beginSealing(context, opened)
+    if (await isReadyEverywhere(context, pool, { kinds: SEALED_KINDS, ability: 'sealing' }))
+      await beginSealing(context, opened)
     return
   }
   for (let moved = STEP_ROWS; moved === STEP_ROWS; ) {
@@ -107,18 +106,6 @@ export async function canSealNewPool({ store, endpoints }: Pick<Context, 'store'
   if (await store.engine.hasOlderProcesses()) return false
   for (const region of Object.keys(endpoints)) {
     if (region !== store.region && (await peerKnows(store, region, SEALED_KINDS)) === false) return false
-  }
-  return true
-}
-
-/** Whether all processes in all regions of the pool report that they can read the new form. */
-async function isReadyEverywhere({ store, hasOlderProcesses }: SealingContext, { replicas }: Pool): Promise<boolean> {
-  if (await store.engine.hasOlderProcesses()) return false
-  for (const { region } of replicas) {
-    if (region === store.region) continue
-    if (!(await peerKnows(store, region, SEALED_KINDS))) return false
-    // During a rolling restart, the process that follows this region may be newer than another that serves users.
-    if (await hasOlderProcesses(region).catch(() => true)) return false
   }
   return true
 }

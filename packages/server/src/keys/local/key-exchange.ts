@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import type { KeyDraft, Replica } from './key-record.ts'
+import type { RingSecrets } from './material.ts'
 import { openBox, sealBox } from './sealed-box.ts'
 
 /** Carries messages from one region's key ring to another's. The carrier cannot read them. */
@@ -97,37 +98,47 @@ export type KeyMessage =
 /** An older message is refused: an attacker may have recorded it, and it could bring back a deleted key. */
 const LIFETIME_MILLISECONDS = 15 * 60_000
 
+/** The refusal of a message under a secret that the receiver does not know; compared by the sender, so it never changes. */
+export const OTHER_SECRET = 'the key message was not sealed by a region of this cluster'
+
 export interface KeyMessageSeal {
-  seal(to: string, message: KeyMessage): SealedKeyMessage
+  /** The message under each cluster secret, newest first: the receiver may know only one of them. */
+  seals(to: string, message: KeyMessage): SealedKeyMessage[]
   /** Throws KeyExchangeError `refused` unless a region of this cluster sealed the message, for this region and recently. */
   open(message: unknown): KeyMessage
 }
 
 /** Messages are sealed (AES-256-GCM) under a key derived from the cluster secret (HKDF, RFC 5869). */
 export function createKeyMessageSeal({
-  clusterSecret,
+  secrets,
   region,
   accountId,
   clock,
 }: {
-  clusterSecret: string
+  secrets: Pick<RingSecrets, 'clusterSecrets'>
   region: string
   accountId: string
   clock: Pick<Clock, 'now' | 'randomBytes'>
 }): KeyMessageSeal {
-  const key = Buffer.from(hkdfSync('sha256', clusterSecret, '', 'twinpool/key-exchange', 32))
+  const keys = (): Buffer[] =>
+    secrets.clusterSecrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/key-exchange', 32)))
   const binding = (from: string, to: string): string => `${accountId}\n${from}\n${to}`
   return {
-    seal: (to, message) => {
+    seals: (to, message) => {
       const plain = Buffer.from(JSON.stringify({ at: clock.now(), message }))
-      return { from: region, to, sealed: sealBox(key, clock, plain, binding(region, to)).toString('base64') }
+      return keys().map((key) => {
+        return { from: region, to, sealed: sealBox(key, clock, plain, binding(region, to)).toString('base64') }
+      })
     },
     open: (message) => {
       if (!isSealedMessage(message) || message.to !== region) {
         throw new KeyExchangeError('refused', 'not a key message for this region')
       }
-      const plain = openBox(key, Buffer.from(message.sealed, 'base64'), binding(message.from, region))
-      if (!plain) throw new KeyExchangeError('refused', 'the key message was not sealed by a region of this cluster')
+      const sealed = Buffer.from(message.sealed, 'base64')
+      const plain = keys()
+        .map((key) => openBox(key, sealed, binding(message.from, region)))
+        .find((opened) => opened !== undefined)
+      if (!plain) throw new KeyExchangeError('refused', OTHER_SECRET)
       const opened = JSON.parse(plain.toString()) as { at: number; message: KeyMessage }
       if (Math.abs(clock.now() - opened.at) > LIFETIME_MILLISECONDS) {
         throw new KeyExchangeError('refused', 'the key message is too old, or the clocks of the regions are far apart')

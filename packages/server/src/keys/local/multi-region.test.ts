@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { afterEach, describe, test } from 'node:test'
 import { createKeyRings } from '@twinpool/testing/key-rings'
 import { systemClock } from '../../clock.ts'
@@ -125,9 +126,11 @@ for (const engine of engines) {
       await west.replicate(id, 'us-east-1', draft)
       const message = sent[0] as SealedKeyMessage
       const { ring: stranger } = await openRing('us-east-1', {
-        clusterSecret: 'another secret altogether, of another cluster',
+        secrets: { masterKeys: [randomBytes(32)], clusterSecrets: ['another secret altogether, of another cluster'] },
       })
-      const { ring: alone } = await openRing('us-east-1')
+      const { ring: alone } = await openRing('us-east-1', {
+        secrets: { masterKeys: [randomBytes(32)], clusterSecrets: [] },
+      })
       const sealed = Buffer.from(message.sealed, 'base64')
       sealed[20] = (sealed[20] as number) ^ 1
       const attempts: [LocalKeyRing, unknown][] = [

@@ -8,6 +8,7 @@ import {
   KeyExchangeError,
   type KeyMessage,
   type KeyMessageSeal,
+  OTHER_SECRET,
 } from './key-exchange.ts'
 import {
   holders,
@@ -81,12 +82,16 @@ export function createMultiRegionKeys({
 
   /** Throws KeyRefusedError when the other region is unreachable or does not accept the message. */
   const send = async (to: string, message: KeyMessage): Promise<void> => {
-    if (!exchange || !messages) throw new KeyRefusedError('region-unknown', to)
-    try {
-      await exchange.offer(to, messages.seal(to, message))
-    } catch (error) {
-      if (!(error instanceof KeyExchangeError)) throw error
-      throw new KeyRefusedError(REFUSALS[error.reason], to, { cause: error })
+    const seals = messages?.seals(to, message) ?? []
+    if (!exchange || seals.length === 0) throw new KeyRefusedError('region-unknown', to)
+    for (const [at, sealed] of seals.entries()) {
+      try {
+        return await exchange.offer(to, sealed)
+      } catch (error) {
+        if (!(error instanceof KeyExchangeError)) throw error
+        if (error.message === OTHER_SECRET && at < seals.length - 1) continue
+        throw new KeyRefusedError(REFUSALS[error.reason], to, { cause: error })
+      }
     }
   }
 

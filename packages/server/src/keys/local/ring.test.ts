@@ -64,7 +64,10 @@ for (const engine of engines) {
         await ring.create({ ...draft, multiRegion: false }),
         await ring.create({ ...draft, multiRegion: false }),
       ]
-      const stranger = createLocalKeyRing({ ...settings, masterKey: randomBytes(32) })
+      const stranger = createLocalKeyRing({
+        ...settings,
+        secrets: { masterKeys: [randomBytes(32)], clusterSecrets: [] },
+      })
       await assert.rejects(stranger.generateDataKey(ring.keyArn(one.id), context), KeyUnavailableError)
       const row = await settings.store.find('kms-key', { pool: '', key: one.id })
       const moved = { ...JSON.parse(row?.body as string), id: other.id }

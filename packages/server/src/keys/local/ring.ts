@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import type { Store } from '../../store/store.ts'
 import { type KeyProvider, KeyUnavailableError } from '../provider.ts'
@@ -6,10 +7,10 @@ import { createKeyArns } from './arns.ts'
 import { addressOf, type EncryptionContext, openBlob, sealBlob } from './ciphertext-blob.ts'
 import { createKeyMessageSeal, type HeldKeys, type KeyExchange } from './key-exchange.ts'
 import { type Alias, holders, isDue, isLive, type KeyDraft, type KeyRecord, KeyRefusedError } from './key-record.ts'
-import { createKeyMaterial, FIRST_VERSION } from './material.ts'
+import { createKeyMaterial, FIRST_VERSION, type RingSecrets } from './material.ts'
 import { createMultiRegionKeys } from './multi-region.ts'
 import { createKeyRecords, type OpenKey } from './records.ts'
-import { findAlias, lockAlias, type Page, saveAlias, saveKey } from './rows.ts'
+import { findAlias, findKey, lockAlias, lockKey, type Page, saveAlias, saveKey } from './rows.ts'
 
 /**
  * The keys of one region: rows of its store, their material sealed under the region's master key. It is a KeyProvider for
@@ -61,6 +62,12 @@ export interface LocalKeyRing extends KeyProvider {
   offerAgain(region: string, options: { behind: boolean }): Promise<void>
   /** One page of the ids of the keys of another primary that this region holds. */
   held(primary: string, after: string | undefined): Promise<HeldKeys>
+  /** Seals all key material under the newest master key, one key per transaction, so a run that was interrupted is repeated. */
+  rekey(): Promise<RekeyReport>
+  /** Identifies the newest master key, and reveals nothing about it. */
+  masterKeyId(): string
+  /** Checks that these master keys open the service key. Throws KeyUnavailableError. */
+  checkMasterKeys(masterKeys: readonly Buffer[]): Promise<void>
   /** Removes keys whose deletion is due, and sends other regions what they have not accepted yet. Call it regularly. */
   sweep(): Promise<void>
 }
@@ -70,25 +77,29 @@ export interface LocalKeyRingConfig {
   clock: Pick<Clock, 'now' | 'randomBytes' | 'uuid'>
   region: string
   accountId: string
-  /** 32 bytes. Together with the database they give access to every key. */
-  masterKey: Buffer
-  /** Without these two, multi-Region keys stay in the region where they were created. */
+  secrets: RingSecrets
+  /** Without it, multi-Region keys stay in the region where they were created. */
   exchange?: KeyExchange | undefined
-  clusterSecret?: string | undefined
+}
+
+export interface RekeyReport {
+  keys: number
+  resealed: number
+  /** ARNs of the keys that no configured master key opens. */
+  unreadable: string[]
 }
 
 /** An alias that the API does not show: API aliases begin with `alias/`. */
-const SERVICE_KEY = 'service-key'
+export const SERVICE_KEY = 'service-key'
 
 export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
-  const { store, clock, region, accountId, masterKey, exchange, clusterSecret } = config
+  const { store, clock, region, accountId, secrets, exchange } = config
   const arns = createKeyArns({ region, accountId })
   const { keyArn, aliasArn } = arns
-  const material = createKeyMaterial({ masterKey, clock, arns })
+  const material = createKeyMaterial({ secrets, clock, arns })
   const records = createKeyRecords({ store, clock, arns, material })
   const aliases = createKeyAliases({ store, arns, records })
-  const messages =
-    clusterSecret === undefined ? undefined : createKeyMessageSeal({ clusterSecret, region, accountId, clock })
+  const messages = createKeyMessageSeal({ secrets, region, accountId, clock })
   const multiRegion = createMultiRegionKeys({ store, clock, arns, records, material, exchange, messages })
 
   /** Keys that this process has used: listeners are notified of all of them when notifications of changes may have been lost. */
@@ -214,6 +225,30 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     accept: multiRegion.accept,
     offerAgain: multiRegion.offerAgain,
     held: multiRegion.held,
+    rekey: async () => {
+      const report: RekeyReport = { keys: 0, resealed: 0, unreadable: [] }
+      for await (const { id } of records.all()) {
+        const resealed = await store.write(async (tx) => {
+          const record = await lockKey(tx, id)
+          if (!record || !isLive(record)) return 'none'
+          const materials = attempt(() => material.reseal(record))
+          if (materials instanceof KeyUnavailableError) return 'unreadable'
+          if (!materials) return 'present'
+          await saveKey(tx, { ...record, materials })
+          return 'resealed'
+        })
+        if (resealed !== 'none') report.keys += 1
+        if (resealed === 'resealed') report.resealed += 1
+        if (resealed === 'unreadable') report.unreadable.push(keyArn(id))
+      }
+      return report
+    },
+    masterKeyId: () => masterKeyIdOf(secrets.masterKeys[0] as Buffer),
+    checkMasterKeys: async (masterKeys) => {
+      const alias = await findAlias(store, SERVICE_KEY)
+      const record = alias && (await findKey(store, alias.keyId))
+      if (record && isLive(record)) createKeyMaterial({ secrets: { masterKeys }, clock, arns }).open(record)
+    },
     sweep: async () => {
       for await (const body of records.all()) {
         if (isLive(body) && isDue(body, clock.now())) await records.removeIfDue(body.id)
@@ -222,3 +257,17 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     },
   }
 }
+
+/** The result, or the KeyUnavailableError that was thrown. */
+function attempt<T>(work: () => T): T | KeyUnavailableError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof KeyUnavailableError) return error
+    throw error
+  }
+}
+
+/** A master key has 32 random bytes, so a hash of it reveals nothing. */
+export const masterKeyIdOf = (masterKey: Buffer): string =>
+  createHash('sha256').update('twinpool/master-key-id').update(masterKey).digest('hex').slice(0, 16)

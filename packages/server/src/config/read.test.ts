@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { ConfigError, parseConfig, type RegionConfigInput, readConfig } from './config.ts'
+import { ConfigError, parseConfig, readConfig } from './read.ts'
+import type { RegionConfigInput } from './schema.ts'
 
 const masterKey = Buffer.alloc(32, 7).toString('base64')
 
@@ -12,7 +14,7 @@ const least: RegionConfigInput = {
   store: { engine: 'sqlite', file: 'region.db' },
   credentials: [{ accessKeyId: 'AKIAEXAMPLE000000000', secretAccessKey: 'the-secret-access-key' }],
   keys: { provider: 'local', masterKey },
-  cluster: { secret: 'the secret of the cluster, 32 characters' },
+  cluster: { secret: randomBytes(32).toString('base64') },
 }
 
 /** Returns the syntax for an environment variable in the file. */
@@ -108,8 +110,48 @@ describe('the configuration of a region', () => {
     'a file for PostgreSQL': [{ store: { engine: 'postgres', file: 'x' } }, /store(\.url)?: /],
     'a URL with another protocol': [{ endpoint: 'ftp://example.com' }, /endpoint: /],
     'an invalid port': [{ listen: { port: 70_000 } }, /listen\.port: /],
-    'a misspelt member': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase/],
-    'a misspelt nested member': [{ tls: { certificateFile: 'a', keyfile: 'b' } }, /keyfile/],
+    'a misspelt member': [{ isuerBase: 'http://127.0.0.1' }, /isuerBase: unknown member; did you mean issuerBase\?/],
+    'a misspelt nested member': [
+      { tls: { certificateFile: 'a', keyfile: 'b' } },
+      /tls\.keyfile: unknown member; did you mean keyFile\?/,
+    ],
+    'a misspelt member of a peer': [
+      { peers: { 'us-east-1': { ...peer, replicaton: 'http://127.0.0.1' } } },
+      /peers\.us-east-1\.replicaton: unknown member; did you mean replication\?/,
+    ],
+    'a misspelt member of a variant': [
+      { store: { engine: 'sqlite', fil: 'x' } },
+      /store\.fil: unknown member; did you mean file\?/,
+    ],
+    'a member that resembles none': [
+      { shutdown: { colour: 'red' } },
+      /shutdown\.colour: unknown member; known are: noticeSeconds/,
+    ],
+    'plain HTTP to another machine': [
+      { issuerBase: 'http://id.test', peers: { 'us-east-1': { endpoint: 'http://east.test' } } },
+      /peers\.us-east-1\.endpoint: http: to another machine: use https:, or set allowHttp/,
+    ],
+    'a replication URL in plain HTTP': [
+      { issuerBase: 'http://id.test', peers: { 'us-east-1': { ...peer, replication: 'http://10.0.0.1' } } },
+      /peers\.us-east-1\.replication: http: to another machine/,
+    ],
+    'a client certificate without its key': [{ peerTls: { certificateFile: 'a' } }, /peerTls: .*belong together/],
+    'a cluster secret that is a phrase': [
+      { cluster: { secret: 'the secret of the cluster, 32 characters' } },
+      /cluster\.secret: too easy to guess/,
+    ],
+    'a cluster secret of words': [
+      { cluster: { secret: 'a-cluster-secret-of-a-few-words-0123456789' } },
+      /cluster\.secret: too easy to guess/,
+    ],
+    'a cluster secret that repeats itself': [
+      { cluster: { secret: 'aB3dE5gH9'.repeat(6) } },
+      /cluster\.secret: too easy to guess/,
+    ],
+    'a new cluster secret that is a phrase': [
+      { cluster: { secret: ['the new secret, which replaces the old', randomBytes(32).toString('hex')] } },
+      /cluster\.secret\.0: too easy to guess/,
+    ],
   }
   for (const [what, [difference, report]] of Object.entries(contradictions)) {
     it(`refuses ${what}`, () => assert.match(mistakesOf({ ...least, ...difference }), report))
@@ -119,6 +161,30 @@ describe('the configuration of a region', () => {
     const peers = { 'us-east-1': peer, 'eu-west-1': peer }
     const config = parseConfig({ ...least, parity: 'extended', issuerBase: 'http://id.test', peers })
     assert.deepEqual(Object.keys(config.peers), Object.keys(peers))
+  })
+
+  it('accepts a new and an old secret and master key; the old secret may be a phrase', () => {
+    const secret: [string, string] = [randomBytes(32).toString('hex'), 'the secret of the cluster, 32 characters']
+    const keys = { provider: 'local' as const, masterKey: [masterKey, randomBytes(32).toString('base64')] }
+    const config = parseConfig({ ...least, cluster: { secret }, keys })
+    assert.deepEqual(config.cluster.secret, secret)
+    assert.deepEqual(config.keys, keys)
+  })
+
+  it('accepts every secret of 32 random bytes', () => {
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      for (let n = 0; n < 200; n += 1) {
+        parseConfig({ ...least, cluster: { secret: randomBytes(32).toString(encoding) } })
+      }
+    }
+  })
+
+  it('accepts plain HTTP to a peer on this machine, or where it is allowed', () => {
+    for (const endpoint of ['http://localhost:9402', 'http://[::1]:9402', 'https://east.test']) {
+      parseConfig({ ...least, issuerBase: 'http://id.test', peers: { 'us-east-1': { endpoint } } })
+    }
+    const peers = { 'us-east-1': { endpoint: 'http://east.test', allowHttp: true } }
+    parseConfig({ ...least, issuerBase: 'http://id.test', peers })
   })
 
   it('reports all mistakes at once', () => {
@@ -198,14 +264,24 @@ describe('the configuration file', () => {
         store: { engine: 'sqlite', file: `of-${clusterSecret}.db` },
       }),
     )
-    const config = readConfig(file, { CLUSTER_SECRET: 'from the environment, 32 characters' })
-    assert.equal(config.cluster.secret, 'from the environment, 32 characters')
+    const secret = randomBytes(32).toString('hex')
+    const config = readConfig(file, { CLUSTER_SECRET: secret })
+    assert.equal(config.cluster.secret, secret)
     assert.deepEqual(config.store, { engine: 'sqlite', file: `of-${clusterSecret}.db` })
   })
 
   it('names the missing environment variable', () => {
     const file = fileOf(JSON.stringify({ ...least, cluster: { secret: clusterSecret } }))
-    assert.match(refusalOf(file), /the environment variable CLUSTER_SECRET is not set/)
+    assert.match(refusalOf(file), /cluster\.secret: the environment variable CLUSTER_SECRET is not set/)
+  })
+
+  it('reads values from files, and names the member whose file is missing', () => {
+    const secret = randomBytes(32).toString('hex')
+    const from = join(directory, 'cluster.secret')
+    const file = fileOf(JSON.stringify({ ...least, cluster: { secret: `\${file:${from}}` } }))
+    assert.match(refusalOf(file), /cluster\.secret: .*cluster\.secret: ENOENT/)
+    writeFileSync(from, `${secret}\n`)
+    assert.equal(readConfig(file, {}).cluster.secret, secret)
   })
 
   it('does not repeat the value of a variable', () => {
@@ -219,7 +295,7 @@ describe('the configuration file', () => {
     assert.match(refusalOf(join(directory, 'none.json')), /none\.json: ENOENT/)
     assert.match(refusalOf(directory), /EISDIR/)
     const report = refusalOf(fileOf('{"cluster":{"secret":"half-a-secret'))
-    assert.match(report, /region\.json is not JSON/)
+    assert.match(report, /region\.json is not JSON: line 1, column 36/)
     assert.doesNotMatch(report, /half-a-secret/)
   })
 
@@ -251,6 +327,6 @@ describe('keys in AWS KMS', () => {
   })
 
   it('have no master key', () => {
-    assert.match(mistakesOf(withKeys({ masterKey })), /keys: .*masterKey/)
+    assert.match(mistakesOf(withKeys({ masterKey })), /keys\.masterKey: unknown member/)
   })
 })
