@@ -8,10 +8,11 @@ import { FORMAT } from './messages.ts'
 import { createProver, PROOF_HEADER } from './proof.ts'
 import { createReplicationRoutes, type RoutesContext } from './routes.ts'
 
+const SECRET = 'a cluster secret of more than 32 characters'
 const [HERE, PEER] = ['us-west-2', 'us-east-1'] as const
 const proverOf = (region: string) =>
   createProver({
-    secret: 'a cluster secret of more than 32 characters',
+    secrets: [SECRET],
     ...{ region, clock: systemClock, throttling: { once: async () => true } },
   })
 
@@ -39,7 +40,7 @@ for (const engine of engines) {
         signal: new AbortController().signal,
       } as unknown as RoutesContext)
       const path = '/replication/feed'
-      const { header } = proverOf(PEER).prove(HERE, { method: 'GET', path, body: '' }, Date.now())
+      const { header } = proverOf(PEER).prove(HERE, { method: 'GET', path, body: '' }, { secret: SECRET, now: Date.now() })
       const response = await routes.request(path, {
         headers: { [PROOF_HEADER]: header, 'x-twinpool-format': FORMAT },
       })
