@@ -40,7 +40,11 @@ for (const engine of engines) {
         signal: new AbortController().signal,
       } as unknown as RoutesContext)
       const path = '/replication/feed'
-      const { header } = proverOf(PEER).prove(HERE, { method: 'GET', path, body: '' }, { secret: SECRET, now: Date.now() })
+      const { header } = proverOf(PEER).prove(
+        HERE,
+        { method: 'GET', path, body: '' },
+        { secret: SECRET, now: Date.now() },
+      )
       const response = await routes.request(path, {
         headers: { [PROOF_HEADER]: header, 'x-twinpool-format': FORMAT },
       })
