@@ -92,8 +92,9 @@ export function judgeLogs({
     for (const failover of own) {
       // A file that was put back while the region was stopped looks unchanged, until a follower that has read past it greets.
       const isIdentified = failover.kind === 'failover' || failover.running
-      if (isIdentified && !failover.noticed.some(({ reason }) => reason === 'another-database'))
-        journal.violation(`not noticed: ${describeFailover(failover)}`)
+      const times = failover.noticed.filter(({ reason }) => reason === 'another-database').length
+      if (times !== (isIdentified ? 1 : 0))
+        journal.violation(`noticed ${times} times by its identity: ${describeFailover(failover)}`)
     }
     // The end of a copy may be lost, and then the copy ends again.
     const reasons = gaps + begun + own.length
