@@ -49,6 +49,8 @@ const table: Readonly<Record<FaultKind, Row>> = {
 }
 
 const QUIET_MILLISECONDS = 1_000
+/** Building a new standby takes some seconds, more on a busy machine; a failover waits for it. */
+const STANDBY_MILLISECONDS = 20_000
 const LONGEST_GAP_MILLISECONDS = 2_600
 const SLOWEST_MILLISECONDS = 300
 /** At the lower end, a message takes longer than the 3 s after which a silent link is closed. */
@@ -72,14 +74,18 @@ export function planFaults({
     Object.entries(table).map(([kind, { weight }]) => [kind, kinds.has(kind as FaultKind) ? weight : 0]),
   ) as Record<FaultKind, number>
   const planned: Planned[] = []
+  /** When a region has a standby again. */
+  const standbyFrom: Record<Role, number> = { primary: 0, secondary: 0 }
   for (let at = QUIET_MILLISECONDS; at < milliseconds; at += random.between(100, LONGEST_GAP_MILLISECONDS)) {
     const kind = random.weighted(weights)
     const { least, most } = table[kind]
-    planned.push({
-      at,
-      until: Math.min(at + random.between(least, most), milliseconds),
-      fault: makeFault(kind, random),
-    })
+    const until = Math.min(at + random.between(least, most), milliseconds)
+    const fault = makeFault(kind, random)
+    if (fault.kind === 'failover') {
+      if (at < standbyFrom[fault.region]) continue
+      standbyFrom[fault.region] = until + STANDBY_MILLISECONDS
+    }
+    planned.push({ at, until, fault })
   }
   return planned
 }
