@@ -14,9 +14,11 @@ export interface Disturbances {
   orderAhead(region: Role, from: number, to: number): { least: number; most: number }
   stepped(region: Role, milliseconds: number): void
   /** From now on the region's database is ahead of the spare that will replace it. */
-  openGap(region: Role): Gap & { close(): void }
+  openGap(region: Role): Gap & { close(): void; endReads(): void }
   /** The gap in which the response to a call may have been acknowledged that began at this moment and has ended now. */
   gapAt(region: Role, began: number): Gap | undefined
+  /** Whether a read that began at this moment, and has ended now, may show what is lost. */
+  isDoubtful(region: Role, began: number): boolean
   /** The number of replicas that were created after the first. */
   replicas: number
 }
@@ -27,6 +29,8 @@ export interface Gap {
   from: number
   /** Infinite as long as the database has not been replaced. */
   to: number
+  /** Until then, reads may still be served from the database that was replaced. */
+  readsTo: number
   /** The number of acknowledged changes. */
   acknowledged: number
 }
@@ -81,14 +85,19 @@ export function createDisturbances(): Disturbances {
       }),
     openGap: (region) => {
       const gap = {
-        ...{ region, from: Date.now(), to: Number.POSITIVE_INFINITY, acknowledged: 0 },
+        ...{ region, from: Date.now(), to: Number.POSITIVE_INFINITY, readsTo: Number.POSITIVE_INFINITY },
+        acknowledged: 0,
         close: () => {
           gap.to = Date.now()
+        },
+        endReads: () => {
+          gap.readsTo = Date.now()
         },
       }
       gaps.push(gap)
       return gap
     },
+    isDoubtful: (region, began) => gaps.some((gap) => gap.region === region && gap.readsTo >= began),
     gapAt: (region, began) => gaps.findLast((gap) => gap.region === region && gap.to >= began),
     stepped: (region, milliseconds) => steps[region].push({ at: Date.now(), ahead: milliseconds }),
     orderAhead: (region, from, to) => {

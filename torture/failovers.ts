@@ -85,13 +85,19 @@ export function createFailovers({
     const endedAt = Date.now()
     await database.replace()
     if (!running) await order(region, 'start')
-    while (!(await isHealthy(arena, region))) {
+    // A process notices after some time that its file was replaced; until then it reads from the other one.
+    const isNoticed = (): boolean =>
+      kind === 'failover' || !running || arena.readLog(region, logOffset).text.includes('"event":"log-renewed"')
+    while (!isNoticed() || !(await isHealthy(arena, region))) {
       if (Date.now() - endedAt > SERVED_MILLISECONDS) {
-        journal.violation(`the ${region} is not healthy ${SERVED_MILLISECONDS} ms after a ${kind}`)
+        journal.violation(
+          `the ${region} is not healthy, or has noticed nothing, ${SERVED_MILLISECONDS} ms after a ${kind}`,
+        )
         break
       }
       await pause(20)
     }
+    gap?.endReads()
     for (const end of ends) end()
     const failover: Failover = {
       ...fault,

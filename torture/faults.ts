@@ -152,7 +152,7 @@ export function createFaults({
     for (;;) {
       const began = Date.now()
       // What the primary reports in a gap may be lost; the attempt is repeated when the gap is over.
-      if ((await attempt()) && !disturbances.gapAt('primary', began)) return true
+      if ((await attempt()) && !disturbances.isDoubtful('primary', began)) return true
       const now = Date.now()
       if (disturbances.troubled(checked, now)) calmSince = now
       checked = now

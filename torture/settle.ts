@@ -66,7 +66,7 @@ export async function settle(context: SettleContext, person: Person): Promise<bo
   const { pool } = setting
   const began = Date.now()
   const found = await caller.send('primary', new AdminGetUserCommand({ UserPoolId: pool, Username: person.username }))
-  if (found.kind === 'unknown' || found.kind === 'unsent' || disturbances.gapAt('primary', began)) return false
+  if (found.kind === 'unknown' || found.kind === 'unsent' || disturbances.isDoubtful('primary', began)) return false
   const label = `user ${person.username} (${person.sub ?? 'of unknown sub'})`
   const present = found.kind === 'done'
   if (!present && found.name !== 'UserNotFoundException') {
@@ -99,7 +99,7 @@ export async function settle(context: SettleContext, person: Person): Promise<bo
         'primary',
         new AdminListGroupsForUserCommand({ UserPoolId: pool, Username: person.username }),
       )
-      if (listed.kind !== 'done' || disturbances.gapAt('primary', began)) return false
+      if (listed.kind !== 'done' || disturbances.isDoubtful('primary', began)) return false
       const names = new Set(listed.output.Groups?.map(({ GroupName }) => GroupName))
       for (const group of GROUPS) decide(person.groups[group], names.has(group), `membership of ${group}`)
     }
@@ -141,7 +141,8 @@ async function settlePassword(
         AuthParameters: { USERNAME: username, PASSWORD: candidate },
       }),
     )
-    if (outcome.kind === 'unknown' || outcome.kind === 'unsent' || disturbances.gapAt('primary', began)) return false
+    if (outcome.kind === 'unknown' || outcome.kind === 'unsent' || disturbances.isDoubtful('primary', began))
+      return false
     if (outcome.kind === 'refused' && outcome.message === 'Password attempts exceeded') return false
     if (!isRight(outcome)) {
       // Not tried again: each wrong password makes the lockout longer.

@@ -76,7 +76,7 @@ export function createWriter(
     read: async (command) => {
       const began = Date.now()
       const outcome = await caller.send('primary', command)
-      return disturbances.gapAt('primary', began) ? { kind: 'unknown' } : outcome
+      return disturbances.isDoubtful('primary', began) ? { kind: 'unknown' } : outcome
     },
     expectDone,
     writeShared: async (person, { changes, what, send }) => {
