@@ -58,7 +58,12 @@ export function watchFile(file: string): WatchedFile {
       const [before] = log
       log = paths.map(nodeOf)
       if (log[0] === undefined || log[0] === before) return
-      writeFileSync(`${file}${OWNER}`, JSON.stringify({ file: String(opened), log: String(log[0]) }), { mode: 0o600 })
+      const owner = JSON.stringify({ file: String(opened), log: String(log[0]) })
+      try {
+        writeFileSync(`${file}${OWNER}`, owner, { mode: 0o600 })
+      } catch {
+        // A full disk can still be read. Without the note, the log counts as that of the file.
+      }
     },
     isReplaced: async () => {
       const deadline = systemClock.monotonic() + MAX_WAIT_MILLISECONDS
