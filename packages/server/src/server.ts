@@ -23,7 +23,7 @@ import { createListener, createRouteListener } from './http/listener.ts'
 import { createPeerTls } from './http/peer-tls.ts'
 import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer, expiryOf, type NodeServer, prepareTls } from './http/server.ts'
+import { createNodeServer, expiryOf, type NodeServer, prepareTls, urlOf } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
@@ -140,8 +140,7 @@ async function composeRegion(
 
   const peerClocks = await openPeerClocks({ store, clock, peers: peers.all, events })
 
-  const scheme = config.tls ? 'https' : 'http'
-  const endpoint = config.endpoint ?? `${scheme}://${config.listen.host}:${config.listen.port}`
+  const endpoint = config.endpoint ?? urlOf(config.listen, config.tls && 'https')
   const context: Context = {
     region,
     accountId,
@@ -338,9 +337,6 @@ async function composeRegion(
 
 const credentialsOf = ({ credentials }: RegionConfig): [string, string][] =>
   credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey])
-
-const urlOf = ({ host, port }: { host: string; port: number }): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** Connections that wait to be accepted. Above it, the system drops new ones, which then try again after seconds. */
 const BACKLOG = 4_096

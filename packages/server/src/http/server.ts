@@ -73,3 +73,7 @@ export function readTls({ certificateFile, keyFile, clientCaFile }: TlsFiles): S
   }
   return options
 }
+
+/** The URL of an address to listen on. */
+export const urlOf = ({ host, port }: { host: string; port: number }, scheme: 'http' | 'https' = 'http'): string =>
+  `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`

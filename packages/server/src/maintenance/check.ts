@@ -1,11 +1,12 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
+import { Agent, fetch } from 'undici'
 import { systemClock } from '../clock.ts'
 import { ConfigError, readConfig } from '../config/read.ts'
 import type { RegionConfig } from '../config/schema.ts'
 import { createPeerTls } from '../http/peer-tls.ts'
-import { readTls } from '../http/server.ts'
+import { readTls, urlOf } from '../http/server.ts'
 import { openAwsKms } from '../keys/aws-kms.ts'
 import { createKeyArns } from '../keys/local/arns.ts'
 import type { AliasRecord, KeyRecord } from '../keys/local/key-record.ts'
@@ -57,7 +58,7 @@ export async function checkConfiguration(file: string): Promise<CheckReport> {
       })
     }
   }
-  const { tls, peerTls, store: storeConfig, management, audit, keys, peers, messages } = config
+  const { tls, peerTls, listen, store: storeConfig, management, audit, keys, peers, messages } = config
   const areValid = 'the files are valid'
   if (tls) await attempt('tls', () => readTls(tls) && areValid)
   if (peerTls) await attempt('peerTls', () => createPeerTls(peerTls) && areValid)
@@ -66,8 +67,8 @@ export async function checkConfiguration(file: string): Promise<CheckReport> {
     store = await inspectStore(storeConfig)
     return describeStore(config, store)
   })
-  await attempt('listen', () => checkPort(config.listen, { store, config }))
-  if (management) await attempt('management', () => checkPort(management, { store, config }))
+  await attempt('listen', () => checkPort(listen, urlOf(listen, tls && 'https'), config.region))
+  if (management) await attempt('management', () => checkPort(management, urlOf(management), config.region))
   if (audit) await attempt('audit.file', () => checkAppendable(audit.file))
   if (keys.provider === 'aws-kms') await attempt('keys', () => checkAwsKms(config, keys))
   else await attempt('keys', () => checkMasterKeys(config, { keys, store }))
@@ -95,10 +96,7 @@ function describeStore({ region, store, listen }: RegionConfig, found: FoundStor
   return `${store.engine}, ${found.region === undefined ? 'region not recorded yet' : `of ${found.region}`}${used}`
 }
 
-async function checkPort(
-  { host, port }: { host: string; port: number },
-  { store, config: { listen } }: { store: FoundStore | undefined; config: RegionConfig },
-): Promise<string> {
+async function checkPort({ host, port }: { host: string; port: number }, url: string, region: string): Promise<string> {
   const address = `${host}:${port}`
   const server = createServer()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -108,13 +106,23 @@ async function checkPort(
     return `${address} is free`
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const holder = store?.holder
-    if (code === 'EADDRINUSE' && typeof holder === 'object' && holder.port === listen.port) {
-      return `${address} is in use by this region`
-    }
+    if (code === 'EADDRINUSE' && (await regionAt(url)) === region) return `${address} is in use by this region`
     throw new Error(`${address}: ${code}`)
   } finally {
     server.close()
+  }
+}
+
+/** The region that serves a URL of this machine, undefined if none does. Its certificate may be for another name. */
+async function regionAt(url: string): Promise<string | undefined> {
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+  try {
+    const response = await fetch(`${url}/health`, { dispatcher, signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) })
+    return ((await response.json()) as { region?: string }).region
+  } catch {
+    return undefined
+  } finally {
+    await dispatcher.destroy()
   }
 }
 
