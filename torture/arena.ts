@@ -1,12 +1,16 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { type RegionClients, startDevProcess } from '@twinpool/testing/dev-plane'
 import type { EngineName } from '@twinpool/testing/regions'
-import type { FaultKind, Role } from './schedule.ts'
+import { type SparedDatabase, spareFile, startSparedPostgres } from './databases.ts'
+import { type FaultKind, otherRole, ROLES, type Role } from './schedule.ts'
 
 /** The place of a run: two regions, and the faults that can be caused there. */
 export interface Arena {
   readonly clients: Readonly<Record<Role, RegionClients>>
   readonly able: ReadonlySet<FaultKind>
+  /** Undefined: the databases have no spares. */
+  readonly databases?: Readonly<Record<Role, SparedDatabase>>
   order(
     region: Role,
     action: Action,
@@ -24,38 +28,82 @@ export type Action = 'kill' | 'stop' | 'start' | 'pause' | 'resume' | 'cut' | 'h
 /** Few, so that a follower that is disconnected for some seconds must copy again. */
 export const KEPT_CHANGES = 150
 
-/** A `twinpool dev` plane: each region is a process, and each direction of the link a proxy. */
-export async function openDevArena(engine: EngineName): Promise<Arena> {
-  const dev = await startDevProcess({ engine, args: ['--keep-changes', String(KEPT_CHANGES)] })
+/**
+ * A `twinpool dev` plane: each region is a process, and each direction of the link a proxy. On PostgreSQL each region has a server
+ * with a standby; one region reaches both through the addresses in its URL, the other through a proxy, depending on the seed. Without
+ * `spares`, both regions have a database on the server at TWINPOOL_TEST_POSTGRES, which is never replaced.
+ */
+export async function openDevArena(
+  engine: EngineName,
+  { seed, spares = true }: { seed: number; spares?: boolean },
+): Promise<Arena> {
+  const servers = engine === 'postgres' && spares
+  const dev = await startDevProcess({
+    engine: servers ? 'sqlite' : engine,
+    args: ['--keep-changes', String(KEPT_CHANGES)],
+  })
+  const databases: Partial<Record<Role, SparedDatabase>> = {}
+  const stop = async (): Promise<void> => {
+    await dev.stop()
+    await Promise.all(Object.values(databases).map((database) => database.stop()))
+  }
   const clients = { primary: dev.primary, secondary: dev.secondary }
   const nameOf = (region: Role): string => clients[region].name
   const describe = async () => {
     const response = await fetch(`${dev.ready.control}/dev/status`)
     return (await response.json()) as { regions: Record<string, { pid?: number; state: string; log: string }> }
   }
-  const { regions } = await describe()
-  return {
-    clients,
-    able: new Set([
-      'kill',
-      'restart',
-      'pause',
-      'cut',
-      'cut-one-way',
-      'slow',
-      'throttle',
-      'clock',
-      'deactivate',
-      'recreate',
-    ] satisfies FaultKind[]),
-    order: async (region, action, { ms, oneWay = false, bytesPerSecond } = {}) => {
-      const from = oneWay ? nameOf(region === 'primary' ? 'secondary' : 'primary') : undefined
-      const response = await dev.control(nameOf(region), action, { ms, from, bytesPerSecond })
-      if (!response.ok) throw new Error(`${action} ${region}: ${await response.text()}`)
-    },
-    look: async (region) => ({ pid: (await describe()).regions[nameOf(region)]?.pid }),
-    readLog: (region, from) => readFrom(regions[nameOf(region)]?.log as string, from),
-    stop: () => dev.stop(),
+  const order: Arena['order'] = async (region, action, { ms, oneWay = false, bytesPerSecond } = {}) => {
+    const from = oneWay ? nameOf(otherRole(region)) : undefined
+    const response = await dev.control(nameOf(region), action, { ms, from, bytesPerSecond })
+    if (!response.ok) throw new Error(`${action} ${region}: ${await response.text()}`)
+  }
+  try {
+    const { regions } = await describe()
+    const logOf = (region: Role): string => regions[nameOf(region)]?.log as string
+    const spareOf = async (region: Role, at: number): Promise<SparedDatabase> => {
+      const home = dirname(logOf(region))
+      if (!servers) return spareFile(join(home, 'region.db'))
+      const database = await startSparedPostgres((seed + at) % 2 === 0 ? 'a proxy' : 'addresses in the URL')
+      await order(region, 'stop')
+      const file = join(home, 'region.json')
+      const config = { ...JSON.parse(readFileSync(file, 'utf8')), store: { engine, url: database.url } }
+      writeFileSync(file, JSON.stringify(config))
+      return database
+    }
+    if (engine === 'sqlite' || servers) {
+      await Promise.all(
+        ROLES.map(async (region, at) => {
+          databases[region] = await spareOf(region, at)
+          await order(region, 'start')
+        }),
+      )
+    }
+    return {
+      clients,
+      able: new Set([
+        'kill',
+        'restart',
+        'pause',
+        'cut',
+        'cut-one-way',
+        'slow',
+        'throttle',
+        'clock',
+        'deactivate',
+        'recreate',
+        ...(servers ? (['failover'] as const) : []),
+        ...(engine === 'sqlite' ? (['put-back'] as const) : []),
+      ] satisfies FaultKind[]),
+      databases: databases as Record<Role, SparedDatabase>,
+      order,
+      look: async (region) => ({ pid: (await describe()).regions[nameOf(region)]?.pid }),
+      readLog: (region, from) => readFrom(logOf(region), from),
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 

@@ -7,7 +7,7 @@ import type { Command } from '@smithy/types'
 import type { Arena } from './arena.ts'
 import type { Disturbances } from './disturbances.ts'
 import type { Journal } from './journal.ts'
-import type { Role } from './schedule.ts'
+import type { FaultKind, Role } from './schedule.ts'
 
 /** The outcome of a call, as far as the caller knows it. */
 export type Outcome<Output> =
@@ -33,9 +33,28 @@ export interface Caller {
   ): Promise<Outcome<Output>>
 }
 
+/**
+ * The outcome of a change, as far as the caller can rely on it: if it was acknowledged in a gap, it is lost with the region's database
+ * or is in the spare. Only a read after the gap shows which.
+ */
+export function reliable<Output>(
+  outcome: Outcome<Output>,
+  { disturbances, region, began }: { disturbances: Disturbances; region: Role; began: number },
+): Outcome<Output> {
+  if (outcome.kind !== 'done') return outcome
+  const gap = disturbances.gapAt(region, began)
+  if (!gap) return outcome
+  gap.acknowledged += 1
+  return { kind: 'unknown' }
+}
+
 /** Longer than any pause of a process, so that a call without a response means that the region's process has ended. */
 const PATIENCE_MILLISECONDS = 30_000
 const SLOW_MILLISECONDS = 10_000
+/** Faults that break connections to a region. */
+const BREAKING: readonly FaultKind[] = ['kill', 'restart']
+/** Faults during which a region has no database. */
+const REPLACING: readonly FaultKind[] = ['failover', 'put-back']
 
 /** Sends calls to the regions. A 5xx or a broken connection is a violation, unless a fault explains it. */
 export function createCaller({
@@ -59,7 +78,7 @@ export function createCaller({
       journal.count('calls')
       if (
         Date.now() - began > SLOW_MILLISECONDS &&
-        !asked.some((region) => disturbances.explains(region, ['kill', 'restart', 'pause'], began))
+        !asked.some((region) => disturbances.explains(region, [...BREAKING, 'pause', ...REPLACING], began))
       ) {
         journal.violation(describe(`took ${Date.now() - began} ms, and no fault explains it`))
       }
@@ -67,6 +86,12 @@ export function createCaller({
     } catch (thrown) {
       const error = thrown as SdkError
       const status = error.$metadata?.httpStatusCode
+      // Its database is replaced, and no connection to it is free. An earlier transaction of the call may have ended.
+      const isBusy = error.name === 'TooManyRequestsException'
+      if (isBusy && asked.some((region) => disturbances.explains(region, REPLACING, began))) {
+        journal.count('refusals in a failover')
+        return { kind: 'unknown' }
+      }
       if (status !== undefined && status >= 400 && status < 500) {
         journal.count('refusals')
         return { kind: 'refused', name: error.name, message: error.message }
@@ -74,12 +99,14 @@ export function createCaller({
       if (status !== undefined && status >= 500) {
         // Timers expire while a process is paused: they fire when it resumes.
         const paused = asked.some((region) => disturbances.explains(region, ['pause'], began))
+        const replaced = asked.some((region) => disturbances.explains(region, REPLACING, began))
         if (paused) journal.count('5xx after a pause')
+        else if (replaced) journal.count('5xx in a failover')
         else journal.violation(describe(`${status} ${error.name} ${error.message}`))
         return { kind: 'unknown' }
       }
       journal.count('broken calls')
-      if (!asked.some((region) => disturbances.explains(region, ['kill', 'restart'], began))) {
+      if (!asked.some((region) => disturbances.explains(region, BREAKING, began))) {
         journal.violation(
           describe(`no response (${error.code ?? error.name}: ${error.message}), and no fault explains it`),
         )

@@ -13,12 +13,33 @@ export interface Disturbances {
    */
   orderAhead(region: Role, from: number, to: number): { least: number; most: number }
   stepped(region: Role, milliseconds: number): void
+  /** From now on the region's database is ahead of the spare that will replace it. */
+  openGap(region: Role): Gap & { close(): void; endReads(): void }
+  /** The gap in which the response to a call may have been acknowledged that began at this moment and has ended now. */
+  gapAt(region: Role, began: number): Gap | undefined
+  /** Whether a read that began at this moment, and has ended now, may show what is lost. */
+  isDoubtful(region: Role, began: number): boolean
   /** The number of replicas that were created after the first. */
   replicas: number
 }
 
+/** A time in which what the region acknowledges may be lost, because its database is about to be replaced by an earlier state. */
+export interface Gap {
+  region: Role
+  from: number
+  /** Infinite as long as the database has not been replaced. */
+  to: number
+  /** Until then, reads may still be served from the database that was replaced. */
+  readsTo: number
+  /** The number of acknowledged changes. */
+  acknowledged: number
+}
+
 /** Clock faults are not spans; see `stepped`. */
-const TROUBLES: readonly FaultKind[] = ['kill', 'restart', 'pause', 'cut', 'cut-one-way', 'slow', 'throttle']
+const TROUBLES: readonly FaultKind[] = [
+  ...(['kill', 'restart', 'pause', 'cut', 'cut-one-way', 'slow', 'throttle'] as const),
+  ...(['failover', 'put-back'] as const),
+]
 /** Connections still break, and are restored, for a short time after a fault. */
 const AFTERMATH_MILLISECONDS = 750
 /** A paused region that is ordered to set its clock does so when it resumes. */
@@ -29,6 +50,7 @@ const LONGEST_UNMEASURED_MILLISECONDS = 20_000
 const MEASUREMENT_ERROR_MILLISECONDS = 300
 
 export function createDisturbances(): Disturbances {
+  const gaps: Gap[] = []
   const spans: { region: Role; kind: FaultKind; from: number; to: number }[] = []
   const steps: Record<Role, { at: number; ahead: number }[]> = {
     primary: [{ at: 0, ahead: 0 }],
@@ -61,6 +83,22 @@ export function createDisturbances(): Disturbances {
         const { least, most } = aheadIn(region, from, to)
         return least !== 0 || most !== 0 || explains(region, TROUBLES, from, to)
       }),
+    openGap: (region) => {
+      const gap = {
+        ...{ region, from: Date.now(), to: Number.POSITIVE_INFINITY, readsTo: Number.POSITIVE_INFINITY },
+        acknowledged: 0,
+        close: () => {
+          gap.to = Date.now()
+        },
+        endReads: () => {
+          gap.readsTo = Date.now()
+        },
+      }
+      gaps.push(gap)
+      return gap
+    },
+    isDoubtful: (region, began) => gaps.some((gap) => gap.region === region && gap.readsTo >= began),
+    gapAt: (region, began) => gaps.findLast((gap) => gap.region === region && gap.to >= began),
     stepped: (region, milliseconds) => steps[region].push({ at: Date.now(), ahead: milliseconds }),
     orderAhead: (region, from, to) => {
       if (region === 'primary') return aheadIn('primary', from, to)

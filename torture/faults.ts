@@ -7,6 +7,7 @@ import {
 import type { Arena } from './arena.ts'
 import type { Caller } from './calls.ts'
 import type { Disturbances } from './disturbances.ts'
+import { createFailovers, type Failover } from './failovers.ts'
 import type { Journal } from './journal.ts'
 import { pause } from './pace.ts'
 import { createRandom } from './random.ts'
@@ -17,6 +18,7 @@ export interface Faults {
   run(plan: readonly Planned[]): Promise<void>
   /** Ends all remaining faults: regions run, links work, clocks are correct, and the replica is ACTIVE. */
   healAll(): Promise<void>
+  readonly failovers: readonly Failover[]
 }
 
 /** One uninterrupted time without faults: a copy starts over when the log was trimmed during it, so short times do not add up. */
@@ -53,6 +55,7 @@ export function createFaults({
       journal.violation(`${action} ${region} failed: ${error.message}`)
     })
   }
+  const failovers = createFailovers({ arena, disturbances, journal, order })
   const both = (kind: FaultKind): (() => void) => {
     const ends = ROLES.map((region) => disturbances.begin(region, kind))
     return () => {
@@ -120,6 +123,9 @@ export function createFaults({
         })
       case 'recreate':
         return inLifecycle('recreate', recreate)
+      case 'failover':
+      case 'put-back':
+        return failovers.carryOut(fault, { gapMilliseconds: lasting, inTurn: (work) => inTurn(region, work) })
     }
   }
 
@@ -143,7 +149,10 @@ export function createFaults({
   const eventually = async (what: string, attempt: () => Promise<boolean>): Promise<boolean> => {
     let calmSince = Date.now()
     let checked = calmSince
-    while (!(await attempt())) {
+    for (;;) {
+      const began = Date.now()
+      // What the primary reports in a gap may be lost; the attempt is repeated when the gap is over.
+      if ((await attempt()) && !disturbances.isDoubtful('primary', began)) return true
       const now = Date.now()
       if (disturbances.troubled(checked, now)) calmSince = now
       checked = now
@@ -153,7 +162,6 @@ export function createFaults({
       }
       await pause(50)
     }
-    return true
   }
 
   const setStatus = async (Status: 'ACTIVE' | 'INACTIVE'): Promise<boolean> => {
@@ -189,6 +197,7 @@ export function createFaults({
   }
 
   return {
+    failovers: failovers.list,
     run: async (plan) => {
       const began = Date.now()
       await Promise.all(
@@ -199,6 +208,7 @@ export function createFaults({
       )
     },
     healAll: async () => {
+      await failovers.settled()
       await Promise.all(Object.values(turns))
       for (const region of ROLES) {
         await order(region, 'start')

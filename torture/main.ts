@@ -3,8 +3,8 @@
  * both regions. Exit code 0: no violation; 1: at least one; 2: it could not run.
  */
 import { parseArgs } from 'node:util'
-import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { type Arena, openDevArena } from './arena.ts'
+import { describeFailover } from './failovers.ts'
 import { NetworkUnavailableError, openNetworkArena } from './network.ts'
 import { runTorture, type TortureReport } from './run.ts'
 
@@ -45,41 +45,32 @@ async function main(): Promise<number> {
   const print = (line: string): void => {
     process.stderr.write(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`)
   }
-  let postgres: Postgres | undefined
   let arena: Arena | undefined
   // A run that is interrupted leaves no process and no namespace.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, async () => {
       await arena?.stop()
-      await postgres?.stop()
       process.exit(130)
     })
   }
-  if (store === 'postgres' && !process.env.TWINPOOL_TEST_POSTGRES) {
-    postgres = await startPostgres()
-    process.env.TWINPOOL_TEST_POSTGRES = postgres.url
-  }
-  try {
-    const reports: TortureReport[] = []
-    for (let one = seed; one < seed + seeds; one += 1) {
-      const open = async () => {
-        arena = await (values.network ? openNetworkArena(print) : openDevArena(store))
-        return arena
-      }
-      reports.push(await runTorture({ seed: one, minutes, store, open, print }))
+  const reports: TortureReport[] = []
+  for (let one = seed; one < seed + seeds; one += 1) {
+    const open = async () => {
+      arena = await (values.network ? openNetworkArena(print) : openDevArena(store, { seed: one }))
+      return arena
     }
-    const ok = reports.every((report) => report.ok)
-    for (const { seed, violations, convergence, memory, counts } of reports) {
-      process.stdout.write(
-        `seed ${seed}: ${violations.length} violations, ${counts['acknowledged writes'] ?? 0} acknowledged writes, ` +
-          `${convergence === null ? 'never equal' : `equal ${convergence} ms after the last fault`}, at most ${memory} MiB\n`,
-      )
-    }
-    if (values.json) process.stdout.write(`${JSON.stringify({ ok, store, reports })}\n`)
-    return ok ? 0 : 1
-  } finally {
-    await postgres?.stop()
+    reports.push(await runTorture({ seed: one, minutes, store, open, print }))
   }
+  const ok = reports.every((report) => report.ok)
+  for (const { seed, violations, convergence, memory, counts, failovers } of reports) {
+    process.stdout.write(
+      `seed ${seed}: ${violations.length} violations, ${counts['acknowledged writes'] ?? 0} acknowledged writes, ` +
+        `${convergence === null ? 'never equal' : `equal ${convergence} ms after the last fault`}, at most ${memory} MiB\n`,
+    )
+    for (const failover of failovers) process.stdout.write(`${describeFailover(failover)}\n`)
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify({ ok, store, reports })}\n`)
+  return ok ? 0 : 1
 }
 
 function readNumber(name: string, text: string): number {

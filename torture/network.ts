@@ -10,6 +10,7 @@ import { KMSClient } from '@aws-sdk/client-kms'
 import type { RegionClients } from '@twinpool/testing/dev-plane'
 import { createServiceCaller } from '@twinpool/toolkit'
 import { type Arena, KEPT_CHANGES, readFrom } from './arena.ts'
+import { spareFile } from './databases.ts'
 import { type FaultKind, otherRole, ROLES, type Role } from './schedule.ts'
 
 /** This machine cannot create such a network; the message names what is missing. */
@@ -70,7 +71,11 @@ export async function openNetworkArena(print: (line: string) => void): Promise<A
     }
     return {
       clients: { primary: clientsOf('primary'), secondary: clientsOf('secondary') },
-      able: new Set<FaultKind>(['kill', 'restart', 'pause', ...ways, 'deactivate', 'recreate']),
+      able: new Set<FaultKind>(['kill', 'restart', 'pause', ...ways, 'deactivate', 'recreate', 'put-back']),
+      databases: {
+        primary: spareFile(join(directory, 'primary', 'region.db')),
+        secondary: spareFile(join(directory, 'secondary', 'region.db')),
+      },
       order: async (role, action, { ms = 0, oneWay = false, bytesPerSecond = 0 } = {}) => {
         const region = regions[role]
         // A cut towards one region drops the packets that its peer sends.

@@ -9,9 +9,8 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { SIGN_OUT_MARGIN_MILLISECONDS } from '@twinpool/server/internal/tokens/pool-clock'
 import { srpSignIn } from '@twinpool/testing/srp'
-import type { Outcome } from './calls.ts'
+import { type Outcome, reliable } from './calls.ts'
 import { type Fact, isSettled, type Person, type SessionModel, type SignOut } from './directory.ts'
-import type { Disturbances } from './disturbances.ts'
 import { pause } from './pace.ts'
 import { createRandom, type Random } from './random.ts'
 import { otherRole, ROLES, type Role } from './schedule.ts'
@@ -37,13 +36,9 @@ const AWAY_MILLISECONDS = 150
 /** The number of sessions per person is limited. */
 const MOST_SESSIONS = 40
 
-export interface ReadContext extends SettleContext {
-  disturbances: Disturbances
-}
-
 /** Signs in, uses tokens and ends them, in both regions, until `isOver` returns true. */
 export async function runReader(
-  context: ReadContext,
+  context: SettleContext,
   { seed, number, isOver }: { seed: number; number: number; isOver: () => boolean },
 ): Promise<void> {
   const read = createReader(context, createRandom(seed, `reader ${number}`))
@@ -54,7 +49,7 @@ export async function runReader(
 }
 
 function createReader(
-  { caller, directory, disturbances, journal, setting }: ReadContext,
+  { caller, directory, disturbances, journal, setting }: SettleContext,
   random: Random,
 ): () => Promise<boolean> {
   const { pool, client, rotatingClient } = setting
@@ -189,8 +184,8 @@ function createReader(
   const fact = (region: Role): Fact => ({ region, began: Date.now(), ended: 0, outcome: 'pending' })
   const close = (fact: Fact, outcome: Outcome<unknown>): boolean => {
     fact.ended = Date.now()
-    if (outcome.kind === 'done') fact.outcome = 'done'
-    if (outcome.kind === 'unknown') fact.outcome = 'unknown'
+    const { kind } = reliable(outcome, { disturbances, ...fact })
+    if (kind === 'done' || kind === 'unknown') fact.outcome = kind
     return fact.outcome !== 'pending'
   }
 
@@ -265,6 +260,7 @@ function createReader(
       if (!session) return false
       const region = random.pick(ROLES)
       const RefreshToken = session.refresh
+      const began = Date.now()
       session.busy = true
       const outcome = await use(session, {
         region,
@@ -275,7 +271,8 @@ function createReader(
       session.busy = false
       const tokens = outcome.kind === 'done' ? outcome.output.AuthenticationResult : undefined
       if (tokens?.RefreshToken && tokens.AccessToken) {
-        session.former = { token: RefreshToken, region }
+        // If the use of the token is lost, it can be used again.
+        session.former = disturbances.gapAt(region, began) ? undefined : { token: RefreshToken, region }
         session.refresh = tokens.RefreshToken
         session.access = tokens.AccessToken
       } else if (outcome.kind !== 'unsent') session.lost ||= outcome.kind === 'unknown'
@@ -297,7 +294,7 @@ function createReader(
       close(entry, outcome)
       // The refusal of a used token also revokes its family.
       const ended = outcome.kind === 'refused' && outcome.name === 'RefreshTokenReuseException'
-      entry.outcome = ended ? 'done' : 'unknown'
+      entry.outcome = ended && !disturbances.gapAt(region, entry.began) ? 'done' : 'unknown'
       if (outcome.kind === 'unsent') session.revocation = undefined
       if (outcome.kind === 'done' && region === 'primary') {
         journal.violation(

@@ -5,6 +5,7 @@ import type { Arena } from './arena.ts'
 import { createCaller } from './calls.ts'
 import { createDirectory } from './directory.ts'
 import { createDisturbances } from './disturbances.ts'
+import type { Failover } from './failovers.ts'
 import { createFaults } from './faults.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { awaitEqual, judge, settleAll } from './judge.ts'
@@ -28,6 +29,8 @@ export interface TortureReport {
   /** The maximum resident memory of a region's process, in MiB. */
   memory: number
   violations: readonly string[]
+  /** The databases that were replaced, and how it was noticed. */
+  failovers: readonly Failover[]
 }
 
 const WRITERS = 6
@@ -88,7 +91,7 @@ export async function runTorture({
     await settleAll(context)
     const convergence = (await awaitEqual(arena, context)) ?? null
     if (convergence !== null) await judge(context)
-    judgeLogs({ arena, disturbances, journal })
+    judgeLogs({ arena, disturbances, failovers: faults.failovers, journal })
     const memory = await watch
     if (memory > MOST_MEBIBYTES)
       journal.violation(`a region used ${memory} MiB of memory; the limit is ${MOST_MEBIBYTES}`)
@@ -96,7 +99,7 @@ export async function runTorture({
     const { violations, counts } = journal
     const report = {
       ...{ ok: violations.length === 0, seed, minutes, store, faults: plan.length },
-      ...{ counts, convergence, memory, violations },
+      ...{ counts, convergence, memory, violations, failovers: faults.failovers },
     }
     if (!report.ok) reportFailure(arena, { journal, report, print })
     print(summary(journal))

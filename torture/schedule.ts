@@ -11,6 +11,11 @@ export type Fault =
   /** A limit of the link in each direction. */
   | { kind: 'throttle'; region: Role; bytesPerSecond: number }
   | { kind: 'deactivate' | 'recreate'; region: 'secondary' }
+  /**
+   * The database of the region is replaced by its spare: a promoted standby (`failover`), or a backup of the file (`put-back`).
+   * `lossy`: the spare lacks the newest transactions, for the duration of the fault. `running`: under the region's process.
+   */
+  | { kind: 'failover' | 'put-back'; region: Role; lossy: boolean; running: boolean }
 export type FaultKind = Fault['kind']
 
 /** A fault and when it begins and ends, in milliseconds from the start of the run. */
@@ -39,9 +44,13 @@ const table: Readonly<Record<FaultKind, Row>> = {
   clock:         { weight: 3, least: 2_000, most: 12_000 },
   deactivate:    { weight: 1, least: 200,   most: 2_000 },
   recreate:      { weight: 2, least: 0,     most: 0 },
+  failover:      { weight: 4, least: 200,   most: 3_000 },
+  'put-back':    { weight: 3, least: 200,   most: 3_000 },
 }
 
 const QUIET_MILLISECONDS = 1_000
+/** Building a new standby takes some seconds, more on a busy machine; a failover waits for it. */
+const STANDBY_MILLISECONDS = 20_000
 const LONGEST_GAP_MILLISECONDS = 2_600
 const SLOWEST_MILLISECONDS = 300
 /** At the lower end, a message takes longer than the 3 s after which a silent link is closed. */
@@ -65,14 +74,18 @@ export function planFaults({
     Object.entries(table).map(([kind, { weight }]) => [kind, kinds.has(kind as FaultKind) ? weight : 0]),
   ) as Record<FaultKind, number>
   const planned: Planned[] = []
+  /** When a region has a standby again. */
+  const standbyFrom: Record<Role, number> = { primary: 0, secondary: 0 }
   for (let at = QUIET_MILLISECONDS; at < milliseconds; at += random.between(100, LONGEST_GAP_MILLISECONDS)) {
     const kind = random.weighted(weights)
     const { least, most } = table[kind]
-    planned.push({
-      at,
-      until: Math.min(at + random.between(least, most), milliseconds),
-      fault: makeFault(kind, random),
-    })
+    const until = Math.min(at + random.between(least, most), milliseconds)
+    const fault = makeFault(kind, random)
+    if (fault.kind === 'failover') {
+      if (at < standbyFrom[fault.region]) continue
+      standbyFrom[fault.region] = until + STANDBY_MILLISECONDS
+    }
+    planned.push({ at, until, fault })
   }
   return planned
 }
@@ -87,6 +100,8 @@ function makeFault(kind: FaultKind, random: Random): Fault {
     const far = random.chance(0.5) ? FURTHEST_CLOCK_MILLISECONDS : 3_000
     return { kind, region, milliseconds: random.between(-far, far) }
   }
+  if (kind === 'failover') return { kind, region, lossy: random.chance(0.6), running: random.chance(0.75) }
+  if (kind === 'put-back') return { kind, region, lossy: true, running: random.chance(0.6) }
   if (kind === 'deactivate' || kind === 'recreate') return { kind, region: 'secondary' }
   return { kind, region }
 }

@@ -17,12 +17,14 @@ import {
   registersOf,
   type Status,
 } from './directory.ts'
+import type { Disturbances } from './disturbances.ts'
 import type { Journal } from './journal.ts'
 import type { Setting } from './setting.ts'
 
 export interface SettleContext {
   caller: Caller
   directory: Directory
+  disturbances: Disturbances
   journal: Journal
   setting: Setting
 }
@@ -57,12 +59,14 @@ export const emailIn = ({ attributes: { email, email_verified } }: Seen): string
 
 /**
  * Reads a person at the primary, to find the outcome of writes without a response, and compares the rest with the acknowledged
- * values. The caller has the person exclusively. Returns false when the primary was unreachable.
+ * values. The caller has the person exclusively. Returns false when the primary was unreachable, or is about to lose what it returned.
  */
-export async function settle({ caller, directory, journal, setting }: SettleContext, person: Person): Promise<boolean> {
+export async function settle(context: SettleContext, person: Person): Promise<boolean> {
+  const { caller, directory, disturbances, journal, setting } = context
   const { pool } = setting
+  const began = Date.now()
   const found = await caller.send('primary', new AdminGetUserCommand({ UserPoolId: pool, Username: person.username }))
-  if (found.kind === 'unknown' || found.kind === 'unsent') return false
+  if (found.kind === 'unknown' || found.kind === 'unsent' || disturbances.isDoubtful('primary', began)) return false
   const label = `user ${person.username} (${person.sub ?? 'of unknown sub'})`
   const present = found.kind === 'done'
   if (!present && found.name !== 'UserNotFoundException') {
@@ -89,13 +93,13 @@ export async function settle({ caller, directory, journal, setting }: SettleCont
     decide(person.email, emailIn(seen), 'email')
     const passwordInDoubt = !isSettled(person.password)
     decide(person.status, seen.status as Status, 'status')
-    if (passwordInDoubt && !(await settlePassword({ caller, journal, setting }, person, label))) return false
+    if (passwordInDoubt && !(await settlePassword(context, person, label))) return false
     if (GROUPS.some((group) => !isSettled(person.groups[group]))) {
       const listed = await caller.send(
         'primary',
         new AdminListGroupsForUserCommand({ UserPoolId: pool, Username: person.username }),
       )
-      if (listed.kind !== 'done') return false
+      if (listed.kind !== 'done' || disturbances.isDoubtful('primary', began)) return false
       const names = new Set(listed.output.Groups?.map(({ GroupName }) => GroupName))
       for (const group of GROUPS) decide(person.groups[group], names.has(group), `membership of ${group}`)
     }
@@ -123,11 +127,12 @@ export function isRight(outcome: Outcome<unknown>): boolean {
 }
 
 async function settlePassword(
-  { caller, journal, setting }: Pick<SettleContext, 'caller' | 'journal' | 'setting'>,
+  { caller, disturbances, journal, setting }: SettleContext,
   { username, password }: Person,
   label: string,
 ): Promise<boolean> {
   for (const candidate of [...password.doubt, password.value]) {
+    const began = Date.now()
     const outcome = await caller.send(
       'primary',
       new InitiateAuthCommand({
@@ -136,7 +141,8 @@ async function settlePassword(
         AuthParameters: { USERNAME: username, PASSWORD: candidate },
       }),
     )
-    if (outcome.kind === 'unknown' || outcome.kind === 'unsent') return false
+    if (outcome.kind === 'unknown' || outcome.kind === 'unsent' || disturbances.isDoubtful('primary', began))
+      return false
     if (outcome.kind === 'refused' && outcome.message === 'Password attempts exceeded') return false
     if (!isRight(outcome)) {
       // Not tried again: each wrong password makes the lockout longer.

@@ -3,6 +3,7 @@ import {
   AdminRemoveUserFromGroupCommand,
   CreateGroupCommand,
   DeleteGroupCommand,
+  GetGroupCommand,
   UpdateGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
 import type { Outcome } from '../calls.ts'
@@ -41,11 +42,19 @@ export const describeGroup: Write = async ({ directory, expectDone, fresh, rando
   return isAway(expectDone(`description of ${group}`, outcome))
 }
 
-/** Creates a group that does not exist, or deletes one that does. */
-export const toggleGroup: Write = async ({ directory, expectDone, random, send, setting }) => {
+/** Creates a group that does not exist, or deletes one that does; if neither is known, reads it. */
+export const toggleGroup: Write = async ({ directory, expectDone, random, read, send, setting }) => {
   const [name, exists] = random.pick([...directory.passingGroups])
-  if (!isSettled(exists)) return false
   const input = { UserPoolId: setting.pool, GroupName: name }
+  if (exists.busy) return false
+  if (exists.doubt.length > 0) {
+    exists.busy = true
+    const found = await read(new GetGroupCommand(input))
+    exists.busy = false
+    if (isAway(found)) return true
+    Object.assign(exists, { value: found.kind === 'done', doubt: [] })
+    return false
+  }
   const outcome = await write(
     [change(exists, !exists.value)],
     (): Promise<Outcome<unknown>> => send(exists.value ? new DeleteGroupCommand(input) : new CreateGroupCommand(input)),

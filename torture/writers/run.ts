@@ -59,8 +59,11 @@ export async function runWriter(
 
 /** Settles a person in doubt, if there is one, or makes a write. Returns whether the region was unreachable. */
 async function writeOnce(context: SettleContext, writer: Writer): Promise<boolean> {
+  // What the primary reports in a gap may be lost.
+  const inGap = context.disturbances.isDoubtful('primary', Date.now())
   const doubtful = writer.pickPerson(
-    (person) => person.sharers === 0 && registersOf(person).some(({ busy, doubt }) => !busy && doubt.length > 0),
+    (person) =>
+      !inGap && person.sharers === 0 && registersOf(person).some(({ busy, doubt }) => !busy && doubt.length > 0),
   )
   if (!doubtful || registersOf(doubtful).some(({ busy }) => busy)) {
     return table[writer.random.weighted(WEIGHTS)].write(writer)

@@ -1,6 +1,6 @@
 import type { ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-cognito-identity-provider'
 import type { Command } from '@smithy/types'
-import type { Outcome } from '../calls.ts'
+import { type Outcome, reliable } from '../calls.ts'
 import { type Address, type Change, type Directory, isSettled, type Person, write } from '../directory.ts'
 import type { Journal } from '../journal.ts'
 import type { Random } from '../random.ts'
@@ -27,6 +27,8 @@ export interface Writer {
     // biome-ignore lint/suspicious/noExplicitAny: the SDK's own signature of `send`
     command: Command<any, Input, any, Output, any>,
   ): Promise<Outcome<Output>>
+  /** The outcome is unknown, too, if the primary may lose what it returned. */
+  read: Writer['send']
   /** Records the outcome of a call that must succeed: a refusal is a violation. */
   expectDone<O>(what: string, outcome: Outcome<O>): Outcome<O>
   /** Writes registers of a person while other writers may write other registers of the same person. */
@@ -39,14 +41,13 @@ export interface Writer {
 const USERNAMES = 24
 
 export function createWriter(
-  { caller, directory, journal, setting }: SettleContext,
+  { caller, directory, disturbances, journal, setting }: SettleContext,
   { random, number }: { random: Random; number: number },
 ): Writer {
   let serial = 0
 
   const expectDone: Writer['expectDone'] = (what, outcome) => {
     if (outcome.kind === 'refused') journal.violation(`${what} was refused: ${outcome.name} ${outcome.message}`)
-    if (outcome.kind === 'done') journal.count('acknowledged writes')
     return outcome
   }
 
@@ -66,7 +67,17 @@ export function createWriter(
       const all = [...directory.people.values()].filter((person) => !person.taken && fits(person))
       return all.length === 0 ? undefined : random.pick(all)
     },
-    send: (command) => caller.send('primary', command),
+    send: async (command) => {
+      const began = Date.now()
+      const outcome = await caller.send('primary', command)
+      if (outcome.kind === 'done') journal.count('acknowledged writes')
+      return reliable(outcome, { disturbances, region: 'primary', began })
+    },
+    read: async (command) => {
+      const began = Date.now()
+      const outcome = await caller.send('primary', command)
+      return disturbances.isDoubtful('primary', began) ? { kind: 'unknown' } : outcome
+    },
     expectDone,
     writeShared: async (person, { changes, what, send }) => {
       person.sharers += 1

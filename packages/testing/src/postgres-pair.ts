@@ -1,8 +1,20 @@
 /** Two PostgreSQL servers: a primary and its standby, which can be detached, promoted, and attached again the other way round. */
-import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { type Postgres, startPostgres } from 'twinpool/internal/postgres/start'
 import { freePorts, until } from './regions.ts'
@@ -18,7 +30,11 @@ export interface PostgresPair {
   query<R extends pg.QueryResultRow>(port: number, statement: string): Promise<R[]>
   /** Makes the other server a new standby of the primary. Resolves once it receives the primary's transactions. */
   attach(): Promise<void>
-  /** The standby receives no transaction any more. */
+  /** Like `attach`, while the primary serves. Its commits wait for the new standby from then on. */
+  attachOnline(): Promise<void>
+  /** Resolves once the standby has everything that the primary had at the call. */
+  caughtUp(): Promise<void>
+  /** The standby receives no transaction any more, and no commit waits for it. */
   detach(): Promise<void>
   /** Ends a server, by default the primary, as a crash does. */
   kill(port?: number): Promise<void>
@@ -59,6 +75,16 @@ export async function startPostgresPair(): Promise<PostgresPair> {
     await running.get(port)?.stop()
     running.delete(port)
   }
+  /** Whether commits of the primary wait for its standby. */
+  const setSynchronous = async (on: boolean): Promise<void> => {
+    await query(primaryPort, `alter system set synchronous_standby_names = '${on ? '*' : ''}'`)
+    await query(primaryPort, 'select pg_reload_conf()')
+  }
+  const caughtUp = async (): Promise<void> => {
+    const [row] = await query<{ lsn: string }>(primaryPort, 'select pg_current_wal_insert_lsn() as lsn')
+    const received = `select 1 as one from pg_stat_replication where flush_lsn >= '${row?.lsn}'`
+    await until(async () => (await query(primaryPort, received)).length > 0, { what: 'the standby to catch up' })
+  }
   const isReceiving = async (): Promise<boolean> =>
     (await query(primaryPort, `select 1 as one from pg_stat_replication where state = 'streaming'`)).length > 0
 
@@ -79,7 +105,23 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       running.set(standbyPort, await start(standbyPort))
       await until(isReceiving, { what: 'the standby' })
     },
+    attachOnline: async () => {
+      await stopAt(standbyPort)
+      rmSync(directoryOf(standbyPort), { recursive: true, force: true })
+      await copyRunning({
+        from: directoryOf(primaryPort),
+        to: directoryOf(standbyPort),
+        upstream: urlOf('postgres', primaryPort),
+      })
+      running.set(standbyPort, await start(standbyPort))
+      await until(isReceiving, { what: 'the standby' })
+      await setSynchronous(true)
+      const isSynchronous = `select 1 as one from pg_stat_replication where sync_state = 'sync'`
+      await until(async () => (await query(primaryPort, isSynchronous)).length > 0, { what: 'a synchronous standby' })
+    },
+    caughtUp,
     detach: async () => {
+      await setSynchronous(false)
       await query(standbyPort, `alter system set primary_conninfo = ''`)
       await query(standbyPort, 'select pg_reload_conf()')
       await until(async () => !(await isReceiving()), { what: 'the end of the stream to the standby' })
@@ -101,11 +143,53 @@ export async function startPostgresPair(): Promise<PostgresPair> {
 }
 
 /** Copies the directory of a server that is stopped, as that of a standby. */
-export function copyAsStandby({ from, to, upstream }: { from: string; to: string; upstream: string }): void {
+export function copyAsStandby({ from, to, upstream }: StandbyCopy): void {
   execFileSync('cp', ['-a', from, to])
+  makeStandby(to, upstream)
+}
+
+/**
+ * The same for a server that runs: a base backup with the functions of SQL, because the packaged PostgreSQL has no `pg_basebackup`.
+ * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+ */
+async function copyRunning({ from, to, upstream }: StandbyCopy): Promise<void> {
+  const client = new pg.Client({ connectionString: upstream })
+  await client.connect()
+  try {
+    await client.query(`select pg_backup_start('standby', true)`)
+    const data = join(to, 'data')
+    const { uid, gid } = statSync(join(from, 'data'))
+    // Not the log, which the standby fetches.
+    for (const path of [to, data, join(data, 'pg_wal')]) {
+      mkdirSync(path, { mode: 0o700 })
+      chownSync(path, uid, gid)
+    }
+    const names = readdirSync(join(from, 'data')).filter((name) => name !== 'pg_wal' && name !== 'postmaster.pid')
+    const paths = names.map((name) => join(from, 'data', name))
+    // Files that vanish while they are copied are in the log.
+    await promisify(execFile)('cp', ['-a', ...paths, data]).catch((error: Error & { stderr: string }) => {
+      if (!/^(cp: [^\n]*No such file or directory\n)+$/.test(error.stderr)) throw error
+    })
+    const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)')
+    makeStandby(to, upstream)
+    const label = join(data, 'backup_label')
+    writeFileSync(label, rows[0]?.labelfile as string)
+    chownSync(label, uid, gid)
+  } finally {
+    await client.end()
+  }
+}
+
+interface StandbyCopy {
+  from: string
+  to: string
+  upstream: string
+}
+
+function makeStandby(directory: string, upstream: string): void {
   const { hostname, port, username, password } = new URL(upstream)
   const connection = `host=${hostname} port=${port} user=${username} password=${password}`
-  writeFileSync(join(to, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${connection}'\n`, { flag: 'a' })
+  writeFileSync(join(directory, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${connection}'\n`, { flag: 'a' })
   // Any file that the server's user owns.
-  copyFileSync(join(to, 'data', 'PG_VERSION'), join(to, 'data', 'standby.signal'))
+  copyFileSync(join(directory, 'data', 'PG_VERSION'), join(directory, 'data', 'standby.signal'))
 }

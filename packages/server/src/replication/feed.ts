@@ -78,7 +78,7 @@ export async function* readFeed(
     }
   } catch (error) {
     // Thrown, it would reach the HTTP adapter, which prints it past the log and sends its message to the peer.
-    events.failed({ operation: 'feed', error, requestId: '' })
+    if (!signal.aborted) events.failed({ operation: 'feed', error, requestId: '' })
   } finally {
     for (const stop of unsubscribe) stop()
     hold.report(false)

@@ -1,6 +1,8 @@
 import type { Events } from '../events/events.ts'
+import { isFirstCopy, listCopies } from '../store/copies.ts'
 import type { Store } from '../store/store.ts'
 import { listReplicas } from './roles.ts'
+import { COMPLETE } from './stages.ts'
 
 /** Watches whether this region can open the pools of which it has a replica: a replica without the pool's key fails every call. */
 export interface KeyWatch {
@@ -26,8 +28,12 @@ export function createKeyWatch({
   return {
     check: async () => {
       const found = new Set<string>()
+      // Before a first copy has all rows, it does not need the key, which may still be on its way from the primary.
+      const copied = (await listCopies(store.db)).filter((copy) => isFirstCopy(copy) && copy.stage !== COMPLETE)
+      const incomplete = new Set(copied.map(({ pool }) => pool))
       for await (const { pool, region: of, status } of listReplicas(store.db)) {
         if (of !== region || status === 'DELETING' || status === 'DELETED') continue
+        if (status === 'CREATING' && incomplete.has(pool)) continue
         if ((await opensPool(pool)) === false) found.add(pool)
       }
       for (const pool of found) if (!closed.has(pool)) events.noted('replica-key-unavailable', { pool })

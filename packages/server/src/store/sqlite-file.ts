@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 
 /**
@@ -22,6 +22,28 @@ export interface WatchedFile {
   removeLeftovers(): void
 }
 
+/** Names the file and the write-ahead log that belongs to it, for the process that starts after a crash. */
+const OWNER = '-wal-owner'
+
+/**
+ * Removes a write-ahead log that a crashed process left, if another file has taken the place of the one that it belongs to. Call it
+ * before the file is opened: SQLite would write the pages of the log into the other file.
+ */
+export function removeForeignLog(file: string): void {
+  const owner = readOwner(file)
+  if (owner?.log !== String(nodeOf(`${file}-wal`)) || owner.file === String(nodeOf(file))) return
+  for (const path of [`${file}-wal`, `${file}-shm`]) rmSync(path, { force: true })
+}
+
+function readOwner(file: string): { file: string; log: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(`${file}${OWNER}`, 'utf8'))
+  } catch {
+    // There is none, or a crash cut it off.
+    return undefined
+  }
+}
+
 const UNCHANGED_MILLISECONDS = 250
 const MAX_WAIT_MILLISECONDS = 10_000
 
@@ -33,7 +55,15 @@ export function watchFile(file: string): WatchedFile {
   return {
     isSame: () => nodeOf(file) === opened,
     noteLog: () => {
+      const [before] = log
       log = paths.map(nodeOf)
+      if (log[0] === undefined || log[0] === before) return
+      const owner = JSON.stringify({ file: String(opened), log: String(log[0]) })
+      try {
+        writeFileSync(`${file}${OWNER}`, owner, { mode: 0o600 })
+      } catch {
+        // A full disk can still be read. Without the note, the log counts as that of the file.
+      }
     },
     isReplaced: async () => {
       const deadline = systemClock.monotonic() + MAX_WAIT_MILLISECONDS

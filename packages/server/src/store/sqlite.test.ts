@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -40,6 +40,7 @@ describe('the store in a file', () => {
       'region.db-lock': '600',
       'region.db-shm': '600',
       'region.db-wal': '600',
+      'region.db-wal-owner': '600',
     })
   })
 
@@ -104,6 +105,33 @@ describe('the store in a file', () => {
       'not a database at all, but long enough to look like the head of one, had it been one.'.repeat(9),
     )
     await assert.rejects(async () => openStore({ engine: 'sqlite', file: other }, { clock, region }), /not a database/)
+  })
+
+  it('a backup put in the place of a file is not mixed with the log that a crashed process left', async () => {
+    const [other, backup, left] = ['crashed.db', 'backup.db', 'left'].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ]
+    const note = (word: string) => sql`insert into notes values (${word})`
+    const crashed = openSqlite(other)
+    await crashed.transaction((tx) => sql`create table notes (word text)`.execute(tx))
+    await crashed.transaction((tx) => note('kept').execute(tx))
+    await sql`vacuum into ${backup}`.execute(crashed.reader)
+    await crashed.transaction((tx) => note('lost').execute(tx))
+    // Closing removes the log; another name keeps it, as a crash does.
+    linkSync(`${other}-wal`, left)
+    await crashed.close()
+    renameSync(left, `${other}-wal`)
+    renameSync(backup, other)
+
+    const opened = openSqlite(other)
+    const { rows } = await sql<{ word: string }>`select word from notes`.execute(opened.reader)
+    await opened.close()
+    assert.deepEqual(
+      rows.map(({ word }) => word),
+      ['kept'],
+    )
   })
 
   it('a missing directory is reported', () => {

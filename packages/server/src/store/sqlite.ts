@@ -13,7 +13,7 @@ import {
   UnexpectedError,
 } from './database.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
-import { watchFile } from './sqlite-file.ts'
+import { removeForeignLog, watchFile } from './sqlite-file.ts'
 import { openThrottlingFile, type ThrottlingFile } from './throttling-file.ts'
 
 /**
@@ -42,6 +42,7 @@ export function openSqlite(file: string, { port }: { port?: number | undefined }
 }
 
 function openLocked(file: string, lock: FileLock): Engine {
+  removeForeignLog(file)
   const writer = connect(file, 'begin immediate')
   const reader = connect(file, 'begin')
   const single = connect(file, 'begin')
@@ -62,6 +63,7 @@ function openLocked(file: string, lock: FileLock): Engine {
   /** The value changes only when another connection than the writer commits, and no other one of this process writes. */
   const readVersion = (): number => writer.prepared('pragma data_version').get()?.data_version as number
   let version = readVersion()
+  watched.noteLog()
   const isUntouched = (): boolean => doubt === undefined && watched.isSame() && readVersion() === version
 
   const run = <T>(
@@ -103,6 +105,7 @@ function openLocked(file: string, lock: FileLock): Engine {
           stale = false
         }
         version = readVersion()
+        watched.noteLog()
       }),
     )
     const transact = <T>(work: (tx: KyselyTransaction<Tables>) => Promise<T>) => run(work, { checking: true })
