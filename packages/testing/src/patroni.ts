@@ -29,7 +29,7 @@ import type { PostgresPair } from './postgres-pair.ts'
 import { freePorts, until } from './regions.ts'
 
 /** A member that was killed rejoins after the promotion: `pg_rewind` removes the transactions that only it has. */
-export interface PatroniPair extends PostgresPair {
+export interface PatroniPair extends Omit<PostgresPair, 'attachOnline' | 'caughtUp'> {
   /** The ports of Patroni's REST API, in the order of `ports`. */
   readonly restPorts: readonly [number, number]
 }
