@@ -138,6 +138,6 @@ export function describeFailover({ kind, region, lossy, running, at, gap, served
     `${(at / 1_000).toFixed(1).padStart(7)} s  ${kind} of the ${region} to ${spare}, process ${running ? 'running' : 'down'}`,
     ...(lossy ? [`gap ${gap.milliseconds} ms with ${gap.acknowledged} acknowledged changes`] : []),
     `healthy after ${servedAfter} ms`,
-    times.length > 0 ? times.join(', ') : 'not noticed: no follower had read past the backup',
+    times.length > 0 ? times.join(', ') : 'no new log, and no follower was behind',
   ].join('; ')
 }
