@@ -155,6 +155,7 @@ describe('a running region', () => {
       'tls',
     ])
     assert.match(broken.failed.management as string, /EADDRINUSE/)
+    assert.match(broken.failed['peers.us-east-1'] as string, /^http:\/\/127.0.0.1:1: ECONNREFUSED$/)
     assert.match(broken.failed['audit.file'] as string, /ENOENT/)
     assert.match(broken.failed.store as string, /belongs to the region us-west-2/)
     assert.match(broken.failed.tls as string, /tls\.certificateFile: none\.pem: ENOENT/)

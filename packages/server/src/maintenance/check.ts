@@ -13,6 +13,7 @@ import type { AliasRecord, KeyRecord } from '../keys/local/key-record.ts'
 import { createKeyMaterial } from '../keys/local/material.ts'
 import { SERVICE_KEY } from '../keys/local/ring.ts'
 import { readMasterKeys } from '../keys/open.ts'
+import type { PeerError } from '../replication/peer.ts'
 import { createPeers } from '../replication/replication.ts'
 import { FileInUseError } from '../store/file-lock.ts'
 import { type FoundStore, inspectStore } from '../store/inspect.ts'
@@ -179,17 +180,24 @@ async function checkPeer({ region, cluster, peers, peerTls }: RegionConfig, name
     connect: createPeerTls(peerTls).connect,
     signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),
   }).all.get(name)
-  await client?.hasOlderProcesses()
+  await client?.hasOlderProcesses().catch((error: PeerError) => {
+    throw new Error(`${base}: ${reasonOf(error.cause) ?? error.message}`)
+  })
   return `${base} responds and knows the cluster secret`
 }
 
 async function checkInbox(url: string): Promise<string> {
   const response = await fetch(url, { method: 'OPTIONS', signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) }).catch(
     (error: Error) => {
-      const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
-      throw new Error(`${url}: ${code ?? error.message}`)
+      throw new Error(`${url}: ${reasonOf(error) ?? error.message}`)
     },
   )
   await response.body?.cancel()
   return `${url} responds`
+}
+
+/** The code of the system, such as ECONNREFUSED, or the last message behind an error of `fetch`. */
+function reasonOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return reasonOf(error.cause) ?? (error as NodeJS.ErrnoException).code ?? error.message
 }
