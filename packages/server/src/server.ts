@@ -17,7 +17,7 @@ import { createAddressReader, trustedProxies } from './http/address.ts'
 import { readBody } from './http/body.ts'
 import { createBodyBudget } from './http/body-budget.ts'
 import { requireClientCertificate } from './http/client-certificates.ts'
-import { limitConnections, maximumConnections } from './http/connections.ts'
+import { limitConnections, MANAGEMENT_CONNECTIONS, maximumConnections } from './http/connections.ts'
 import { drainable } from './http/drain.ts'
 import { createListener, createRouteListener } from './http/listener.ts'
 import { createPeerTls } from './http/peer-tls.ts'
@@ -255,8 +255,10 @@ async function composeRegion(
     )
 
   const storeConnections = config.store.engine === 'postgres' ? (config.store.connections ?? 16) : 8
-  const maximum = limits.connections ?? maximumConnections({ storeConnections })
+  const otherConnections = storeConnections + (management ? MANAGEMENT_CONNECTIONS : 0)
+  const maximum = limits.connections ?? maximumConnections({ otherConnections })
   const connections = limitConnections(server, { maximum, overload })
+  if (managementServer) limitConnections(managementServer, { maximum: MANAGEMENT_CONNECTIONS, overload })
   proxyProtocol.accept(server)
   const close = drainable(server)
   const reload = createReload(config, {

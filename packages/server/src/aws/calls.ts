@@ -41,12 +41,28 @@ export function createCalls({
     return { face, settings, checkSignature: createSignatureCheck(settings) }
   })
   const findFace = (target: string) => byTarget.find(({ face }) => target.startsWith(face.targetPrefix))
-  /** The limit of a body, and the reason if the call can be refused without its body. */
-  const limitOf = (headers: IncomingCall['headers']): { bytes: number; refusal?: CognitoError } => {
+  const findOperation = (headers: IncomingCall['headers']) => {
     const target = headers.get('x-amz-target') ?? ''
     const found = findFace(target)
-    const operation = found?.face.find(target.slice(found.face.targetPrefix.length))
-    if (!found || !operation) return SMALL_INPUT
+    const name = target.slice(found?.face.targetPrefix.length)
+    const operation = found?.face.find(name)
+    return found && operation && { ...found, operation, label: found.face.label + name }
+  }
+  /** Reports a call that is refused before its signature could be checked. */
+  const noteRefused = (headers: IncomingCall['headers'], outcome: string): void => {
+    const found = findOperation(headers)
+    events.requested({
+      operation: found?.label ?? 'unknown',
+      outcome,
+      milliseconds: 0,
+      caller: found?.operation.signed ? { accessKeyId: undefined } : undefined,
+    })
+  }
+  /** The limit of a body, and the reason if the call can be refused without its body. */
+  const limitOf = (headers: IncomingCall['headers']): { bytes: number; refusal?: CognitoError } => {
+    const found = findOperation(headers)
+    if (!found) return SMALL_INPUT
+    const { operation } = found
     if (!operation.signed || operation.limits.bytes <= SMALL_INPUT.bytes) return operation.limits
     try {
       checkSignatureHead(found.settings, headers)
@@ -68,18 +84,10 @@ export function createCalls({
   const handler: CallHandler = {
     bodyLimit: (headers) => limitOf(headers).bytes,
     refuse,
-    refuseBody: (reason, headers) => {
-      switch (reason) {
-        case 'too-large': {
-          const { bytes, refusal } = limitOf(headers)
-          const message = `The request body exceeds the limit of ${bytes} bytes.`
-          return refuse(refusal ?? new CognitoError('RequestEntityTooLargeException', message))
-        }
-        case 'busy':
-          return refuse(new CognitoError('TooManyRequestsException', 'Rate exceeded'))
-        case 'ended-early':
-          return refuse(new CognitoError('SerializationException', 'The request body ended early.'))
-      }
+    refuseBody: (reason, { headers }) => {
+      const error = bodyError(reason, limitOf(headers))
+      noteRefused(headers, error.code)
+      return refuse(error)
     },
     fail,
     handle: async (incoming) => {
@@ -88,7 +96,7 @@ export function createCalls({
       try {
         admission.enter()
       } catch (error) {
-        events.requested({ operation: 'any', outcome: (error as Error).name, milliseconds: 0 })
+        noteRefused(headers, (error as AwsError).code)
         return outgoingOf(requestId, errorResponse(error as AwsError))
       }
       try {
@@ -124,6 +132,25 @@ export function createCalls({
     ...handler,
     handle: (incoming) =>
       inRequest({ requestId: clock.uuid(), address: incoming.address }, () => handler.handle(incoming)),
+    refuseBody: (reason, call) =>
+      inRequest({ requestId: clock.uuid(), address: call.address }, () => handler.refuseBody(reason, call)),
+  }
+}
+
+function bodyError(
+  reason: Parameters<CallHandler['refuseBody']>[0],
+  { bytes, refusal }: { bytes: number; refusal?: CognitoError },
+): CognitoError {
+  switch (reason) {
+    case 'too-large':
+      return (
+        refusal ??
+        new CognitoError('RequestEntityTooLargeException', `The request body exceeds the limit of ${bytes} bytes.`)
+      )
+    case 'busy':
+      return new CognitoError('TooManyRequestsException', 'Rate exceeded')
+    case 'ended-early':
+      return new CognitoError('SerializationException', 'The request body ended early.')
   }
 }
 

@@ -38,7 +38,7 @@ export function createApiRoutes(calls: CallHandler, budget: BodyBudget): Hono {
   app.post('/', async (c) => {
     const { headers } = c.req.raw
     const body = await readBody(c.req.raw, { limit: calls.bodyLimit(headers), budget })
-    if (typeof body === 'string') return send(c, calls.refuseBody(body, headers))
+    if (typeof body === 'string') return send(c, calls.refuseBody(body, { headers, address: '' }))
     const query = new URL(c.req.url).search.slice(1)
     const response = await calls.handle({ headers, body: body.bytes, query, address: '' })
     body.release()

@@ -13,6 +13,7 @@ import {
 import { debianTools } from '@twinpool/testing/debian'
 import { readMetric } from '@twinpool/testing/metrics'
 import { createClient, createUser } from '@twinpool/testing/pools'
+import { openConnections } from '@twinpool/testing/raw-connections'
 import { engines, freePorts, startRegions, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
@@ -153,6 +154,14 @@ describe('a management port', () => {
   it('that is taken prevents the start, with a message that names it', async () => {
     const taken = { management: { port: Number(new URL(management).port) } }
     await assert.rejects(serveRegion({ config: taken }), /the port is taken: choose another in management\.port/)
+  })
+
+  it('closes connections without progress for new ones', async () => {
+    const sockets = await openConnections(management, 200)
+    for (const socket of sockets) socket.resume()
+    assert.equal((await fetch(`${management}/health`)).status, 200)
+    await until(() => sockets.filter(({ closed }) => closed).length >= 100, { what: 'the close', seconds: 5 })
+    for (const socket of sockets) socket.destroy()
   })
 
   it('serves no calls', async () => {

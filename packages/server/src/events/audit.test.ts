@@ -11,6 +11,7 @@ import {
   GetUserCommand,
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
+import { headersOf, send } from '@twinpool/testing/calls'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { credentials, engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
@@ -93,6 +94,17 @@ for (const engine of engines) {
       stranger.destroy()
       const [line] = await found(({ outcome }) => outcome === 'InvalidSignatureException')
       assert.deepEqual([line?.operation, line?.accessKeyId, line?.sub], ['AdminGetUser', null, null])
+    })
+
+    it('has calls whose body was refused', async () => {
+      const body = 'x'.repeat(20_000)
+      const { status } = await send(plane.primary.endpoint, { headers: headersOf('AdminDeleteUser'), body })
+      assert.equal(status, 413)
+      const [line] = await found(({ outcome }) => outcome === 'RequestEntityTooLargeException')
+      assert.deepEqual(
+        [line?.operation, line?.accessKeyId, line?.address, typeof line?.requestId],
+        ['AdminDeleteUser', null, '127.0.0.1', 'string'],
+      )
     })
 
     it('has refused sign-ins under pseudonyms: equal for the same user and address, whatever the call', async () => {

@@ -22,7 +22,10 @@ export interface CallHandler {
   /** Never throws. */
   handle(call: IncomingCall): Promise<OutgoingResponse>
   /** The response to a call whose body was refused. */
-  refuseBody(reason: 'too-large' | 'busy' | 'ended-early', headers: IncomingCall['headers']): OutgoingResponse
+  refuseBody(
+    reason: 'too-large' | 'busy' | 'ended-early',
+    call: Pick<IncomingCall, 'headers' | 'address'>,
+  ): OutgoingResponse
   /** The response that carries an error. */
   refuse(error: { code: string; message: string; status: number }): OutgoingResponse
   /** Reports an unexpected error to the operator; the response to the caller has no detail of it. */

@@ -13,9 +13,12 @@ const PIPELINED_REQUESTS = 4
 /** Maximum connections that are examined for progress before one is closed. */
 const SECOND_CHANCES = 16
 
+/** Maximum connections of the management port. */
+export const MANAGEMENT_CONNECTIONS = 64
+
 /** Maximum client connections of this process: the open-file limit minus the descriptors that the region itself needs. */
-export function maximumConnections({ storeConnections }: { storeConnections: number }): number {
-  return Math.max(16, openFilesLimit() - RESERVED_FILES - storeConnections)
+export function maximumConnections({ otherConnections }: { otherConnections: number }): number {
+  return Math.max(16, openFilesLimit() - RESERVED_FILES - otherConnections)
 }
 
 /** The soft limit. https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html */

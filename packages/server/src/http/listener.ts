@@ -30,7 +30,7 @@ export function createListener(
     const headers = headersOf(incoming)
     receiveBody(incoming, { limit: calls.bodyLimit(headers), budget }, (body) => {
       if (typeof body === 'string') {
-        const response = calls.refuseBody(body, headers)
+        const response = calls.refuseBody(body, { headers, address: addressOf(incoming) })
         if (!discardRest(incoming)) response.headers.connection = 'close'
         send(outgoing, response)
         return

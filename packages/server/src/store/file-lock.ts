@@ -114,10 +114,10 @@ const resolveLinks = (file: string): string =>
   existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file))
 
 /**
- * SQLite names the write-ahead log of a database after the path, so two names of one file have two logs and damage it.
+ * SQLite names the write-ahead log of a database after the path, so two names of one file have two logs and damage it. Throws an error.
  * https://www.sqlite.org/howtocorrupt.html
  */
-function refuseHardLinks(path: string): void {
+export function refuseHardLinks(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found?.isFile() || found.nlink < 2) return
   const others = readdirSync(dirname(path))

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { findLockHolder, type LockHolder } from './file-lock.ts'
+import { findLockHolder, type LockHolder, refuseHardLinks } from './file-lock.ts'
 import { type Kind, tableOf } from './kinds.ts'
 import { steps } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
@@ -34,6 +34,7 @@ export async function inspectStore(config: StoreConfig): Promise<FoundStore> {
     return { ...EMPTY, holder: undefined, close: async () => {} }
   }
   accessSync(file, constants.R_OK | constants.W_OK)
+  refuseHardLinks(realpathSync(file))
   const holder = findLockHolder(file)
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
   return describeStore({

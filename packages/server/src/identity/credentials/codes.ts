@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Clock, randomText } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import { normalize } from '../../directory/alias.ts'
+import { isTrue, normalize } from '../../directory/alias.ts'
 import { findCode, findCodeOrDecoy, lockCode, putCode, removeCode } from '../../directory/code.ts'
 import type { OpenPool } from '../../directory/open-pool.ts'
 import type { UserDocument } from '../../directory/user.ts'
@@ -64,7 +64,7 @@ export async function redeemCode(
 
 /** Whether the user has this address now, and has proved to read it. */
 const isVerified = ({ attributes }: Pick<UserDocument, 'attributes'>, { attribute, value }: CodeTarget): boolean =>
-  attributes[attribute] === value && attributes[`${attribute}_verified`] === 'true'
+  attributes[attribute] === value && isTrue(attributes[`${attribute}_verified`])
 
 /**
  * Whether it is the user's code, expired or not, without redeeming it. Counts wrong codes, and returns false after too many. Does the

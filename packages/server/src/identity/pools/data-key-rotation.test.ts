@@ -8,6 +8,7 @@ import { createClient, createPool, createUser, type TestClient } from '@twinpool
 import { credentials, engines, type Plane, type RunningRegion, startRegions, until } from '@twinpool/testing/regions'
 import { createReplicatedPool } from '@twinpool/testing/replicas'
 import { createServiceCaller } from '@twinpool/toolkit'
+import { SealBrokenError } from '../../keys/pool-keys.ts'
 import { FIRST_RELEASE_KINDS, formatKinds, kindsOfThisBuild } from '../../replication/known-kinds.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { type RotationContext, type RotationLimits, requestDataKey, rotateDataKeys } from './data-key-rotation.ts'
@@ -160,6 +161,26 @@ for (const engine of engines) {
       const [row] = await context.store.list('newer-data-key', { pool: UserPoolId, limit: 10 })
       assert.equal(JSON.parse(row?.body as string).keyArn, KeyMetadata?.Arn)
       assert.equal((await context.keys.get(UserPoolId)).open('row', sealed).toString(), 'a row')
+    })
+
+    it('are created although another pool cannot be opened', async () => {
+      const { context } = plane.primary.region
+      const [altered = '', other = ''] = [await createPool(plane.primary), await createPool(plane.primary)].sort()
+      const failures: string[] = []
+      const broken: RotationContext = {
+        ...contextOf(plane.primary, 400 * DAY),
+        keys: {
+          ...context.keys,
+          get: async (id) => {
+            if (id === altered) throw new SealBrokenError()
+            return context.keys.get(id)
+          },
+        },
+        events: { ...context.events, failed: ({ operation }) => void failures.push(operation) },
+      }
+      await rotateDataKeys(broken, { ...NEVER, afterDays: 365 })
+      assert.equal((await context.keys.newest(other)).number, 1)
+      assert.deepEqual(failures, [`rotation of the data key of the pool ${altered}`])
     })
 
     it('cannot be exchanged in the database', async () => {

@@ -1,8 +1,8 @@
 import type { Context } from '../../context.ts'
 import { formOf, type OpenPool } from '../../directory/open-pool.ts'
 import { openPoolOf, type Pool } from '../../directory/pool.ts'
-import { invalidParameter } from '../../errors.ts'
-import type { NewestDataKey } from '../../keys/pool-keys.ts'
+import { CognitoError, invalidParameter } from '../../errors.ts'
+import { type NewestDataKey, SealBrokenError } from '../../keys/pool-keys.ts'
 import { KeyUnavailableError } from '../../keys/provider.ts'
 import { hasAcknowledged } from '../../store/changes.ts'
 import { parseStored } from '../../store/documents.ts'
@@ -68,7 +68,7 @@ export async function rotateDataKeys(
   next: NextChecks = new Map(),
 ): Promise<void> {
   await saveSealCounts(context)
-  const { store, pools, clock, region } = context
+  const { store, pools, clock, region, events } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
@@ -81,8 +81,10 @@ export async function rotateDataKeys(
         const isPending = await rotatePool(context, await openPoolOf(context, pool), limits)
         next.set(pool.id, clock.now() + (isPending ? 0 : CHECK_MILLISECONDS))
       } catch (error) {
-        // The pool stops while its key is disabled.
-        if (!(error instanceof KeyUnavailableError)) throw error
+        // Skip a pool while its key is disabled, and a pool that somebody altered or deleted.
+        if (error instanceof SealBrokenError || error instanceof CognitoError) {
+          events.failed({ operation: `rotation of the data key of the pool ${row.pool}`, error, requestId: '' })
+        } else if (!(error instanceof KeyUnavailableError)) throw error
       }
     }
     if (rows.length < PAGE_POOLS) return

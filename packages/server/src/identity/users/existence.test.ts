@@ -311,6 +311,14 @@ for (const engine of engines) {
       await assert.rejects(reset(client, 'lost', code), { name: 'ExpiredCodeException' })
     })
 
+    it('resets a password by an address whose flag is written as `True`', async () => {
+      const { pool, client } = await open({ AutoVerifiedAttributes: ['email'] })
+      const attributes = [...email('loud'), { Name: 'email_verified', Value: 'True' }]
+      await createUser(region, pool, { username: 'loud', attributes })
+      await forgot(client, 'loud')
+      await reset(client, 'loud', await arrived('loud@example.com'))
+    })
+
     it('accepts no more codes after 25 wrong ones, and does not reveal it', async () => {
       const { pool, client } = await open({ AliasAttributes: ['email'], AutoVerifiedAttributes: ['email'] })
       await confirmed(region, { pool, client: client.id, username: 'tries' })
