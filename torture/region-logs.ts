@@ -18,6 +18,7 @@ const EXPECTED = [
   'clocks-differ',
   'peer-lost',
   'replication-refused',
+  'log-renewed',
   'behind',
   'follower-behind',
   'copy-halted',
