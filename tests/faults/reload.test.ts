@@ -114,6 +114,23 @@ describe('a running region', () => {
     await reload(withMembers({ keys: { provider: 'local', masterKey: old } }), 'reload-failed')
   })
 
+  it('reads its configuration again at a SIGHUP during its start: the file may have changed since it was read', async () => {
+    const signal = join(directory, 'signal.mjs')
+    writeFileSync(
+      signal,
+      // Before the store is open. With PostgreSQL or AWS KMS that takes a while; with SQLite no real signal could arrive then.
+      `process.on('newListener', (name) => {
+         if (name === 'SIGHUP') queueMicrotask(() => process.emit('SIGHUP', 'SIGHUP'))
+       })`,
+    )
+    const early = await serveRegion({ imports: [signal] })
+    try {
+      await early.logged(/"event":"reloaded"/)
+    } finally {
+      await early.stop()
+    }
+  })
+
   it('is found in order by `check`, which finds what a start would refuse', async () => {
     const check = async (text: string) => {
       writeFileSync(region.configFile, text)
