@@ -28,6 +28,9 @@ export class FileInUseError extends Error {
 
 /** The lock of a file; `sqlite3` and backups of the file itself do not touch it. */
 const SUFFIX = '-lock'
+/** Others hold the lock for less than that while they look whether it is held (`findLockHolder`). */
+const RETRY_MILLISECONDS = 200
+const PAUSE_MILLISECONDS = 5
 /** SQLite's result code for a lock held by another connection. https://www.sqlite.org/rescode.html#busy */
 const SQLITE_BUSY = 5
 
@@ -82,11 +85,19 @@ export function findLockHolder(file: string): LockHolder | 'unknown' | undefined
   }
 }
 
+/** Tries for a moment. Each try begins anew, so that the recorded holder is the one that has the lock. */
 function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): void {
-  try {
-    take()
-  } catch (error) {
-    throw isBusy(error) ? new FileInUseError(path, readHolder(database)) : error
+  const began = performance.now()
+  for (;;) {
+    try {
+      take()
+      return
+    } catch (error) {
+      if (database.isTransaction) database.exec('rollback')
+      if (!isBusy(error)) throw error
+      if (performance.now() - began > RETRY_MILLISECONDS) throw new FileInUseError(path, readHolder(database))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS)
+    }
   }
 }
 
