@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -204,6 +204,12 @@ describe('a running region', () => {
     const neither = { ...served.config, keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') } }
     writeFileSync(served.configFile, JSON.stringify(neither))
     assert.equal((await command('rekey', '--config', served.configFile)).code, 1)
+    const file = join(directory, 'misspelt.db')
+    writeFileSync(served.configFile, JSON.stringify({ ...served.config, store: { engine: 'sqlite', file } }))
+    const misspelt = await command('rekey', '--config', served.configFile)
+    assert.equal(misspelt.code, 2)
+    assert.match(misspelt.stderr, /store\.file: .*misspelt\.db: there is no store of a region/)
+    assert.equal(existsSync(file), false)
     await served.stop()
   })
 })
