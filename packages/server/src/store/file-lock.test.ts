@@ -116,6 +116,13 @@ describe('a SQLite file', () => {
     }
   })
 
+  it('whose lock is damaged is not taken for damaged itself', () => {
+    const file = join(directory, 'sound.db')
+    writeFileSync(`${file}-lock`, 'no database '.repeat(1_000))
+    for (const use of [lockFile, findLockHolder])
+      assert.throws(() => use(file), /sound\.db-lock: file is not a database/)
+  })
+
   it('that cannot be opened is not locked', () => {
     const file = join(directory, 'text.db')
     writeFileSync(file, 'not a database, but some text that is longer than a header of a database would be '.repeat(2))

@@ -45,7 +45,7 @@ export function lockFile(file: string, { port }: { port?: number | undefined } =
   refuseHardLinks(path)
   // Only if it is missing: closing a file ends every lock that this process has on it. https://www.sqlite.org/howtocorrupt.html
   if (!existsSync(`${path}${SUFFIX}`)) closeSync(openSync(`${path}${SUFFIX}`, 'a', 0o600))
-  const database = new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
+  const database = openLock(path)
   try {
     inUseIfBusy(database, path, () => {
       database.exec('begin exclusive')
@@ -72,18 +72,29 @@ export function lockFile(file: string, { port }: { port?: number | undefined } =
 export function findLockHolder(file: string): LockHolder | 'unknown' | undefined {
   const path = resolveLinks(file)
   if (!existsSync(`${path}${SUFFIX}`)) return undefined
-  const database = new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
+  const database = openLock(path)
   try {
     database.exec('begin immediate')
     database.exec('rollback')
     return undefined
   } catch (error) {
-    if (!isBusy(error)) throw error
+    if (!isBusy(error)) throw lockError(path, error)
     return readHolder(database) ?? 'unknown'
   } finally {
     database.close()
   }
 }
+
+function openLock(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
+  } catch (error) {
+    throw lockError(path, error)
+  }
+}
+
+/** SQLite's errors name no file: they would be taken for those of the store. */
+const lockError = (path: string, error: unknown): Error => new Error(`${path}${SUFFIX}: ${(error as Error).message}`)
 
 /** Tries for a moment. Each try begins anew, so that the recorded holder is the one that has the lock. */
 function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): void {
@@ -94,7 +105,7 @@ function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): vo
       return
     } catch (error) {
       if (database.isTransaction) database.exec('rollback')
-      if (!isBusy(error)) throw error
+      if (!isBusy(error)) throw lockError(path, error)
       if (performance.now() - began > RETRY_MILLISECONDS) throw new FileInUseError(path, readHolder(database))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS)
     }
