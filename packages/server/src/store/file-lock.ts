@@ -2,6 +2,7 @@ import { closeSync, existsSync, lstatSync, openSync, readdirSync, realpathSync, 
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { systemClock } from '../clock.ts'
 
 /** The process that uses a file. */
 export interface LockHolder {
@@ -98,7 +99,7 @@ const lockError = (path: string, error: unknown): Error => new Error(`${path}${S
 
 /** Tries for a moment. Each try begins anew, so that the recorded holder is the one that has the lock. */
 function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): void {
-  const began = performance.now()
+  const began = systemClock.monotonic()
   for (;;) {
     try {
       take()
@@ -106,7 +107,7 @@ function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): vo
     } catch (error) {
       if (database.isTransaction) database.exec('rollback')
       if (!isBusy(error)) throw lockError(path, error)
-      if (performance.now() - began > RETRY_MILLISECONDS) throw new FileInUseError(path, readHolder(database))
+      if (systemClock.monotonic() - began > RETRY_MILLISECONDS) throw new FileInUseError(path, readHolder(database))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS)
     }
   }
