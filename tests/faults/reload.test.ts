@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -114,6 +114,23 @@ describe('a running region', () => {
     await reload(withMembers({ keys: { provider: 'local', masterKey: old } }), 'reload-failed')
   })
 
+  it('reads its configuration again at a SIGHUP during its start: the file may have changed since it was read', async () => {
+    const signal = join(directory, 'signal.mjs')
+    writeFileSync(
+      signal,
+      // Before the store is open. With PostgreSQL or AWS KMS that takes a while; with SQLite no real signal could arrive then.
+      `process.on('newListener', (name) => {
+         if (name === 'SIGHUP') queueMicrotask(() => process.emit('SIGHUP', 'SIGHUP'))
+       })`,
+    )
+    const early = await serveRegion({ imports: [signal] })
+    try {
+      await early.logged(/"event":"reloaded"/)
+    } finally {
+      await early.stop()
+    }
+  })
+
   it('is found in order by `check`, which finds what a start would refuse', async () => {
     const check = async (text: string) => {
       writeFileSync(region.configFile, text)
@@ -188,6 +205,12 @@ describe('a running region', () => {
     const neither = { ...served.config, keys: { provider: 'local', masterKey: randomBytes(32).toString('base64') } }
     writeFileSync(served.configFile, JSON.stringify(neither))
     assert.equal((await command('rekey', '--config', served.configFile)).code, 1)
+    const file = join(directory, 'misspelt.db')
+    writeFileSync(served.configFile, JSON.stringify({ ...served.config, store: { engine: 'sqlite', file } }))
+    const misspelt = await command('rekey', '--config', served.configFile)
+    assert.equal(misspelt.code, 2)
+    assert.match(misspelt.stderr, /store\.file: .*misspelt\.db: there is no store of a region/)
+    assert.equal(existsSync(file), false)
     await served.stop()
   })
 })

@@ -41,7 +41,10 @@ export async function serveRegion({
 }): Promise<number> {
   const report = reportUnless(json)
   let region: Region | undefined
+  /** The configuration may have changed after it was read: a signal during the start counts. */
+  let isReloadWaiting = false
   const reload = (): void => {
+    isReloadWaiting = region === undefined
     void region?.reopen()
     void region?.reload(() => readConfig(file))
   }
@@ -49,6 +52,7 @@ export async function serveRegion({
   try {
     const config = read(file)
     region = await open(config, clock)
+    if (isReloadWaiting) reload()
     const endpoint = await listen(region)
     const urls = { endpoint, health: `${region.management}/health`, metrics: `${region.management}/metrics` }
     const ready = { event: 'ready', region: region.context.region, ...urls, pid: process.pid }

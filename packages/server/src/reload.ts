@@ -13,7 +13,7 @@ const RELOADED: readonly string[] = [
   'credentials',
   'tls.certificateFile',
   'tls.keyFile',
-  'tls.clientCaFile',
+  'peerTls',
   'peerTls.caFile',
   'peerTls.certificateFile',
   'peerTls.keyFile',
@@ -22,6 +22,9 @@ const RELOADED: readonly string[] = [
   'cluster.secret',
   'log.level',
 ]
+
+/** The members that can be replaced while a region runs, but neither added nor removed. */
+const REPLACED: readonly string[] = ['tls.clientCaFile']
 
 /** Reads the configuration again. Resolves with whether it took effect; a configuration with mistakes changes nothing. */
 export type Reload = (read: () => RegionConfig) => Promise<boolean>
@@ -60,7 +63,11 @@ function changedMembers(before: RegionConfig, after: RegionConfig): string[] {
     if (isDeepStrictEqual(one, other)) return []
     if (!isObject(one) || !isObject(other)) return [name]
     const inner = new Set([...Object.keys(one), ...Object.keys(other)])
-    return [...inner].filter((key) => !isDeepStrictEqual(one[key], other[key])).map((key) => `${name}.${key}`)
+    return [...inner].flatMap((key) => {
+      const member = `${name}.${key}`
+      const isReplaced = REPLACED.includes(member) && one[key] !== undefined && other[key] !== undefined
+      return isReplaced || isDeepStrictEqual(one[key], other[key]) ? [] : [member]
+    })
   })
 }
 

@@ -23,7 +23,7 @@ import { createListener, createRouteListener } from './http/listener.ts'
 import { createPeerTls } from './http/peer-tls.ts'
 import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
-import { createNodeServer, expiryOf, type NodeServer, prepareTls, urlOf } from './http/server.ts'
+import { createNodeServer, expiryOf, type NodeServer, reloadableTls, urlOf } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
 import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
@@ -261,12 +261,13 @@ async function composeRegion(
   if (managementServer) limitConnections(managementServer, { maximum: MANAGEMENT_CONNECTIONS, overload })
   proxyProtocol.accept(server)
   const close = drainable(server)
+  const prepareTls = reloadableTls(server, config.tls)
   const reload = createReload(config, {
     events,
     parts: [
       {
         prepare: ({ tls }) => {
-          const use = prepareTls(server, tls)
+          const use = prepareTls(tls)
           const expiresAt = config.tls && tls && expiryOf(tls.certificateFile)
           return () => {
             use()

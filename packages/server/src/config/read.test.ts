@@ -97,6 +97,23 @@ describe('the configuration of a region', () => {
       },
       /credentials: duplicate access key id/,
     ],
+    'a master key in place of its file': [
+      { keys: { provider: 'local', masterKeyFile: masterKey } },
+      /keys\.masterKeyFile: a path, not the content of the file/,
+    ],
+    'a private key in place of its file': [
+      { tls: { certificateFile: 'a.pem', keyFile: '-----BEGIN PRIVATE KEY-----\nMIG' } },
+      /tls\.keyFile: a path, not the content of the file/,
+    ],
+    'a peer with a password': [
+      { peers: { 'us-east-1': { endpoint: 'https://name:the-password@example.com' } } },
+      /peers\.us-east-1\.endpoint: a URL without user name and password/,
+    ],
+    'an inbox with a password': [
+      { messages: { kind: 'inbox', url: 'http://name:the-password@127.0.0.1/' } },
+      /messages\.url: a URL without user name and password/,
+    ],
+    'a base URL with a query': [{ endpoint: 'https://example.com/?a=b' }, /endpoint: a base URL, without \? and #/],
     'port 0 without an endpoint': [{ listen: { port: 0 } }, /endpoint: required with port 0/],
     'no credentials': [{ credentials: [] }, /credentials: /],
     'a short cluster secret': [{ cluster: { secret: 'short' } }, /cluster\.secret: at least 32 characters/],
@@ -282,6 +299,33 @@ describe('the configuration file', () => {
     assert.match(refusalOf(file), /cluster\.secret: .*cluster\.secret: ENOENT/)
     writeFileSync(from, `${secret}\n`)
     assert.equal(readConfig(file, {}).cluster.secret, secret)
+  })
+
+  it('refuses a device and a large file, which it would read for ever', () => {
+    const large = join(directory, 'large')
+    writeFileSync(large, Buffer.alloc(1024 * 1024 + 1))
+    for (const [from, why] of [
+      ['/dev/zero', /cluster\.secret: \/dev\/zero: a device, not a file/],
+      [large, /cluster\.secret: .*large: larger than 1 MB/],
+    ] as const) {
+      if (process.platform === 'win32' && from === '/dev/zero') continue
+      const file = fileOf(JSON.stringify({ ...least, cluster: { secret: `\${file:${from}}` } }))
+      assert.match(refusalOf(file), why)
+    }
+  })
+
+  it('refuses a reference that it cannot follow, instead of using it as a secret', () => {
+    for (const secretAccessKey of [
+      `\${THE-SECRET-ACCESS-KEY}`,
+      ` \${SECRET_ACCESS_KEY} `,
+      `\${env:SECRET_ACCESS_KEY}`,
+    ]) {
+      const credentials = [{ ...least.credentials[0], secretAccessKey }]
+      const report = refusalOf(fileOf(JSON.stringify({ ...least, credentials })), { SECRET_ACCESS_KEY: 'x'.repeat(40) })
+      assert.match(report, /credentials\.0\.secretAccessKey: neither "\$\{NAME\}"/)
+    }
+    const inherited = fileOf(JSON.stringify({ ...least, cluster: { secret: `\${constructor}` } }))
+    assert.match(refusalOf(inherited), /cluster\.secret: the environment variable constructor is not set/)
   })
 
   it('does not repeat the value of a variable', () => {

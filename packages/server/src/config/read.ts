@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
+import { readSmallFile, reasonOf } from '../configured-file.ts'
 import { knownMembers, nearest } from './members.ts'
 import { type RegionConfig, schema } from './schema.ts'
 
@@ -54,9 +54,9 @@ const depthOf = (issues: readonly Issue[]): number =>
 export function readConfig(file: string, environment: NodeJS.ProcessEnv = process.env): RegionConfig {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = readSmallFile(file).toString()
   } catch (error) {
-    throw new ConfigError([`${file}: ${codeOf(error)}`])
+    throw new ConfigError([`${file}: ${reasonOf(error)}`])
   }
   const mistakes: string[] = []
   const config = substitute(parseJson(file, text), [], { environment, mistakes })
@@ -95,17 +95,19 @@ function substituteText(value: string, path: Path, { environment, mistakes }: Su
   const [, name, file] = /^\$\{(?:(\w+)|file:(.+))\}$/.exec(value) ?? []
   if (file !== undefined) {
     try {
-      return readFileSync(file, 'utf8').trimEnd()
+      return readSmallFile(file).toString().trimEnd()
     } catch (error) {
-      mistakes.push(`${nameOf(path)}: ${file}: ${codeOf(error)}`)
+      mistakes.push(`${nameOf(path)}: ${file}: ${reasonOf(error)}`)
     }
   }
   if (name !== undefined) {
-    const found = environment[name]
+    const found = Object.hasOwn(environment, name) ? environment[name] : undefined
     if (found !== undefined) return found
     mistakes.push(`${nameOf(path)}: the environment variable ${name} is not set`)
   }
+  // Taken literally, a misspelt reference to a secret would be a secret that everybody can guess.
+  if (name === undefined && file === undefined && /^\s*\$\{.*\}\s*$/s.test(value)) {
+    mistakes.push(`${nameOf(path)}: neither "\${NAME}", a name of letters, digits and _, nor "\${file:PATH}"`)
+  }
   return value
 }
-
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'cannot be read'

@@ -8,9 +8,21 @@ import { hasEntropy } from './entropy.ts'
  */
 
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region name such as us-west-2')
-const baseUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
+/** Neither Node's fetch nor a browser calls a URL with a password, and errors would repeat it. */
+const hasNoPassword = (url: string): boolean => {
+  const { username, password } = URL.parse(url) ?? {}
+  return !username && !password
+}
+const NO_PASSWORD = 'a URL without user name and password'
+const baseUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(hasNoPassword, NO_PASSWORD)
+  .refine((url) => !/[?#]/.test(url), 'a base URL, without ? and #')
+  .transform((url) => url.replace(/\/+$/, ''))
 const secret = (bytes: number) => z.string().min(bytes, `at least ${bytes} characters`)
-const file = z.string().min(1)
+/** Errors name the file: a master key, or a key in PEM, in its place would be in them. */
+const isPath = (text: string): boolean => !/[\r\n\0]|^[\w+/-]{43}=$/.test(text)
+const file = z.string().min(1).refine(isPath, 'a path, not the content of the file')
 /** One value, or the new and the old value while one is replaced by the other. */
 const current = <T extends z.ZodType>(value: T, old: T = value) => z.union([value, z.tuple([value, old])])
 
@@ -287,7 +299,7 @@ export const schema = z
         z.strictObject({ kind: z.literal('none').describe('No messages are sent.') }),
         z.strictObject({
           kind: z.literal('inbox').describe('For development: each message is posted as JSON.'),
-          url: z.url().describe('Receives the messages.'),
+          url: z.url().refine(hasNoPassword, NO_PASSWORD).describe('Receives the messages.'),
         }),
       ])
       .default({ kind: 'none' })

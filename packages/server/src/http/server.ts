@@ -46,11 +46,22 @@ export function createNodeServer(
   return server
 }
 
-/** Reads the files again; the returned function uses them for new connections. Throws an error that names the member. */
-export function prepareTls(server: NodeServer, tls: TlsFiles | undefined): () => void {
-  if (!tls || !('setSecureContext' in server)) return () => {}
-  const options = readTls(tls)
-  return () => server.setSecureContext(options)
+/**
+ * Returns a function that reads the files again; the function that it returns uses them for new connections. It throws an error that
+ * names the member. Whether client certificates are required is decided at the start: without a CA of its own, Node would accept
+ * those of all public ones, so the last one stays.
+ */
+export function reloadableTls(server: NodeServer, started: TlsFiles | undefined) {
+  let ca = started?.clientCaFile === undefined ? undefined : readTls(started).ca
+  return (tls: TlsFiles | undefined): (() => void) => {
+    if (!tls || !('setSecureContext' in server)) return () => {}
+    const { ca: next, ...options } = readTls(tls)
+    const used = ca && (next ?? ca)
+    return () => {
+      ca = used
+      server.setSecureContext({ ...options, ...(used && { ca: used }) })
+    }
+  }
 }
 
 /** Files in PEM. */

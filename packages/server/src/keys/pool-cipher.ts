@@ -34,9 +34,13 @@ export class SealBrokenError extends Error {
  * does not have. It counts as expired.
  */
 export class SealVersionError extends SealBrokenError {
-  constructor(message = 'the sealed value has an unknown version') {
+  /** The number of the data key that the pool does not have. */
+  readonly dataKey: number | undefined
+
+  constructor(message = 'the sealed value has an unknown version', dataKey?: number) {
     super(message)
     this.name = 'SealVersionError'
+    this.dataKey = dataKey
   }
 }
 
@@ -107,7 +111,7 @@ export function cipherOf(
     const ivAt = isNumbered ? NUMBERED_HEAD_BYTES : 1
     if (sealed.length < ivAt + IV_BYTES + TAG_BYTES) throw new SealBrokenError()
     const number = isNumbered ? sealed.readUInt16BE(1) : 0
-    if (isNumbered && !newer.has(number)) throw new SealVersionError('the sealed value has an unknown data key')
+    if (isNumbered && !newer.has(number)) throw new SealVersionError('the sealed value has an unknown data key', number)
     const key = isNumbered ? subkey(`${purpose}/${NUMBERED_VERSION}`, number) : keyOf(purpose, version)
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(ivAt, ivAt + IV_BYTES), {
       authTagLength: TAG_BYTES,

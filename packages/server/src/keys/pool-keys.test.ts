@@ -120,6 +120,25 @@ for (const engine of engines) {
       assert.equal(form, 'sealed')
       await opened.store.write((tx) => tx.put('data-key', { ...row, body: JSON.stringify(rest) }))
       await assert.rejects(keys.get(POOL), KeyUnavailableError)
+      await opened.store.write((tx) => tx.put('data-key', row))
+    })
+
+    it('that is newer is read after a row sealed under it, where no notification has arrived', async () => {
+      const unnotified = { ...opened.store, onChange: () => () => {} }
+      const late = createPoolKeys({ store: unnotified, provider, clock: systemClock, events: { noted: () => {} } })
+      await late.get(POOL)
+      const newer = await keys.createNewer(POOL)
+      await opened.store.write((tx) => newer.write(tx))
+      await opened.store.write((tx) => keys.activate(tx, POOL, newer.number))
+      const binding = `${POOL}\nuser\na-new-sub`
+      const sealed = (await keys.get(POOL)).seal('row', Buffer.from('a row'), binding)
+      const session = (await keys.get(POOL)).seal('session', Buffer.from('a session'))
+      const stale = await late.get(POOL)
+      // Clients may send any number.
+      assert.throws(() => stale.open('session', session), SealVersionError)
+      assert.equal(await late.get(POOL), stale)
+      assert.throws(() => stale.open('row', sealed, binding), SealVersionError)
+      assert.equal((await late.get(POOL)).open('row', sealed, binding).toString(), 'a row')
     })
   })
 }

@@ -6,7 +6,7 @@ import { createCache } from '../store/cache.ts'
 import { ONLY } from '../store/kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/write.ts'
-import { cipherOf, type PoolCipher, type SealBrokenError } from './pool-cipher.ts'
+import { cipherOf, type PoolCipher, type SealBrokenError, SealVersionError } from './pool-cipher.ts'
 import { type KeyProvider, KeyUnavailableError } from './provider.ts'
 
 export { type PoolCipher, type Purpose, SealBrokenError, SealVersionError } from './pool-cipher.ts'
@@ -95,11 +95,19 @@ export function createPoolKeys({
 }): PoolKeys {
   /** The rows that were reported recently: a row that nobody repairs is read again and again. */
   const reported = new BoundedCache<true>({ bytes: REPORTED_BYTES })
-  const reportBroken = (binding: string, error: SealBrokenError): void => {
-    const name = hash('sha256', binding, 'base64')
-    if (reported.get(name)) return
+  const isReported = (text: string): boolean => {
+    const name = hash('sha256', text, 'base64')
+    if (reported.get(name)) return true
     reported.set(name, true)
+    return false
+  }
+  const reportBroken = (binding: string, error: SealBrokenError): void => {
     const [pool, kind, key] = binding.split('\n')
+    // The notification of a new data key may be late or lost: the next call reads the keys again, once for each number.
+    if (error instanceof SealVersionError && error.dataKey !== undefined && !isReported(`${pool}\n${error.dataKey}`)) {
+      ciphers.clear()
+    }
+    if (isReported(binding)) return
     events.noted('row-unreadable', { pool, kind, key, why: error.message })
   }
   /** Seals by pool and number of the data key, since they were last taken. */

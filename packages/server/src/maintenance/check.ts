@@ -9,9 +9,8 @@ import { createPeerTls } from '../http/peer-tls.ts'
 import { readTls, urlOf } from '../http/server.ts'
 import { openAwsKms } from '../keys/aws-kms.ts'
 import { createKeyArns } from '../keys/local/arns.ts'
-import type { AliasRecord, KeyRecord } from '../keys/local/key-record.ts'
+import { isLive, type KeyRecord, type RemovedKey } from '../keys/local/key-record.ts'
 import { createKeyMaterial } from '../keys/local/material.ts'
-import { SERVICE_KEY } from '../keys/local/ring.ts'
 import { readMasterKeys } from '../keys/open.ts'
 import type { PeerError } from '../replication/peer.ts'
 import { createPeers } from '../replication/replication.ts'
@@ -138,13 +137,14 @@ async function checkMasterKeys(
   { keys, store }: { keys: Extract<RegionConfig['keys'], { provider: 'local' }>; store: FoundStore | undefined },
 ): Promise<string> {
   const masterKeys = readMasterKeys(keys)
-  const alias = await store?.findBody('kms-alias', SERVICE_KEY)
-  if (alias === undefined)
+  const bodies = (await store?.listBodies('kms-key')) ?? []
+  if (bodies.length === 0)
     return store ? 'the store has no keys yet' : 'the master key is valid; the store was not read'
-  const record = await store?.findBody('kms-key', (JSON.parse(alias) as AliasRecord).keyId)
   const arns = createKeyArns({ region, accountId })
   const material = createKeyMaterial({ secrets: { masterKeys }, clock: systemClock, arns })
-  if (record !== undefined) material.open(JSON.parse(record) as KeyRecord)
+  for (const record of bodies.map((body) => JSON.parse(body) as KeyRecord | RemovedKey)) {
+    if (isLive(record)) material.open(record)
+  }
   return 'the master key opens the key ring'
 }
 

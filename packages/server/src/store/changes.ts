@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Change } from './apply.ts'
-import type { Part } from './cursors.ts'
+import { listFollowers, type Part } from './cursors.ts'
 import type { Connection, Engine } from './database.ts'
 import { isKind } from './kinds.ts'
 import { gatherRoles, type PoolRoles, type RoleRow, selectRoles } from './roles.ts'
@@ -415,14 +415,20 @@ function parseFields(text: string | null): Record<string, string | null> {
   }
 }
 
-/** Whether a peer has acknowledged every change of a row that the log still holds. */
+/**
+ * Whether a peer has acknowledged every change of a row. False while that is unknown: the log is new, or was trimmed beyond the position
+ * of the peer, which then copies its pools again.
+ */
 export async function hasAcknowledged(
   db: Connection,
   peer: string,
   { kind, pool, key }: { kind: string; pool: string; key: string },
 ): Promise<boolean> {
+  const follower = (await listFollowers(db)).find((one) => one.peer === peer)
+  if (!follower || follower.position < Number((await readFact(db, TRIMMED)) ?? 0)) return false
   const { rows } = await sql`
-    select 1 from changes where pool = ${pool} and kind = ${kind} and key = ${key}
-      and tx > coalesce((select position from followers where peer = ${peer}), 0) limit 1`.execute(db)
+    select 1 from changes where pool = ${pool} and kind = ${kind} and key = ${key} and tx > ${follower.position} limit 1`.execute(
+    db,
+  )
   return rows.length === 0
 }

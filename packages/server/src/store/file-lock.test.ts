@@ -97,6 +97,32 @@ describe('a SQLite file', () => {
     await openSqlite(file).close()
   })
 
+  it('is opened while others look whether it is in use', async () => {
+    const file = join(directory, 'watched.db')
+    lockFile(file).release()
+    const source = join(directory, 'watcher.mjs')
+    writeFileSync(
+      source,
+      `import { findLockHolder } from ${JSON.stringify(new URL('./file-lock.ts', import.meta.url).href)}
+       process.send('looking')
+       for (;;) findLockHolder(process.argv[2])`,
+    )
+    const watcher = fork(source, [file])
+    try {
+      await once(watcher, 'message')
+      for (let time = 0; time < 50; time += 1) lockFile(file).release()
+    } finally {
+      watcher.kill('SIGKILL')
+    }
+  })
+
+  it('whose lock is damaged is not taken for damaged itself', () => {
+    const file = join(directory, 'sound.db')
+    writeFileSync(`${file}-lock`, 'no database '.repeat(1_000))
+    for (const use of [lockFile, findLockHolder])
+      assert.throws(() => use(file), /sound\.db-lock: file is not a database/)
+  })
+
   it('that cannot be opened is not locked', () => {
     const file = join(directory, 'text.db')
     writeFileSync(file, 'not a database, but some text that is longer than a header of a database would be '.repeat(2))

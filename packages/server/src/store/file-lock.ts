@@ -2,6 +2,7 @@ import { closeSync, existsSync, lstatSync, openSync, readdirSync, realpathSync, 
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { systemClock } from '../clock.ts'
 
 /** The process that uses a file. */
 export interface LockHolder {
@@ -28,6 +29,9 @@ export class FileInUseError extends Error {
 
 /** The lock of a file; `sqlite3` and backups of the file itself do not touch it. */
 const SUFFIX = '-lock'
+/** Others hold the lock for less than that while they look whether it is held (`findLockHolder`). */
+const RETRY_MILLISECONDS = 200
+const PAUSE_MILLISECONDS = 5
 /** SQLite's result code for a lock held by another connection. https://www.sqlite.org/rescode.html#busy */
 const SQLITE_BUSY = 5
 
@@ -42,7 +46,7 @@ export function lockFile(file: string, { port }: { port?: number | undefined } =
   refuseHardLinks(path)
   // Only if it is missing: closing a file ends every lock that this process has on it. https://www.sqlite.org/howtocorrupt.html
   if (!existsSync(`${path}${SUFFIX}`)) closeSync(openSync(`${path}${SUFFIX}`, 'a', 0o600))
-  const database = new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
+  const database = openLock(path)
   try {
     inUseIfBusy(database, path, () => {
       database.exec('begin exclusive')
@@ -69,24 +73,43 @@ export function lockFile(file: string, { port }: { port?: number | undefined } =
 export function findLockHolder(file: string): LockHolder | 'unknown' | undefined {
   const path = resolveLinks(file)
   if (!existsSync(`${path}${SUFFIX}`)) return undefined
-  const database = new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
+  const database = openLock(path)
   try {
     database.exec('begin immediate')
     database.exec('rollback')
     return undefined
   } catch (error) {
-    if (!isBusy(error)) throw error
+    if (!isBusy(error)) throw lockError(path, error)
     return readHolder(database) ?? 'unknown'
   } finally {
     database.close()
   }
 }
 
-function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): void {
+function openLock(path: string): DatabaseSync {
   try {
-    take()
+    return new DatabaseSync(`${path}${SUFFIX}`, { timeout: 0 })
   } catch (error) {
-    throw isBusy(error) ? new FileInUseError(path, readHolder(database)) : error
+    throw lockError(path, error)
+  }
+}
+
+/** SQLite's errors name no file: they would be taken for those of the store. */
+const lockError = (path: string, error: unknown): Error => new Error(`${path}${SUFFIX}: ${(error as Error).message}`)
+
+/** Tries for a moment. Each try begins anew, so that the recorded holder is the one that has the lock. */
+function inUseIfBusy(database: DatabaseSync, path: string, take: () => void): void {
+  const began = systemClock.monotonic()
+  for (;;) {
+    try {
+      take()
+      return
+    } catch (error) {
+      if (database.isTransaction) database.exec('rollback')
+      if (!isBusy(error)) throw lockError(path, error)
+      if (systemClock.monotonic() - began > RETRY_MILLISECONDS) throw new FileInUseError(path, readHolder(database))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS)
+    }
   }
 }
 

@@ -15,7 +15,8 @@ export interface FoundStore {
   region: string | undefined
   /** The process that uses the file. */
   holder: LockHolder | 'unknown' | undefined
-  findBody(kind: Kind, key: string): Promise<string | undefined>
+  /** The bodies of the rows of a kind that belong to no pool. */
+  listBodies(kind: Kind): Promise<string[]>
   close(): Promise<void>
 }
 
@@ -44,7 +45,7 @@ export async function inspectStore(config: StoreConfig): Promise<FoundStore> {
   })
 }
 
-const EMPTY = { version: undefined, region: undefined, findBody: async () => undefined }
+const EMPTY = { version: undefined, region: undefined, listBodies: async () => [] as string[] }
 
 /** The folder, or the nearest that exists: the missing ones are created. */
 function checkCreatable(folder: string): void {
@@ -76,10 +77,8 @@ async function describeStore({
       version,
       region: named?.value as string | undefined,
       holder,
-      findBody: async (kind, key) =>
-        (await first(`select body from ${tableOf(kind)} where pool = '' and key = ${quote(key)}`))?.body as
-          | string
-          | undefined,
+      listBodies: async (kind) =>
+        (await query(`select body from ${tableOf(kind)} where pool = ''`)).map(({ body }) => body as string),
       close,
     }
   } catch (error) {
@@ -87,5 +86,3 @@ async function describeStore({
     throw error
   }
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`

@@ -10,6 +10,7 @@ import { createReplicatedPool } from '@twinpool/testing/replicas'
 import { createServiceCaller } from '@twinpool/toolkit'
 import { SealBrokenError } from '../../keys/pool-keys.ts'
 import { FIRST_RELEASE_KINDS, formatKinds, kindsOfThisBuild } from '../../replication/known-kinds.ts'
+import { readLogState, trimChanges } from '../../store/changes.ts'
 import { putPeerKinds } from '../../store/cursors.ts'
 import { type RotationContext, type RotationLimits, requestDataKey, rotateDataKeys } from './data-key-rotation.ts'
 
@@ -94,6 +95,20 @@ for (const engine of engines) {
       assert.equal((await newest()).active, false)
       await secondary.restart()
       await activate()
+    })
+
+    it('are pending while a region is away for longer than the log was kept', async () => {
+      const { primary, secondary } = plane
+      await secondary.stop()
+      const context = contextOf(primary, 60_000)
+      await requestDataKey(context, await primary.region.context.pools.get(pool))
+      const { engine } = primary.region.context.store
+      await trimChanges(engine, (await readLogState(engine)).head)
+      for (let time = 0; time < 3; time += 1) await rotateDataKeys(context, NEVER)
+      assert.equal((await newest()).active, false)
+      await secondary.restart()
+      await activate()
+      await reads(secondary)
     })
 
     it('are not created while a region of the pool runs a build that cannot open values under them', async () => {

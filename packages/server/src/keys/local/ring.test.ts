@@ -75,6 +75,28 @@ for (const engine of engines) {
       await assert.rejects(ring.generateDataKey(ring.keyArn(other.id), context), KeyUnavailableError)
     })
 
+    test('an old master key cannot be removed while a key is still sealed under it, as after an interrupted rekey', async () => {
+      const { ring, settings } = await openRing('us-west-2')
+      await ring.ensureServiceKey()
+      const [present] = settings.secrets.masterKeys as [Buffer]
+      const old = randomBytes(32)
+      const secrets = { masterKeys: [old, present], clusterSecrets: [] }
+      const both = createLocalKeyRing({ ...settings, secrets })
+      const { id } = await both.create({ ...draft, multiRegion: false })
+      await assert.rejects(both.checkMasterKeys([present]), new RegExp(`does not open .*key/${id}`))
+      await both.checkMasterKeys([present, old])
+      secrets.masterKeys.reverse()
+      assert.equal((await both.rekey()).resealed, 1)
+      await both.checkMasterKeys([present])
+      await assert.rejects(both.checkMasterKeys([old]), KeyUnavailableError)
+      // A key that is lost anyway does not keep the region from taking new settings.
+      await createLocalKeyRing({ ...settings, secrets: { masterKeys: [randomBytes(32)], clusterSecrets: [] } }).create({
+        ...draft,
+        multiRegion: false,
+      })
+      await both.checkMasterKeys([present])
+    })
+
     test('a disabled key is unavailable to every ring of the region at once, and listeners are notified', async () => {
       const { ring, settings } = await openRing('us-west-2')
       const sibling = createLocalKeyRing(settings)

@@ -10,7 +10,7 @@ import { type Alias, holders, isDue, isLive, type KeyDraft, type KeyRecord, KeyR
 import { createKeyMaterial, FIRST_VERSION, type RingSecrets } from './material.ts'
 import { createMultiRegionKeys } from './multi-region.ts'
 import { createKeyRecords, type OpenKey } from './records.ts'
-import { findAlias, findKey, lockAlias, lockKey, type Page, saveAlias, saveKey } from './rows.ts'
+import { findAlias, lockAlias, lockKey, type Page, saveAlias, saveKey } from './rows.ts'
 
 /**
  * The keys of one region: rows of its store, their material sealed under the region's master key. It is a KeyProvider for
@@ -66,7 +66,10 @@ export interface LocalKeyRing extends KeyProvider {
   rekey(): Promise<RekeyReport>
   /** Identifies the newest master key, and reveals nothing about it. */
   masterKeyId(): string
-  /** Checks that these master keys open the service key. Throws KeyUnavailableError. */
+  /**
+   * Checks that these master keys open the service key, and every key that the present ones open: `rekey` may have been interrupted.
+   * Throws KeyUnavailableError.
+   */
   checkMasterKeys(masterKeys: readonly Buffer[]): Promise<void>
   /** Removes keys whose deletion is due, and sends other regions what they have not accepted yet. Call it regularly. */
   sweep(): Promise<void>
@@ -245,9 +248,15 @@ export function createLocalKeyRing(config: LocalKeyRingConfig): LocalKeyRing {
     },
     masterKeyId: () => masterKeyIdOf(secrets.masterKeys[0] as Buffer),
     checkMasterKeys: async (masterKeys) => {
-      const alias = await findAlias(store, SERVICE_KEY)
-      const record = alias && (await findKey(store, alias.keyId))
-      if (record && isLive(record)) createKeyMaterial({ secrets: { masterKeys }, clock, arns }).open(record)
+      const next = createKeyMaterial({ secrets: { masterKeys }, clock, arns })
+      const serviceKey = await findAlias(store, SERVICE_KEY)
+      for await (const record of records.all()) {
+        if (!isLive(record)) continue
+        const problem = attempt(() => next.open(record))
+        if (!(problem instanceof KeyUnavailableError)) continue
+        const opensNow = !(attempt(() => material.open(record)) instanceof KeyUnavailableError)
+        if (opensNow || record.id === serviceKey?.keyId) throw problem
+      }
     },
     sweep: async () => {
       for await (const body of records.all()) {
