@@ -30,13 +30,9 @@ export const KEPT_CHANGES = 150
 
 /**
  * A `twinpool dev` plane: each region is a process, and each direction of the link a proxy. On PostgreSQL each region has a server
- * with a standby; one region reaches both through the addresses in its URL, the other through a proxy, depending on the seed. Without
- * `spares`, both regions have a database on the server at TWINPOOL_TEST_POSTGRES, which is never replaced.
+ * with a standby, and the addresses of both in its URL. Without `spares`, both regions have a database on the server at TWINPOOL_TEST_POSTGRES, which is never replaced.
  */
-export async function openDevArena(
-  engine: EngineName,
-  { seed, spares = true }: { seed: number; spares?: boolean },
-): Promise<Arena> {
+export async function openDevArena(engine: EngineName, { spares = true }: { spares?: boolean } = {}): Promise<Arena> {
   const servers = engine === 'postgres' && spares
   const dev = await startDevProcess({
     engine: servers ? 'sqlite' : engine,
@@ -61,10 +57,10 @@ export async function openDevArena(
   try {
     const { regions } = await describe()
     const logOf = (region: Role): string => regions[nameOf(region)]?.log as string
-    const spareOf = async (region: Role, at: number): Promise<SparedDatabase> => {
+    const spareOf = async (region: Role): Promise<SparedDatabase> => {
       const home = dirname(logOf(region))
       if (!servers) return spareFile(join(home, 'region.db'))
-      const database = await startSparedPostgres((seed + at) % 2 === 0 ? 'a proxy' : 'addresses in the URL')
+      const database = await startSparedPostgres()
       await order(region, 'stop')
       const file = join(home, 'region.json')
       const config = { ...JSON.parse(readFileSync(file, 'utf8')), store: { engine, url: database.url } }
@@ -73,8 +69,8 @@ export async function openDevArena(
     }
     if (engine === 'sqlite' || servers) {
       await Promise.all(
-        ROLES.map(async (region, at) => {
-          databases[region] = await spareOf(region, at)
+        ROLES.map(async (region) => {
+          databases[region] = await spareOf(region)
           await order(region, 'start')
         }),
       )

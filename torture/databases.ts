@@ -1,7 +1,6 @@
 import { renameSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { startPostgresPair } from '@twinpool/testing/postgres-pair'
-import { startLinkProxy } from 'twinpool/internal/link-proxy'
 
 /** The database of a region, and a spare that can take its place: a standby, or a backup of the file. */
 export interface SparedDatabase {
@@ -39,29 +38,21 @@ export function spareFile(file: string): SparedDatabase {
 
 const DATABASE = 'torture'
 
-/** How a region reaches the promoted standby. */
-export type WayToStandby = 'addresses in the URL' | 'a proxy'
-
-/** Two PostgreSQL servers, the second one a synchronous standby of the first. `url` leads to the present primary. */
-export async function startSparedPostgres(way: WayToStandby): Promise<SparedDatabase & { url: string }> {
+/** Two PostgreSQL servers, the second one a synchronous standby of the first. `url` has the addresses of both. */
+export async function startSparedPostgres(): Promise<SparedDatabase & { url: string }> {
   const pair = await startPostgresPair()
   try {
     await pair.createDatabase(DATABASE)
     await pair.attachOnline()
-    const proxy = way === 'a proxy' ? await startLinkProxy({ targetPort: () => pair.primaryPort }) : undefined
-    const url = pair.urlOf(DATABASE, proxy?.port ?? pair.primaryPort)
     const addresses = pair.ports.map((port) => `127.0.0.1:${port}`).join(',')
     return {
-      url: proxy ? url : url.replace(`127.0.0.1:${pair.primaryPort}`, addresses),
+      url: pair.urlOf(DATABASE, pair.primaryPort).replace(`127.0.0.1:${pair.primaryPort}`, addresses),
       catchUp: pair.caughtUp,
       detach: pair.detach,
       end: () => pair.kill(),
       replace: pair.promote,
       renewSpare: pair.attachOnline,
-      stop: async () => {
-        await proxy?.close()
-        await pair.stop()
-      },
+      stop: pair.stop,
     }
   } catch (error) {
     await pair.stop()

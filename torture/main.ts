@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   const reports: TortureReport[] = []
   for (let one = seed; one < seed + seeds; one += 1) {
     const open = async () => {
-      arena = await (values.network ? openNetworkArena(print) : openDevArena(store, { seed: one }))
+      arena = await (values.network ? openNetworkArena(print) : openDevArena(store))
       return arena
     }
     reports.push(await runTorture({ seed: one, minutes, store, open, print }))

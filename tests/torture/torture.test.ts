@@ -33,7 +33,7 @@ for (const engine of engines) {
         seed: SEED,
         minutes: MINUTES,
         store: engine,
-        open: () => openDevArena(engine, { seed: SEED, spares: engine === 'sqlite' }),
+        open: () => openDevArena(engine, { spares: engine === 'sqlite' }),
         print: (line) => lines.push(line),
       })
       assert.ok(report.ok, lines.join('\n'))
