@@ -11,7 +11,7 @@ import { promisify } from 'node:util'
 import { CognitoIdentityProviderClient, ListUserPoolsCommand } from '@aws-sdk/client-cognito-identity-provider'
 import { createPool } from '@twinpool/testing/pools'
 import { programArguments } from '@twinpool/testing/program'
-import { credentials, until } from '@twinpool/testing/regions'
+import { credentials, freePorts, until } from '@twinpool/testing/regions'
 import { NotServedError, type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 const run = promisify(execFile)
@@ -143,6 +143,7 @@ describe('a running region', () => {
     }
     const keys = { provider: 'local', masterKey: fresh }
     assert.deepEqual(await check(withMembers({ keys })), { code: 0, failed: {} })
+    const [unused] = await freePorts(1)
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const taken = other.address() as AddressInfo
@@ -151,7 +152,7 @@ describe('a running region', () => {
         keys: { provider: 'local', masterKey: old },
         region: 'eu-west-1',
         issuerBase: 'http://127.0.0.1:1',
-        peers: { 'us-east-1': { endpoint: 'http://127.0.0.1:1' } },
+        peers: { 'us-east-1': { endpoint: `http://127.0.0.1:${unused}` } },
         messages: { kind: 'inbox', url: 'http://127.0.0.1:1/' },
         tls: { certificateFile: 'none.pem', keyFile: 'none.pem' },
         management: { port: taken.port },
@@ -172,7 +173,7 @@ describe('a running region', () => {
       'tls',
     ])
     assert.match(broken.failed.management as string, /EADDRINUSE/)
-    assert.match(broken.failed['peers.us-east-1'] as string, /^http:\/\/127.0.0.1:1: ECONNREFUSED$/)
+    assert.equal(broken.failed['peers.us-east-1'], `http://127.0.0.1:${unused}: ECONNREFUSED`)
     assert.match(broken.failed['audit.file'] as string, /ENOENT/)
     assert.match(broken.failed.store as string, /belongs to the region us-west-2/)
     assert.match(broken.failed.tls as string, /tls\.certificateFile: none\.pem: ENOENT/)
