@@ -73,7 +73,7 @@ const serverMap = [
   ['replication'],
   ['store'],
   ['events'],
-  ['errors.ts', 'clock.ts', 'bounded-cache.ts', 'base64.ts', 'configured-file.ts'],
+  ['errors.ts', 'clock.ts', 'clock-samples.ts', 'bounded-cache.ts', 'base64.ts', 'configured-file.ts'],
 ]
 
 /** A face imports no other face: code that several faces need belongs to aws/, http/ or admission/. */

@@ -9,7 +9,8 @@ export interface Disturbances {
   troubled(from: number, to?: number): boolean
   /**
    * The bounds of how far the time by which a region orders sign-ins and sign-outs was ahead between two moments. It is the primary's
-   * clock; the secondary knows it from its last measurement, which may be from before either clock was set.
+   * clock; the secondary knows it from its last measurement, which may be from before either clock was set. On PostgreSQL it is the
+   * clock of the primary's database server, which is not set; the primary measures it, too.
    */
   orderAhead(region: Role, from: number, to: number): { least: number; most: number }
   stepped(region: Role, milliseconds: number): void
@@ -49,7 +50,7 @@ const LONGEST_UNMEASURED_MILLISECONDS = 20_000
 /** A measurement over a slow link errs by half of its delay. */
 const MEASUREMENT_ERROR_MILLISECONDS = 300
 
-export function createDisturbances(): Disturbances {
+export function createDisturbances({ onServerClock }: { onServerClock: boolean }): Disturbances {
   const gaps: Gap[] = []
   const spans: { region: Role; kind: FaultKind; from: number; to: number }[] = []
   const steps: Record<Role, { at: number; ahead: number }[]> = {
@@ -68,6 +69,10 @@ export function createDisturbances(): Disturbances {
     const values = known.map(({ ahead }) => ahead)
     return { least: Math.min(...values), most: Math.max(...values) }
   }
+  const primaryIn = (from: number, to: number): { least: number; most: number } =>
+    onServerClock
+      ? { least: -MEASUREMENT_ERROR_MILLISECONDS, most: MEASUREMENT_ERROR_MILLISECONDS }
+      : aheadIn('primary', from, to)
   return {
     replicas: 0,
     begin: (region, kind) => {
@@ -101,9 +106,9 @@ export function createDisturbances(): Disturbances {
     gapAt: (region, began) => gaps.findLast((gap) => gap.region === region && gap.to >= began),
     stepped: (region, milliseconds) => steps[region].push({ at: Date.now(), ahead: milliseconds }),
     orderAhead: (region, from, to) => {
-      if (region === 'primary') return aheadIn('primary', from, to)
+      if (region === 'primary') return primaryIn(from, to)
       const now = aheadIn('secondary', from, to)
-      const primary = aheadIn('primary', from - LONGEST_UNMEASURED_MILLISECONDS, to)
+      const primary = primaryIn(from - LONGEST_UNMEASURED_MILLISECONDS, to)
       const measured = aheadIn('secondary', from - LONGEST_UNMEASURED_MILLISECONDS, to)
       return {
         least: now.least + primary.least - measured.most - MEASUREMENT_ERROR_MILLISECONDS,

@@ -61,7 +61,7 @@ export async function runTorture({
   const arena = await open()
   try {
     const setting = await makeSetting(arena)
-    const disturbances = createDisturbances()
+    const disturbances = createDisturbances({ onServerClock: store === 'postgres' })
     const caller = createCaller({ arena, disturbances, journal })
     const directory = createDirectory()
     const context = { caller, directory, journal, setting, disturbances }

@@ -7,10 +7,12 @@ const GENERATED = new Set([
   'ClientSecret',
   'CloudFrontDistribution',
   'CloudFrontDomain',
+  'CurrentKeyMaterialId',
   'EstimatedNumberOfUsers',
   'ExpiresIn',
   'Id',
   'IdToken',
+  'KeyMaterialId',
   'NextToken',
   'PaginationToken',
   'RefreshToken',
@@ -19,6 +21,9 @@ const GENERATED = new Set([
   'UserSub',
   'Version',
 ])
+
+/** Stands for bytes in the documentation. */
+export const BINARY = '<binary data>'
 
 type Structure = Record<string, unknown>
 
@@ -43,6 +48,7 @@ function renamed(value: unknown, known: ReadonlyMap<string, string>): unknown {
 function differencesOf(documented: unknown, actual: unknown, path: string): string[] {
   if (actual === undefined) return [`${path} (missing)`]
   if (documented === undefined) return [`${path} (added)`]
+  if (actual instanceof Uint8Array) return documented === BINARY ? [] : [`${path} (other value)`]
   if (actual instanceof Date) return isTime(documented) ? [] : [`${path} (other value)`]
   if (isGenerated(path)) return typeof documented === typeof actual ? [] : [`${path} (other value)`]
   if (typeof documented !== 'object' || documented === null || typeof actual !== 'object' || actual === null) {
@@ -67,7 +73,7 @@ function membersOf(value: object): Structure {
   return Object.fromEntries(value.map((entry, at) => [`[${labelOf(entry) ?? at}]`, entry]))
 }
 
-const LABELS = ['Name', 'GroupName', 'ClientName', 'RegionName', 'Username'] as const
+const LABELS = ['Name', 'AliasName', 'GroupName', 'ClientName', 'RegionName', 'Username'] as const
 
 function labelOf(entry: unknown): unknown {
   if (typeof entry !== 'object' || entry === null) return entry

@@ -2,10 +2,10 @@ import type { Member } from '@twinpool/server/internal/aws/shapes'
 import { type OperationName, operations, structures } from '@twinpool/server/internal/cognito/shapes.generated'
 
 /** A documented call of an operation. */
-export interface Example {
+export interface Example<Operation extends string = OperationName> {
   /** `SDK` or `CLI`, the operation, and the title. */
   name: string
-  operation: OperationName
+  operation: Operation
   input: Input
   /** Undefined: none is documented. */
   output: unknown

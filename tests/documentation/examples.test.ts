@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import * as sdk from '@aws-sdk/client-cognito-identity-provider'
 import { operations } from '@twinpool/server/internal/cognito/operations'
 import type { OperationRow } from '@twinpool/server/internal/cognito/rows'
-import type { OperationName } from '@twinpool/server/internal/cognito/shapes.generated'
+import { type OperationName, operationNames } from '@twinpool/server/internal/cognito/shapes.generated'
 import { engines, type Plane, startRegions } from '@twinpool/testing/regions'
 import { cliExamples } from './cli-examples.ts'
 import { compare } from './comparison.ts'
@@ -23,7 +23,7 @@ type Call = Parameters<sdk.CognitoIdentityProviderClient['send']>[0]
 
 const commands = sdk as unknown as Record<string, new (input: Input) => Call>
 
-const sources = { SDK: sdkExamples(), CLI: cliExamples() }
+const sources = { SDK: sdkExamples('@aws-sdk/client-cognito-identity-provider', operationNames), CLI: cliExamples() }
 const ofImplemented = Object.entries(sources).map(
   ([source, examples]) => [source, examples?.filter(({ operation }) => isImplemented(operation))] as const,
 )

@@ -2,15 +2,17 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { operationNames } from '@twinpool/server/internal/cognito/shapes.generated'
 import type { Example, Input } from './example.ts'
 
-const root = dirname(createRequire(import.meta.url).resolve('@aws-sdk/client-cognito-identity-provider/package.json'))
-
 const EXAMPLE =
-  /^@example (?<title>[A-Z].+)\n```javascript\n[\s\S]*?^const input = (?<input>\{[\s\S]*?^\});[\s\S]*?^\/\* response is\n(?<output>\{(?: \/\* empty \*\\\/ \}|[\s\S]*?^\}))\n/gm
+  /^@example (?<title>[A-Z].+)\n```javascript\n[\s\S]*?^const input = (?<input>\{(?: \/\* empty \*\\\/ \}|[\s\S]*?^\}));[\s\S]*?^\/\* response is\n(?<output>\{(?: \/\* (?:empty|metadata only) \*\\\/ \}|[\s\S]*?^\}))\n/gm
 
-export function sdkExamples(): Example[] {
+/** @param client the name of the SDK's package */
+export function sdkExamples<Operation extends string>(
+  client: string,
+  operationNames: readonly Operation[],
+): Example<Operation>[] {
+  const root = dirname(createRequire(import.meta.url).resolve(`${client}/package.json`))
   return operationNames.flatMap((operation) => {
     const text = readFileSync(join(root, 'dist-types/commands', `${operation}Command.d.ts`), 'utf8')
     const comment = text.replace(/^ \* ?/gm, '')
@@ -26,11 +28,11 @@ export function sdkExamples(): Example[] {
   })
 }
 
-/** An object literal with one member a line; its names have no quotes, and a text with quotes stands in backticks. */
+/** An object literal with one member a line; its names have no quotes, and a text with quotes or line breaks stands in backticks. */
 function parseLiteral(literal: string): unknown {
   const json = literal
-    .replace('/* empty *\\/', '')
+    .replace(/\/\* (?:empty|metadata only) \*\\\//, '')
+    .replace(/`([^`]*)`/g, (_, text: string) => JSON.stringify(text))
     .replace(/^(\s*)([\w.:-]+): /gm, '$1"$2": ')
-    .replace(/`(.*)`/g, (_, text: string) => JSON.stringify(text))
   return JSON.parse(json)
 }

@@ -7,6 +7,9 @@ import { engines, type Plane, type RunningRegion, startRegions, until } from '@t
 import type { HealthReport } from '@twinpool/testing/served-region'
 
 for (const engine of engines) {
+  // On PostgreSQL, the clock of a region is that of its database server, which is not set here: the primary sees no difference.
+  const isSeen = engine === 'sqlite'
+  const seers = isSeen ? 'both regions' : 'the region of the process'
   describe(`a secondary whose clock is set: ${engine}`, () => {
     let ahead = 3_000
     let plane: Plane
@@ -27,7 +30,7 @@ for (const engine of engines) {
     /** Waits until both regions have measured the difference, each from its side. */
     const measured = async (seconds: number): Promise<void> => {
       for (const [region, expected] of [
-        [plane.primary, seconds],
+        [plane.primary, isSeen ? seconds : 0],
         [plane.secondary, -seconds],
       ] as const) {
         const within = async () => {
@@ -50,7 +53,7 @@ for (const engine of engines) {
       return [response.status, status, checks.replication?.detail] as const
     }
 
-    it('by 3 s: is in the metrics of both regions with opposite signs, and no event', async () => {
+    it(`by 3 s: is in the metrics of ${seers}${isSeen ? ' with opposite signs' : ''}, and no event`, async () => {
       await measured(3)
       for (const region of plane.regions) {
         assert.deepEqual(await counts(region), [0, 0])
@@ -59,7 +62,7 @@ for (const engine of engines) {
       }
     })
 
-    it('by 8 s: one event in each region, however often it is measured, and a degraded health with the reason', async () => {
+    it(`by 8 s: one event in ${seers}, however often it is measured, and a degraded health with the reason`, async () => {
       ahead = 8_000
       await measured(8)
       ahead = 8_500
@@ -68,18 +71,21 @@ for (const engine of engines) {
         [plane.primary, /^the clock of us-east-1 is 8\.\d s ahead$/],
         [plane.secondary, /^the clock of us-west-2 is 8\.\d s behind$/],
       ] as const) {
-        assert.deepEqual(await counts(region), [1, 0])
+        const sees = isSeen || region === plane.secondary
+        assert.deepEqual(await counts(region), [sees ? 1 : 0, 0])
+        if (!sees) continue
         const [code, status, detail] = await health(region)
         assert.deepEqual([code, status], [200, 'degraded'])
         assert.match(detail ?? '', reason)
       }
     })
 
-    it('right again: one event in each region, and health is ok', async () => {
+    it(`right again: one event in ${seers}, and health is ok`, async () => {
       ahead = 0
       await measured(0)
       for (const region of plane.regions) {
-        assert.deepEqual(await counts(region), [1, 1])
+        const expected = isSeen || region === plane.secondary ? 1 : 0
+        assert.deepEqual(await counts(region), [expected, expected])
         assert.deepEqual(await health(region), [200, 'ok', undefined])
       }
     })

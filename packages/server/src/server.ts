@@ -138,7 +138,9 @@ async function composeRegion(
   const { provider: keyProvider, serviceKeyArn, keyRing } = regionKeys
   const keys = createPoolKeys({ store, provider: keyProvider, clock, events })
 
-  const peerClocks = await openPeerClocks({ store, clock, peers: peers.all, events })
+  /** One clock for all processes of the region. */
+  const regionClock = { now: () => Math.round(store.engine.serverTime?.() ?? clock.now()) }
+  const peerClocks = await openPeerClocks({ store, clock, regionClock, peers: peers.all, events })
 
   const endpoint = config.endpoint ?? urlOf(config.listen, config.tls && 'https')
   const context: Context = {
@@ -151,7 +153,7 @@ async function composeRegion(
     clock,
     store,
     pools: createPools({ store }),
-    poolClock: createPoolClock({ clock, region, ahead: peerClocks.ahead }),
+    poolClock: createPoolClock({ clock, regionClock, region, ahead: peerClocks.ahead }),
     keys,
     signingKeys: createSigningKeys({ store, keys, clock, generateKeyPair }),
     signer: createJwtSigner(),
@@ -177,6 +179,7 @@ async function composeRegion(
   const replication = await openReplication({
     store,
     clock,
+    regionClock,
     throttling,
     events,
     region,

@@ -120,7 +120,7 @@ export const catalogue = {
     meaning:
       "The clock of a peer differs from that of this process by more than 5 s (`aheadSeconds`; negative: the peer's clock is behind). Sign-outs of a pool are ordered by the clock of its primary, and hold with clocks up to 5 s apart.",
     action:
-      'Compare the clocks of both machines with a time server (`chronyc tracking`), and repair the synchronization of the wrong one. Both regions report the event.',
+      'Compare the clocks of both machines (on PostgreSQL: of this process and of the database server of the peer) with a time server (`chronyc tracking`), and repair the synchronization of the wrong one. On SQLite, both regions report the event.',
   },
   'clocks-agree': {
     level: 'info',

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { KeyMetadata } from '@aws-sdk/client-kms'
 import { holders, type KeyRecord } from '../keys/local/key-record.ts'
 import type { LocalKeyRing } from '../keys/local/ring.ts'
@@ -27,6 +28,7 @@ export function describeKey(
     CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT',
     KeySpec: 'SYMMETRIC_DEFAULT',
     EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    CurrentKeyMaterialId: materialIdOf(id),
     MultiRegion: multiRegion !== null,
     ...(multiRegion && {
       MultiRegionConfiguration: {
@@ -37,3 +39,6 @@ export function describeKey(
     }),
   }
 }
+
+/** Keys are not rotated, so a key and its replicas have one material, and the id follows from that of the key. */
+export const materialIdOf = (keyId: string): string => hash('sha256', `key material of ${keyId}`)

@@ -5,26 +5,20 @@ const POLICY_BYTES = 32_768
 /** The only name that a key policy can have. */
 export const POLICY_NAME = 'default'
 
-/** The policy of a key that was created without one. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
-export function defaultPolicy(accountId: string): string {
-  return JSON.stringify(
-    {
-      Version: '2012-10-17',
-      Id: 'key-default-1',
-      Statement: [
-        {
-          Sid: 'Enable IAM User Permissions',
-          Effect: 'Allow',
-          Principal: { AWS: `arn:aws:iam::${accountId}:root` },
-          Action: 'kms:*',
-          Resource: '*',
-        },
-      ],
+/** The policy of a key that was created without one, in the layout of AWS. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
+export const defaultPolicy = (accountId: string): string => `{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "arn:aws:iam::${accountId}:root"
     },
-    null,
-    2,
-  )
-}
+    "Action" : "kms:*",
+    "Resource" : "*"
+  } ]
+}`
 
 export function checkPolicyName(name: string | undefined): void {
   if (name !== undefined && name !== POLICY_NAME) throw new KmsError('NotFoundException', 'No such policy exists')

@@ -153,7 +153,8 @@ for (const engine of engines) {
     test('a key is described as AWS KMS describes it', async () => {
       const before = Math.floor(Date.now() / 1000)
       const metadata = await createKey({ Description: 'for a pool', Tags: [{ TagKey: 'team', TagValue: 'login' }] })
-      const { KeyId, CreationDate, ...rest } = metadata
+      const { KeyId, CreationDate, CurrentKeyMaterialId, ...rest } = metadata
+      assert.match(CurrentKeyMaterialId ?? '', /^[0-9a-f]{64}$/)
       assert.match(KeyId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
       assert.ok(CreationDate instanceof Date && CreationDate.getTime() / 1000 >= before)
       assert.deepEqual(rest, {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { ClockSample } from '../clock-samples.ts'
 import { createSkewWatch } from './clock-skew.ts'
-import type { ClockSample } from './peer-clocks.ts'
 
 const PEER = 'us-east-1'
 

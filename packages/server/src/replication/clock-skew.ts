@@ -1,5 +1,5 @@
+import type { ClockSample } from '../clock-samples.ts'
 import type { Events } from '../events/events.ts'
-import type { ClockSample } from './peer-clocks.ts'
 
 /** The greatest difference between the clocks of two regions at which sign-outs hold. */
 const TOLERATED_MILLISECONDS = 5_000

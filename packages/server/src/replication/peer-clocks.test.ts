@@ -3,37 +3,12 @@ import { after, before, describe, it } from 'node:test'
 import { engines } from '@twinpool/testing/regions'
 import { openTestStore, type TestStore } from '@twinpool/testing/stores'
 import { systemClock } from '../clock.ts'
+import type { ClockSample } from '../clock-samples.ts'
 import { createEvents } from '../events/events.ts'
-import { addSample, bestOf, type ClockSample, openPeerClocks } from './peer-clocks.ts'
-
-const bestAfter = (samples: readonly ClockSample[]) => bestOf(samples.reduce<ClockSample[]>(addSample, []))
-
-describe("the time of a peer's clock", () => {
-  it('is taken from the shortest of the recent requests', () => {
-    const samples = [
-      { ahead: 340, error: 60 },
-      { ahead: 301, error: 4 },
-      { ahead: 270, error: 40 },
-    ]
-    assert.deepEqual(bestAfter(samples), { ahead: 301, error: 4 })
-  })
-
-  it('is measured again when a clock was set', () => {
-    const samples = [
-      { ahead: 300, error: 1 },
-      { ahead: 301, error: 2 },
-      { ahead: 0, error: 30 },
-    ]
-    assert.deepEqual(bestAfter(samples), { ahead: 0, error: 30 })
-  })
-
-  it('follows a drift: old samples are forgotten', () => {
-    const samples = Array.from({ length: 20 }, (_, at) => ({ ahead: at, error: 1 + at / 10 }))
-    assert.ok((bestAfter(samples) as ClockSample).ahead >= 12)
-  })
-})
+import { openPeerClocks } from './peer-clocks.ts'
 
 const PEER = 'us-east-1'
+const START = 1_800_000_000_000
 
 for (const engine of engines) {
   describe(`the saved time of a peer's clock: ${engine}`, () => {
@@ -43,8 +18,11 @@ for (const engine of engines) {
     })
     after(() => opened?.close())
 
-    /** Starts a process, measures each of the samples, and returns the values known at the start and after each. */
-    const measure = async (samples: readonly ClockSample[]): Promise<(number | undefined)[]> => {
+    /**
+     * Starts a process whose clock is ahead of the region's, measures each of the samples, and returns the values known at the start
+     * and after each.
+     */
+    const measure = async (samples: readonly ClockSample[], { ahead = 0 } = {}): Promise<(number | undefined)[]> => {
       const stopping = new AbortController()
       const known: (number | undefined)[] = []
       const left = [...samples]
@@ -57,7 +35,8 @@ for (const engine of engines) {
       }
       const clocks = await openPeerClocks({
         store: opened.store,
-        clock: { ...systemClock, wait: async () => {} },
+        clock: { ...systemClock, now: () => START + ahead, wait: async () => {} },
+        regionClock: { now: () => START },
         peers: new Map([[PEER, { clock }]]),
         events: createEvents({ region: 'us-west-2', level: 'silent' }),
       })
@@ -73,6 +52,12 @@ for (const engine of engines) {
       ]
       assert.deepEqual(await measure(samples), [40, 40, 60])
       assert.deepEqual(await measure([{ ahead: 9_000, error: 2_000 }]), [60, 9_000])
+    })
+
+    it('holds in another process of the region, whose clock differs', async () => {
+      assert.equal((await measure([{ ahead: 500, error: 1 }], { ahead: 300 })).at(-1), 500)
+      assert.deepEqual(await measure([], { ahead: -200 }), [1_000])
+      assert.deepEqual(await measure([], { ahead: 300 }), [500])
     })
   })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { type ClockSample, sampleClock } from '../clock-samples.ts'
 import type { Ability } from '../store/database.ts'
 import { formatKinds, kindsOfThisBuild } from './known-kinds.ts'
 import {
@@ -12,7 +13,6 @@ import {
   type Source,
   UNKNOWN_POOL,
 } from './messages.ts'
-import type { ClockSample } from './peer-clocks.ts'
 import { isEqual, PROOF_HEADER, type Prover, RESPONSE_PROOF_HEADER } from './proof.ts'
 
 /** Why a peer cannot be followed. Stable words, for operators. */
@@ -186,14 +186,8 @@ export function createPeer({
       const body = JSON.stringify({ log, position })
       await send({ method: 'POST', path: '/replication/ack', body })
     },
-    clock: async () => {
-      const began = { wall: clock.now(), monotonic: clock.monotonic() }
-      const { now } = await send({ method: 'GET', path: '/replication/clock' })
-      const ended = clock.now()
-      // The monotonic clock stops while a machine is suspended; the wall clock may be set back.
-      const error = Math.max(clock.monotonic() - began.monotonic, ended - began.wall) / 2
-      return { ahead: now - (ended - error), error }
-    },
+    clock: () =>
+      sampleClock({ clock, ours: 'now' }, async () => (await send({ method: 'GET', path: '/replication/clock' })).now),
     hasOlderProcesses: async (ability = 'sealing') => {
       const status = await get<{ olderProcesses?: boolean; withoutRotation?: boolean }>('/replication/status')
       return (ability === 'sealing' ? status?.olderProcesses : status?.withoutRotation) !== false

@@ -37,6 +37,7 @@ export interface Replication extends Omit<StatusBoard, 'report' | 'refresh'> {
 export interface ReplicationConfig {
   store: Store
   clock: Clock
+  regionClock: Pick<Clock, 'now'>
   throttling: Throttling
   events: Events
   region: string
@@ -260,6 +261,7 @@ export async function openReplication(config: ReplicationConfig): Promise<Replic
       supplier,
       store,
       clock,
+      regionClock: config.regionClock,
       prover: peers.prover,
       events,
       peers: new Set(names),

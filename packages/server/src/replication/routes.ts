@@ -13,6 +13,8 @@ export interface RoutesContext {
   supplier: Supplier
   store: Store
   clock: Clock
+  /** The clock that peers measure. */
+  regionClock: Pick<Clock, 'now'>
   prover: Prover
   events: Pick<Events, 'noted' | 'feedHeld' | 'failed'>
   /** The regions whose requests are accepted. */
@@ -48,9 +50,14 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   /** The last logged refusal by peer: a refused peer retries every second, so a repeated reason is not logged again. */
   const refused = new Map<string, string>()
 
-  const respond = (c: Context, proven: ProvenRequest, status: number, value: unknown): Response => {
+  const respond = (
+    c: Context,
+    proven: ProvenRequest,
+    status: number,
+    value: unknown,
+    now: number = clock.now(),
+  ): Response => {
     const body = JSON.stringify(value)
-    const now = clock.now()
     return c.body(body, status as 200, {
       'content-type': 'application/json',
       'cache-control': 'no-store',
@@ -222,7 +229,7 @@ export function createReplicationRoutes(context: RoutesContext): Hono {
   // The proof of the response has the time.
   app.get(
     '/replication/clock',
-    authenticated((c, request) => respond(c, request, 200, {})),
+    authenticated((c, request) => respond(c, request, 200, {}, context.regionClock.now())),
   )
 
   app.get(

@@ -138,7 +138,7 @@ export const putPeerKinds = (connection: Connection, peer: string, kinds: string
 
 const peerKinds = (peer: string): string => `kinds-of/${peer}`
 
-/** How far a peer's clock was ahead when it was measured last, in milliseconds (replication/peer-clocks.ts). */
+/** How far a peer's clock was ahead of this region's when it was measured last, in milliseconds (replication/peer-clocks.ts). */
 export async function findClockAhead(db: Connection, peer: string): Promise<number | undefined> {
   const value = await findFact(db, clockOf(peer))
   return value === undefined ? undefined : Number(value)

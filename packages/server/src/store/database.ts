@@ -75,6 +75,11 @@ export interface Engine {
    * after connections were lost: no other statement of this process runs on the new ones until the check has passed.
    */
   guard(check: DatabaseCheck): Promise<void>
+  /**
+   * PostgreSQL: the time of the database server's clock, in milliseconds since the epoch, as last measured. It is the same for all
+   * processes of a region, whose own clocks may differ. Undefined before the first connection. SQLite has one process.
+   */
+  serverTime?(): number | undefined
   /** The connections of calls to the database; undefined where there is no pool of them. */
   connectionUsage(): { used: number; limit: number; waiting: number } | undefined
   /** Waits for the replication lease: only its holder follows other regions. Rejects when the signal fires. */

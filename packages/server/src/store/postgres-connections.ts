@@ -9,6 +9,7 @@ import {
 import { PIPELINED_MARK, StoreBusyError } from './database.ts'
 import { createPermits } from './permits.ts'
 import { createServers, type Servers } from './postgres-servers.ts'
+import { createServerClock, SERVER_TIME, type ServerClock } from './server-clock.ts'
 import { createSessionCheck, NotSessionModeError, type SessionCheck } from './session-mode.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -29,6 +30,8 @@ export interface Connections extends ConnectionPool {
   open(applicationName: string): Promise<pg.Client>
   /** Which servers the connections lead to. */
   readonly servers: Servers
+  /** Measured with each new connection, and with each heartbeat. */
+  readonly serverClock: ServerClock
   /** The use of the pool of calls; an abandoned connection is in use until the server has ended it. */
   usage(): PoolUsage
   /** Whether the error is a pipelined statement's refusal by the server, so that the commit sent after it had no effect. */
@@ -93,6 +96,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
   const urls = addressesOf(url)
   const shared: SharedState = { nameOf: createNames(), turns: createTurns(), refusals: new WeakSet() }
   const servers = createServers()
+  const serverClock = createServerClock()
   const connectMilliseconds = Math.min(MAX_CONNECT_MILLISECONDS, milliseconds)
   const abandoned: AbandonedConnections = createAbandonedConnections({
     find: async (pids) => {
@@ -180,6 +184,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
           session,
           sessionCheck,
           servers,
+          serverClock,
           abandon: () => abandon(client, pid),
         })
         current = (client as unknown as Client).address
@@ -266,7 +271,7 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         let pid: number
         try {
           await client.connect()
-          pid = await prepareConnection(client, { session: bounded, sessionCheck, servers })
+          pid = await prepareConnection(client, { session: bounded, sessionCheck, servers, serverClock })
           current = client.address
         } catch (error) {
           void disconnect(client)
@@ -282,9 +287,12 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
             leaveReplaced()
             // The connection is otherwise idle, and the socket timeout needs traffic.
             try {
-              const { rows } = await client.query(PID)
+              const { row, sample } = await serverClock.sample(() =>
+                client.query<{ pid: number; time: number }>(HEARTBEAT),
+              )
               servers.responded(client)
-              if (rows[0].pid !== pid) socketOf(client).destroy(new NotSessionModeError())
+              if (row.pid !== pid) socketOf(client).destroy(new NotSessionModeError())
+              else if (servers.isCurrent(client)) serverClock.add(sample)
             } catch {
               // The connection ends, and reports it.
             }
@@ -299,11 +307,12 @@ export function openConnections(url: string, settings: ConnectionSettings = {}):
         return client
       }),
     servers,
+    serverClock,
     isRefusal: (error) => shared.refusals.has(error as object),
   }
 }
 
-const PID = 'select pg_backend_pid() as pid'
+const HEARTBEAT = `select pg_backend_pid() as pid, ${SERVER_TIME} as time`
 
 /** Far above the number of distinct statements; statements beyond the limit are planned each time. */
 const MAX_NAMES = 1_000
@@ -442,8 +451,15 @@ async function prepareConnection(
     session,
     sessionCheck,
     servers,
+    serverClock,
     abandon,
-  }: { session: Session; sessionCheck: SessionCheck; servers: Servers; abandon?: () => void },
+  }: {
+    session: Session
+    sessionCheck: SessionCheck
+    servers: Servers
+    serverClock: ServerClock
+    abandon?: () => void
+  },
 ): Promise<number> {
   const { socketTimeout, statementTimeout, synchronousCommit } = session
   const socket = socketOf(client)
@@ -456,20 +472,23 @@ async function prepareConnection(
   wireOf(client).on('errorMessage', ({ code }: { code?: string }) => {
     if (code === READ_ONLY) socket.destroy(new StandbyError())
   })
-  const { rows } = await client.query<{ readonly: string; pid: number }>(
-    `select set_config('synchronous_commit', $1, false), set_config('statement_timeout', $2, false),
-      set_config('idle_in_transaction_session_timeout', $3, false),
-      set_config('default_transaction_isolation', 'read committed', false),
-      current_setting('transaction_read_only') as readonly, pg_backend_pid() as pid`,
-    [synchronousCommit, String(statementTimeout), String(socketTimeout)],
+  const { row, sample } = await serverClock.sample(() =>
+    client.query<{ readonly: string; pid: number; time: number }>(
+      `select set_config('synchronous_commit', $1, false), set_config('statement_timeout', $2, false),
+        set_config('idle_in_transaction_session_timeout', $3, false),
+        set_config('default_transaction_isolation', 'read committed', false),
+        current_setting('transaction_read_only') as readonly, pg_backend_pid() as pid, ${SERVER_TIME} as time`,
+      [synchronousCommit, String(statementTimeout), String(socketTimeout)],
+    ),
   )
-  const [{ readonly, pid: found }] = rows as [{ readonly: string; pid: number }]
-  if (readonly === 'on') throw new StandbyError()
-  await sessionCheck(client, found)
+  if (row.readonly === 'on') throw new StandbyError()
+  await sessionCheck(client, row.pid)
   await servers.admit(client)
+  // Not earlier: the clock of a standby, or of a replaced server, does not count.
+  serverClock.addFirst(sample)
   if (socketTimeout === 0) socket.setTimeout(0)
-  pid = found
-  return found
+  pid = row.pid
+  return pid
 }
 
 interface Wire {

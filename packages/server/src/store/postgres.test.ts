@@ -7,7 +7,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { ONLY } from './kinds.ts'
 import { openPostgres } from './postgres.ts'
-import type { Store } from './store.ts'
+import { openStore, type Store } from './store.ts'
 import type { Transaction } from './write.ts'
 
 const region = 'us-west-2'
@@ -171,6 +171,66 @@ describe('the transaction that holds the log', {
       } finally {
         await engine.close()
       }
+    }
+  })
+})
+
+describe('the clock of the database server', {
+  skip: !engines.includes('postgres') && 'PostgreSQL is not selected',
+}, () => {
+  let database: TestDatabase
+  before(async () => {
+    database = await createDatabase()
+  })
+  after(() => dropDatabase(database))
+
+  const setClock = (ahead: string): Promise<void> =>
+    administer(
+      `create or replace function public.clock_timestamp() returns timestamptz language sql volatile
+        as $$ select pg_catalog.clock_timestamp() + interval '${ahead}' $$`,
+      { server: database.url },
+    )
+  /** Sets the clock, and breaks the connections as a failover does. */
+  const moveTo = async (ahead: string): Promise<void> => {
+    const server = { server: database.url }
+    await setClock(ahead)
+    await administer(`alter database ${database.name} set search_path = public, pg_catalog`, server)
+    await administer(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database.name}'
+        and pid <> pg_backend_pid()`,
+      server,
+    )
+  }
+
+  it('is known from the first connection on, and of another server before a statement runs on it', async () => {
+    const engine = openPostgres(database.url)
+    const ahead = () => Math.round((engine.serverTime?.() as number) - Date.now())
+    assert.equal(engine.serverTime?.(), undefined)
+    try {
+      for (const [interval, milliseconds] of [
+        ['0 s', 0],
+        ['3 s', 3_000],
+        ['-1 h', -3_600_000],
+      ] as const) {
+        await moveTo(interval)
+        await engine.transaction(async () => {
+          assert.ok(Math.abs(ahead() - milliseconds) < 500, `${ahead()} ms`)
+        })
+      }
+    } finally {
+      await engine.close()
+    }
+  })
+
+  it('is measured again when it was set under the connections', async () => {
+    await moveTo('0 s')
+    const store = await openStore({ engine: 'postgres', url: database.url }, { clock: Date, region })
+    try {
+      await setClock('1 h')
+      const ahead = () => (store.engine.serverTime?.() as number) - Date.now()
+      await until(() => Math.abs(ahead() - 3_600_000) < 500, { what: 'the new time' })
+    } finally {
+      await store.close()
     }
   })
 })

@@ -286,6 +286,7 @@ export function openPostgres(url: string, settings: ConnectionSettings = {}): En
         throw error
       }
     },
+    serverTime: connections.serverClock.now,
     connectionUsage: connections.usage,
     hasOlderProcesses: async (ability = 'sealing') => {
       const { rows } = await sql`

@@ -19,7 +19,7 @@ describe('the clock of a pool', () => {
     }
     return Object.entries(clocks).map(([region, clock]) => ({
       clock,
-      poolClock: createPoolClock({ clock, region, ahead: () => error - ahead }),
+      poolClock: createPoolClock({ clock, regionClock: clock, region, ahead: () => error - ahead }),
     }))
   }
 

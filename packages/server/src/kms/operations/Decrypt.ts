@@ -1,6 +1,7 @@
 import { ALGORITHM, checkDryRun, readContext } from '../cryptography.ts'
 import { KmsError } from '../errors.ts'
 import { resolveKeyId } from '../key-id.ts'
+import { materialIdOf } from '../key-metadata.ts'
 import type { Handler } from '../types.ts'
 
 export const Decrypt: Handler<'Decrypt'> = async ({ keyRing }, input) => {
@@ -20,5 +21,10 @@ export const Decrypt: Handler<'Decrypt'> = async ({ keyRing }, input) => {
   const expected = input.KeyId === undefined ? undefined : await resolveKeyId(keyRing, input.KeyId)
   const { key, plain } = await keyRing.decrypt(input.CiphertextBlob, context, expected)
   checkDryRun(input)
-  return { KeyId: keyRing.keyArn(key.id), Plaintext: plain, EncryptionAlgorithm: ALGORITHM }
+  return {
+    KeyId: keyRing.keyArn(key.id),
+    Plaintext: plain,
+    EncryptionAlgorithm: ALGORITHM,
+    KeyMaterialId: materialIdOf(key.id),
+  }
 }

@@ -1,5 +1,6 @@
 import { checkDryRun, readContext, readDataKeyBytes } from '../cryptography.ts'
 import { resolveKeyId } from '../key-id.ts'
+import { materialIdOf } from '../key-metadata.ts'
 import type { Handler } from '../types.ts'
 
 export const GenerateDataKey: Handler<'GenerateDataKey'> = async ({ keyRing, clock }, input) => {
@@ -8,5 +9,5 @@ export const GenerateDataKey: Handler<'GenerateDataKey'> = async ({ keyRing, clo
   const id = await resolveKeyId(keyRing, input.KeyId)
   const blob = await keyRing.encrypt(id, plain, context)
   checkDryRun(input)
-  return { CiphertextBlob: blob, Plaintext: plain, KeyId: keyRing.keyArn(id) }
+  return { CiphertextBlob: blob, Plaintext: plain, KeyId: keyRing.keyArn(id), KeyMaterialId: materialIdOf(id) }
 }
