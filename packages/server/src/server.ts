@@ -282,6 +282,7 @@ async function composeRegion(
           return () => {
             replaceSecrets()
             peers.prover.setSecrets(secrets)
+            context.destinations.setSecret(secrets[0] as string)
           }
         },
       },
