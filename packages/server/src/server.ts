@@ -25,7 +25,7 @@ import { createProxyProtocol } from './http/proxy-protocol.ts'
 import { createRouter } from './http/router.ts'
 import { createNodeServer, expiryOf, type NodeServer, reloadableTls, urlOf } from './http/server.ts'
 import { createLockout } from './identity/credentials/lockout.ts'
-import { runDataKeyRotation } from './identity/pools/data-key-rotation.ts'
+import { runDataKeyRotation, saveSealCounts } from './identity/pools/data-key-rotation.ts'
 import { runPoolSweeps } from './identity/pools/deletion.ts'
 import { runNameIndex } from './identity/pools/name-index.ts'
 import { runSealing } from './identity/pools/sealing.ts'
@@ -286,6 +286,7 @@ async function composeRegion(
           return () => {
             replaceSecrets()
             peers.prover.setSecrets(secrets)
+            context.destinations.setSecret(secrets[0] as string)
           }
         },
       },
@@ -330,7 +331,12 @@ async function composeRegion(
         const timer = setTimeout(resolve, DRAIN_SECONDS * 1_000)
         await Promise.all([close(deadline), closeManagement?.(deadline), replication.stop(), sweeping])
         // The call of a disconnected client may still be running.
-        await Promise.race([admission.idle().then(context.deferredWork.finish), deadline])
+        const finish = async () => {
+          await admission.idle()
+          await context.deferredWork.finish()
+          await saveSealCounts(context, 1)
+        }
+        await Promise.race([finish(), deadline])
         clearTimeout(timer)
         await regionKeys.stop()
         await store.close()

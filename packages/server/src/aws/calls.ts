@@ -48,7 +48,7 @@ export function createCalls({
     const operation = found?.face.find(name)
     return found && operation && { ...found, operation, label: found.face.label + name }
   }
-  /** Reports a call that is refused before its signature could be checked. */
+  /** Reports a call that is refused before it is served. */
   const noteRefused = (headers: IncomingCall['headers'], outcome: string): void => {
     const found = findOperation(headers)
     events.requested({
@@ -56,6 +56,7 @@ export function createCalls({
       outcome,
       milliseconds: 0,
       caller: found?.operation.signed ? { accessKeyId: undefined } : undefined,
+      refusedSignIn: found?.operation.signsIn ? { client: undefined } : undefined,
     })
   }
   /** The limit of a body, and the reason if the call can be refused without its body. */
@@ -121,7 +122,10 @@ export function createCalls({
         }
         return outgoing
       } catch (error) {
-        if (error instanceof CognitoError) return outgoingOf(requestId, errorResponse(error))
+        if (error instanceof CognitoError) {
+          noteRefused(headers, error.code)
+          return outgoingOf(requestId, errorResponse(error))
+        }
         return fail({ operation: '/', error })
       } finally {
         admission.leave()

@@ -14,6 +14,8 @@ export interface Operation {
   /** Whether the call must be signed. */
   signed: boolean
   limits: InputLimits
+  /** Whether the call is part of a sign-in, or refreshes tokens: a refusal is a refused sign-in. */
+  signsIn?: boolean
   /**
    * Runs the call and returns its output. Sets `scope.pool` as soon as the pool is known, so that it is set even if the call
    * fails afterwards. May throw any error; the face's `explain` converts it.
@@ -21,8 +23,9 @@ export interface Operation {
   run(call: Call, input: never, scope: CallScope): Promise<object | undefined>
 }
 
-/** The pool that a call concerns, if it is known; filled in by `Operation.run`. */
+/** The pool that a call concerns, if it is known, and the client in its input; filled in by `Operation.run`. */
 export interface CallScope {
+  client?: string
   pool?: { id: string; role: 'PRIMARY' | 'SECONDARY'; topology: { primary: string } }
 }
 

@@ -37,6 +37,7 @@ export async function serve(
   const scope: CallScope = {}
   const operation = face.find(name)
   let outcome = 'ok'
+  let isRefused = false
   let accessKeyId: string | undefined
   try {
     if (!operation) throw new CognitoError('UnknownOperationException', `Unknown operation ${quote(name)}`)
@@ -47,6 +48,7 @@ export async function serve(
   } catch (thrown) {
     const error = await face.explain(thrown, scope)
     outcome = error.code
+    isRefused = error.status < 500
     if (error.status >= 500 && error.status !== NOT_IMPLEMENTED) {
       events.failed({ operation: face.label + name, error: thrown, requestId: call.requestId })
     }
@@ -58,6 +60,7 @@ export async function serve(
       outcome,
       milliseconds: clock.monotonic() - started,
       caller: operation?.signed ? { accessKeyId } : undefined,
+      refusedSignIn: operation?.signsIn && isRefused ? { client: scope.client } : undefined,
     })
   }
 }

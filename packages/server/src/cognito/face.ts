@@ -35,14 +35,16 @@ function operationOf(
   context: Context,
   { turn, callers }: FaceAdmission,
   name: OperationName,
-  { caller, replica, handler, usesPassword, sendsMessage, usesCode, unknownClient }: OperationRow,
+  { caller, replica, handler, usesPassword, sendsMessage, usesCode, signsIn, unknownClient }: OperationRow,
 ): Operation {
   const resolve = unknownClient ? withError(resolvers[caller], unknownClient) : resolvers[caller]
   const signed = caller === 'account' || caller === 'pool' || caller === 'user'
   return {
     signed,
+    signsIn,
     limits: limitsOf(name, { signed }),
     run: async (call, input: Record<string, unknown>, scope) => {
+      if (typeof input.ClientId === 'string') scope.client = input.ClientId
       const { pool, complete } = await resolve(context, input)
       if (pool) {
         scope.pool = pool

@@ -23,6 +23,8 @@ export interface OperationRow {
   sendsMessage: (input: Record<string, unknown>, pool: Pool) => boolean
   /** Whether this call tries a code. Failures of calls that use a password or a code are limited by the caller's address. */
   usesCode: boolean
+  /** Whether a refusal of the call is a refused sign-in. Refreshes are included. */
+  signsIn: boolean
   /** The error for an unknown client, where the model of the operation lacks ResourceNotFoundException. */
   unknownClient?: () => CognitoError
 }
@@ -31,6 +33,7 @@ interface RowOptions<Name extends OperationName> {
   usesPassword?: boolean | ((input: Input<Name>) => boolean)
   sendsMessage?: boolean | ((input: Input<Name>, pool: Pool) => boolean)
   usesCode?: boolean
+  signsIn?: boolean
   unknownClient?: () => CognitoError
 }
 
@@ -42,7 +45,11 @@ type RowConstructor<C> = <Name extends OperationName>(
 
 const rowsOf =
   <C>(caller: Caller): RowConstructor<C> =>
-  (replica, handler, { usesPassword = false, sendsMessage = false, usesCode = false, unknownClient } = {}) => ({
+  (
+    replica,
+    handler,
+    { usesPassword = false, sendsMessage = false, usesCode = false, signsIn = false, unknownClient } = {},
+  ) => ({
     caller,
     replica,
     handler: handler as OperationRow['handler'],
@@ -51,6 +58,7 @@ const rowsOf =
     sendsMessage:
       typeof sendsMessage === 'function' ? (sendsMessage as OperationRow['sendsMessage']) : () => sendsMessage,
     usesCode,
+    signsIn,
     ...(unknownClient && { unknownClient }),
   })
 

@@ -18,6 +18,11 @@ export interface PasswordDocument extends Verifier {
   set: number
   /** The verifier over the sub, for sign-ins that must not reveal the username; absent in rows of builds before 0.2.0. */
   bySub?: Verifier
+  /**
+   * The verifier over the normal form of the username, for the same sign-ins; only if the username has another form. Absent in rows of
+   * builds before 0.2.0.
+   */
+  byNormalName?: Verifier
   history?: Verifier[]
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, mock } from 'node:test'
 import {
   AdminGetUserCommand,
   AdminInitiateAuthCommand,
@@ -11,12 +11,14 @@ import {
   GetUserCommand,
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { headersOf, send } from '@twinpool/testing/calls'
+import { errorOf, headersOf, send } from '@twinpool/testing/calls'
 import { createClient, createPool, createUser, PASSWORD, type TestClient } from '@twinpool/testing/pools'
 import { credentials, engines, type Plane, startRegions, until } from '@twinpool/testing/regions'
 import { type ServedRegion, serveRegion } from '@twinpool/testing/served-region'
 
 type Line = Record<string, unknown>
+
+const FAILED = 20
 
 const linesOf = (file: string): Line[] =>
   readFileSync(file, 'utf8')
@@ -34,10 +36,13 @@ for (const engine of engines) {
     let ada: string
 
     before(async () => {
-      plane = await startRegions({ engine, regions: ['us-west-2'], config: { audit: { file } } })
+      const limits = { failedAttemptsPerMinute: FAILED }
+      const config = { audit: { file }, trustedProxies: ['127.0.0.0/8'], limits }
+      plane = await startRegions({ engine, regions: ['us-west-2'], config })
       pool = await createPool(plane.primary)
       client = await createClient(plane.primary, pool)
       ada = await createUser(plane.primary, pool, { username: 'ada' })
+      await createUser(plane.primary, pool, { username: 'bob' })
     })
     after(async () => {
       await plane?.stop()
@@ -125,6 +130,56 @@ for (const engine of engines) {
       assert.deepEqual([call?.subject, call?.origin], [first?.subject, first?.origin])
       const text = lines.map((line) => JSON.stringify(line)).join()
       for (const secret of [ada, '127.0.0.1', 'ada', 'wrong']) assert.ok(!text.includes(secret), secret)
+    })
+
+    /** The error of an unsigned sign-in from an address, and its record. */
+    const refusalFrom = async (address: string, headers: Record<string, string>, input: object = {}) => {
+      const reply = await send(plane.primary.endpoint, {
+        headers: { ...headersOf('InitiateAuth'), 'x-forwarded-for': address, ...headers },
+        body: JSON.stringify({
+          AuthFlow: 'USER_PASSWORD_AUTH',
+          ClientId: client.id,
+          AuthParameters: { USERNAME: 'nobody', PASSWORD: 'wrong' },
+          ...input,
+        }),
+      })
+      const [line] = await found(
+        ({ event, requestId }) => event === 'sign-in-refused' && requestId === reply.headers['x-amzn-requestid'],
+      )
+      assert.equal(line?.reason, errorOf(reply))
+      return line
+    }
+
+    it('has the sign-ins that the limit by address refuses', async () => {
+      const reasons = []
+      for (let at = 0; at < FAILED + 2; at += 1) reasons.push((await refusalFrom('198.51.100.1', {}))?.reason)
+      const tooMany = 'TooManyRequestsException'
+      assert.deepEqual(reasons, [...Array(FAILED).fill('UserNotFoundException'), tooMany, tooMany])
+    })
+
+    it('has the sign-ins that are refused because no more failures can be counted', async () => {
+      const full = mock.method(plane.primary.region.context.throttling, 'hasRoom', () => false)
+      const line = await refusalFrom('198.51.100.2', {}, { AuthParameters: { USERNAME: 'bob', PASSWORD: 'wrong' } })
+      full.mock.restore()
+      assert.deepEqual([line?.reason, line?.pool, line?.client], ['TooManyRequestsException', pool, client.id])
+    })
+
+    it('has the sign-ins that are refused before their client or their input is known', async () => {
+      const unknown = await refusalFrom('198.51.100.3', {}, { ClientId: 'none' })
+      assert.deepEqual([unknown?.reason, unknown?.pool, unknown?.client], ['ResourceNotFoundException', null, 'none'])
+      const refusals = [
+        await refusalFrom('198.51.100.3', {}, { AuthFlow: 'none' }),
+        await refusalFrom('198.51.100.3', {}, { Session: 'x'.repeat(400_000) }),
+        await refusalFrom('198.51.100.3', { 'content-type': 'text/plain' }),
+      ]
+      assert.deepEqual(
+        refusals.map((line) => [line?.reason, line?.pool, line?.client]),
+        ['InvalidParameterException', 'RequestEntityTooLargeException', 'SerializationException'].map((reason) => [
+          reason,
+          null,
+          null,
+        ]),
+      )
     })
 
     it('ties the refused sign-in of an administrator to the call by the request id', async () => {

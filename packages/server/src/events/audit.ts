@@ -16,7 +16,7 @@ export interface AuditSettings {
 /** The audit stream of a region: JSON lines, in the schema of docs/audit.md. */
 export interface Audit {
   called(call: { operation: string; accessKeyId: string | undefined; pool: string | undefined; outcome: string }): void
-  signInRefused(signIn: { pool: string; client: string; reason: string }): void
+  signInRefused(signIn: { pool: string | undefined; client: string | undefined; reason: string }): void
   problem(): string | undefined
   queue(): ResourceUse
   reopen(): Promise<void>
@@ -89,8 +89,8 @@ export function openAudit(
       const request = currentRequest()
       record('sign-in-refused', {
         requestId: request?.requestId ?? null,
-        pool,
-        client,
+        pool: pool ?? null,
+        client: client ?? null,
         reason,
         origin: pseudonym('origin', request?.address),
         subject: pseudonym('subject', request?.subject),

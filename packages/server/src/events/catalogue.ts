@@ -35,7 +35,8 @@ export const catalogue = {
   },
   'sign-in-refused': {
     level: 'info',
-    meaning: 'A sign-in or a refresh was refused, with the name of the error.',
+    meaning:
+      'A sign-in or a refresh was refused, with the name of the error. Refusals by a limit have no line: see `overloaded`.',
     action: 'Nothing for single lines. Many from one address: someone tries passwords; block the address.',
   },
   'tokens-refreshed': {

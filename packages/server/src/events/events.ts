@@ -12,16 +12,19 @@ import { currentRequest } from './request-scope.ts'
  * Arguments never contain secrets or personal data: users are identified by their `sub`.
  */
 export interface Events {
-  /** `caller`: for operations that must be signed; its access key id is undefined if the signature was refused. */
+  /**
+   * `caller`: for operations that must be signed; its access key id is undefined if the signature was refused. `refusedSignIn`: for a
+   * refused call of a sign-in; its client, which may not exist, is undefined if the call was refused before its input was checked.
+   */
   requested(request: {
     operation: string
     pool?: string | undefined
     outcome: string
     milliseconds: number
     caller?: { accessKeyId: string | undefined } | undefined
+    refusedSignIn?: { client: string | undefined } | undefined
   }): void
   signedIn(signIn: { pool: string; client: string; sub: string; flow: string }): void
-  signInFailed(signIn: { pool: string; client: string; reason: string }): void
   tokensRefreshed(refresh: { pool: string; client: string; sub: string }): void
   signedUp(signUp: { pool: string; client: string; sub: string }): void
   signedOut(signOut: { pool: string; sub: string; how: 'user' | 'admin' | 'revocation' }): void
@@ -128,19 +131,21 @@ export function createEvents({
 
   return {
     registry: metrics.registry,
-    requested: ({ operation, pool, outcome, milliseconds, caller }) => {
+    requested: ({ operation, pool, outcome, milliseconds, caller, refusedSignIn }) => {
       metrics.requests.inc({ operation, outcome })
       metrics.duration.observe({ operation }, milliseconds / 1000)
       if (caller) audit?.called({ operation, accessKeyId: caller.accessKeyId, pool, outcome })
+      if (!refusedSignIn) return
+      const { client } = refusedSignIn
+      metrics.signInFailures.inc({ reason: outcome })
+      audit?.signInRefused({ pool, client, reason: outcome })
+      // A limit must cost less than the calls that it refuses, so they have no log line: the event `overloaded` reports them.
+      if (client === undefined || outcome === 'TooManyRequestsException') return
+      write('sign-in-refused', { pool, client, reason: outcome }, 'sign-in refused')
     },
     signedIn: (signIn) => {
       metrics.signIns.inc({ flow: signIn.flow })
       write('signed-in', signIn, 'signed in')
-    },
-    signInFailed: (signIn) => {
-      metrics.signInFailures.inc({ reason: signIn.reason })
-      write('sign-in-refused', signIn, 'sign-in refused')
-      audit?.signInRefused(signIn)
     },
     tokensRefreshed: (refresh) => {
       metrics.refreshes.inc()

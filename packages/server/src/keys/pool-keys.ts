@@ -72,7 +72,16 @@ export interface PoolKeys {
   /** Lets the data key with this number seal. Returns false when it already does, or is not the newest any more. */
   activate(tx: Transaction, pool: string, number: number): Promise<boolean>
   /** Takes the seals counted since the last call, by pool and number of the data key, where there are at least `least`. */
-  takeSealCounts(least: number): { pool: string; number: number; count: number }[]
+  takeSealCounts(least: number): SealCounts[]
+  /** Adds counts that were taken and could not be saved. */
+  addSealCounts(counts: readonly SealCounts[]): void
+}
+
+/** The seals of a process under one data key of a pool. */
+export interface SealCounts {
+  pool: string
+  number: number
+  count: number
 }
 
 /** A data key and its subkeys. */
@@ -111,13 +120,13 @@ export function createPoolKeys({
     events.noted('row-unreadable', { pool, kind, key, why: error.message })
   }
   /** Seals by pool and number of the data key, since they were last taken. */
-  const counts = new Map<string, { pool: string; number: number; count: number }>()
-  const counterOf = (pool: string, number: number): (() => void) => {
+  const counts = new Map<string, SealCounts>()
+  const counterOf = (pool: string, number: number): ((seals?: number) => void) => {
     const name = `${pool}\n${number}`
-    return () => {
+    return (seals = 1) => {
       const entry = counts.get(name)
-      if (entry) entry.count += 1
-      else counts.set(name, { pool, number, count: 1 })
+      if (entry) entry.count += seals
+      else counts.set(name, { pool, number, count: seals })
     }
   }
   const ciphers = createCache<PoolCipher>(
@@ -282,6 +291,9 @@ export function createPoolKeys({
       const taken = [...counts].filter(([, { count }]) => count >= least)
       for (const [name] of taken) counts.delete(name)
       return taken.map(([, entry]) => entry)
+    },
+    addSealCounts: (taken) => {
+      for (const { pool, number, count } of taken) counterOf(pool, number)(count)
     },
   }
 }

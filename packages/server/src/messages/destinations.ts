@@ -9,6 +9,8 @@ import type { Throttling } from '../store/throttling.ts'
 export interface Destinations {
   /** Counts a message. Returns false if the address has received its messages of the hour. */
   admit(address: string, source: 'given' | 'own'): Promise<boolean>
+  /** Replaces the secret: all processes of the region must count under the same one. */
+  setSecret(secret: string): void
 }
 
 const HOUR_MILLISECONDS = 3_600_000
@@ -26,8 +28,12 @@ export function createDestinations({
   /** Reports a refusal to the operator. */
   noted(reason: string): void
 }): Destinations {
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/destinations', 32))
+  const keyOf = (secret: string): Buffer => Buffer.from(hkdfSync('sha256', secret, '', 'twinpool/destinations', 32))
+  let key = keyOf(secret)
   return {
+    setSecret: (next) => {
+      key = keyOf(next)
+    },
     admit: async (address, source) => {
       const hash = createHmac('sha256', key).update(mailboxOf(address)).digest('base64url')
       const count = await throttling.count(`destination/${source}/${hash}`, HOUR_MILLISECONDS)

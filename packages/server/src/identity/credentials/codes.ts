@@ -41,8 +41,8 @@ export async function issueCode(
 }
 
 /**
- * Checks a code and removes it. A code for a reset counts as expired once its address is no longer the user's, or no longer verified:
- * it proves nothing then. Throws ExpiredCodeException (also for a missing code), CodeMismatchException.
+ * Checks a code and removes it. A code for a sign-up or a reset counts as expired once its address is no longer the user's; for a reset,
+ * also once it is no longer verified: it proves nothing then. Throws ExpiredCodeException (also for a missing code), CodeMismatchException.
  *
  * @param user as locked by this transaction
  */
@@ -57,14 +57,20 @@ export async function redeemCode(
   if (!present || present.expires <= tx.now) throw expiredCode()
   if (!isCode(present, code)) throw codeMismatch()
   const { attribute, value } = present
-  if (purpose === 'reset' && !isVerified(user, { attribute, value })) throw expiredCode()
+  if (!provesAddress(user, purpose, { attribute, value })) throw expiredCode()
   await removeCode(tx, openPool, { sub, purpose })
   return { attribute, value }
 }
 
-/** Whether the user has this address now, and has proved to read it. */
-const isVerified = ({ attributes }: Pick<UserDocument, 'attributes'>, { attribute, value }: CodeTarget): boolean =>
-  attributes[attribute] === value && isTrue(attributes[`${attribute}_verified`])
+/** A code that verifies may be for a pending address: a change of the address removes or replaces it. */
+function provesAddress(
+  { attributes }: Pick<UserDocument, 'attributes'>,
+  purpose: CodePurpose,
+  { attribute, value }: CodeTarget,
+): boolean {
+  if (purpose !== 'sign-up' && purpose !== 'reset') return true
+  return attributes[attribute] === value && (purpose === 'sign-up' || isTrue(attributes[`${attribute}_verified`]))
+}
 
 /**
  * Whether it is the user's code, expired or not, without redeeming it. Counts wrong codes, and returns false after too many. Does the

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { PasswordPolicyType } from '@aws-sdk/client-cognito-identity-provider'
 import type { Clock } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import { aliasTypesOf, ignoresCase } from '../../directory/alias.ts'
+import { aliasTypesOf, ignoresCase, normalize } from '../../directory/alias.ts'
 import {
   findPassword,
   lockPassword,
@@ -79,10 +79,15 @@ export async function setPassword(
     const salt = clock.randomBytes(SALT_BYTES)
     return { salt: salt.toString('base64'), verifier: verifierOf(identity, password, salt).toString('base64') }
   }
+  const { pool } = openPool
+  const normalName = normalize(pool, 'username', user.username)
   const document: PasswordDocument = {
     ...newVerifier(identity),
     set: tx.now,
-    ...(needsVerifierBySub(openPool.pool, user) && { bySub: newVerifier(srpIdentityOf(openPool.pool, user.sub)) }),
+    ...(needsVerifierBySub(pool, user) && { bySub: newVerifier(srpIdentityOf(pool, user.sub)) }),
+    // Without regard to case, sign-ins that hide the username are by the sub.
+    ...(normalName !== user.username &&
+      !ignoresCase(pool) && { byNormalName: newVerifier(srpIdentityOf(pool, normalName)) }),
     ...(remembered > 0 && { history: past.slice(0, remembered) }),
   }
   await putPassword(tx, openPool, user.sub, document)
@@ -91,6 +96,16 @@ export async function setPassword(
 /** Whether the user can be found by a name that does not contain the username as it is stored. */
 const needsVerifierBySub = (pool: Pool, { username, sub }: PasswordOwner): boolean =>
   username !== sub && (aliasTypesOf(pool).length > 0 || ignoresCase(pool))
+
+/** The verifier of a password over a name of its user: the username, its normal form, or the sub. */
+export function verifierOver(
+  password: PasswordDocument,
+  { username, sub }: PasswordOwner,
+  name: string,
+): Verifier | undefined {
+  if (name === username) return password
+  return name === sub ? password.bySub : password.byNormalName
+}
 
 export const wrongPassword = (): CognitoError => notAuthorized('Incorrect username or password.')
 

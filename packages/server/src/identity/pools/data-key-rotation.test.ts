@@ -150,6 +150,40 @@ for (const engine of engines) {
       )
     })
 
+    it('keep their counts of seals when a write fails, and save all counts when the region stops', async () => {
+      const alone = await startRegions({ engine, regions: ['us-west-2'] })
+      const { primary } = alone
+      const { context } = primary.region
+      const { close } = context.store
+      try {
+        const counted = await createPool(primary)
+        const saved = async (): Promise<number> => {
+          const [row] = await context.store.list('seal-count', { pool: counted, limit: 10 })
+          return row ? JSON.parse(row.body).count : 0
+        }
+        const cipher = await context.keys.get(counted)
+        for (let time = 0; time < 70_000; time += 1) cipher.seal('session', Buffer.alloc(0))
+        const failures: string[] = []
+        const broken: RotationContext = {
+          ...contextOf(primary),
+          store: { ...context.store, write: () => Promise.reject(new Error('no store')) },
+          events: { ...context.events, failed: ({ operation }) => void failures.push(operation) },
+        }
+        await rotateDataKeys(broken, NEVER)
+        assert.deepEqual([failures, await saved()], [['save of the counts of seals'], 0])
+        await rotateDataKeys(contextOf(primary), NEVER)
+        const before = await saved()
+        assert.ok(before >= 70_000, String(before))
+        cipher.seal('session', Buffer.alloc(0))
+        context.store.close = async () => {}
+        await primary.region.stop()
+        assert.equal(await saved(), before + 1)
+      } finally {
+        await alone.stop()
+        await close()
+      }
+    })
+
     it('are created by the operation RotateDataKey, at the primary', async () => {
       const alone = await createPool(plane.primary)
       const caller = ({ endpoint, name }: RunningRegion) =>

@@ -32,7 +32,7 @@ const SETTLE_MILLISECONDS = 10_000
 const DAY_MILLISECONDS = 86_400_000
 const PAGE_POOLS = 100
 const PAGE_COUNTS = 100
-/** Fewer are kept in memory: a restart loses them. */
+/** Fewer are kept in memory until the region stops; a crash loses them. */
 const REPORTED_SEALS = 65_536
 
 export interface RotationLimits {
@@ -67,7 +67,7 @@ export async function rotateDataKeys(
   limits: RotationLimits,
   next: NextChecks = new Map(),
 ): Promise<void> {
-  await saveSealCounts(context)
+  await saveSealCounts(context, REPORTED_SEALS)
   const { store, pools, clock, region, events } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
@@ -163,15 +163,30 @@ async function activate(
   return true
 }
 
-/** Adds the seals of this process to the shared count of its region. */
-async function saveSealCounts({ store, keys, region }: RotationContext): Promise<void> {
-  for (const { pool, number, count } of keys.takeSealCounts(REPORTED_SEALS)) {
+/**
+ * Adds the seals of this process to the shared counts of its region, where there are at least `least`. Reports a failure, and keeps the
+ * counts for the next call.
+ */
+export async function saveSealCounts(
+  { store, pools, keys, region, events }: Pick<RotationContext, 'store' | 'pools' | 'keys' | 'region' | 'events'>,
+  least: number,
+): Promise<void> {
+  const taken = keys.takeSealCounts(least)
+  if (taken.length === 0) return
+  try {
     await store.write(async (tx) => {
-      const address = { pool, key: `${prefixOf(number)}/${region}` }
-      const present = await tx.lock('seal-count', address)
-      const before = present ? parseStored('seal-count', present.body).count : 0
-      await tx.share('seal-count', { ...address, body: JSON.stringify({ count: before + count }) })
+      // In one order in all processes of the region: each waits for the locks of the others.
+      for (const { pool, number, count } of taken.toSorted((a, b) => (a.pool < b.pool ? -1 : 1))) {
+        if (!(await pools.find(pool))) continue
+        const address = { pool, key: `${prefixOf(number)}/${region}` }
+        const present = await tx.lock('seal-count', address)
+        const before = present ? parseStored('seal-count', present.body).count : 0
+        await tx.share('seal-count', { ...address, body: JSON.stringify({ count: before + count }) })
+      }
     })
+  } catch (error) {
+    keys.addSealCounts(taken)
+    events.failed({ operation: 'save of the counts of seals', error, requestId: '' })
   }
 }
 

@@ -64,7 +64,7 @@ export async function beginSignIn(
   if (!allowsFlow(openClient.client, row.right)) throw invalidParameter(row.refusal)
   const { begin } = row
   if (!begin) throw new CognitoError('NotImplementedException', `${flow} is not implemented yet.`)
-  return reportFailure(context, openClient, () => begin(context, openClient, { flow, parameters, wantsSession }))
+  return begin(context, openClient, { flow, parameters, wantsSession })
 }
 
 /** GetTokensFromRefreshToken: always allowed for clients with rotation; others need ALLOW_REFRESH_TOKEN_AUTH. */
@@ -75,19 +75,5 @@ export async function beginRefresh(
 ): Promise<TokensStep> {
   if (!rotates(openClient.client) && !allowsFlow(openClient.client, 'ALLOW_REFRESH_TOKEN_AUTH'))
     throw invalidParameter(REFUSAL)
-  return reportFailure(context, openClient, () => refreshByToken(context, openClient, call))
-}
-
-/** Runs `work` and reports a refused sign-in to the operator. */
-export async function reportFailure<T>(
-  { events }: Pick<Context, 'events'>,
-  { pool, client }: OpenClient,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof CognitoError) events.signInFailed({ pool: pool.id, client: client.id, reason: error.code })
-    throw error
-  }
+  return refreshByToken(context, openClient, call)
 }

@@ -1,7 +1,6 @@
 import type { Context } from '../../context.ts'
 import type { OpenClient } from '../../directory/open-pool.ts'
 import { CognitoError } from '../../errors.ts'
-import { reportFailure } from './begin.ts'
 import { respondToNewPassword } from './new-password.ts'
 import { respondToPasswordVerifier } from './srp.ts'
 import type { ChallengeName, Parameters, Step } from './step.ts'
@@ -28,5 +27,5 @@ export async function respondToChallenge(
   if (!isKnown(challenge)) {
     throw new CognitoError('NotImplementedException', `The challenge ${challenge} is not implemented yet.`)
   }
-  return reportFailure(context, openClient, () => challenges[challenge](context, openClient, { session, responses }))
+  return challenges[challenge](context, openClient, { session, responses })
 }

@@ -4,7 +4,7 @@ import { findPassword, findUserAndPassword, type PasswordDocument } from '../../
 import type { OpenClient, OpenPool } from '../../directory/open-pool.ts'
 import { invalidParameter, notAuthorized } from '../../errors.ts'
 import { noteSubject } from '../../events/request-scope.ts'
-import { decodeVerifier, srpIdentityOf, wrongPassword } from '../credentials/passwords.ts'
+import { decodeVerifier, srpIdentityOf, verifierOver, wrongPassword } from '../credentials/passwords.ts'
 import { beginSrp, claimSignature, parsePublicValue, SALT_BYTES, sessionKeyOf } from '../credentials/srp.ts'
 import { nextStep } from './next-step.ts'
 import { requireParameter, requireUsername } from './parameters.ts'
@@ -107,22 +107,22 @@ export async function respondToPasswordVerifier(
 
 /**
  * The verifier over the subject's srpName. For a decoy, or a user without a password, it is derived from srpName, and no password matches
- * it. A password that an older build set has only the verifier over the username.
+ * it. A password that an older build set may have only the verifier over the username.
  */
 function verifierFor(
   { cipher }: OpenPool,
   { user, srpName, typed }: Pick<Subject, 'user' | 'srpName' | 'typed'>,
   password: PasswordDocument | undefined,
 ): { srpName: string; salt: Buffer; verifier: Buffer } {
-  const byName = !user || srpName === user.username
-  const stored = password && decodeVerifier((byName ? undefined : password.bySub) ?? password)
+  const overName = user && password && verifierOver(password, user, srpName)
+  const stored = password && decodeVerifier(overName ?? password)
   if (user && stored && typed === undefined) return { srpName, ...stored }
   const decoy = {
     salt: cipher.derive(`salt\n${srpName}`, SALT_BYTES),
     verifier: cipher.derive(`verifier\n${srpName}`, VERIFIER_BYTES),
   }
   if (!user || !stored) return { srpName, ...decoy }
-  return { srpName: byName || password.bySub ? srpName : user.username, ...stored }
+  return { srpName: overName ? srpName : user.username, ...stored }
 }
 
 /** The signature covers the time, so an old response cannot be replayed later. */

@@ -18,7 +18,9 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import { createClient, createPool, createUser, PASSWORD, SrpClient, type TestClient } from '@twinpool/testing/pools'
 import { engines, type Plane, type RunningRegion, startRegions, until } from '@twinpool/testing/regions'
+import { srpSignIn } from '@twinpool/testing/srp'
 import { systemClock } from '../../clock.ts'
+import { lockPassword, putPassword } from '../../directory/credential.ts'
 import { getOpenPool } from '../../directory/pool.ts'
 import { getSub, lockUser, putUser } from '../../directory/user.ts'
 
@@ -238,6 +240,43 @@ for (const engine of engines) {
         assert.equal(seen.size, 2 * Object.keys(operations).length)
       })
     }
+
+    for (const kind of ['with chosen usernames', 'with aliases']) {
+      it(`gives every spelling of a username the same SRP name, whatever spelling is stored, in a pool ${kind}`, async () => {
+        const { pool, client } = await open(pools[kind] ?? assert.fail())
+        for (const [normal, stored, another] of [
+          ['\u00e9lan', 'e\u0301lan', '\uff45\u0301lan'],
+          ['\u00e9ric', '\u00e9ric', 'e\u0301ric'],
+          ['ann', '\uff41\uff4e\uff4e', '\uff41nn'],
+        ] as const) {
+          const spellings = [normal, stored, another]
+          const expected = (parameters: Record<string, string>) =>
+            assert.deepEqual([parameters.USER_ID_FOR_SRP, parameters.USERNAME], [normal, normal])
+          for (const name of spellings) expected((await beginSrp(region, client, name)).parameters)
+          await createUser(region, pool, { username: stored })
+          for (const name of spellings) {
+            expected((await beginSrp(region, client, name)).parameters)
+            const signedIn = await srpSignIn({ ...region, pool, client: client.id, username: name, password: PASSWORD })
+            assert.ok(signedIn.AuthenticationResult, name)
+          }
+        }
+      })
+    }
+
+    it('still accepts a password that an older build has set, over the username', async () => {
+      const { pool, client } = await open({})
+      const username = 'e\u0301lan'
+      const sub = await createUser(region, pool, { username })
+      const { store, pools, keys } = region.region.context
+      const opened = await getOpenPool({ pools, keys }, pool)
+      await store.write(async (tx) => {
+        const { byNormalName, ...older } = (await lockPassword(tx, opened, sub)) ?? assert.fail()
+        assert.ok(byNormalName)
+        await putPassword(tx, opened, sub, older)
+      })
+      const signedIn = await srpSignIn({ ...region, pool, client: client.id, username, password: PASSWORD })
+      assert.ok(signedIn.AuthenticationResult)
+    })
 
     it('locks each name out by itself, so that a lockout does not show which names belong together', async () => {
       const { pool, client } = await open({ AliasAttributes: ['email'] })

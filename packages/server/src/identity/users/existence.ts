@@ -59,9 +59,7 @@ export async function findHiddenUser(
   const { user, other } = isHidden ? { user: undefined, other: found.user } : found
   const decoy = decoySub(openPool, name)
   const sub = user?.sub ?? decoy
-  const srpName = mayBeOtherName(openPool.pool, name)
-    ? sub
-    : (user?.username ?? normalize(openPool.pool, 'username', name))
+  const srpName = mayBeOtherName(openPool.pool, name) ? sub : normalize(openPool.pool, 'username', name)
   return { user, sub, srpName, other, typed: typedHash(openPool, name) }
 }
 
@@ -69,7 +67,10 @@ export async function findHiddenUser(
 export const isSubOnly = (pool: Pool, { sub, username }: User, name: string): boolean =>
   name.toLowerCase() === sub && normalize(pool, 'username', name) !== normalize(pool, 'username', username)
 
-/** Whether the name may find a user with another username: it may be an alias, or differ in case. The username would reveal the user. */
+/**
+ * Whether the name may find a user whose username has another normal form: it may be an alias, or differ in case. A name that is derived
+ * from the username would reveal the user.
+ */
 const mayBeOtherName = (pool: Pool, name: string): boolean =>
   (pool.document.UsernameAttributes?.length ?? 0) > 0 || ignoresCase(pool) || aliasTypesFor(pool, name).length > 0
 

@@ -102,12 +102,11 @@ export async function confirmSignUp(
         context.store.write(async (tx) => {
           const before = await lockUser(tx, openPool, sub)
           checkUnconfirmed(before)
-          const { attribute, value } = await redeemCode(tx, openPool, before, { purpose: 'sign-up', code })
-          const proven = before.attributes[attribute] === value ? { [`${attribute}_verified`]: 'true' } : {}
+          const { attribute } = await redeemCode(tx, openPool, before, { purpose: 'sign-up', code })
           const after: User = {
             ...before,
             status: 'CONFIRMED',
-            attributes: { ...before.attributes, ...proven },
+            attributes: { ...before.attributes, [`${attribute}_verified`]: 'true' },
             modified: tx.now,
           }
           // Take over only the proven address from another user: nothing proves a preferred username.

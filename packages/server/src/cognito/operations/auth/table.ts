@@ -14,11 +14,11 @@ const isNotRefresh = ({ AuthFlow }: { AuthFlow: string }): boolean => !AuthFlow.
 
 // biome-ignore format: a table
 export const authOperations = {
-  InitiateAuth:                client('A', InitiateAuth, { usesPassword: isNotRefresh }),
-  RespondToAuthChallenge:      client('A', RespondToAuthChallenge, PASSWORD),
-  AdminInitiateAuth:           pool('A', AdminInitiateAuth, { usesPassword: isNotRefresh }),
-  AdminRespondToAuthChallenge: pool('A', AdminRespondToAuthChallenge, PASSWORD),
-  GetTokensFromRefreshToken:   client('A', GetTokensFromRefreshToken),
+  InitiateAuth:                client('A', InitiateAuth, { usesPassword: isNotRefresh, signsIn: true }),
+  RespondToAuthChallenge:      client('A', RespondToAuthChallenge, { ...PASSWORD, signsIn: true }),
+  AdminInitiateAuth:           pool('A', AdminInitiateAuth, { usesPassword: isNotRefresh, signsIn: true }),
+  AdminRespondToAuthChallenge: pool('A', AdminRespondToAuthChallenge, { ...PASSWORD, signsIn: true }),
+  GetTokensFromRefreshToken:   client('A', GetTokensFromRefreshToken, { signsIn: true }),
   GetClientToken:              client('P'),
   RevokeToken:                 client('A', RevokeToken, { unknownClient }),
   GlobalSignOut:               token('A', GlobalSignOut),

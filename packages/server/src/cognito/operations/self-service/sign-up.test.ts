@@ -319,6 +319,29 @@ for (const engine of engines) {
       })
     })
 
+    test('a code confirms nobody once an administrator has replaced its address; a new code does', async () => {
+      const { UserPoolId, clients } = await pool(
+        { AutoVerifiedAttributes: ['email'] },
+        {},
+        { PreventUserExistenceErrors: 'ENABLED' },
+      )
+      const [{ id: ClientId }, hiding] = clients
+      await signUp(ClientId, 'moved', { email: 'mistyped@example.com' })
+      const code = plane.codeFor('mistyped@example.com')
+      const UserAttributes = attributes({ email: 'moved@example.com' })
+      await plane.primary.cognito.send(
+        new AdminUpdateUserAttributesCommand({ UserPoolId, Username: 'moved', UserAttributes }),
+      )
+      for (const id of [ClientId, hiding.id]) {
+        await assert.rejects(confirm(id, 'moved', code), { name: 'ExpiredCodeException' })
+      }
+      assert.equal((await userOf(UserPoolId, 'moved')).UserStatus, 'UNCONFIRMED')
+      await resend(ClientId, 'moved')
+      await confirm(ClientId, 'moved', plane.codeFor('moved@example.com'))
+      const { UserStatus, attributes: present } = await userOf(UserPoolId, 'moved')
+      assert.deepEqual([UserStatus, present.email_verified], ['CONFIRMED', 'true'])
+    })
+
     test('attributes are checked against the schema', async () => {
       const { UserPoolId, clients } = await pool(
         {
