@@ -120,7 +120,9 @@ function createReader(
           : refusalOf(outcome)
       const wanted = before.status === 'UNCONFIRMED' ? 'UserNotConfirmedException' : before.status
       if (result !== wanted && !isLockout(outcome)) {
-        journal.violation(`sign-in by ${how} of ${username}, who is ${before.status}, at the primary: ${result}`)
+        journal.violation(
+          `sign-in by ${how} of ${username}, who is ${before.status}, at the primary: ${result}, ${outcome.kind === 'refused' ? outcome.message : outcome.kind}; versions ${before.versions}`,
+        )
       }
     }
     if (tokens) journal.count('sign-ins')

@@ -31,7 +31,7 @@ const OWNER = '-wal-owner'
  */
 export function removeForeignLog(file: string): void {
   const owner = readOwner(file)
-  if (owner?.log !== String(nodeOf(`${file}-wal`)) || owner.file === String(nodeOf(file))) return
+  if (owner === undefined || owner.log !== identityOf(`${file}-wal`) || owner.file === identityOf(file)) return
   for (const path of [`${file}-wal`, `${file}-shm`]) rmSync(path, { force: true })
 }
 
@@ -50,6 +50,7 @@ const MAX_WAIT_MILLISECONDS = 10_000
 export function watchFile(file: string): WatchedFile {
   const paths = [`${file}-wal`, `${file}-shm`]
   let opened = nodeOf(file)
+  let identity = identityOf(file)
   let log: (bigint | undefined)[] = []
 
   return {
@@ -58,7 +59,7 @@ export function watchFile(file: string): WatchedFile {
       const [before] = log
       log = paths.map(nodeOf)
       if (log[0] === undefined || log[0] === before) return
-      const owner = JSON.stringify({ file: String(opened), log: String(log[0]) })
+      const owner = JSON.stringify({ file: identity, log: identityOf(paths[0] as string) })
       try {
         writeFileSync(`${file}${OWNER}`, owner, { mode: 0o600 })
       } catch {
@@ -77,6 +78,7 @@ export function watchFile(file: string): WatchedFile {
         if (systemClock.monotonic() > deadline) throw new Error(`${file}: the file is missing, or being written`)
       }
       opened = nodeOf(file)
+      identity = identityOf(file)
       return true
     },
     removeLeftovers: () => {
@@ -89,6 +91,12 @@ export function watchFile(file: string): WatchedFile {
 }
 
 const nodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+
+/** Differs from that of a removed file, whose inode number may be given to the next file. Undefined if there is no file. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return found && `${found.ino} ${found.birthtimeNs}`
+}
 
 /** Undefined if there is no file. */
 function stateOf(path: string): string | undefined {
