@@ -291,17 +291,21 @@ export const preparations: Partial<Record<OperationName, Preparation>> = {
   ListUserPoolReplicas: (scene) => replicated(scene, { replica: 'ap-south-1' }),
   ListUserPools: async (scene) => {
     const { cognito } = scene
+    const documented: string[] = []
     for (const { Name, LambdaConfig } of (scene.example.output as { UserPools: UserPoolType[] }).UserPools) {
-      await createPool(scene.region, { PoolName: Name, LambdaConfig })
+      documented.push(await createPool(scene.region, { PoolName: Name, LambdaConfig }))
     }
-    await scene.createOutside(
-      () => createPool(scene.region),
-      (UserPoolId) => cognito.send(new DeleteUserPoolCommand({ UserPoolId })),
-      async (id) => {
-        const page = await cognito.send(new ListUserPoolsCommand({ MaxResults: 3 }))
-        return !page.UserPools?.some(({ Id }) => Id === id)
-      },
-    )
+    const remove = (UserPoolId: string) => cognito.send(new DeleteUserPoolCommand({ UserPoolId }))
+    const isOutside = async (id: string) => {
+      const page = await cognito.send(new ListUserPoolsCommand({ MaxResults: 3 }))
+      return !page.UserPools?.some(({ Id }) => Id === id)
+    }
+    await scene
+      .createOutside(() => createPool(scene.region), remove, isOutside)
+      .catch(async (error: unknown) => {
+        await Promise.all(documented.map(remove))
+        throw error
+      })
   },
   ListUsers: listedUsers,
   ListUsersInGroup: async (scene) => {
