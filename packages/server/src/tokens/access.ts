@@ -1,10 +1,11 @@
 import { hash, type KeyObject } from 'node:crypto'
+import { MAX_SEALED_CHARACTERS } from '../base64.ts'
 import { BoundedCache } from '../bounded-cache.ts'
 import type { Clock } from '../clock.ts'
 import { notAuthorized } from '../errors.ts'
 import { type AccessTokenClaims, SELF_SERVICE_SCOPE } from './claims.ts'
 import { type IssuerAddresses, isIssuerOf, poolOfIssuer } from './issuer.ts'
-import { isSignedBy, type ParsedJwt, parseJwt } from './jwt.ts'
+import { isSignedBy, parseJwt } from './jwt.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 export interface AccessContext extends IssuerAddresses {
@@ -22,14 +23,27 @@ export async function verifyAccessToken(
   context: AccessContext,
   token: string,
 ): Promise<{ claims: AccessTokenClaims; pool: string }> {
-  const jwt = parseJwt(token)
+  if (token.length > MAX_SEALED_CHARACTERS) throw notAuthorized('Invalid Access Token')
+  const { signingKeys, verifiedTokens } = context
+  const name = hash('sha256', token, 'base64')
+  const remembered = verifiedTokens.get(name)
+  const parsed = remembered ? undefined : parseJwt(token)
+  const jwt = remembered ?? parsed
   const issuer = jwt?.claims.iss
   if (!jwt || typeof issuer !== 'string') throw notAuthorized('Invalid Access Token')
   const pool = poolOfIssuer(issuer)
-  const known = pool && (await context.signingKeys.verifying(pool, jwt.kid))
+  const known = pool && (await signingKeys.verifying(pool, jwt.kid))
   const isFresh = isFuture(context, jwt.claims.exp)
-  if (!known || !isSigned(context, { key: known.key, token, jwt, keep: isFresh }))
-    throw notAuthorized('Could not verify signature for Access Token')
+  if (!known) throw notAuthorized('Could not verify signature for Access Token')
+  if (remembered?.key !== known.key) {
+    const unverified = parsed ?? parseJwt(token)
+    if (!unverified || !isSignedBy(known.key, unverified)) {
+      throw notAuthorized('Could not verify signature for Access Token')
+    }
+    const { kid, claims } = unverified
+    // An expired token is refused anyway.
+    if (isFresh) verifiedTokens.set(name, { key: known.key, kid, claims: Object.freeze(claims), size: token.length })
+  }
 
   // The signature is valid, so the claims have the shape that accessClaims wrote.
   const claims = jwt.claims as unknown as AccessTokenClaims
@@ -47,24 +61,19 @@ const isFuture = ({ clock }: Pick<AccessContext, 'clock'>, seconds: unknown): bo
   typeof seconds === 'number' && seconds * 1000 > clock.now()
 
 /**
- * Hashes of tokens with a verified signature, and the key that verified it: a token is presented many times. A replaced key is
- * another object, so no entry outlives its key.
+ * Tokens with a verified signature, by their hash, with their claims and the key that verified them: a token is presented many times.
+ * A replaced key is another object, so no entry outlives its key.
  */
-export type VerifiedTokens = BoundedCache<KeyObject>
+export type VerifiedTokens = BoundedCache<{
+  key: KeyObject
+  kid: string
+  claims: Readonly<Record<string, unknown>>
+  size: number
+}>
 
-/** For about 10,000 tokens. */
-const VERIFIED_BYTES = 3_000_000
+/** For about 5,000 tokens. */
+const VERIFIED_BYTES = 12_000_000
 
-export const createVerifiedTokens = (): VerifiedTokens => new BoundedCache({ bytes: VERIFIED_BYTES })
-
-/** `keep`: whether to remember the result. An expired token is refused anyway. */
-function isSigned(
-  { verifiedTokens }: Pick<AccessContext, 'verifiedTokens'>,
-  { key, token, jwt, keep }: { key: KeyObject; token: string; jwt: ParsedJwt; keep: boolean },
-): boolean {
-  const name = hash('sha256', token, 'base64')
-  if (verifiedTokens.get(name) === key) return true
-  if (!isSignedBy(key, jwt)) return false
-  if (keep) verifiedTokens.set(name, key)
-  return true
-}
+/** The claims are shorter than the token, as strings of up to two bytes per character. */
+export const createVerifiedTokens = (): VerifiedTokens =>
+  new BoundedCache({ bytes: VERIFIED_BYTES, bytesOf: ({ size }) => 500 + 2 * size })
