@@ -1,7 +1,6 @@
 import { createRegion, readConfig } from '@twinpool/server'
-import { indexOf } from '@twinpool/server/internal/directory/alias'
 import type { OpenPool } from '@twinpool/server/internal/directory/open-pool'
-import { lockUser, putUser } from '@twinpool/server/internal/directory/user'
+import { columnOf, lockUser, putUser } from '@twinpool/server/internal/directory/user'
 import { moment } from './moment.ts'
 
 /**
@@ -73,7 +72,7 @@ async function write({ pools: ids, perSecond, seconds }: WriteOrder): Promise<vo
         const user = await lockUser(tx, openPool, sub)
         await putUser(tx, openPool, { ...user, attributes: { ...user.attributes, name }, modified: clock.now() })
       })
-      written.push({ pool: openPool.pool.id, token: indexOf(openPool, 'name', name), at: moment() })
+      written.push({ pool: openPool.pool.id, token: columnOf(openPool, 'name', name), at: moment() })
     } catch (error) {
       failed += 1
       why = String(error)
