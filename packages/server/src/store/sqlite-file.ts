@@ -31,7 +31,7 @@ const OWNER = '-wal-owner'
  */
 export function removeForeignLog(file: string): void {
   const owner = readOwner(file)
-  if (owner === undefined || owner.log !== identityOf(`${file}-wal`) || owner.file === identityOf(file)) return
+  if (owner === undefined || owner.log !== logIdentity(file) || owner.file === String(nodeOf(file))) return
   for (const path of [`${file}-wal`, `${file}-shm`]) rmSync(path, { force: true })
 }
 
@@ -50,7 +50,6 @@ const MAX_WAIT_MILLISECONDS = 10_000
 export function watchFile(file: string): WatchedFile {
   const paths = [`${file}-wal`, `${file}-shm`]
   let opened = nodeOf(file)
-  let identity = identityOf(file)
   let log: (bigint | undefined)[] = []
 
   return {
@@ -59,7 +58,7 @@ export function watchFile(file: string): WatchedFile {
       const [before] = log
       log = paths.map(nodeOf)
       if (log[0] === undefined || log[0] === before) return
-      const owner = JSON.stringify({ file: identity, log: identityOf(paths[0] as string) })
+      const owner = JSON.stringify({ file: String(opened), log: logIdentity(file) })
       try {
         writeFileSync(`${file}${OWNER}`, owner, { mode: 0o600 })
       } catch {
@@ -78,7 +77,6 @@ export function watchFile(file: string): WatchedFile {
         if (systemClock.monotonic() > deadline) throw new Error(`${file}: the file is missing, or being written`)
       }
       opened = nodeOf(file)
-      identity = identityOf(file)
       return true
     },
     removeLeftovers: () => {
@@ -92,9 +90,13 @@ export function watchFile(file: string): WatchedFile {
 
 const nodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
 
-/** Differs from that of a removed file, whose inode number may be given to the next file. Undefined if there is no file. */
-function identityOf(path: string): string | undefined {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+/**
+ * Names the write-ahead log, so that a later log with its inode number is another one: SQLite removes the log when it closes a database.
+ * The database itself is named by its inode alone, because some systems have no time of birth and give the last change instead; then
+ * no log counts as that of another file. Undefined if there is no log.
+ */
+function logIdentity(file: string): string | undefined {
+  const found = statSync(`${file}-wal`, { bigint: true, throwIfNoEntry: false })
   return found && `${found.ino} ${found.birthtimeNs}`
 }
 
