@@ -1,15 +1,14 @@
 import type { Context } from '../../context.ts'
 import { formOf, type OpenPool } from '../../directory/open-pool.ts'
 import { openPoolOf, type Pool } from '../../directory/pool.ts'
-import { CognitoError, invalidParameter } from '../../errors.ts'
-import { type NewestDataKey, SealBrokenError } from '../../keys/pool-keys.ts'
-import { KeyUnavailableError } from '../../keys/provider.ts'
+import { invalidParameter } from '../../errors.ts'
+import type { NewestDataKey } from '../../keys/pool-keys.ts'
 import { hasAcknowledged } from '../../store/changes.ts'
 import { parseStored } from '../../store/documents.ts'
 import type { Kind } from '../../store/kinds.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
 import { isReadyEverywhere, type ReadinessContext } from './readiness.ts'
-import { sweepPeriodically } from './sweep.ts'
+import { attemptPool, sweepPeriodically } from './sweep.ts'
 
 /*
  * A sealed pool gets a further data key by age and by number of sealed values, or when an operator asks for it. Older ones go on
@@ -68,7 +67,7 @@ export async function rotateDataKeys(
   next: NextChecks = new Map(),
 ): Promise<void> {
   await saveSealCounts(context, REPORTED_SEALS)
-  const { store, pools, clock, region, events } = context
+  const { store, pools, clock, region } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
@@ -77,15 +76,10 @@ export async function rotateDataKeys(
       if ((next.get(row.pool) ?? 0) > clock.now()) continue
       const pool = await pools.find(row.pool)
       if (!pool || pool.topology.primary !== region) continue
-      try {
+      await attemptPool(context, `rotation of the data key of the pool ${row.pool}`, async () => {
         const isPending = await rotatePool(context, await openPoolOf(context, pool), limits)
         next.set(pool.id, clock.now() + (isPending ? 0 : CHECK_MILLISECONDS))
-      } catch (error) {
-        // Skip a pool while its key is disabled, and a pool that somebody altered or deleted.
-        if (error instanceof SealBrokenError || error instanceof CognitoError) {
-          events.failed({ operation: `rotation of the data key of the pool ${row.pool}`, error, requestId: '' })
-        } else if (!(error instanceof KeyUnavailableError)) throw error
-      }
+      })
     }
     if (rows.length < PAGE_POOLS) return
   }

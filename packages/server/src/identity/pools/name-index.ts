@@ -4,10 +4,8 @@ import type { OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, openPoolOf } from '../../directory/pool.ts'
 import { lockUser, openUser } from '../../directory/user.ts'
 import { CognitoError } from '../../errors.ts'
-import { SealBrokenError } from '../../keys/pool-keys.ts'
-import { KeyUnavailableError } from '../../keys/provider.ts'
 import { listRowsOfAllPools } from '../../store/rows.ts'
-import { sweepPeriodically } from './sweep.ts'
+import { attemptPool, sweepPeriodically } from './sweep.ts'
 
 /*
  * Releases up to 0.1.0 indexed a name in its spelling only, so that another spelling of it, such as NFD for NFC, found nobody. The primary
@@ -29,7 +27,7 @@ type NameIndexContext = Pick<Context, 'store' | 'pools' | 'keys' | 'events' | 'c
 
 /** Makes the pass that is due in each pool whose primary is this region. */
 export async function indexNames(context: NameIndexContext, signal: AbortSignal): Promise<void> {
-  const { store, pools, events } = context
+  const { store, pools } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
@@ -37,15 +35,11 @@ export async function indexNames(context: NameIndexContext, signal: AbortSignal)
       after = { pool: row.pool, key: row.key }
       const pool = await pools.find(row.pool)
       if (pool?.role !== 'PRIMARY' || !(await isDue(context, pool.id))) continue
-      try {
-        await indexPool(context, await openPoolOf(context, pool), signal)
-      } catch (error) {
-        if (signal.aborted) return
-        // Skip a pool while its key is disabled, and a pool that somebody altered or deleted.
-        if (error instanceof SealBrokenError || error instanceof CognitoError) {
-          events.failed({ operation: `indexing of names in the pool ${pool.id}`, error, requestId: '' })
-        } else if (!(error instanceof KeyUnavailableError)) throw error
-      }
+      const work = async () => indexPool(context, await openPoolOf(context, pool), signal)
+      await attemptPool(context, `indexing of names in the pool ${pool.id}`, work).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+      })
+      if (signal.aborted) return
     }
     if (rows.length < PAGE_POOLS) return
   }

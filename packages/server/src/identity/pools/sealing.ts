@@ -3,8 +3,7 @@ import { formOf, type OpenPool } from '../../directory/open-pool.ts'
 import { lockPool, openPoolOf, type PoolDocument, putPool } from '../../directory/pool.ts'
 import { sealBatch } from '../../directory/sealing.ts'
 import { resealSigningKeys } from '../../directory/signing-key.ts'
-import { type PoolKeys, SealBrokenError } from '../../keys/pool-keys.ts'
-import { KeyUnavailableError } from '../../keys/provider.ts'
+import type { PoolKeys } from '../../keys/pool-keys.ts'
 import { peerKnows } from '../../replication/known-kinds.ts'
 import { removeUnchanged } from '../../store/apply.ts'
 import type { Kind } from '../../store/kinds.ts'
@@ -12,7 +11,7 @@ import { listRowsOfAllPools } from '../../store/rows.ts'
 import type { Transaction } from '../../store/write.ts'
 import { sealSignOuts } from '../../tokens/revocation.ts'
 import { isReadyEverywhere, type ReadinessContext } from './readiness.ts'
-import { sweepPeriodically } from './sweep.ts'
+import { attemptPool, sweepPeriodically } from './sweep.ts'
 
 /*
  * The first release stored group names, memberships, subs of sign-outs and, in pools with a customer managed key, message templates
@@ -47,7 +46,7 @@ type RewriteTimes = Map<string, number>
 
 /** Moves every pool of this region one step forward. */
 export async function sealPools(context: SealingContext, rewritten: RewriteTimes = new Map()): Promise<void> {
-  const { clock, store, pools, events } = context
+  const { clock, store, pools } = context
   let after: { pool: string; key: string } | undefined
   for (;;) {
     const rows = await listRowsOfAllPools(store.db, 'pool', { after, limit: PAGE_POOLS })
@@ -57,18 +56,13 @@ export async function sealPools(context: SealingContext, rewritten: RewriteTimes
       const now = clock.now()
       const isDue = now - (rewritten.get(row.pool) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MILLISECONDS
       if (!pool || (pool.document.form === 'sealed' && !isDue)) continue
-      try {
+      await attemptPool(context, `sealing of the pool ${pool.id}`, async () => {
         const opened = await openPoolOf(context, pool)
         await movePool(context, opened)
-        if (!isDue || formOf(opened) !== 'sealed') continue
+        if (!isDue || formOf(opened) !== 'sealed') return
         await rewriteSignOuts(context, opened)
         rewritten.set(pool.id, now)
-      } catch (error) {
-        // Skip a pool while its key is disabled, and a pool that somebody altered.
-        if (error instanceof SealBrokenError) {
-          events.failed({ operation: `sealing of the pool ${pool.id}`, error, requestId: '' })
-        } else if (!(error instanceof KeyUnavailableError)) throw error
-      }
+      })
     }
     if (rows.length < PAGE_POOLS) return
   }
